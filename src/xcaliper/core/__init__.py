@@ -1,0 +1,1 @@
+"""Ground level: errors, addresses, data types, ticks, frames, samples, diagnostics."""

@@ -1,0 +1,267 @@
+"""Every exception of the project: one tree, stable slugs, messages built from the fields."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+__all__ = [
+    "A2lError",
+    "ExchangeTimeoutError",
+    "FramingError",
+    "IntegrityError",
+    "LimitError",
+    "LinkError",
+    "LocalProtocolError",
+    "MdfError",
+    "NotFoundError",
+    "PlanError",
+    "ProtocolError",
+    "RemoteProtocolError",
+    "SettingsError",
+    "SourceError",
+    "UsageError",
+    "WireError",
+    "XcaliperError",
+]
+
+
+class XcaliperError(Exception):
+    """Root of the tree.
+
+    Args:
+        message: what is wrong, starting with the thing.
+        hint: what to do about it; empty when there is nothing to add.
+
+    Attributes:
+        slug: stable, machine-readable name of the kind of error.
+    """
+
+    slug: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip() if self.hint else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(
+    kind: type[XcaliperError], args: tuple[Any, ...], state: dict[str, Any]
+) -> XcaliperError:
+    error = kind.__new__(kind)
+    Exception.__init__(error, *args)
+    error.__dict__.update(state)
+    return error
+
+
+class UsageError(XcaliperError, ValueError):
+    """Somebody asked for something impossible."""
+
+    slug = "usage"
+
+
+class NotFoundError(UsageError, LookupError):
+    """A name that does not exist.
+
+    Attributes:
+        name: what was asked for.
+        nearest: existing names that look alike, best first.
+    """
+
+    slug = "not-found"
+
+    def __init__(self, name: str, *, kind: str = "name", nearest: tuple[str, ...] = ()) -> None:
+        self.name = name
+        self.kind = kind
+        self.nearest = nearest
+        hint = f"Did you mean {', '.join(nearest)}?" if nearest else ""
+        super().__init__(f"{name}: no such {kind}.", hint=hint)
+
+
+class PlanError(UsageError):
+    """A plan that does not fit; carries every reason at once.
+
+    Attributes:
+        problems: each reason, one sentence each.
+    """
+
+    slug = "plan"
+
+    def __init__(self, subject: str, problems: tuple[str, ...], *, hint: str = "") -> None:
+        self.problems = problems
+        super().__init__(f"{subject}: {'; '.join(problems)}.", hint=hint)
+
+
+class LimitError(UsageError):
+    """A physical value outside its limits; nothing was sent.
+
+    Attributes:
+        name: object or element.
+        phys: refused value.
+        lower: lowest allowed value.
+        upper: highest allowed value.
+    """
+
+    slug = "limit"
+
+    def __init__(
+        self, name: str, *, phys: float, lower: float, upper: float, unit: str = ""
+    ) -> None:
+        self.name = name
+        self.phys = phys
+        self.lower = lower
+        self.upper = upper
+        suffix = f" {unit}" if unit else ""
+        super().__init__(
+            f"{name}: {phys:g}{suffix} is outside {lower:g} … {upper:g}{suffix}.",
+            hint="Nothing was written.",
+        )
+
+
+class SettingsError(UsageError):
+    """A setting that cannot be used.
+
+    Attributes:
+        key: name of the setting.
+        source: where it came from (argument, file, environment).
+    """
+
+    slug = "settings"
+
+    def __init__(self, key: str, reason: str, *, source: str = "argument", hint: str = "") -> None:
+        self.key = key
+        self.source = source
+        super().__init__(f"{key} ({source}): {reason}.", hint=hint)
+
+
+class WireError(XcaliperError, ValueError):
+    """Bytes that do not fit a layout.
+
+    Attributes:
+        layout: name of the layout.
+        need: bytes (or value) needed.
+        got: bytes (or value) found.
+    """
+
+    slug = "wire"
+
+    def __init__(self, layout: str, *, need: object, got: object, what: str = "length") -> None:
+        self.layout = layout
+        self.need = need
+        self.got = got
+        super().__init__(f"{layout}: {what} needs {need}, got {got}.")
+
+
+class FramingError(WireError):
+    """Length, counter, checksum or fill of a transport frame is wrong."""
+
+    slug = "framing"
+
+
+class ProtocolError(XcaliperError):
+    """The rules of the protocol were broken."""
+
+    slug = "protocol"
+
+
+class LocalProtocolError(ProtocolError):
+    """We tried what the state forbids."""
+
+    slug = "local-protocol"
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer did what the standard forbids."""
+
+    slug = "remote-protocol"
+
+
+class ExchangeTimeoutError(ProtocolError, TimeoutError):
+    """No answer in time, after all allowed attempts.
+
+    Attributes:
+        command: standard name of the command.
+        timer: timer that ran out, T1 to T7.
+        attempts: how often the command was sent.
+        elapsed_ns: time since the first attempt.
+    """
+
+    slug = "timeout"
+
+    def __init__(
+        self, command: str, *, timer: str, attempts: int, elapsed_ns: int, hint: str = ""
+    ) -> None:
+        self.command = command
+        self.timer = timer
+        self.attempts = attempts
+        self.elapsed_ns = elapsed_ns
+        noun = "attempt" if attempts == 1 else "attempts"
+        super().__init__(
+            f"{command}: no answer in {elapsed_ns / 1e6:.1f} ms ({timer}, {attempts} {noun}).",
+            hint=hint,
+        )
+
+
+class LinkError(XcaliperError, OSError):
+    """Cable, driver or socket failed; keeps its cause."""
+
+    slug = "link"
+
+    def __str__(self) -> str:
+        return XcaliperError.__str__(self)
+
+
+class SourceError(XcaliperError):
+    """A file is wrong.
+
+    Attributes:
+        source: file name or other origin.
+        line: 1-based line, 0 when unknown.
+        column: 1-based column, 0 when unknown.
+    """
+
+    slug = "source"
+
+    def __init__(
+        self, message: str, *, source: str = "", line: int = 0, column: int = 0, hint: str = ""
+    ) -> None:
+        self.source = source
+        self.line = line
+        self.column = column
+        where = source
+        if line:
+            where += f":{line}" + (f":{column}" if column else "")
+        super().__init__(f"{where}: {message}" if where else message, hint=hint)
+
+
+class A2lError(SourceError):
+    """An ASAP2 description that cannot be used for what was asked."""
+
+    slug = "a2l"
+
+
+class MdfError(SourceError):
+    """A recording that cannot be written or read."""
+
+    slug = "mdf"
+
+
+class IntegrityError(XcaliperError):
+    """EPK, checksum or verification mismatch.
+
+    Attributes:
+        expected: what should be there.
+        actual: what is there.
+    """
+
+    slug = "integrity"
+
+    def __init__(self, subject: str, *, expected: object, actual: object, hint: str = "") -> None:
+        self.expected = expected
+        self.actual = actual
+        super().__init__(f"{subject}: expected {expected!r}, found {actual!r}.", hint=hint)

@@ -1,0 +1,55 @@
+"""Sample blocks: rows of one event channel; a column is a strided view of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Gap", "SampleBlock"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Samples that are missing between two rows.
+
+    Attributes:
+        before_row: index of the first row behind the gap, in the block that carries it.
+        t_from_ns: time of the last sample before the gap.
+        t_to_ns: time of the first sample behind it.
+        lost: number of lost samples, or of lost messages when only those are known; 0 = unknown.
+        reason: ``counter``, ``sequence``, ``overload``, ``queue`` or ``reconnect``.
+    """
+
+    before_row: int
+    t_from_ns: int
+    t_to_ns: int
+    lost: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SampleBlock:
+    """Consecutive samples of one event channel.
+
+    Attributes:
+        raster: index of the raster (DAQ event) in its measurement.
+        t_ns: int64[n], time since the start of the measurement on the slave's clock.
+        rows: structured[n], raw values in the ECU's byte order; one field per signal.
+        gaps: losses inside or just before the block.
+    """
+
+    raster: int
+    t_ns: NDArray[np.int64]
+    rows: NDArray[Any]
+    gaps: tuple[Gap, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.t_ns)
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Raw values of one signal, array[n] or array[n, *shape], a view without copy."""
+        column: NDArray[Any] = self.rows[name]
+        return column
