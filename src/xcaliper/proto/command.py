@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Generic, TypeVar, dataclass_transform, get_args
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Final,
+    Generic,
+    TypeVar,
+    dataclass_transform,
+    get_args,
+)
 
 from xcaliper.wire.layout import (
     Packet,
@@ -20,6 +28,9 @@ from xcaliper.wire.layout import (
     u32,
     u64,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["CommandInfo", "CommandTable", "Request", "Response", "command", "standard_name"]
 
@@ -85,6 +96,7 @@ def standard_name(class_name: str) -> str:
 
 @dataclass_transform(
     frozen_default=True,
+    kw_only_default=True,
     field_specifiers=(u8, u16, i16, u32, u64, f64, fixed, data, elements),
 )
 def command(
@@ -134,11 +146,12 @@ class CommandTable:
         self._by_name = {info.name: info for info in self._infos}
         self._by_prefix = {info.prefix: info for info in self._infos}
         if len(self._by_name) != len(self._infos) or len(self._by_prefix) != len(self._infos):
-            seen: set[object] = set()
+            names = [info.name for info in self._infos]
+            prefixes = [info.prefix for info in self._infos]
             twice = [
                 info.name
                 for info in self._infos
-                if info.name in seen or info.prefix in seen or seen.update({info.name, info.prefix})
+                if names.count(info.name) > 1 or prefixes.count(info.prefix) > 1
             ]
             raise ValueError(f"command table: {', '.join(twice)} stands twice")
         self._longest = max((len(info.prefix) for info in self._infos), default=0)

@@ -43,7 +43,17 @@ class Codec:
         min_size_bytes: a shorter packet is refused.
     """
 
-    __slots__ = ("_head", "_optional", "_prefix", "_tail", "ag", "cls", "layout", "min_size_bytes", "order")
+    __slots__ = (
+        "_head",
+        "_optional",
+        "_prefix",
+        "_tail",
+        "ag",
+        "cls",
+        "layout",
+        "min_size_bytes",
+        "order",
+    )
 
     def __init__(self, cls: type[Packet], order: ByteOrder, ag: int) -> None:
         self.cls = cls
@@ -60,9 +70,7 @@ class Codec:
             for name, term in placed
             if term.kind in ("data", "elements")
         )
-        self.min_size_bytes = max(
-            sum(head.struct.size for head in self._head), len(self._prefix)
-        )
+        self.min_size_bytes = max(sum(head.struct.size for head in self._head), len(self._prefix))
 
     def encode(self, packet: Packet) -> bytes:
         """The bytes of a packet.
@@ -83,7 +91,9 @@ class Codec:
             for tail in self._tail:
                 self._encode_tail(out, tail, getattr(packet, tail.name))
         except struct.error as error:
-            raise WireError(self.layout.name, need=str(error), got=repr(packet), what="value") from None
+            raise WireError(
+                self.layout.name, need=str(error), got=repr(packet), what="value"
+            ) from None
         return bytes(out)
 
     def _encode_tail(self, out: bytearray, tail: _Tail, value: Any) -> None:
@@ -109,9 +119,7 @@ class Codec:
             WireError: too short, or another packet identifier.
         """
         if len(packet) < self.min_size_bytes:
-            raise WireError(
-                self.layout.name, need=f"{self.min_size_bytes} bytes", got=len(packet)
-            )
+            raise WireError(self.layout.name, need=f"{self.min_size_bytes} bytes", got=len(packet))
         prefix = self._prefix
         if prefix and packet[: len(prefix)] != prefix:
             raise WireError(
@@ -203,9 +211,14 @@ def _head(mark: str, fmt: str, run: list[tuple[str, Term]]) -> _Head:
 
 
 @lru_cache(maxsize=_CACHE_SIZE)
+def _cached(cls: Any, order: ByteOrder, ag: int) -> Codec:
+    return Codec(cls, order, ag)
+
+
 def codec_for(cls: type[Packet], order: ByteOrder = ByteOrder.INTEL, ag: int = 1) -> Codec:
     """The codec of a layout class; built once per byte order and granularity."""
-    return Codec(cls, order, ag)
+    key: Any = cls
+    return _cached(key, order, ag)
 
 
 def encode(packet: Packet, order: ByteOrder = ByteOrder.INTEL, ag: int = 1) -> bytes:
@@ -232,5 +245,3 @@ def decode(
     """
     found: P = codec_for(cls, order, ag).decode(packet, request)
     return found
-
-

@@ -51,8 +51,6 @@ class Bits:
         self.name = name
 
     def __get__(self, instance: int, owner: type) -> int:
-        if instance is None:
-            return self  # type: ignore[unreachable]
         return (instance >> self.shift) & self.mask
 
 
@@ -298,18 +296,19 @@ class Packet:
     __layout__: ClassVar[Layout]
 
 
-_SPECIFIERS: Final = (u8, u16, i16, u32, u64, f64, fixed, data, elements)
-
-
 def make_layout(cls: type[Any], prefix: bytes) -> type[Any]:
     """Turn a class with terms into a frozen dataclass with ``__layout__``."""
-    made = dataclass(frozen=True, slots=True)(cls)
+    made = dataclass(frozen=True, slots=True, kw_only=True)(cls)
     terms = tuple((f.name, f.metadata[TERM_KEY]) for f in dataclasses.fields(made))
     made.__layout__ = Layout(made.__name__, prefix, terms)
     return made
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=_SPECIFIERS)
+@dataclass_transform(
+    frozen_default=True,
+    kw_only_default=True,
+    field_specifiers=(u8, u16, i16, u32, u64, f64, fixed, data, elements),
+)
 def packet(*prefix: int) -> Any:
     """Declare a layout with constant first bytes: ``@packet(0xFF)``; none for sub-layouts."""
 
