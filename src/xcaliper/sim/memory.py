@@ -8,32 +8,51 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Final
 
-from xcaliper.core.errors import UsageError
+from xcaliper.core.errors import (
+    AccessDeniedError,
+    NegativeResponseError,
+    UsageError,
+    WriteProtectedError,
+)
 from xcaliper.sim.image import CODE, RAM, EcuImage
+from xcaliper.xcp.codes import ErrorCode
 
 if TYPE_CHECKING:
     from xcaliper.core.address import Address
     from xcaliper.sim.declare import Segment
 
-__all__ = ["EcuMemory", "WriteProtectedError"]
+__all__ = ["EcuMemory"]
+
+_KINDS: Final[dict[ErrorCode, type[NegativeResponseError]]] = {
+    ErrorCode.ERR_ACCESS_DENIED: AccessDeniedError,
+    ErrorCode.ERR_WRITE_PROTECTED: WriteProtectedError,
+}
 
 
-class WriteProtectedError(UsageError):
-    """The memory exists but cannot be written (XCP Base, ERR_WRITE_PROTECTED, 1.0)."""
-
-    slug = "write-protected"
+def _refusal(code: ErrorCode, meaning: str) -> NegativeResponseError:
+    """What the slave answers to the command that caused it."""
+    kind = _KINDS.get(code, NegativeResponseError)
+    return kind("memory", code=code, code_name=code.name, meaning=meaning)
 
 
 @dataclass(slots=True)
 class _Paged:
-    """Pages of one segment and who looks at which."""
+    """Pages of one segment and who looks at which.
+
+    ``window`` always equals the page that XCP sees, so that views of it outlive a page switch.
+    """
 
     segment: Segment
     pages: list[bytearray]
+    window: bytearray
     ecu: int
     xcp: int
+
+    def show(self) -> None:
+        """Bring the window up to date."""
+        self.window[:] = self.pages[self.xcp]
 
 
 class EcuMemory:
@@ -48,8 +67,6 @@ class EcuMemory:
         generation: counts every change of what the ECU reads as parameters.
     """
 
-    _NO_MEMORY: ClassVar[str] = "Use the addresses of the ECU's own A2L."
-
     def __init__(self, image: EcuImage) -> None:
         self.image = image
         self.ag = image.ag
@@ -59,6 +76,7 @@ class EcuMemory:
             _Paged(
                 segment,
                 [bytearray(image.regions[segment.name].initial) for _ in segment.pages],
+                bytearray(image.regions[segment.name].initial),
                 segment.init_page,
                 segment.init_page,
             )
@@ -84,26 +102,26 @@ class EcuMemory:
             extension, start, end, holder = self._rows[at]
             if extension == key[0] and key[1] + size_bytes <= end:
                 return holder, key[1] - start
-        raise UsageError(f"no memory at {address}, {size_bytes} bytes.", hint=self._NO_MEMORY)
+        raise _refusal(ErrorCode.ERR_ACCESS_DENIED, f"no memory at {address}, {size_bytes} bytes")
 
     def read(self, address: Address, size_bytes: int) -> bytes:
         """Bytes as XCP sees them: segments show their XCP page.
 
         Raises:
-            UsageError: part of the range does not exist.
+            AccessDeniedError: part of the range does not exist.
         """
         holder, offset = self._find(address, size_bytes)
-        data = holder.pages[holder.xcp] if isinstance(holder, _Paged) else holder
+        data = holder.window if isinstance(holder, _Paged) else holder
         return bytes(data[offset : offset + size_bytes])
 
     def view(self, address: Address, size_bytes: int) -> memoryview:
-        """A read-only window on bytes as XCP sees them, valid until the XCP page changes.
+        """A read-only window on bytes as XCP sees them; it stays current.
 
         Raises:
-            UsageError: part of the range does not exist.
+            AccessDeniedError: part of the range does not exist.
         """
         holder, offset = self._find(address, size_bytes)
-        data = holder.pages[holder.xcp] if isinstance(holder, _Paged) else holder
+        data = holder.window if isinstance(holder, _Paged) else holder
         return memoryview(data)[offset : offset + size_bytes].toreadonly()
 
     def write(self, address: Address, data: bytes) -> None:
@@ -111,88 +129,83 @@ class EcuMemory:
 
         Raises:
             WriteProtectedError: program memory or a page that is not writable.
-            UsageError: part of the range does not exist.
+            AccessDeniedError: part of the range does not exist.
         """
         holder, offset = self._find(address, len(data))
         if isinstance(holder, _Paged):
             page = holder.segment.pages[holder.xcp]
             if not page.writable:
-                raise WriteProtectedError(
-                    f"{holder.segment.name}: page {page.number} ({page.text}) is read-only.",
-                    hint="Switch XCP to a writable page with SET_CAL_PAGE.",
+                raise _refusal(
+                    ErrorCode.ERR_WRITE_PROTECTED,
+                    f"{holder.segment.name} page {page.number} ({page.text}) is read-only",
                 )
             holder.pages[holder.xcp][offset : offset + len(data)] = data
+            holder.window[offset : offset + len(data)] = data
             if holder.ecu == holder.xcp:
                 self.generation += 1
         elif isinstance(holder, bytearray):
             holder[offset : offset + len(data)] = data
         else:
-            raise WriteProtectedError(f"program memory at {address} is read-only.")
+            raise _refusal(
+                ErrorCode.ERR_WRITE_PROTECTED, f"program memory at {address} is read-only"
+            )
 
     def _segment(self, number: int) -> _Paged:
         if not 0 <= number < len(self._paged):
-            raise UsageError(f"segment {number} does not exist.")
+            raise _refusal(ErrorCode.ERR_SEGMENT_NOT_VALID, f"segment {number} does not exist")
         return self._paged[number]
 
     def _page(self, segment: int, page: int) -> _Paged:
         paged = self._segment(segment)
         if not 0 <= page < len(paged.pages):
-            raise UsageError(f"{paged.segment.name}: page {page} does not exist.")
+            raise _refusal(ErrorCode.ERR_PAGE_NOT_VALID, f"{paged.segment.name} has no page {page}")
         return paged
 
-    def ecu_page(self, segment: int) -> int:
-        """Page that the ECU reads.
+    def get_page(self, segment: int, *, ecu: bool) -> int:
+        """Page that the ECU reads, or that XCP reads and writes.
 
         Raises:
-            UsageError: the segment does not exist.
+            NegativeResponseError: the segment does not exist.
         """
-        return self._segment(segment).ecu
+        paged = self._segment(segment)
+        return paged.ecu if ecu else paged.xcp
 
-    def xcp_page(self, segment: int) -> int:
-        """Page that XCP reads and writes.
+    def set_page(self, segment: int, page: int, *, ecu: bool, xcp: bool) -> None:
+        """Choose a page for the ECU, for XCP or for both (XCP Base, SET_CAL_PAGE, 1.0).
 
         Raises:
-            UsageError: the segment does not exist.
+            NegativeResponseError: segment or page does not exist.
         """
-        return self._segment(segment).xcp
+        paged = self._page(segment, page)
+        if ecu:
+            paged.ecu = page
+            self.generation += 1
+        if xcp:
+            paged.xcp = page
+            paged.show()
 
-    def set_ecu_page(self, segment: int, page: int) -> None:
-        """Let the ECU use a page (XCP Base, SET_CAL_PAGE, 1.0).
-
-        Raises:
-            UsageError: segment or page does not exist.
-        """
-        self._page(segment, page).ecu = page
-        self.generation += 1
-
-    def set_xcp_page(self, segment: int, page: int) -> None:
-        """Let XCP access a page (XCP Base, SET_CAL_PAGE, 1.0).
-
-        Raises:
-            UsageError: segment or page does not exist.
-        """
-        self._page(segment, page).xcp = page
-
-    def copy_page(self, source: tuple[int, int], target: tuple[int, int]) -> None:
+    def copy_page(self, source: tuple[int, int], destination: tuple[int, int]) -> None:
         """Copy (segment, page) to (segment, page) (XCP Base, COPY_CAL_PAGE, 1.0).
 
         Raises:
             WriteProtectedError: the target page is not writable.
-            UsageError: a page does not exist, or the segments differ in size.
+            NegativeResponseError: a page does not exist, or the segments differ in size.
         """
-        origin, goal = self._page(*source), self._page(*target)
-        page = goal.segment.pages[target[1]]
+        origin, goal = self._page(*source), self._page(*destination)
+        page = goal.segment.pages[destination[1]]
         if not page.writable:
-            raise WriteProtectedError(
-                f"{goal.segment.name}: page {page.number} ({page.text}) is read-only."
+            raise _refusal(
+                ErrorCode.ERR_WRITE_PROTECTED,
+                f"{goal.segment.name} page {page.number} ({page.text}) is read-only",
             )
         data = origin.pages[source[1]]
-        if len(data) != len(goal.pages[target[1]]):
-            raise UsageError(
-                f"{origin.segment.name} and {goal.segment.name} differ in size.",
-                hint="Copy between pages of one segment.",
+        if len(data) != len(goal.pages[destination[1]]):
+            raise _refusal(
+                ErrorCode.ERR_PAGE_NOT_VALID,
+                f"{origin.segment.name} and {goal.segment.name} differ in size",
             )
-        goal.pages[target[1]][:] = data
+        goal.pages[destination[1]][:] = data
+        goal.show()
         self.generation += 1
 
     def ecu_bytes(self, region: str) -> bytearray:
