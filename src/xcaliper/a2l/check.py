@@ -7,7 +7,6 @@ from xcaliper.a2l.grammar import Keyword, table_of
 from xcaliper.a2l.ifdata import A2ml, IfData
 from xcaliper.a2l.index import ModuleIndex, walk
 from xcaliper.a2l.keywords.axis import AxisDescr
-from xcaliper.a2l.keywords.project import Module
 from xcaliper.a2l.parse import A2lFile
 from xcaliper.core.diagnostics import Diagnostic, Severity
 
@@ -86,15 +85,15 @@ def _limits(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
                     "Exchange them.",
                 )
             hard = getattr(made, "extended_limits", None)
-            if hard is not None and lower is not None and upper is not None:
-                if lower < hard.lower_limit or upper > hard.upper_limit:
-                    yield _finding(
-                        Severity.WARNING,
-                        "limits-beyond-extended",
-                        made,
-                        "the limits reach beyond EXTENDED_LIMITS.",
-                        "Widen EXTENDED_LIMITS.",
-                    )
+            known = hard is not None and lower is not None and upper is not None
+            if known and (lower < hard.lower_limit or upper > hard.upper_limit):
+                yield _finding(
+                    Severity.WARNING,
+                    "limits-beyond-extended",
+                    made,
+                    "the limits reach beyond EXTENDED_LIMITS.",
+                    "Widen EXTENDED_LIMITS.",
+                )
 
 
 def _versions(file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
@@ -114,9 +113,12 @@ def _versions(file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
 def _set_since(made: Any) -> Iterator[tuple[str, str]]:
     """Keywords in use that carry a version of their own and are not checked as objects."""
     for entry in table_of(made.__class__).optional.values():
-        if entry.since and entry.mode != "object":
-            if getattr(made, entry.attr) not in (None, False, []):
-                yield entry.name, entry.since
+        if (
+            entry.since
+            and entry.mode != "object"
+            and getattr(made, entry.attr) not in (None, False, [])
+        ):
+            yield entry.name, entry.since
 
 
 def _version(text: str) -> tuple[int, int]:
@@ -135,12 +137,13 @@ def _too_new(made: Keyword, name: str, since: str, declared: str) -> Diagnostic:
 
 
 def _tables(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
-    module: Module = index.module
-    for made, count, rows in [
+    module = index.module
+    tables: list[tuple[Any, int, int]] = [
         *((t, t.number_value_pairs, len(t.pairs)) for t in module.compu_tab),
         *((t, t.number_value_pairs, len(t.pairs)) for t in module.compu_vtab),
         *((t, t.number_value_triples, len(t.triples)) for t in module.compu_vtab_range),
-    ]:
+    ]
+    for made, count, rows in tables:
         if count != rows:
             yield _finding(
                 Severity.WARNING,
@@ -166,7 +169,8 @@ def _methods(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
 
 def _axes(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
     module = index.module
-    for made in [*module.characteristic, *module.typedef_characteristic]:
+    objects: list[Any] = [*module.characteristic, *module.typedef_characteristic]
+    for made in objects:
         need = _AXES.get(made.type, 0)
         if len(made.axis_descr) != need and made.type in (*_AXES, "VALUE", "VAL_BLK", "ASCII"):
             yield _finding(

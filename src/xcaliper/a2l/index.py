@@ -139,10 +139,8 @@ class ModuleIndex:
             return True
         head = name.split(".", 1)[0].split("[", 1)[0]
         made = self.object(head) if head != name else None
-        return (
-            (made is not None
-            and made.KEYWORD == "INSTANCE")
-            or (made is not None and name.startswith(f"{head}["))
+        return (made is not None and made.KEYWORD == "INSTANCE") or (
+            made is not None and name.startswith(f"{head}[")
         )
 
     def dangling(self) -> Iterator[Reference]:
