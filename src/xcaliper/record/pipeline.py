@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from xcaliper.core.errors import LinkError, UsageError, XcaliperError
@@ -174,7 +175,8 @@ class Pipeline:
         with self._wake:
             if not self._closing:
                 for raster, loss in self._losses.items():
-                    self._push(_loss_event(raster, loss), 0)
+                    event = _loss_event(raster, loss)
+                    self._push(event, _size(event))
                 self._losses.clear()
             self._closing = True
             self._wake.notify_all()
@@ -250,7 +252,7 @@ class Pipeline:
             if now_ns >= due_ns:
                 due_ns = now_ns + self._tick_ns
                 for number, sink in enumerate(self._sinks):
-                    self._guard(number, lambda sink=sink: sink.tick(now_ns))  # type: ignore[misc]
+                    self._guard(number, partial(sink.tick, now_ns))
             if done:
                 break
         for number, sink in enumerate(self._sinks):
@@ -270,9 +272,9 @@ class Pipeline:
     def _hand_out(self, item: SampleBlock | RecordingEvent) -> None:
         for number, sink in enumerate(self._sinks):
             if isinstance(item, SampleBlock):
-                self._guard(number, lambda sink=sink: sink.write(item))  # type: ignore[misc]
+                self._guard(number, partial(sink.write, item))
             else:
-                self._guard(number, lambda sink=sink: sink.event(item))  # type: ignore[misc]
+                self._guard(number, partial(sink.event, item))
         with self._wake:  # an item counts as waiting until the last sink has it
             if self._queue and self._queue[0] is item:
                 self._queue.popleft()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class CsvSink:
         base = Path(path)
         self._stem = base.with_suffix("") if base.suffix.lower() == ".csv" else base
         self._physical = physical
-        self._mode = "w" if overwrite else "x"
+        self._mode: Literal["w", "x"] = "w" if overwrite else "x"
         self._delimiter = delimiter
         self._rasters = description.rasters
         self._files: list[TextIO] = []

@@ -167,7 +167,7 @@ class Mdf4Sink:
             self._disk.close()
             self._disk.path.unlink(missing_ok=True)
 
-    def _add(  # noqa: PLR0913  # the fields of an event
+    def _add(
         self,
         kind: EventType,
         t_ns: int,
