@@ -440,7 +440,9 @@ def _place_group(arena: _Arena, group: Group, following: int) -> GroupPlace:
             cg_cn_first=cn_first,
             cg_tx_acq_name=arena.tx(group.name),
             cg_si_acq_source=_place_source(arena, group.source),
-            cg_md_comment=arena.md(wrap("CGcomment", group.comment, properties=cycle)),
+            cg_md_comment=arena.md(wrap("CGcomment", group.comment, properties=cycle))
+            if cycle
+            else arena.tx(group.comment),
             cg_data_bytes=record_size,
         )
     )
@@ -508,17 +510,15 @@ def _place_array(arena: _Arena, channel: Channel, spot: Placement) -> int:
     )
 
 
-def _channel_comment(channel: Channel, name: str, spot: Placement) -> str:
+def _place_comment(arena: _Arena, channel: Channel, name: str, spot: Placement) -> int:
     text = "\n".join(part for part in (channel.comment, spot.remark) if part)
     display = channel.display_name or (channel.name if channel.name != name else "")
     names = wrap("names", "", elements={"display": display}).replace("<TX></TX>", "")
     address = "" if channel.address is None else f"0x{channel.address:08X}"
-    return wrap(
-        "CNcomment",
-        text,
-        inner=names if display else "",
-        elements={"linker_name": channel.linker_name, "address": address},
-    )
+    elements = {"linker_name": channel.linker_name, "address": address}
+    if not display and not any(elements.values()):
+        return arena.tx(text)  # plain text is shown as it is by every reader
+    return arena.md(wrap("CNcomment", text, inner=names if display else "", elements=elements))
 
 
 def _place_channel(
@@ -534,7 +534,7 @@ def _place_channel(
             cn_tx_name=arena.share(blocks.TxBlock.of(name)),
             cn_cc_conversion=_place_conversion(arena, conversion, unit),
             cn_md_unit=unit,
-            cn_md_comment=arena.md(_channel_comment(channel, name, spot)),
+            cn_md_comment=_place_comment(arena, channel, name, spot),
             cn_type=1 if channel.vlsd else 0,
             cn_data_type=spot.data_type,
             cn_bit_offset=spot.bit_offset,
@@ -553,7 +553,7 @@ def _place_master(arena: _Arena, name: str, following: int) -> int:
             cn_cn_next=following,
             cn_tx_name=arena.tx(name),
             cn_md_unit=arena.tx("s"),
-            cn_md_comment=arena.md(wrap("CNcomment", "Time of the slave's clock since the start.")),
+            cn_md_comment=arena.tx("Time of the slave's clock since the start."),
             cn_type=2,
             cn_sync_type=1,
             cn_data_type=4,

@@ -17,7 +17,6 @@ import numpy as np
 
 from xcaliper.core.errors import UsageError
 from xcaliper.mdf import blocks
-from xcaliper.mdf.comments import wrap
 from xcaliper.mdf.compress import compress
 from xcaliper.mdf.structure import (
     Attachment,
@@ -268,7 +267,7 @@ class MdfWriter:
         scope = () if group_index is None else (self._groups[group_index].place.cg,)
         block = blocks.EvBlock(
             ev_tx_name=self._place(blocks.TxBlock.of(name)) if name else 0,
-            ev_md_comment=self._place(blocks.MdBlock.of(wrap("EVcomment", text))),
+            ev_md_comment=self._place(blocks.TxBlock.of(text)) if text else 0,
             ev_scope=scope,
             ev_type=int(kind),
             ev_cause=int(cause),
@@ -288,9 +287,7 @@ class MdfWriter:
             return
         self.flush()
         for state in self._groups:
-            self._consolidate(state.chain)
-            for chain in state.vlsd:
-                self._consolidate(chain)
+            self._consolidate(state.chain)  # texts keep their chain: only groups have a journal
         comment = self._place(file_history("Recording closed.", self._header.tool_version))
         end = self._place(
             blocks.FhBlock(
