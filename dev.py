@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import sys
 
-if sys.version_info < (3, 11):
+if sys.version_info < (3, 11):  # noqa: UP036 - the message is for older ones
     sys.exit(
         "dev.py: Python 3.11 or later is needed, this is %d.%d (%s). "  # noqa: UP031
         "Call it with a newer one, for example: python3.11 dev.py"
@@ -37,10 +37,12 @@ import tempfile
 import time
 import tomllib
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree as ET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT: Final = Path(__file__).resolve().parent
 VENV: Final = ROOT / ".venv"
@@ -139,12 +141,13 @@ def starts(command: list[str]) -> bool:
 
 
 def make_venv(uv: str | None) -> None:
-    """Create .venv, or replace it when it does not start."""
-    if starts([str(venv_python()), "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]):
-        if uv or starts([str(venv_python()), "-m", "pip", "--version"]):
-            return
+    """Create .venv, or replace it when it does not start or belongs to another Python."""
+    same = f"import sys; sys.exit(sys.version_info[:2] != {tuple(sys.version_info[:2])})"
+    usable = starts([str(venv_python()), "-c", same])
+    if usable and (uv or starts([str(venv_python()), "-m", "pip", "--version"])):
+        return
     if VENV.exists() or VENV.is_symlink():
-        say(f"{VENV.name} is broken: making it anew")
+        say(f"{VENV.name} is broken or of another Python: making it anew")
         if VENV.is_symlink() or VENV.is_file():
             VENV.unlink()
         else:
