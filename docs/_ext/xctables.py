@@ -155,7 +155,9 @@ def errors_page() -> str:
     rows: list[tuple[str, str, str]] = []
 
     def add(kind: type, depth: int) -> None:
-        rows.append((f"{'· ' * depth}{code(kind.__name__)}", code(kind.slug), escape(summary(kind))))
+        rows.append(
+            (f"{'· ' * depth}{code(kind.__name__)}", code(kind.slug), escape(summary(kind)))
+        )
         for child in sorted(set(kind.__subclasses__()), key=lambda item: item.__name__):
             if child.__module__.startswith("xcaliper."):
                 add(child, depth + 1)
@@ -257,10 +259,12 @@ def cli_page() -> str:
             app = function()
     if not hasattr(app, "generate_docs"):
         return page("Shell command", lead, ABSENT)
-    text = app.generate_docs(
-        output_format="markdown", heading_level=2, generate_toc=False, usage_name="xcaliper"
-    ) if "usage_name" in inspect.signature(app.generate_docs).parameters else app.generate_docs(
-        output_format="markdown", heading_level=2
+    text = (
+        app.generate_docs(
+            output_format="markdown", heading_level=2, generate_toc=False, usage_name="xcaliper"
+        )
+        if "usage_name" in inspect.signature(app.generate_docs).parameters
+        else app.generate_docs(output_format="markdown", heading_level=2)
     )
     # Links inside the text point to anchors that the theme names differently.
     return page("Shell command", lead, re.sub(r"\[([^\]]+)\]\(#[^)]*\)", r"\1", text))
@@ -269,7 +273,9 @@ def cli_page() -> str:
 def api_page() -> str:
     """Public names with signature and docstring."""
     package = importlib.import_module("xcaliper")
-    lead = "What `import xcaliper` offers. Everything else may change between versions without notice."
+    lead = (
+        "What `import xcaliper` offers. Everything else may change between versions without notice."
+    )
     parts = []
     for name in sorted(getattr(package, "__all__", ())):
         thing = getattr(package, name)
@@ -296,7 +302,9 @@ def members(kind: type) -> str:
         plain = member.__func__ if isinstance(member, (classmethod, staticmethod)) else member
         if name.startswith("_") or not (inspect.isfunction(plain) or isinstance(plain, property)):
             continue
-        rows.append((code(name + ("" if isinstance(plain, property) else "()")), escape(summary(plain))))
+        rows.append(
+            (code(name + ("" if isinstance(plain, property) else "()")), escape(summary(plain)))
+        )
     return table(("Name", "Gives"), rows) if rows else ""
 
 
