@@ -44,4 +44,4 @@ class AddressRange:
         if address.extension != self.start.extension:
             return False
         offset = (address.value - self.start.value) * ag
-        return 0 <= offset and offset + size_bytes <= self.size_bytes
+        return offset >= 0 and offset + size_bytes <= self.size_bytes

@@ -6,6 +6,10 @@ from typing import Any, ClassVar
 
 __all__ = [
     "A2lError",
+    "AccessDeniedError",
+    "AccessLockedError",
+    "BusyError",
+    "DaqActiveError",
     "ExchangeTimeoutError",
     "FramingError",
     "IntegrityError",
@@ -13,14 +17,19 @@ __all__ = [
     "LinkError",
     "LocalProtocolError",
     "MdfError",
+    "NegativeResponseError",
     "NotFoundError",
+    "OutOfRangeError",
     "PlanError",
     "ProtocolError",
     "RemoteProtocolError",
+    "SequenceError",
     "SettingsError",
     "SourceError",
+    "UnknownCommandError",
     "UsageError",
     "WireError",
+    "WriteProtectedError",
     "XcaliperError",
 ]
 
@@ -205,6 +214,92 @@ class ExchangeTimeoutError(ProtocolError, TimeoutError):
             f"{command}: no answer in {elapsed_ns / 1e6:.1f} ms ({timer}, {attempts} {noun}).",
             hint=hint,
         )
+
+
+class NegativeResponseError(ProtocolError):
+    """The slave refused a command.
+
+    Attributes:
+        command: standard name of the command.
+        code: error code of the answer.
+        code_name: its standard name, ``ERR_OUT_OF_RANGE``.
+        remedy: what usually helps.
+        info: bytes behind the error code.
+        request: the request object; None when unknown.
+    """
+
+    slug = "refused"
+
+    def __init__(
+        self,
+        command: str,
+        *,
+        code: int,
+        code_name: str,
+        meaning: str = "",
+        remedy: str = "",
+        info: bytes = b"",
+        request: object = None,
+    ) -> None:
+        self.command = command
+        self.code = code
+        self.code_name = code_name
+        self.meaning = meaning
+        self.remedy = remedy
+        self.info = info
+        self.request = request
+        detail = f": {meaning}" if meaning else ""
+        super().__init__(
+            f"{command}: the slave answered {code_name} (0x{code:02X}){detail}.", hint=remedy
+        )
+
+
+class BusyError(NegativeResponseError):
+    """The slave cannot do it now; try again later."""
+
+    slug = "refused-busy"
+
+
+class DaqActiveError(NegativeResponseError):
+    """The slave refuses while data acquisition runs."""
+
+    slug = "refused-daq-active"
+
+
+class UnknownCommandError(NegativeResponseError):
+    """The slave does not have the command or sub-command."""
+
+    slug = "refused-unknown-command"
+
+
+class OutOfRangeError(NegativeResponseError):
+    """A parameter is outside what the slave accepts."""
+
+    slug = "refused-out-of-range"
+
+
+class WriteProtectedError(NegativeResponseError):
+    """The memory or page cannot be written."""
+
+    slug = "refused-write-protected"
+
+
+class AccessDeniedError(NegativeResponseError):
+    """The memory cannot be accessed."""
+
+    slug = "refused-access-denied"
+
+
+class AccessLockedError(NegativeResponseError):
+    """The resource is protected by seed and key."""
+
+    slug = "refused-locked"
+
+
+class SequenceError(NegativeResponseError):
+    """The order of commands was wrong."""
+
+    slug = "refused-sequence"
 
 
 class LinkError(XcaliperError, OSError):

@@ -1,0 +1,1 @@
+"""Requests, exchanges and procedures: what XCP and CCP share."""
