@@ -50,9 +50,9 @@ STAMP: Final = VENV / ".xcaliper-setup.json"
 
 #: Level → extras and dependency groups it installs. A level contains the ones before it.
 LEVELS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    "demo": (("plot", "mdf"), ()),
-    "test": (("plot", "mdf"), ("test",)),
-    "dev": (("plot", "mdf"), ("dev",)),
+    "demo": (("mdf",), ()),
+    "test": (("mdf",), ("test",)),
+    "dev": (("mdf",), ("dev",)),
 }
 
 #: Test folders in the order they run; True where several processes may share the work.

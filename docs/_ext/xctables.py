@@ -11,11 +11,12 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from types import ModuleType
 
     from sphinx.application import Sphinx
@@ -85,64 +86,74 @@ def all_modules() -> list[ModuleType]:
     return [importlib.import_module(name) for name in names if not name.endswith("__main__")]
 
 
-def pick(row: object, *names: str) -> Any:
-    """First attribute of these names that a row has, '' when it has none."""
-    for name in names:
-        if (found := getattr(row, name, None)) is not None:
-            return found
-    return ""
-
-
 def shown(value: object) -> str:
     """A table value as readers of the standard know it."""
     if value is True:
         return "yes"
-    if value is False or value is None or value == "":
+    if value is None or value is False:
         return ""
-    if isinstance(value, (tuple, list, frozenset, set)):
-        return ", ".join(shown(item) for item in value)
-    return str(getattr(value, "name", getattr(value, "__name__", value)) or value)
+    return str(getattr(value, "name", value))
 
 
-def byte(value: object) -> str:
-    """A code as on the wire."""
-    if isinstance(value, (tuple, list, bytes)):
-        return " ".join(f"0x{int(part):02X}" for part in value)
-    return f"0x{int(value):02X}" if isinstance(value, int) else shown(value)
+def own_classes(found: ModuleType) -> list[type]:
+    """Public classes that a module defines itself, in its order."""
+    return [
+        kind
+        for name, kind in vars(found).items()
+        if inspect.isclass(kind) and kind.__module__ == found.__name__ and name[0] != "_"
+    ]
 
 
-def fields(kind: object) -> str:
-    """Table of the fields of a layout or keyword, '' when it has none."""
-    if not (inspect.isclass(kind) and dataclasses.is_dataclass(kind)):
-        return ""
-    described = described_fields(kind)
-    if described:
-        return described
+def wire_fields(kind: type) -> str:
+    """Table of the fields of a packet, '' when it has none."""
     rows = []
-    for field in dataclasses.fields(kind):
-        shape = field.type if isinstance(field.type, str) else inspect.formatannotation(field.type)
-        needed = (
-            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    views = []
+    for name, term in kind.__layout__.terms:
+        size = f"{term.size_bytes}" if term.size_bytes else ""
+        shape = {"data": "bytes", "fixed": "bytes", "elements": "repeated"}.get(
+            term.kind, f"{term.kind}{8 * term.size_bytes}"
         )
-        rows.append((code(field.name), code(shape), "" if needed else "yes"))
-    return table(("Field", "Type", "Optional"), rows) if rows else ""
+        if term.element is not None:
+            shape += f" {term.element.__name__}"
+        if term.view is not None:
+            shape = term.view.__name__
+            views.append(term.view)
+        counted = code(term.count) if term.count else ""
+        offset = f"{term.offset}, aligned" if term.aligned else str(term.offset)
+        rows.append(
+            (
+                offset,
+                size,
+                code(name),
+                escape(shape),
+                escape(term.unit),
+                counted,
+                shown(term.optional),
+            )
+        )
+    if not rows:
+        return ""
+    head = ("Position", "Bytes", "Field", "Type", "Unit", "Counted by", "Optional")
+    parts = [table(head, rows)]
+    for name, term in kind.__layout__.terms:
+        if term.element is not None:
+            parts += [f"{code(name)} repeats:\n", wire_fields(term.element)]
+    return "\n".join([*parts, *(view_table(view) for view in dict.fromkeys(views))])
 
 
-def described_fields(kind: type) -> str:
-    """Table of a layout by ``wire.describe``, '' when the class is no layout."""
-    describe = module("xcaliper.wire.describe")
-    function = pick(describe, "describe", "describe_layout", "rows") if describe else None
-    if not callable(function):
+def view_table(view: type) -> str:
+    """Named bits or values of an integer field."""
+    if callable(groups := getattr(view, "groups", None)):
+        rows = [
+            (str(bit.shift), str(bit.width), code(bit.name), escape(bit.doc)) for bit in groups()
+        ]
+        head = ("Bit", "Width", "Name", "Meaning")
+    elif issubclass(view, Enum):
+        rows = [(f"0x{int(item):02X}", code(item.name), "", "") for item in view]
+        head = ("Value", "Name", "", "")
+    else:
         return ""
-    try:
-        found = list(function(kind))
-    except (TypeError, ValueError, AttributeError, LookupError):
-        return ""
-    if not found or not dataclasses.is_dataclass(found[0]):
-        return ""
-    names = [field.name for field in dataclasses.fields(found[0])]
-    rows = [[code(shown(getattr(row, name))) for name in names] for row in found]
-    return table([name.replace("_", " ").capitalize() for name in names], rows)
+    return f"{code(view.__name__)}:\n\n{table(head, rows)}" if rows else ""
 
 
 # --- pages ---------------------------------------------------------------------------------------
@@ -172,80 +183,106 @@ def errors_page() -> str:
 
 
 def commands_page() -> str:
-    """XCP commands by group, with their layouts."""
+    """XCP commands with their layouts, in the order of the table."""
     found = module("xcaliper.xcp.table")
-    lead = "The commands of XCP 1.0 to 1.5, from the table that master, slave and observer share."
-    if found is None or not hasattr(found, "COMMANDS"):
+    lead = (
+        "The commands of XCP that this version knows, from the table that master, slave and observer share. "
+        "Positions count from the packet identifier; gaps are reserved."
+    )
+    if found is None:
         return page("XCP commands", lead, ABSENT)
-    listed = found.COMMANDS
-    rows = list(listed.values()) if isinstance(listed, Mapping) else list(listed)
+    infos = list(found.COMMANDS)
     overview = table(
-        ("Command", "Code", "Group", "Optional", "Since", "Timer", "Resource"),
+        ("Command", "Code", "Group", "Mandatory", "Since", "Timer", "Resource"),
         [
             (
-                code(pick(row, "standard_name", "name", "__name__")),
-                byte(pick(row, "code", "key", "pid")),
-                shown(pick(row, "group")),
-                shown(pick(row, "optional")),
-                shown(pick(row, "since", "first_version", "version")),
-                shown(pick(row, "timer")),
-                shown(pick(row, "resource")),
+                code(info.name),
+                " ".join(f"0x{part:02X}" for part in info.prefix),
+                escape(shown(info.group)),
+                shown(info.mandatory),
+                escape(shown(info.since)),
+                shown(info.timer),
+                escape(shown(info.resource)),
             )
-            for row in rows
+            for info in infos
         ],
     )
     parts = [overview]
-    for row in rows:
-        request = row if inspect.isclass(row) else pick(row, "request", "layout", "request_type")
-        name = shown(pick(row, "standard_name", "name", "__name__"))
-        response = pick(row, "response", "response_type", "Response")
-        parts.append(f"## {name}\n")
-        if text := summary(request):
-            parts.append(f"{escape(text)}\n")
-        if listing := fields(request):
+    for info in infos:
+        parts += [f"## {info.name}\n", f"{escape(summary(info.request))}\n"]
+        if listing := wire_fields(info.request):
             parts += ["Request:\n", listing]
-        if listing := fields(response):
-            parts += [f"Positive response {code(shown(response))}:\n", listing]
+        if not info.answered:
+            parts.append("There is no positive answer.\n")
+        elif listing := wire_fields(info.response):
+            parts += ["Positive answer:\n", listing]
     return page("XCP commands", lead, *parts)
 
 
 def keywords_page() -> str:
-    """ASAP2 keywords with their parameters."""
-    lead = "The ASAP2 keywords that are read into typed objects. Other blocks are kept as they are."
-    listed: Any = None
-    for name in ("xcaliper.a2l.keywords", "xcaliper.a2l.grammar", "xcaliper.a2l"):
-        if (found := module(name)) is not None:
-            listed = listed or pick(found, "KEYWORDS", "REGISTRY", "keyword_table")
-    if callable(listed) and not isinstance(listed, Mapping):
-        listed = listed()
-    if not listed:
+    """ASAP2 keywords with their parameters and optional keywords."""
+    lead = "The ASAP2 keywords that are read into typed objects. Others are kept as they are."
+    grammar = module("xcaliper.a2l.grammar")
+    if grammar is None:
         return page("A2L keywords", lead, ABSENT)
-    pairs = (
-        list(listed.items())
-        if isinstance(listed, Mapping)
-        else [(pick(kind, "__keyword__", "keyword") or kind.__name__, kind) for kind in listed]
-    )
+    kinds = [
+        kind
+        for found in all_modules()
+        if found.__name__.startswith("xcaliper.a2l.keywords.")
+        for kind in own_classes(found)
+        if issubclass(kind, grammar.Keyword) and kind.KEYWORD
+    ]
     parts = []
-    for name, entry in sorted(pairs, key=lambda pair: shown(pair[0])):
-        kind = entry if inspect.isclass(entry) else pick(entry, "cls", "kind", "type")
-        parts.append(f"## {escape(shown(name))}\n")
-        if text := summary(kind):
-            parts.append(f"{escape(text)}\n")
-        if listing := fields(kind):
-            parts.append(listing)
-    return page("A2L keywords", lead, *parts)
+    for kind in sorted(kinds, key=lambda item: (item.KEYWORD, item.__name__)):
+        grammar_table = grammar.table_of(kind)
+        since = f" Since {kind.SINCE}." if kind.SINCE else ""
+        shape = "Block." if kind.BLOCK else ""
+        parts += [
+            f"## {escape(kind.KEYWORD)}\n",
+            f"{escape(summary(kind))} {shape}{since} Class {code(kind.__name__)}.\n",
+        ]
+        rows = [
+            (code(item.attr), escape(item.kind), shown(item.since)) for item in grammar_table.params
+        ]
+        if grammar_table.rest is not None:
+            attr, items = grammar_table.rest
+            rows.append(
+                (code(attr), escape("repeated " + ", ".join(item.kind for item in items)), "")
+            )
+        if rows:
+            parts.append(table(("Parameter", "Kind", "Since"), rows))
+        if grammar_table.optional:
+            names = [
+                code(name) + (" (many)" if item.repeated else "")
+                for name, item in sorted(grammar_table.optional.items())
+            ]
+            parts.append(f"May hold: {', '.join(names)}.\n")
+    return page("A2L keywords", lead, *(parts or [ABSENT]))
 
 
 def blocks_page() -> str:
     """MDF4 blocks that are written."""
     lead = "The MDF4 blocks that recordings are made of, from the layouts that write them."
     found = module("xcaliper.mdf.blocks")
-    names = getattr(found, "__all__", ())
+    if found is None:
+        return page("MDF4 blocks", lead, ABSENT)
     parts = []
-    for name in sorted(names):
-        kind = getattr(found, name)
-        if inspect.isclass(kind) and dataclasses.is_dataclass(kind):
-            parts += [f"## {name}\n", f"{escape(summary(kind))}\n", fields(kind)]
+    for kind in own_classes(found):
+        if not dataclasses.is_dataclass(kind):
+            continue
+        rows = []
+        for item in dataclasses.fields(kind):
+            term = item.metadata.get("term")
+            what = " ".join(filter(None, (getattr(term, "kind", ""), getattr(term, "code", ""))))
+            rows.append(
+                (
+                    code(item.name),
+                    code(item.type if isinstance(item.type, str) else item.type.__name__),
+                    code(what),
+                )
+            )
+        parts += [f"## {kind.__name__}\n", f"{escape(summary(kind))}\n"]
+        parts += [table(("Field", "Type", "Stored as"), rows)] if rows else []
     return page("MDF4 blocks", lead, *(parts or [ABSENT]))
 
 
@@ -253,19 +290,13 @@ def cli_page() -> str:
     """Verbs and options of the shell command."""
     lead = "The verbs of the `xcaliper` command. Each also answers `--help`."
     found = module("xcaliper.cli.main")
-    app = pick(found, "app", "APP") if found else ""
+    app = getattr(found, "app", None)
     for maker in ("build_app", "make_app", "create_app"):
-        if not app and callable(function := pick(found, maker)):
+        if app is None and callable(function := getattr(found, maker, None)):
             app = function()
     if not hasattr(app, "generate_docs"):
         return page("Shell command", lead, ABSENT)
-    text = (
-        app.generate_docs(
-            output_format="markdown", heading_level=2, generate_toc=False, usage_name="xcaliper"
-        )
-        if "usage_name" in inspect.signature(app.generate_docs).parameters
-        else app.generate_docs(output_format="markdown", heading_level=2)
-    )
+    text = app.generate_docs(output_format="markdown", heading_level=2)
     # Links inside the text point to anchors that the theme names differently.
     return page("Shell command", lead, re.sub(r"\[([^\]]+)\]\(#[^)]*\)", r"\1", text))
 
@@ -278,8 +309,7 @@ def api_page() -> str:
     )
     parts = []
     for name in sorted(getattr(package, "__all__", ())):
-        thing = getattr(package, name)
-        if name.startswith("__") or not callable(thing):
+        if name.startswith("__") or not callable(thing := getattr(package, name)):
             continue
         try:
             signature = str(inspect.signature(thing))

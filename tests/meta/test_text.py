@@ -127,7 +127,7 @@ def test_text_speaks_of_the_project_alone() -> None:
     "line",
     [
         "see " + "#" + "12",
-        "fixes iss" + "ue 2",
+        "fixes is" + "sue 2",
         "in " + "/wo" + "rk/tree/x",
         "HOME=" + "/ro" + "ot/x",
         "https://py" + "pi.org/project/x",
