@@ -30,8 +30,8 @@ ABSENT: Final = "This version does not have this part yet.\n"
 
 
 def escape(text: str) -> str:
-    """Text that MyST shows as it is, outside of code spans."""
-    parts = re.split(r"(``.+?``|`[^`]+`)", text)
+    """Text that MyST shows as it is, outside of code spans and sources in brackets."""
+    parts = re.split(r"(``.+?``|`[^`]+`|\*\([^*|]+\)\*)", text)
     return "".join(
         part.replace("|", r"\|") if at % 2 else re.sub(r"([\\|*_<>\[\]`$])", r"\\\1", part)
         for at, part in enumerate(parts)
@@ -111,7 +111,7 @@ def wire_fields(kind: type) -> str:
     for name, term in kind.__layout__.terms:
         size = f"{term.size_bytes}" if term.size_bytes else ""
         shape = {"data": "bytes", "fixed": "bytes", "elements": "repeated"}.get(
-            term.kind, f"{term.kind}{8 * term.size_bytes}"
+            term.kind, f"{'u' if term.code in set('BHIQ') else ''}{term.kind}{8 * term.size_bytes}"
         )
         if term.element is not None:
             shape += f" {term.element.__name__}"
@@ -273,7 +273,7 @@ def blocks_page() -> str:
         rows = []
         for item in dataclasses.fields(kind):
             term = item.metadata.get("term")
-            what = " ".join(filter(None, (getattr(term, "kind", ""), getattr(term, "code", ""))))
+            what = " ".join(filter(None, (getattr(term, "role", ""), getattr(term, "code", ""))))
             rows.append(
                 (
                     code(item.name),
@@ -296,7 +296,8 @@ def cli_page() -> str:
             app = function()
     if not hasattr(app, "generate_docs"):
         return page("Shell command", lead, ABSENT)
-    text = app.generate_docs(output_format="markdown", heading_level=2)
+    text = app.generate_docs(output_format="markdown", heading_level=2, usage_name="xcaliper")
+    text = re.sub(r"#+ Table of Contents\n\n(?:\s*- .*\n)+", "", text)  # the theme has one
     # Links inside the text point to anchors that the theme names differently.
     return page("Shell command", lead, re.sub(r"\[([^\]]+)\]\(#[^)]*\)", r"\1", text))
 
