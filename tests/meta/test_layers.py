@@ -5,11 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
-
 from meta.tree import ROOT
-
-pytest.importorskip("importlinter", reason="part of the dev group; 'dev.py check' runs it")
 
 
 def test_import_contracts_hold() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import subprocess
 import sys
 from typing import Final
@@ -9,7 +11,7 @@ from typing import Final
 import pytest
 
 import xcaliper
-from meta.tree import ROOT
+from meta.tree import PACKAGE, ROOT, syntax
 
 #: What the plain import must not load: heavy, optional, or needed by one verb only.
 KEPT_OUT: Final = frozenset(
@@ -69,6 +71,25 @@ def test_every_public_name_resolves() -> None:
     for name in names:
         assert getattr(xcaliper, name) is not None, name
     assert set(names) <= {*dir(xcaliper), *names}
+
+
+def names_for_type_checkers() -> dict[str, str]:
+    """Public name → module, as the package root imports it for type checkers or at once."""
+    return {
+        alias.name: node.module or ""
+        for node in ast.walk(syntax(PACKAGE / "__init__.py"))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("xcaliper.")
+        for alias in node.names
+    }
+
+
+def test_type_checkers_know_every_public_name() -> None:
+    assert {*names_for_type_checkers(), "__version__"} == set(xcaliper.__all__)
+
+
+def test_type_checkers_and_python_see_the_same_objects() -> None:
+    for name, home in names_for_type_checkers().items():
+        assert getattr(xcaliper, name) is getattr(importlib.import_module(home), name), name
 
 
 def test_unknown_name_is_an_attribute_error() -> None:
