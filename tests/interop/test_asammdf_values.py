@@ -331,7 +331,7 @@ def test_header_sources_limits_events_and_attachments(open_mdf):
         (6, pytest.approx(0.0075), "idle = 850 <rpm>", "write"),
     ]
     assert mdf.events[0].scopes == [0]
-    data, name, md5 = mdf.extract_attachment(0)[:3]
+    data, name, _ = mdf.extract_attachment(0)[:3]
     assert (bytes(data if isinstance(data, (bytes, bytearray)) else data.encode()), str(name)) == (
         a2l,
         "demo.a2l",

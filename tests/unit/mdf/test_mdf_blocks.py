@@ -63,11 +63,11 @@ GOLDEN = [
     ),
     (
         blocks.DlBlock(dl_dl_next=8, dl_data=(16, 24), dl_offset=(0, 100)),
-        header(b"##DL", 64, (8, 16, 24)) + struct.pack("<B3xIQQ", 0, 2, 0, 100),
+        header(b"##DL", 72, (8, 16, 24)) + struct.pack("<B3xIQQ", 0, 2, 0, 100),
     ),
     (
         blocks.DlBlock(dl_data=(16, 24), dl_flags=1, dl_equal_length=(100,)),
-        header(b"##DL", 56, (0, 16, 24)) + struct.pack("<B3xIQ", 1, 2, 100),
+        header(b"##DL", 64, (0, 16, 24)) + struct.pack("<B3xIQ", 1, 2, 100),
     ),
     (
         blocks.HlBlock(hl_dl_first=8, hl_zip_type=1),
