@@ -295,14 +295,17 @@ class Verbal(Conversion):
     def to_phys(self, raw: Any) -> Array:
         """Texts as an object array; a value without text and default stays a number."""
         array = np.asarray(raw)
-        found = np.empty(array.shape, dtype=object)
-        flat = found.reshape(-1)
-        for n, (row, value) in enumerate(
-            zip(self.index(array).ravel().tolist(), array.ravel().tolist(), strict=True)
-        ):
-            text = self.rows[row][2] if row >= 0 else self.default
-            flat[n] = value if text is None else text
-        return flat.reshape(array.shape)
+        row = self.index(array)
+        found = (
+            array.astype(object)
+            if self.default is None
+            else np.full(array.shape, self.default, object)
+        )
+        if self.rows:
+            texts = np.empty(len(self.rows), dtype=object)
+            texts[:] = [text for _, _, text in self.rows]
+            found = np.where(row >= 0, texts[np.clip(row, 0, None)], found)
+        return np.asarray(found, dtype=object)
 
     def to_raw(self, phys: Any) -> Array:
         """Raw values of texts, the lower end for ranges; numbers are taken as raw values."""

@@ -72,7 +72,7 @@ _ARITHMETIC: Final[dict[str, tuple[int, Callable[..., Any]]]] = {
     "/": (10, np.true_divide),
     "%": (10, np.fmod),
 }
-_NEW: Final = {
+_NEW: Final[dict[str, tuple[int, Callable[..., Any]]]] = {
     **_ARITHMETIC,
     "||": (1, _truth(np.logical_or)),
     "&&": (2, _truth(np.logical_and)),
@@ -80,7 +80,7 @@ _NEW: Final = {
     "^": (4, _ints(np.bitwise_xor)),
     "&": (5, _ints(np.bitwise_and)),
 }
-_OLD: Final = {
+_OLD: Final[dict[str, tuple[int, Callable[..., Any]]]] = {
     **_ARITHMETIC,
     "||": (1, _truth(np.logical_or)),
     "|": (1, _truth(np.logical_or)),
@@ -176,11 +176,11 @@ class _Compiler:
         return self.tokens[self.at] if self.at < len(self.tokens) else ""
 
     def take(self, expected: str = "") -> str:
-        token = self.peek()
-        if not token or (expected and token != expected):
+        found = self.peek()
+        if not found or (expected and found != expected):
             raise self.error(f"lacks {expected!r}" if expected else "ends too early")
         self.at += 1
-        return token
+        return found
 
     def all(self) -> Node:
         node = self.binary(0)
@@ -204,34 +204,34 @@ class _Compiler:
             left = _apply(operator[1], (left, self.binary(next_level)))
 
     def unary(self) -> Node:
-        token = self.peek()
-        if token == "-":
+        sign = self.peek()
+        if sign == "-":
             self.take()
             return _apply(np.negative, (self.binary(_UNARY_LEVEL),))
-        if token == "+":
+        if sign == "+":
             self.take()
             return self.binary(_UNARY_LEVEL)
-        if token == "!" or (token == "~" and self.logical_not):
+        if sign == "!" or (sign == "~" and self.logical_not):
             self.take()
             return _apply(_truth(np.logical_not), (self.binary(_UNARY_LEVEL),))
-        if token == "~":
+        if sign == "~":
             self.take()
             return _apply(_ints(np.invert), (self.binary(_UNARY_LEVEL),))
         return self.primary()
 
     def primary(self) -> Node:
-        token = self.take()
-        if token == "(":
+        word = self.take()
+        if word == "(":
             node = self.binary(0)
             self.take(")")
             return node
-        if token[0].isdigit() or token[0] == ".":
-            return _constant(float(int(token, 16)) if token[:2] in ("0x", "0X") else float(token))
+        if word[0].isdigit() or word[0] == ".":
+            return _constant(float(int(word, 16)) if word[:2] in ("0x", "0X") else float(word))
         if self.peek() == "(":
-            return self.call(token)
-        number = re.fullmatch(r"[xX](\d{0,4})", token)
+            return self.call(word)
+        number = re.fullmatch(r"[xX](\d{0,4})", word)
         if number is None:
-            raise self.error(f"names {token!r}, which is no input")
+            raise self.error(f"names {word!r}, which is no input")
         which = int(number[1] or 1)
         if which == 0:
             raise self.error("names X0; inputs start at X1")
