@@ -16,9 +16,8 @@ from xcaliper.core.errors import (
 )
 from xcaliper.proto.procedure import ask
 from xcaliper.transport.base import link_error
-from xcaliper.xcp.codes import ErrorCode
 from xcaliper.xcp.framing.eth import DatagramReader, EthFraming, StreamReader
-from xcaliper.xcp.std import ShortUpload, Synch
+from xcaliper.xcp.std import ShortUpload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -88,7 +87,6 @@ class Driver:
         self._max_short = 0
         self._pack: Callable[..., bytes] = Struct("<BBBBI").pack
         self._suspect = False
-        self._patience_ns = 2_000_000_000
         transport.set_wait(SLICE_NS)
 
     # --- general path ---
@@ -113,30 +111,33 @@ class Driver:
         """Run a procedure to its end; ``idle`` is called between receives."""
         self.check()
         machine, clock = self.machine, self._clock
-        exchange = machine.start(procedure, clock())
+        started = clock()
+        running = machine.start(procedure, started)
         try:
-            while not exchange.done():
-                self._transmit()
-                if exchange.done():
-                    break
+            self._transmit()
+            while not running.done():
                 now = clock()
                 if deadline_ns is not None and now >= deadline_ns:
-                    self._suspect = True
                     raise ExchangeTimeoutError(
-                        "procedure", timer="caller's time", attempts=1, elapsed_ns=0
+                        "procedure", timer="caller's time", attempts=1, elapsed_ns=now - started
                     )
                 due = machine.due()
                 if due is not None and now >= due:
                     machine.on_time(now)
-                    continue
-                self.receive(self._wait(now, due, deadline_ns))
+                else:
+                    self.receive(self._wait(now, due, deadline_ns))
+                self._transmit()
                 if idle is not None:
                     idle()
+            return running.result()
+        except NegativeResponseError:
+            raise
+        except BaseException:
+            self._suspect = True  # an answer may still come
+            raise
         finally:
-            if not exchange.done():
-                machine.cancel(exchange)
+            machine.cancel(running)
             self._learn()
-        return exchange.result()
 
     def _wait(self, now: int, due: int | None, deadline_ns: int | None) -> int:
         wait = SLICE_NS
@@ -287,8 +288,8 @@ class Driver:
 
     def _await_upload(self, packets: list[bytes], address: int, size: int, extension: int) -> bytes:
         """The rest of a short upload whose answer was not the first and only packet."""
-        started = self._clock()
-        deadline = started + self._patience_ns
+        patience_ns = self.machine.timers.t1_ns
+        deadline = self._clock() + patience_ns
         while True:
             answer = None
             for index, packet in enumerate(packets):
@@ -297,7 +298,7 @@ class Driver:
                     self._close_up(index)
                     break
                 if packet[:2] == _EV_CMD_PENDING:
-                    deadline = self._clock() + self._patience_ns
+                    deadline = self._clock() + patience_ns
             self._sort(packets, self._clock())
             if answer is not None:
                 if answer[0] == _PID_RES and len(answer) >= self._ag + size:
@@ -335,17 +336,12 @@ class Driver:
             raise UsageError(
                 f"SHORT_UPLOAD: {size} bytes; the slave answers 1 to {self._max_short} at once."
             )
-        suspect, self._suspect = self._suspect, False
-        procedure = _upload(address, size // self._ag, extension, suspect=suspect)
-        return self.drive(procedure, None)[:size]
+        if self._suspect:
+            self.machine.suspect()
+            self._suspect = False
+        return self.drive(_upload(address, size // self._ag, extension), None)[:size]
 
 
-def _upload(address: int, count: int, extension: int, *, suspect: bool) -> Procedure[bytes]:
-    if suspect:  # an answer may still be on its way; SYNCH tells when it has passed
-        try:
-            yield from ask(Synch())
-        except NegativeResponseError as answer:
-            if answer.code != ErrorCode.ERR_CMD_SYNCH:
-                raise
+def _upload(address: int, count: int, extension: int) -> Procedure[bytes]:
     reply = yield from ask(ShortUpload(count=count, address_extension=extension, address=address))
     return bytes(reply.data)
