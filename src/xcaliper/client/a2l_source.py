@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from xcaliper.a2l import A2lFile
 
-__all__ = ["A2lCache", "MAX_A2L_BYTES", "default_cache_folder", "read_a2l"]
+__all__ = ["MAX_A2L_BYTES", "A2lCache", "default_cache_folder", "read_a2l"]
 
 #: A description larger than this is not taken from a slave.
 MAX_A2L_BYTES: Final = 1 << 30
