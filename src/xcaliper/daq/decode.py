@@ -328,7 +328,7 @@ class DaqDecoder:
             if ((heads & np.uint8(self._mask)) != expected).any():
                 return False
             if self._mask == 0x7F:
-                overload = (heads & np.uint8(0x80)).any(axis=1)
+                overload = np.bitwise_or.reduce(heads, axis=1) & np.uint8(0x80)
         rows = np.empty((len(cycles), stream.raster.dtype.itemsize), np.uint8)
         at = 0
         layout = zip(starts, stream.offsets, stream.raster.odt_sizes, strict=True)
@@ -363,8 +363,8 @@ class DaqDecoder:
         """Losses by the DTO counter, which counts events and not samples (XCP Base, DTO, 1.3)."""
         prescaler = stream.raster.prescaler
         before = int(counters[0]) - prescaler if stream.counter is None else stream.counter
-        steps: NDArray[np.int64] = np.diff(counters.astype(np.int64), prepend=before)
-        missing = np.mod(steps - prescaler, 256)
+        counts: NDArray[np.int64] = np.array([before, *counters.tolist()], np.int64)
+        missing = (counts[1:] - counts[:-1] - prescaler) % 256
         for row in np.flatnonzero(missing).tolist():
             lost = max(1, int(missing[row]) // prescaler)
             self.quality.lost_samples += lost
