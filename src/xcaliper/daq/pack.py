@@ -281,7 +281,8 @@ class _Chain:
         cut = region.cuts[index - 1] if index else at
         if cut > at:
             return cut
-        if odt.is_empty and len(self.odts) > 1:  # an element larger than any ODT
+        element = region.cuts[bisect_right(region.cuts, at)] - at
+        if room and (element > limits.payload or (odt.is_empty and len(self.odts) > 1)):
             if not self.split or self.split[-1] is not region:
                 self.split.append(region)
             return at + room
