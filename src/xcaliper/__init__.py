@@ -1,3 +1,47 @@
-"""XCaliper: measure, calibrate and simulate electronic control units over XCP."""
+"""XCaliper: measure, calibrate and simulate electronic control units over XCP.
+
+The public names are loaded when they are first used, so importing the package costs less than
+importing numpy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from xcaliper.core.errors import XcaliperError
+
+if TYPE_CHECKING:
+    from xcaliper.client.a2l_source import read_a2l
+    from xcaliper.client.connection import Connection, connect
+    from xcaliper.client.measurement import Measurement
+    from xcaliper.client.values import Table
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Connection",
+    "Measurement",
+    "Table",
+    "XcaliperError",
+    "__version__",
+    "connect",
+    "read_a2l",
+]
+
+
+def __getattr__(name: str) -> Any:
+    homes = {
+        "Connection": "client.connection",
+        "connect": "client.connection",
+        "Measurement": "client.measurement",
+        "Table": "client.values",
+        "read_a2l": "client.a2l_source",
+    }
+    if name not in homes:
+        raise AttributeError(f"module 'xcaliper' has no attribute {name!r}")
+    return getattr(import_module(f"xcaliper.{homes[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""The shell command ``xcaliper``: one file per verb."""

@@ -1,0 +1,73 @@
+"""``xcaliper info``: what the slave is and can do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from xcaliper.client.info import ConnectionInfo
+
+__all__ = ["info"]
+
+
+def info(
+    url: str,
+    *,
+    a2l: Path | None = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+    timeout: float = 2.0,
+) -> int:
+    """Connect and show what the slave is and can do.
+
+    Args:
+        url: where the slave listens, such as udp://127.0.0.1:5555 or tcp://host:5555.
+        a2l: description to use; without it the slave is asked for its own.
+        json: print one JSON object instead of tables.
+        timeout: seconds to wait for an answer.
+    """
+    from xcaliper import connect
+    from xcaliper.cli.shell import print_json
+
+    with connect(url, a2l=a2l, timeout_s=timeout) as ecu:
+        if json:
+            print_json(ecu.info.as_dict())
+        else:
+            show(ecu.info)
+    return 0
+
+
+def show(found: ConnectionInfo) -> None:
+    """Print what a connection found out, as tables."""
+    from rich.table import Table
+
+    from xcaliper.cli.shell import errors, stdout
+
+    console = stdout()
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_column()
+    for label, value in found.rows():
+        table.add_row(label, value)
+    console.print(table)
+    if found.events:
+        events = Table(title="Events", title_justify="left", box=None, padding=(0, 2, 0, 0))
+        for name in ("no", "name", "period", "direction", "lists"):
+            events.add_column(name, justify="right" if name in ("no", "period") else "left")
+        for row in found.event_rows():
+            events.add_row(*row)
+        console.print()
+        console.print(events)
+    if found.segments:
+        segments = Table(title="Segments", title_justify="left", box=None, padding=(0, 2, 0, 0))
+        for name in ("no", "name", "address", "bytes", "pages", "ECU page", "XCP page"):
+            segments.add_column(name)
+        for row in found.segment_rows():
+            segments.add_row(*row)
+        console.print()
+        console.print(segments)
+    notes = errors()
+    for diagnostic in found.diagnostics:
+        notes.print(f"note: {diagnostic}", markup=False, soft_wrap=True)

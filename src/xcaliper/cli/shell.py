@@ -1,0 +1,112 @@
+"""What the verbs share: consoles, JSON, exit codes, errors in words."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from xcaliper.core.errors import (
+    A2lError,
+    ExchangeTimeoutError,
+    LinkError,
+    NegativeResponseError,
+    NotFoundError,
+    UsageError,
+    XcaliperError,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = [
+    "EXIT_CONNECTION",
+    "EXIT_FAILURE",
+    "EXIT_FOUND",
+    "EXIT_INTERRUPTED",
+    "EXIT_NOT_FOUND",
+    "EXIT_OK",
+    "EXIT_REFUSED",
+    "EXIT_USAGE",
+    "errors",
+    "exit_code",
+    "print_json",
+    "report",
+    "stdout",
+]
+
+EXIT_OK: Final = 0
+EXIT_FAILURE: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_NOT_FOUND: Final = 3
+EXIT_CONNECTION: Final = 4
+EXIT_REFUSED: Final = 5
+EXIT_FOUND: Final = 6
+EXIT_INTERRUPTED: Final = 130
+
+#: First match wins, so the special ones stand first.
+_CODES: Final[tuple[tuple[type[BaseException], int], ...]] = (
+    (NotFoundError, EXIT_NOT_FOUND),
+    (FileNotFoundError, EXIT_NOT_FOUND),
+    (ExchangeTimeoutError, EXIT_CONNECTION),
+    (LinkError, EXIT_CONNECTION),
+    (NegativeResponseError, EXIT_REFUSED),
+    (UsageError, EXIT_USAGE),
+    (A2lError, EXIT_FAILURE),
+    (XcaliperError, EXIT_FAILURE),
+)
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code of an error."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), EXIT_FAILURE)
+
+
+def stdout() -> Console:
+    """A console on standard output: for data."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def errors() -> Console:
+    """A console on standard error: for everything that is not data."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on standard output, one line."""
+    json.dump(value, sys.stdout, ensure_ascii=False, default=_plain)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def _plain(value: Any) -> Any:
+    """numpy values and the like as plain Python values."""
+    for name in ("tolist", "as_dict"):
+        convert = getattr(value, name, None)
+        if convert is not None:
+            return convert()
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).hex()
+    return str(value)
+
+
+def report(error: XcaliperError, *, as_json: bool) -> None:
+    """Say what went wrong, why, and what to do; data stay on standard output."""
+    if as_json:
+        fields = {"error": error.slug, "message": error.message, "hint": error.hint}
+        json.dump(fields, sys.stderr, ensure_ascii=False)
+        sys.stderr.write("\n")
+        return
+    console = errors()
+    console.print(f"[bold red]error[/] [dim]{error.slug}[/]", end=" ")
+    console.print(error.message, markup=False, soft_wrap=True)
+    problems = getattr(error, "problems", ())
+    for problem in problems if len(problems) > 1 else ():
+        console.print(f"  - {problem}", markup=False, soft_wrap=True)
+    if error.hint:
+        console.print("[bold]try[/]", end="   ")
+        console.print(error.hint, markup=False, soft_wrap=True)

@@ -1,0 +1,77 @@
+"""``xcaliper write``: one parameter, checked and read back."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+__all__ = ["parse_target", "parse_value", "write"]
+
+_TARGET = re.compile(r"(?P<name>.+?)(?P<at>(\[\d+(,\d+)*\])?)$")
+
+
+def write(
+    url: str,
+    name: str,
+    *values: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    a2l: Path | None = None,
+    raw: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
+    timeout: float = 2.0,
+) -> int:
+    """Write a parameter by name, with limits checked and the value read back.
+
+    Args:
+        url: where the slave listens, such as udp://127.0.0.1:5555.
+        name: name of the parameter; a cell of a curve or map as NAME[x] or NAME[y,x], from 0.
+        values: one value, or as many as the array or table has, row by row.
+        a2l: description to use; without it the slave is asked for its own.
+        raw: ECU values instead of physical ones.
+        json: print one JSON object.
+        timeout: seconds to wait for an answer.
+    """
+    from xcaliper import connect
+    from xcaliper.cli.shell import print_json, stdout
+    from xcaliper.client.values import format_number
+    from xcaliper.core.errors import UsageError
+
+    if not values:
+        raise UsageError(f"{name}: no value given.", hint=f"xcaliper write {url} {name} VALUE")
+    parsed = [parse_value(text) for text in values]
+    with connect(url, a2l=a2l, timeout_s=timeout) as ecu:
+        target, at = (name, None) if name in ecu.catalog else parse_target(name)
+        done = ecu.write(target, parsed[0] if len(parsed) == 1 else parsed, at=at, raw=raw)
+        unit = "" if raw else ecu.describe(target)["unit"]
+        if json:
+            print_json({**done.as_dict(), "unit": unit})
+            return 0
+        console = stdout()
+        if done.is_scalar:
+            text = f"{name}: {format_number(done.before)} → {format_number(done.after)} {unit}"
+            console.print(text.rstrip(), markup=False)
+        else:
+            console.print(f"{name}: {done.changed} of {done.size} values changed", markup=False)
+        for diagnostic in done.diagnostics:
+            console.print(f"note: {diagnostic.text}", markup=False)
+    return 0
+
+
+def parse_target(name: str) -> tuple[str, tuple[int, ...] | None]:
+    """``KFZW[3,4]`` → name and cell."""
+    found = _TARGET.match(name)
+    if found is None or not found["at"]:
+        return name, None
+    return found["name"], tuple(int(part) for part in found["at"][1:-1].split(","))
+
+
+def parse_value(text: str) -> int | float | str:
+    """A number where it is one (decimal or 0x), text otherwise."""
+    for convert in (lambda t: int(t, 0), float):
+        try:
+            return convert(text)  # type: ignore[no-any-return,operator]
+        except ValueError:
+            continue
+    return text

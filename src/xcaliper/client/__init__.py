@@ -1,0 +1,1 @@
+"""A live connection: read, write and measure by name."""

@@ -1,0 +1,1 @@
+"""Virtual ECUs: declared in Python, served as true XCP slaves."""

@@ -1,0 +1,1 @@
+"""Frame ↔ packet, counters and padding included; one module per transport."""

@@ -1,0 +1,104 @@
+"""Message counters of transport headers: sending, and finding gaps on reception."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from xcaliper.core.diagnostics import Diagnostic, Severity, Where
+
+__all__ = ["CounterWatch", "FramingCounts", "Gap"]
+
+_MAX_GAPS: Final = 1024
+
+
+class Gap(NamedTuple):
+    """Messages that the counter says are missing.
+
+    Attributes:
+        t_from_ns: time of the last message before the gap.
+        t_to_ns: time of the first message behind it.
+        missing: how many are missing.
+    """
+
+    t_from_ns: int
+    t_to_ns: int
+    missing: int
+
+
+@dataclass(slots=True)
+class FramingCounts:
+    """What a reader met; only ever grows.
+
+    Attributes:
+        messages: packets given out.
+        malformed: frames, or rests of frames, that had to be dropped.
+        empty: messages of length 0, skipped.
+        checksum: messages dropped because of a wrong checksum.
+    """
+
+    messages: int = 0
+    malformed: int = 0
+    empty: int = 0
+    checksum: int = 0
+
+    def diagnostics(self, source: str) -> list[Diagnostic]:
+        """A finding for every kind of damage that happened."""
+        kinds = (
+            ("framing-malformed", self.malformed, "did not fit their length field"),
+            ("framing-empty", self.empty, "had length 0"),
+            ("framing-checksum", self.checksum, "had a wrong checksum"),
+        )
+        return [
+            Diagnostic(
+                Severity.WARNING,
+                slug,
+                Where(source),
+                f"{source}: {count} messages {what}.",
+                "They were dropped; check the transport settings against the A2L.",
+            )
+            for slug, count, what in kinds
+            if count
+        ]
+
+
+class CounterWatch:
+    """Finds missing messages by a free-running counter.
+
+    A step of up to half the modulus is a gap; a larger one is a late or doubled message, which is
+    counted in ``late`` and moves nothing.
+
+    Attributes:
+        lost: messages missing so far.
+        late: messages that came out of order or twice.
+        gaps: the latest gaps, oldest first, bounded.
+    """
+
+    __slots__ = ("_expected", "_last_t_ns", "_modulus", "gaps", "late", "lost")
+
+    def __init__(self, modulus: int) -> None:
+        self._modulus = modulus
+        self._expected = -1
+        self._last_t_ns = 0
+        self.lost = 0
+        self.late = 0
+        self.gaps: deque[Gap] = deque(maxlen=_MAX_GAPS)
+
+    def reset(self) -> None:
+        """Forget where the counter stood; the next message may carry any value."""
+        self._expected = -1
+
+    def see(self, counter: int, t_ns: int) -> int:
+        """How many messages are missing just before this one."""
+        missing = 0
+        if counter != self._expected and self._expected >= 0:
+            missing = (counter - self._expected) % self._modulus
+            if missing >= self._modulus // 2:
+                self.late += 1
+                return 0
+            self.lost += missing
+            self.gaps.append(Gap(self._last_t_ns, t_ns, missing))
+        self._expected = (counter + 1) % self._modulus
+        self._last_t_ns = t_ns
+        return missing

@@ -1,0 +1,239 @@
+"""Ethernet: ``LEN u16 | CTR u16 | packet | fill`` in datagrams and streams.
+
+Header words are little endian whatever the slave's byte order is *(XCP on Ethernet, header, 1.0)*.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING, Final
+
+from xcaliper.core.errors import FramingError, SettingsError
+from xcaliper.xcp.framing.counter import CounterWatch, FramingCounts
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Iterable
+
+    from xcaliper.xcp.framing.counter import Gap
+
+__all__ = ["HEADER_SIZE", "DatagramReader", "EthFraming", "StreamReader"]
+
+#: Bytes of LEN and CTR.
+HEADER_SIZE: Final = 4
+
+_HEADER: Final = Struct("<HH")
+_MODULUS: Final = 1 << 16
+_MAX_PACKET: Final = 0xFFFF
+
+
+def _check_alignment(alignment: int) -> int:
+    if alignment not in (1, 2, 4):
+        raise SettingsError("alignment", f"{alignment} is none of 1, 2, 4 bytes")
+    return alignment
+
+
+class EthFraming:
+    """Puts headers before packets; owns the counter of one direction.
+
+    Args:
+        alignment: bytes, 1, 2 or 4; PACKET_ALIGNMENT_8/16/32 *(XCP on Ethernet, 1.3)*.
+    """
+
+    def __init__(self, alignment: int = 1) -> None:
+        self._alignment = _check_alignment(alignment)
+        self._counter = 0
+
+    @property
+    def counter(self) -> int:
+        """CTR of the next message."""
+        return self._counter
+
+    def reset(self) -> None:
+        """Start again with 0, as after CONNECT *(XCP on Ethernet, header, 1.0)*."""
+        self._counter = 0
+
+    def frame(self, packet: bytes) -> bytes:
+        """One message: header, packet, fill.
+
+        Raises:
+            FramingError: the packet is empty or too long for LEN.
+        """
+        size = len(packet)
+        if not 0 < size <= _MAX_PACKET:
+            raise FramingError("Ethernet message", need=f"1 to {_MAX_PACKET} bytes", got=size)
+        counter = self._counter
+        self._counter = (counter + 1) % _MODULUS
+        return _HEADER.pack(size, counter) + packet + bytes(-(size + HEADER_SIZE) % self._alignment)
+
+    def frame_many(self, packets: Iterable[bytes], limit: int = 1472) -> list[bytes]:
+        """Messages gathered into datagrams of at most ``limit`` bytes, in order.
+
+        A message never spans two datagrams; one that is longer than the limit alone travels alone.
+
+        Raises:
+            FramingError: a packet is empty or too long for LEN.
+        """
+        datagrams: list[bytes] = []
+        parts: list[bytes] = []
+        size = 0
+        for packet in packets:
+            message = self.frame(packet)
+            if parts and size + len(message) > limit:
+                datagrams.append(b"".join(parts))
+                parts, size = [], 0
+            parts.append(message)
+            size += len(message)
+        if parts:
+            datagrams.append(b"".join(parts))
+        return datagrams
+
+
+class _Reader:
+    """What both readers share: limits, counters, the positions of gaps.
+
+    Attributes:
+        counts: messages given out and damage met.
+        new_gaps: (index into the list just given out, number of missing messages before it).
+    """
+
+    def __init__(self, alignment: int = 1, *, max_packet: int = _MAX_PACKET) -> None:
+        self._alignment = _check_alignment(alignment)
+        self._max_packet = max_packet
+        self._watch = CounterWatch(_MODULUS)
+        self.counts = FramingCounts()
+        self.new_gaps: list[tuple[int, int]] = []
+
+    @property
+    def lost(self) -> int:
+        """Messages missing so far, by the counter."""
+        return self._watch.lost
+
+    @property
+    def late(self) -> int:
+        """Messages that came out of order or twice."""
+        return self._watch.late
+
+    @property
+    def gaps(self) -> deque[Gap]:
+        """The latest gaps as (t_from_ns, t_to_ns, missing), oldest first, bounded."""
+        return self._watch.gaps
+
+    def _message(self, packets: list[bytes], packet: bytes, counter: int, t_ns: int) -> None:
+        missing = self._watch.see(counter, t_ns)
+        if missing:
+            self.new_gaps.append((len(packets), missing))
+        if packet:
+            packets.append(packet)
+            self.counts.messages += 1
+        else:
+            self.counts.empty += 1
+
+
+class DatagramReader(_Reader):
+    """Takes the packets out of UDP datagrams; never raises.
+
+    Args:
+        alignment: bytes, as at the sender.
+        max_packet: a longer LEN is damage.
+    """
+
+    def reset(self) -> None:
+        """Forget the counter, as after CONNECT; totals stay."""
+        self._watch.reset()
+        self.new_gaps = []
+
+    def feed(self, datagram: bytes | bytearray | memoryview, t_ns: int = 0) -> list[bytes]:
+        """The packets of one datagram, in order.
+
+        A message that says more bytes than there are (or than ``max_packet``) ends the datagram and
+        counts as malformed; the ones before it are good. A message of length 0 is skipped.
+        """
+        data = bytes(datagram)
+        end = len(data)
+        packets: list[bytes] = []
+        self.new_gaps = []
+        at = 0
+        while end - at >= HEADER_SIZE:
+            size, counter = _HEADER.unpack_from(data, at)
+            start = at + HEADER_SIZE
+            if size > end - start or size > self._max_packet:
+                self.counts.malformed += 1
+                return packets
+            self._message(packets, data[start : start + size], counter, t_ns)
+            at = start + size
+            at += -at % self._alignment
+        if at < end:
+            self.counts.malformed += 1
+        return packets
+
+
+class StreamReader(_Reader):
+    """Takes the packets out of a TCP stream, cut anywhere.
+
+    Args:
+        alignment: bytes, as at the sender.
+        max_packet: the longest packet the peer may send, MAX_CTO or MAX_DTO.
+    """
+
+    def __init__(self, alignment: int = 1, *, max_packet: int = _MAX_PACKET) -> None:
+        super().__init__(alignment, max_packet=max_packet)
+        self._buffer = bytearray()
+        self._skip = 0
+        self._broken = False
+
+    def reset(self) -> None:
+        """Begin a new stream: drop the rest of the old one and forget the counter."""
+        self._watch.reset()
+        self.new_gaps = []
+        self._buffer.clear()
+        self._skip = 0
+        self._broken = False
+
+    def restart_counter(self) -> None:
+        """Forget the counter but keep the stream, as after CONNECT."""
+        self._watch.reset()
+
+    def _broken_error(self) -> FramingError:
+        return FramingError(
+            "Ethernet stream", need=f"LEN up to {self._max_packet}", got="more", what="header"
+        )
+
+    def feed(self, chunk: bytes | bytearray | memoryview, t_ns: int = 0) -> list[bytes]:
+        """The packets that are complete now, in order; the rest waits for the next chunk.
+
+        A stream has no mark to find the next header by. So a LEN above ``max_packet`` breaks it:
+        packets before it are given out, and the next call (or this one, when there are none) raises. Close the connection and call
+        :meth:`reset`.
+
+        Raises:
+            FramingError: the stream is broken.
+        """
+        if self._broken:
+            raise self._broken_error()
+        buffer = self._buffer
+        buffer += chunk
+        end = len(buffer)
+        packets: list[bytes] = []
+        self.new_gaps = []
+        at = min(self._skip, end)
+        self._skip -= at
+        while end - at >= HEADER_SIZE:
+            size, counter = _HEADER.unpack_from(buffer, at)
+            if size > self._max_packet:
+                self.counts.malformed += 1
+                self._broken = True
+                if not packets:
+                    raise self._broken_error()
+                break
+            start = at + HEADER_SIZE
+            if size > end - start:
+                break
+            self._message(packets, bytes(buffer[start : start + size]), counter, t_ns)
+            whole = size + HEADER_SIZE
+            at = start + size + (-whole % self._alignment)
+        if at > end:
+            self._skip = at - end
+            at = end
+        del buffer[:at]
+        return packets

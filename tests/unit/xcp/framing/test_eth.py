@@ -1,0 +1,150 @@
+"""Ethernet framing: hand-made bytes, damage, gaps, any chunking."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xcaliper.core.errors import FramingError, SettingsError
+from xcaliper.xcp.framing.eth import DatagramReader, EthFraming, StreamReader
+
+packets_lists = st.lists(st.binary(min_size=1, max_size=40), max_size=12)
+alignments = st.sampled_from([1, 2, 4])
+
+
+def test_header_is_little_endian_and_counts():
+    framing = EthFraming()
+    assert framing.frame(b"\xff\x00") == bytes.fromhex("02000000ff00")
+    assert framing.frame(b"\xfd") == bytes.fromhex("01000100fd")
+    framing.reset()
+    assert framing.counter == 0
+
+
+def test_counter_wraps():
+    framing = EthFraming()
+    for _ in range(65536):
+        framing.frame(b"\xff")
+    assert framing.frame(b"\xff") == bytes.fromhex("01000000ff")
+
+
+def test_alignment_fills_behind_the_message():
+    assert EthFraming(4).frame(b"\x00\x01\xaa") == bytes.fromhex("030000000001aa00")
+    with pytest.raises(SettingsError):
+        EthFraming(3)
+
+
+@pytest.mark.parametrize("packet", [b"", bytes(65536)])
+def test_packets_that_do_not_fit_len_are_refused(packet):
+    with pytest.raises(FramingError):
+        EthFraming().frame(packet)
+
+
+def test_frame_many_respects_the_limit():
+    datagrams = EthFraming().frame_many([bytes(6), bytes(6), bytes(30), b"\x01"], limit=20)
+    assert [len(d) for d in datagrams] == [20, 34, 5]
+
+
+@given(packets_lists, alignments, st.integers(5, 100))
+@settings(deadline=None, max_examples=60)
+def test_datagrams_round_trip(packets, alignment, limit):
+    reader = DatagramReader(alignment)
+    datagrams = EthFraming(alignment).frame_many(packets, limit)
+    assert [p for d in datagrams for p in reader.feed(d)] == packets
+    assert (reader.lost, reader.counts.malformed) == (0, 0)
+
+
+@given(packets_lists, alignments, st.data())
+@settings(deadline=None, max_examples=80)
+def test_any_chunking_of_a_stream_gives_the_same_packets(packets, alignment, data):
+    framing = EthFraming(alignment)
+    stream = b"".join(framing.frame(p) for p in packets)
+    reader = StreamReader(alignment)
+    found = []
+    while stream:
+        cut = data.draw(st.integers(0, len(stream)))
+        cut = cut or 1
+        found += reader.feed(stream[:cut])
+        stream = stream[cut:]
+    assert found == packets
+    assert reader.lost == 0
+
+
+@given(st.binary(max_size=64), alignments)
+@settings(deadline=None, max_examples=150)
+def test_any_datagram_is_survived(data, alignment):
+    reader = DatagramReader(alignment, max_packet=32)
+    for packet in reader.feed(data):
+        assert 0 < len(packet) <= 32
+
+
+@given(st.lists(st.binary(max_size=20), max_size=8))
+@settings(deadline=None, max_examples=100)
+def test_any_stream_is_survived(chunks):
+    reader = StreamReader(max_packet=64)
+    for chunk in chunks:
+        try:
+            reader.feed(chunk)
+        except FramingError:
+            reader.reset()
+
+
+def test_gaps_are_counted_with_their_time_and_place():
+    framing, reader = EthFraming(), DatagramReader()
+    frames = [framing.frame(bytes([i])) for i in range(8)]
+    assert reader.feed(frames[0] + frames[1], 100) == [b"\0", b"\1"]
+    assert reader.new_gaps == []
+    assert reader.feed(frames[4] + frames[7], 250) == [b"\4", b"\7"]
+    assert reader.new_gaps == [(0, 2), (1, 2)]
+    assert reader.lost == 4
+    assert list(reader.gaps) == [(100, 250, 2), (250, 250, 2)]
+
+
+def test_late_messages_are_not_gaps():
+    framing, reader = EthFraming(), DatagramReader()
+    a, b, c = (framing.frame(bytes([i])) for i in range(3))
+    reader.feed(a)
+    reader.feed(c)
+    assert reader.feed(b) == [b"\1"]
+    assert (reader.lost, reader.late) == (1, 1)
+    reader.feed(c)
+    assert (reader.lost, reader.late) == (1, 2)
+
+
+def test_reset_forgets_the_counter():
+    framing, reader = EthFraming(), DatagramReader()
+    reader.feed(framing.frame(b"\1"))
+    framing.frame(b"\2")
+    reader.reset()
+    reader.feed(framing.frame(b"\3"))
+    assert reader.lost == 0
+
+
+def test_zero_and_wild_lengths():
+    reader = DatagramReader(max_packet=8)
+    assert reader.feed(bytes.fromhex("00000000 01000100ff")) == [b"\xff"]
+    assert reader.counts.empty == 1
+    assert reader.feed(bytes.fromhex("01000200fd 0900030000000000000000000000")) == [b"\xfd"]
+    assert reader.feed(bytes.fromhex("0500040000")) == []
+    assert reader.feed(b"\x01\x00") == []
+    assert reader.counts.malformed == 3
+    slugs = [d.slug for d in reader.counts.diagnostics("udp")]
+    assert slugs == ["framing-malformed", "framing-empty"]
+
+
+def test_a_wild_length_breaks_a_stream_behind_the_good_packets():
+    reader = StreamReader(max_packet=8)
+    assert reader.feed(bytes.fromhex("01000000ff ffff0100")) == [b"\xff"]
+    with pytest.raises(FramingError):
+        reader.feed(b"")
+    reader.reset()
+    with pytest.raises(FramingError):
+        reader.feed(bytes.fromhex("ffff0100"))
+    reader.reset()
+    assert reader.feed(bytes.fromhex("01000000ff")) == [b"\xff"]
+
+
+def test_a_stream_keeps_running_over_connect():
+    reader = StreamReader()
+    reader.feed(bytes.fromhex("01000900ff 0100"))
+    reader.restart_counter()
+    assert reader.feed(bytes.fromhex("0000fd")) == [b"\xfd"]
+    assert reader.lost == 0
