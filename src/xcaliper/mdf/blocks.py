@@ -14,6 +14,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field, fields
 from math import prod
+from operator import attrgetter
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -171,6 +172,16 @@ class _Layout:
     offsets: dict[str, int]
     tail: tuple[tuple[str, _Term], ...]
     least_links: int
+    link_lists: tuple[str, ...]
+    whole: struct.Struct
+    values: Callable[[Any], tuple[Any, ...]]
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """Function that reads several attributes at once, as a tuple also for one or none."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda block: tuple(getattr(block, name) for name in names)
 
 
 def _compile(block_id: bytes, cls: type) -> _Layout:
@@ -193,15 +204,21 @@ def _compile(block_id: bytes, cls: type) -> _Layout:
             scalars.append(item.name)
             if term.role == "count":
                 counts.append((item.name, term.of, term.per))
+    singles = tuple(name for name, term in link_terms if term.role == "link")
+    lists = tuple(name for name, term in link_terms if term.role == "links")
+    assert [name for name, _ in link_terms] == [*singles, *lists], "single links come first"
     return _Layout(
-        block_id,
-        tuple(link_terms),
-        tuple(scalars),
-        tuple(counts),
-        struct.Struct(code),
-        offsets,
-        tuple(tail),
-        sum(term.role == "link" for _, term in link_terms),
+        id=block_id,
+        link_terms=tuple(link_terms),
+        scalars=tuple(scalars),
+        counts=tuple(counts),
+        fixed=struct.Struct(code),
+        offsets=offsets,
+        tail=tuple(tail),
+        least_links=len(singles),
+        link_lists=lists,
+        whole=struct.Struct(f"{_HEADER.format}{len(singles)}Q{code[1:]}"),
+        values=_getter((*singles, *scalars)),
     )
 
 
@@ -228,30 +245,31 @@ class Block:
     def encode(self) -> bytes:
         """The whole block, header included, without padding behind it."""
         layout = self.layout
-        targets: list[int] = []
-        for name, term in layout.link_terms:
-            value = getattr(self, name)
-            if term.role == "link":
-                targets.append(value)
-            else:
-                targets.extend(value)
+        tail = b""
+        more: tuple[int, ...] = ()
         try:
-            body = layout.fixed.pack(*(getattr(self, name) for name in layout.scalars))
+            for name in layout.link_lists:
+                more += getattr(self, name)
             for name, term in layout.tail:
                 value = getattr(self, name)
-                body += (
+                tail += (
                     value
                     if term.role == "rest"
                     else struct.pack(f"<{len(value)}{term.code}", *value)
                 )
-            link_section = struct.pack(f"<{len(targets)}Q", *targets)
+            size = layout.whole.size + _LINK * len(more) + len(tail)
+            head = (layout.id, 0, size, layout.least_links + len(more))
+            if not more:
+                return layout.whole.pack(*head, *layout.values(self)) + tail
+            values = layout.values(self)
+            singles, scalars = values[: layout.least_links], values[layout.least_links :]
+            count = len(singles) + len(more)
+            links = struct.pack(f"<{count}Q", *singles, *more)
+            return _HEADER.pack(*head) + links + layout.fixed.pack(*scalars) + tail
         except struct.error as error:
             raise WireError(
                 layout.id.decode(), need="values in range", got=str(error), what="field"
             ) from None
-        return block_header(layout.id, len(link_section) + len(body), len(targets)) + (
-            link_section + body
-        )
 
     @classmethod
     def decode(cls, data: bytes) -> Self:

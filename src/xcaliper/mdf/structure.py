@@ -205,11 +205,12 @@ def place(channel: Channel, dtype: np.dtype[Any]) -> Placement:
         UsageError: no such field, or a type that MDF4 cannot hold.
     """
     name = channel.field or channel.name
-    if dtype.names is None or name not in dtype.names:
+    fields = dtype.fields
+    if fields is None or name not in fields:
         raise UsageError(
             f"{channel.name}: the rows have no field {name!r}.", hint="Check the raster's dtype."
         )
-    item, offset = dtype.fields[name][:2]  # type: ignore[index]  # names is not None
+    item, offset = fields[name][:2]
     base, shape = item.subdtype or (item, ())
     if base.kind in _NUMBER_TYPES and base.itemsize <= 8:
         if not shape:
