@@ -347,7 +347,11 @@ class MdfReader:
         elements = 1
         for size in channel.shape:
             elements *= size
-        if bits == 0 or cn.cn_byte_offset + (bits + 7) // 8 * elements > record_size:
+        if (
+            not elements
+            or not channel.dtype.itemsize
+            or cn.cn_byte_offset + (bits + 7) // 8 * elements > record_size
+        ):
             raise MdfError(f"{channel.name}: lies outside its record.", hint=_DAMAGED)
         if channel.vlsd_at and cn.cn_bit_count != 64:
             raise MdfError(f"{channel.name}: its offset is not 64 bit.", hint=_DAMAGED)

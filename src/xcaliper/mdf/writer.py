@@ -131,6 +131,7 @@ class _GroupState:
     cycles: int = 0
     patched: int = 0
     committed_ns: int | None = None
+    accepted: np.dtype[Any] | None = None
 
 
 class MdfWriter:
@@ -206,12 +207,7 @@ class MdfWriter:
                 hint="Describe every raster before the start.",
             )
         state = self._groups[group_index]
-        if len(t_ns) != len(rows) or rows.dtype.itemsize != state.group.dtype.itemsize:
-            raise UsageError(
-                f"{state.group.name}: {len(t_ns)} times and {len(rows)} rows of "
-                f"{rows.dtype.itemsize} bytes; rows of {state.group.dtype.itemsize} bytes expected.",
-                hint="Give rows of the dtype that the group was described with.",
-            )
+        _check_rows(state, t_ns, rows)
         room = _capacity(state)
         start = 0
         while start < len(rows):
@@ -401,6 +397,22 @@ def _group_state(group: Group, place: GroupPlace, chunk_bytes: int) -> _GroupSta
         tuple(bytearray() for _ in place.vlsd),
         bytearray(blocks.HEADER_SIZE + count * dtype.itemsize + 8),
     )
+
+
+def _check_rows(state: _GroupState, t_ns: NDArray[np.int64], rows: NDArray[Any]) -> None:
+    if len(t_ns) != len(rows):
+        raise UsageError(
+            f"{state.group.name}: {len(t_ns)} times for {len(rows)} rows.",
+            hint="Give one time per row.",
+        )
+    if rows.dtype is not state.accepted:  # comparing is slow for many fields, done once
+        if rows.dtype != state.group.dtype:
+            raise UsageError(
+                f"{state.group.name}: rows of another layout ({rows.dtype.itemsize} bytes, "
+                f"{state.group.dtype.itemsize} described).",
+                hint="Give rows of the dtype that the group was described with.",
+            )
+        state.accepted = rows.dtype
 
 
 def _capacity(state: _GroupState) -> int:
