@@ -7,8 +7,7 @@ list that runs until something else begins. Parser, writer and checker all work 
 
 import types
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
-from dataclasses import field as field
+from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import (
     Annotated,
@@ -26,11 +25,11 @@ from typing import (
 from xcaliper.core.diagnostics import Where
 
 __all__ = [
+    "Entry",
     "Hex",
     "Ident",
     "Key",
     "Keyword",
-    "Optional_",
     "Param",
     "Ref",
     "Rest",
@@ -181,7 +180,7 @@ class Param:
 
 
 @dataclass(frozen=True, slots=True)
-class Optional_:
+class Entry:
     """One optional keyword of a class.
 
     Attributes:
@@ -225,7 +224,7 @@ class Table:
     block: bool
     params: tuple[Param, ...]
     rest: tuple[str, tuple[Param, ...]] | None
-    optional: dict[str, Optional_]
+    optional: dict[str, Entry]
 
 
 _PLAIN: Final[dict[Any, Kind]] = {str: "ident", int: "int", float: "num"}
@@ -267,7 +266,7 @@ def _param(attr: str, bare: Any, meta: list[Any]) -> Param:
     )
 
 
-def _optional(attr: str, bare: Any, meta: list[Any]) -> Optional_:
+def _optional(attr: str, bare: Any, meta: list[Any]) -> Entry:
     key = _find(meta, Key)
     since = _find(meta, Since)
     until = _find(meta, Until)
@@ -285,13 +284,13 @@ def _optional(attr: str, bare: Any, meta: list[Any]) -> Optional_:
     if isinstance(bare, type) and issubclass(bare, Keyword):
         shared["name"] = bare.KEYWORD
         shared["since"] = shared["since"] or bare.SINCE
-        return Optional_(mode="object", cls=bare, block=bare.BLOCK, **shared)  # type: ignore[arg-type]
+        return Entry(mode="object", cls=bare, block=bare.BLOCK, **shared)  # type: ignore[arg-type]
     if bare is bool:
-        return Optional_(mode="flag", **shared)  # type: ignore[arg-type]
+        return Entry(mode="flag", **shared)  # type: ignore[arg-type]
     if get_origin(bare) is tuple:
         inner, more, _ = _unwrap(get_args(bare)[0])
-        return Optional_(mode="values", param=_param(attr, inner, meta + more), **shared)  # type: ignore[arg-type]
-    return Optional_(mode="value", param=_param(attr, bare, meta), **shared)  # type: ignore[arg-type]
+        return Entry(mode="values", param=_param(attr, inner, meta + more), **shared)  # type: ignore[arg-type]
+    return Entry(mode="value", param=_param(attr, bare, meta), **shared)  # type: ignore[arg-type]
 
 
 def _rest(attr: str, bare: Any) -> tuple[str, tuple[Param, ...]]:
@@ -303,12 +302,11 @@ def _rest(attr: str, bare: Any) -> tuple[str, tuple[Param, ...]]:
 
 
 @cache
-def table_of(cls: type[Keyword]) -> Table:
-    """The compiled grammar of a keyword class."""
+def _compiled(cls: Any) -> Table:
     params: list[Param] = []
     rest: tuple[str, tuple[Param, ...]] | None = None
-    optional: dict[str, Optional_] = {}
-    for item in fields(cls):  # type: ignore[arg-type]
+    optional: dict[str, Entry] = {}
+    for item in fields(cls):
         bare, meta, _ = _unwrap(item.type)
         if _find(meta, Rest):
             rest = _rest(item.name, bare)
@@ -318,3 +316,8 @@ def table_of(cls: type[Keyword]) -> Table:
             entry = _optional(item.name, bare, meta)
             optional[entry.name] = entry
     return Table(cls, cls.KEYWORD, cls.BLOCK, tuple(params), rest, optional)
+
+
+def table_of(cls: Any) -> Table:
+    """The compiled grammar of a keyword class; compiled on first use."""
+    return _compiled(cls)

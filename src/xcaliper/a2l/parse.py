@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from xcaliper.a2l.grammar import Keyword, Optional_, Param, Table, table_of
+from xcaliper.a2l.grammar import Entry, Keyword, Param, Table, table_of
 from xcaliper.a2l.ifdata import A2ml, IfBlock, IfData, Quoted, number_of
 from xcaliper.a2l.keywords.project import A2mlVersion, Asap2Version, Module, Project
 from xcaliper.a2l.tokens import BEGIN, END, EOF, RAW, STRING, WORD, Loader, Tokens, tokenize
@@ -40,7 +40,7 @@ class A2lFile:
     def modules(self) -> list[Module]:
         """Every module; a fragment counts as one."""
         found = list(self.project.module) if self.project else []
-        return found + [self.fragment] if self.fragment is not None else found
+        return [*found, self.fragment] if self.fragment is not None else found
 
     @property
     def module(self) -> Module:
@@ -121,38 +121,27 @@ class _Parser:
     # ---- the file
 
     def file(self) -> A2lFile:
-        result = self.result
+        """Read everything; objects outside of any MODULE go to a fragment."""
+        known = False
         root = _root_optional()
         inner = table_of(Module).optional
-        known = False
         while self.kinds[self.at] != EOF:
-            kind, text = self.kinds[self.at], self.texts[self.at]
-            block = kind == BEGIN and self.kinds[self.at + 1] == WORD
-            name = self.texts[self.at + 1] if block else text
-            if name in root and (block or kind == WORD):
+            block = self.kinds[self.at] == BEGIN and self.kinds[self.at + 1] == WORD
+            name = self.texts[self.at + 1] if block else self.texts[self.at]
+            if name in root and (block or self.kinds[self.at] == WORD):
                 known = True
-                if block and name == "MODULE":
-                    if result.project is None:
-                        result.project = Project("", "")
-                    self.optional_block(result.project, root[name])
-                elif block:
-                    self.optional_block(result, root[name])
-                else:
-                    self.optional_plain(result, root[name], root)
-            elif name in inner and (block or kind == WORD):
+                self.entry(self.owner(name), root[name], root, block=block)
+            elif name in inner and (block or self.kinds[self.at] == WORD):
                 known = True
-                if result.fragment is None:
-                    result.fragment = self.new(Module, ["", ""], self.at)
-                if block:
-                    self.optional_block(result.fragment, inner[name])
-                else:
-                    self.optional_plain(result.fragment, inner[name], inner)
+                if self.result.fragment is None:
+                    self.result.fragment = self.new(Module, ["", ""], self.at)
+                self.entry(self.result.fragment, inner[name], inner, block=block)
             elif block:
                 self.unknown_block("file")
             else:
                 self.skip_unknown("file", root if known else root | inner)
         if not known:
-            result.diagnostics.clear()
+            self.result.diagnostics.clear()
             self.report(
                 Severity.ERROR,
                 "not-asap2",
@@ -160,7 +149,21 @@ class _Parser:
                 "Text: no ASAP2 keyword was found.",
                 "Give an A2L file.",
             )
-        return result
+        return self.result
+
+    def owner(self, name: str) -> Any:
+        """Who keeps a keyword of the outermost level; a bare MODULE gets a nameless project."""
+        if name != "MODULE":
+            return self.result
+        if self.result.project is None:
+            self.result.project = Project("", "")
+        return self.result.project
+
+    def entry(self, made: Any, entry: Entry, known: dict[str, Entry], *, block: bool) -> None:
+        if block:
+            self.optional_block(made, entry)
+        else:
+            self.optional_plain(made, entry, known)
 
     # ---- objects
 
@@ -215,7 +218,7 @@ class _Parser:
     def param(self, param: Param, owner: str) -> Any:
         kind = self.kinds[self.at]
         text = self.texts[self.at]
-        if kind != WORD and kind != STRING:
+        if kind not in (WORD, STRING):
             raise _MissingError(f"parameter {param.attr} is missing")
         if param.kind == "text":
             if kind != STRING:
@@ -262,7 +265,7 @@ class _Parser:
             )
         return int(value)
 
-    def fits(self, param: Param, stop: dict[str, Optional_]) -> bool:
+    def fits(self, param: Param, stop: dict[str, Entry]) -> bool:
         """True when the next token can be one more element of a list."""
         kind = self.kinds[self.at]
         text = self.texts[self.at]
@@ -272,7 +275,7 @@ class _Parser:
             return kind == STRING or (kind == WORD and text not in stop)
         return kind == WORD and number_of(text) is not None
 
-    def rest(self, table: Table, stop: dict[str, Optional_]) -> list[Any]:
+    def rest(self, table: Table, stop: dict[str, Entry]) -> list[Any]:
         """Elements of a list without count, until one does not fit."""
         assert table.rest is not None, "only called for tables with a list"
         params = table.rest[1]
@@ -362,7 +365,7 @@ class _Parser:
         )
         return True
 
-    def store(self, made: Any, entry: Optional_, value: Any, at: int) -> None:
+    def store(self, made: Any, entry: Entry, value: Any, at: int) -> None:
         if entry.repeated:
             getattr(made, entry.attr).append(value)
         elif getattr(made, entry.attr) not in (None, False):
@@ -376,7 +379,7 @@ class _Parser:
         else:
             setattr(made, entry.attr, value)
 
-    def optional_block(self, made: Any, entry: Optional_) -> None:
+    def optional_block(self, made: Any, entry: Entry) -> None:
         """Read ``/begin NAME …``; plain keywords between block marks are accepted."""
         start = self.at + 1
         self.at += 2
@@ -396,7 +399,7 @@ class _Parser:
         self.optional_plain(made, entry, {})
         self.skip_to_end(Table(None, entry.name, True, (), None, {}))
 
-    def optional_plain(self, made: Any, entry: Optional_, known: dict[str, Optional_]) -> None:
+    def optional_plain(self, made: Any, entry: Entry, known: dict[str, Entry]) -> None:
         """Read a keyword that stands without block marks."""
         start = self.at
         self.at += 1
@@ -438,7 +441,7 @@ class _Parser:
 
     # ---- recovery
 
-    def skip_unknown(self, owner: str, known: dict[str, Optional_], *, quiet: bool = False) -> None:
+    def skip_unknown(self, owner: str, known: dict[str, Entry], *, quiet: bool = False) -> None:
         """Pass over tokens up to a known keyword, a block or an end."""
         start = self.at
         while self.kinds[self.at] in (WORD, STRING, RAW):
@@ -516,7 +519,7 @@ class _Parser:
             if kind == WORD:
                 stack[-1].items.append(text)
                 self.at += 1
-            elif kind == STRING or kind == RAW:
+            elif kind in (STRING, RAW):
                 stack[-1].items.append(Quoted(text))
                 self.at += 1
             elif kind == BEGIN:
@@ -557,8 +560,10 @@ class _Parser:
             stack.pop()
             return
         if following in tags:
-            while (stack.pop() and tags.pop()) != following:
-                pass
+            while tags[-1] != following:
+                tags.pop()
+                stack.pop()
+            stack.pop()
             self.at += 2
             text = f"IF_DATA: blocks inside {following} are not closed."
         elif any(following == table.name for table in self.open):
@@ -577,13 +582,13 @@ class _Parser:
         )
 
 
-def _root_optional() -> dict[str, Optional_]:
+def _root_optional() -> dict[str, Entry]:
     return {
         entry.name: entry
         for entry in (
-            Optional_("ASAP2_VERSION", "asap2_version", "object", Asap2Version),
-            Optional_("A2ML_VERSION", "a2ml_version", "object", A2mlVersion),
-            Optional_("PROJECT", "project", "object", Project, block=True),
-            Optional_("MODULE", "module", "object", Module, repeated=True, block=True),
+            Entry("ASAP2_VERSION", "asap2_version", "object", Asap2Version),
+            Entry("A2ML_VERSION", "a2ml_version", "object", A2mlVersion),
+            Entry("PROJECT", "project", "object", Project, block=True),
+            Entry("MODULE", "module", "object", Module, repeated=True, block=True),
         )
     }

@@ -112,12 +112,12 @@ def decode_text(data: bytes) -> tuple[str, str]:
             return data.decode(name, errors="replace"), name
     head = data[:4]
     if len(head) == 4:
-        pattern = tuple(b == 0 for b in head)
+        pattern = "".join("0" if b == 0 else "x" for b in head)
         name = {
-            (False, True, True, True): "utf-32-le",
-            (True, True, True, False): "utf-32-be",
-            (False, True, False, True): "utf-16-le",
-            (True, False, True, False): "utf-16-be",
+            "x000": "utf-32-le",
+            "000x": "utf-32-be",
+            "x0x0": "utf-16-le",
+            "0x0x": "utf-16-be",
         }.get(pattern, "")
         if name:
             return data.decode(name, errors="replace"), name

@@ -3,7 +3,7 @@
 import re
 from typing import Any, Final
 
-from xcaliper.a2l.grammar import Keyword, Optional_, Param, table_of
+from xcaliper.a2l.grammar import Entry, Keyword, Param, table_of
 from xcaliper.a2l.ifdata import A2ml, IfBlock, IfData, IfItem, Quoted
 from xcaliper.a2l.parse import A2lFile
 
@@ -63,7 +63,7 @@ def _keyword(made: Any, level: int, lines: list[str]) -> None:
     if isinstance(made, A2ml):
         lines.append(f"{_INDENT * level}/begin A2ML{made.text}/end A2ML")
         return
-    table = table_of(type(made))
+    table = table_of(made.__class__)
     head = [table.name] + [_plain(getattr(made, p.attr), p) for p in table.params]
     indent = _INDENT * level
     if table.block:
@@ -90,7 +90,7 @@ def _rows(made: Any, rest: tuple[str, tuple[Param, ...]]) -> list[str]:
 
 def _optional(made: Any, level: int, lines: list[str]) -> None:
     """Every optional keyword that is set, in the order of the class."""
-    for entry in table_of(type(made)).optional.values():
+    for entry in table_of(made.__class__).optional.values():
         value = getattr(made, entry.attr)
         if value is None or value is False:
             continue
@@ -98,7 +98,7 @@ def _optional(made: Any, level: int, lines: list[str]) -> None:
             _entry(entry, one, level, lines)
 
 
-def _entry(entry: Optional_, value: Any, level: int, lines: list[str]) -> None:
+def _entry(entry: Entry, value: Any, level: int, lines: list[str]) -> None:
     indent = _INDENT * level
     if entry.mode == "object":
         _keyword(value, level, lines)

@@ -1,6 +1,5 @@
 """The outer blocks: PROJECT, HEADER, MODULE, and the version keywords."""
 
-
 from xcaliper.a2l.grammar import Ident, Keyword, Text, field, keyword
 from xcaliper.a2l.ifdata import A2ml
 from xcaliper.a2l.keywords.axis import AxisPts

@@ -1,0 +1,216 @@
+"""Findings about a description that was read: references, names, versions, limits, tables."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from xcaliper.a2l.grammar import Keyword, table_of
+from xcaliper.a2l.ifdata import A2ml, IfData
+from xcaliper.a2l.index import ModuleIndex, walk
+from xcaliper.a2l.keywords.axis import AxisDescr
+from xcaliper.a2l.parse import A2lFile
+from xcaliper.core.diagnostics import Diagnostic, Severity
+
+__all__ = ["check"]
+
+_AXES: Final = {"CURVE": 1, "MAP": 2, "CUBOID": 3, "CUBE_4": 4, "CUBE_5": 5}
+_NEEDS: Final[dict[str, tuple[str, ...]]] = {
+    "LINEAR": ("coeffs_linear",),
+    "RAT_FUNC": ("coeffs",),
+    "FORM": ("formula",),
+    "TAB_INTP": ("compu_tab_ref",),
+    "TAB_NOINTP": ("compu_tab_ref",),
+    "TAB_VERB": ("compu_tab_ref",),
+}
+_AXIS_NEEDS: Final[dict[str, tuple[str, ...]]] = {
+    "COM_AXIS": ("axis_pts_ref",),
+    "RES_AXIS": ("axis_pts_ref",),
+    "CURVE_AXIS": ("curve_axis_ref",),
+}
+
+
+def check(file: A2lFile) -> list[Diagnostic]:
+    """Everything found, module by module, rule by rule."""
+    found: list[Diagnostic] = []
+    for module in file.modules:
+        index = ModuleIndex(module)
+        for rule in _RULES:
+            found.extend(rule(file, index))
+    return found
+
+
+def _finding(severity: Severity, slug: str, made: Keyword, text: str, hint: str) -> Diagnostic:
+    subject = str(getattr(made, "name", ""))
+    head = f"{made.KEYWORD} {subject}".rstrip()
+    return Diagnostic(severity, slug, made.where, f"{head}: {text}", hint, subject)
+
+
+def _references(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+    soft = ("input_quantity", "names", "comparison_quantity", "ref_memory_segment")
+    for ref in index.dangling():
+        severity = Severity.WARNING if ref.attr in soft else Severity.ERROR
+        kinds = " or ".join(ref.targets)
+        name = str(getattr(ref.user, "name", ""))
+        yield Diagnostic(
+            severity,
+            "reference-dangling",
+            ref.holder.where,
+            f"{ref.user.KEYWORD} {name}: {ref.name} names no {kinds}.",
+            "Add it or correct the name.",
+            name,
+        )
+
+
+def _duplicates(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+    for made in index.duplicates:
+        yield _finding(
+            Severity.ERROR,
+            "name-duplicate",
+            made,
+            "the name is taken already; the first one counts.",
+            "Rename one of them.",
+        )
+
+
+def _limits(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+    for user in index.users():
+        for made in walk(user):
+            lower = getattr(made, "lower_limit", None)
+            upper = getattr(made, "upper_limit", None)
+            if lower is not None and upper is not None and lower > upper:
+                yield _finding(
+                    Severity.ERROR,
+                    "limits-reversed",
+                    made,
+                    f"lower limit {lower:g} is above upper limit {upper:g}.",
+                    "Exchange them.",
+                )
+            hard: Any = getattr(made, "extended_limits", None)
+            if hard is None or lower is None or upper is None:
+                continue
+            if lower < hard.lower_limit or upper > hard.upper_limit:
+                yield _finding(
+                    Severity.WARNING,
+                    "limits-beyond-extended",
+                    made,
+                    "the limits reach beyond EXTENDED_LIMITS.",
+                    "Widen EXTENDED_LIMITS.",
+                )
+
+
+def _versions(file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+    if file.asap2_version is None:
+        return
+    declared = (file.asap2_version.version_no, file.asap2_version.upgrade_no)
+    for user in index.users():
+        for made in walk(user):
+            if made.SINCE and _version(made.SINCE) > declared:
+                yield _too_new(made, made.KEYWORD, made.SINCE, file.version)
+            if not isinstance(made, (IfData, A2ml)):
+                for name, since in _set_since(made):
+                    if _version(since) > declared:
+                        yield _too_new(made, name, since, file.version)
+
+
+def _set_since(made: Any) -> Iterator[tuple[str, str]]:
+    """Keywords in use that carry a version of their own and are not checked as objects."""
+    for entry in table_of(made.__class__).optional.values():
+        if (
+            entry.since
+            and entry.mode != "object"
+            and getattr(made, entry.attr) not in (None, False, [])
+        ):
+            yield entry.name, entry.since
+
+
+def _version(text: str) -> tuple[int, int]:
+    major, minor = text.split(".")
+    return int(major), int(minor)
+
+
+def _too_new(made: Keyword, name: str, since: str, declared: str) -> Diagnostic:
+    return _finding(
+        Severity.WARNING,
+        "version-too-new",
+        made,
+        f"{name} exists since {since}, the file declares {declared}.",
+        "Raise ASAP2_VERSION.",
+    )
+
+
+def _tables(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+    module = index.module
+    tables: list[tuple[Any, int, int]] = [
+        *((t, t.number_value_pairs, len(t.pairs)) for t in module.compu_tab),
+        *((t, t.number_value_pairs, len(t.pairs)) for t in module.compu_vtab),
+        *((t, t.number_value_triples, len(t.triples)) for t in module.compu_vtab_range),
+    ]
+    for made, count, rows in tables:
+        if count != rows:
+            yield _finding(
+                Severity.WARNING,
+                "table-count",
+                made,
+                f"{count} rows are announced, {rows} are there; the rows count.",
+                "Correct the number.",
+            )
+
+
+def _methods(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+    for method in index.module.compu_method:
+        for attr in _NEEDS.get(method.conversion_type, ()):
+            if getattr(method, attr) is None:
+                yield _finding(
+                    Severity.ERROR,
+                    "conversion-incomplete",
+                    method,
+                    f"{method.conversion_type} needs {attr.upper()}.",
+                    f"Add {attr.upper()}.",
+                )
+
+
+def _axes(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+    module = index.module
+    objects: list[Any] = [*module.characteristic, *module.typedef_characteristic]
+    for made in objects:
+        need = _AXES.get(made.type, 0)
+        if len(made.axis_descr) != need and made.type in (*_AXES, "VALUE", "VAL_BLK", "ASCII"):
+            yield _finding(
+                Severity.ERROR,
+                "axis-count",
+                made,
+                f"{made.type} needs {need} AXIS_DESCR, {len(made.axis_descr)} are there.",
+                "Add or remove axes.",
+            )
+        for axis in made.axis_descr:
+            yield from _axis(made, axis)
+        if made.type in ("VAL_BLK", "ASCII") and made.matrix_dim is None and made.number is None:
+            yield _finding(
+                Severity.ERROR,
+                "size-missing",
+                made,
+                f"{made.type} has neither MATRIX_DIM nor NUMBER.",
+                "Add MATRIX_DIM.",
+            )
+
+
+def _axis(made: Keyword, axis: AxisDescr) -> Iterator[Diagnostic]:
+    for attr in _AXIS_NEEDS.get(axis.attribute, ()):
+        if getattr(axis, attr) is None:
+            yield _finding(
+                Severity.ERROR,
+                "axis-incomplete",
+                made,
+                f"{axis.attribute} needs {attr.upper()}.",
+                f"Add {attr.upper()}.",
+            )
+
+
+_RULES: Final[tuple[Callable[[A2lFile, ModuleIndex], Iterator[Diagnostic]], ...]] = (
+    _references,
+    _duplicates,
+    _limits,
+    _versions,
+    _tables,
+    _methods,
+    _axes,
+)

@@ -1,0 +1,173 @@
+"""Names to objects, and who refers to whom, from the ``Ref`` terms of the keyword classes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from xcaliper.a2l.grammar import Keyword, Param, table_of
+from xcaliper.a2l.ifdata import A2ml, IfData
+from xcaliper.a2l.keywords.project import Module
+
+__all__ = ["NAME_SPACES", "ModuleIndex", "Reference", "walk"]
+
+NAME_SPACES: Final[dict[str, tuple[str, ...]]] = {
+    "object": ("AXIS_PTS", "BLOB", "CHARACTERISTIC", "INSTANCE", "MEASUREMENT"),
+    "conversion table": ("COMPU_TAB", "COMPU_VTAB", "COMPU_VTAB_RANGE"),
+    "typedef": (
+        "TYPEDEF_AXIS",
+        "TYPEDEF_BLOB",
+        "TYPEDEF_CHARACTERISTIC",
+        "TYPEDEF_MEASUREMENT",
+        "TYPEDEF_STRUCTURE",
+    ),
+    "conversion": ("COMPU_METHOD",),
+    "record layout": ("RECORD_LAYOUT",),
+    "unit": ("UNIT",),
+    "function": ("FUNCTION",),
+    "group": ("GROUP",),
+    "frame": ("FRAME",),
+    "transformer": ("TRANSFORMER",),
+}
+"""Name spaces of a module and the keywords that share them (ASAP2, MODULE)."""
+
+_SPACE_OF: Final = {kw: space for space, kws in NAME_SPACES.items() for kw in kws}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One place that names another object.
+
+    Attributes:
+        user: the object of the module that contains the place.
+        holder: the keyword that has the parameter; the user itself or something inside it.
+        attr: attribute of the holder.
+        name: what is named.
+        targets: keywords of what may be meant.
+    """
+
+    user: Keyword
+    holder: Keyword
+    attr: str
+    name: str
+    targets: tuple[str, ...]
+
+
+def walk(made: Keyword) -> Iterator[Keyword]:
+    """The keyword and every keyword inside it, outer ones first; IF_DATA and A2ML are leaves."""
+    yield made
+    if isinstance(made, (IfData, A2ml)):
+        return
+    for entry in table_of(made.__class__).optional.values():
+        if entry.mode == "object":
+            value = getattr(made, entry.attr)
+            if value is None:
+                continue
+            for one in value if entry.repeated else (value,):
+                yield from walk(one)
+
+
+class ModuleIndex:
+    """Lookup in one module.
+
+    Args:
+        module: the module; changes made to it afterwards are not seen.
+    """
+
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self.spaces: dict[str, dict[str, Any]] = {space: {} for space in NAME_SPACES}
+        self.duplicates: list[Keyword] = []
+        for entry in table_of(Module).optional.values():
+            space = _SPACE_OF.get(entry.name)
+            if space is not None:
+                names = self.spaces[space]
+                for made in getattr(module, entry.attr):
+                    if names.setdefault(made.name, made) is not made:
+                        self.duplicates.append(made)
+        segments = module.mod_par.memory_segment if module.mod_par else []
+        criteria = module.variant_coding.var_criterion if module.variant_coding else []
+        self._extra: dict[str, dict[str, Any]] = {
+            "MEMORY_SEGMENT": {s.name: s for s in segments},
+            "VAR_CRITERION": {c.name: c for c in criteria},
+        }
+
+    def find(self, name: str, *targets: str) -> Any | None:
+        """The object of one of some kinds with a name; None when there is none.
+
+        Args:
+            name: the name, exactly.
+            targets: keywords of the kinds, as in a ``Ref``.
+        """
+        for target in targets:
+            space = self._extra.get(target)
+            if space is None:
+                space = self.spaces[_SPACE_OF[target]]
+            made = space.get(name)
+            if made is not None and target == made.KEYWORD:
+                return made
+        return None
+
+    def object(self, name: str) -> Any | None:
+        """The measurement, characteristic, axis, blob or instance with a name."""
+        return self.spaces["object"].get(name)
+
+    def users(self) -> Iterator[Keyword]:
+        """Every object directly below the module."""
+        for entry in table_of(Module).optional.values():
+            value: Any = getattr(self.module, entry.attr)
+            if entry.mode == "object" and value is not None:
+                yield from value if entry.repeated else (value,)
+
+    def references(self) -> Iterator[Reference]:
+        """Every place of the module that names another object; words for "none" are left out."""
+        for user in self.users():
+            for holder in walk(user):
+                if not isinstance(holder, (IfData, A2ml)):
+                    yield from _references(user, holder)
+
+    def resolves(self, reference: Reference) -> bool:
+        """True when the named object exists; parts of instances count by their first name."""
+        name = reference.name
+        if self.find(name, *reference.targets) is not None:
+            return True
+        if name.startswith("THIS."):
+            return True
+        head = name.split(".", 1)[0].split("[", 1)[0]
+        made = self.object(head) if head != name else None
+        return (made is not None and made.KEYWORD == "INSTANCE") or (
+            made is not None and name.startswith(f"{head}[")
+        )
+
+    def dangling(self) -> Iterator[Reference]:
+        """References to names that do not exist."""
+        return (r for r in self.references() if not self.resolves(r))
+
+    def users_of(self, name: str) -> Iterator[Reference]:
+        """References to one name."""
+        return (r for r in self.references() if r.name == name)
+
+
+def _references(user: Keyword, holder: Keyword) -> Iterator[Reference]:
+    table = table_of(holder.__class__)
+    for param in table.params:
+        yield from _one(user, holder, param.attr, param, getattr(holder, param.attr))
+    for entry in table.optional.values():
+        if entry.param is not None and entry.param.ref is not None:
+            value = getattr(holder, entry.attr)
+            if value is not None:
+                for one in value if entry.repeated or entry.mode == "values" else (value,):
+                    yield from _one(user, holder, entry.attr, entry.param, one)
+    if table.rest is not None:
+        attr, params = table.rest
+        for row in getattr(holder, attr):
+            cells = row if len(params) > 1 else (row,)
+            for param, value in zip(params, cells, strict=True):
+                yield from _one(user, holder, attr, param, value)
+
+
+def _one(
+    user: Keyword, holder: Keyword, attr: str, param: Param, value: Any
+) -> Iterator[Reference]:
+    ref = param.ref
+    if ref is not None and value not in ref.none:
+        yield Reference(user, holder, attr, value, ref.targets)
