@@ -13,11 +13,6 @@ from xcaliper.mdf.storage import MemoryFile
 from xcaliper.mdf.structure import Channel, Group, Header
 from xcaliper.mdf.writer import EventType, MdfWriter, WriterOptions
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:asammdf"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
-
 DTYPE = np.dtype([("n", ">u4"), ("t", "S6")])
 
 

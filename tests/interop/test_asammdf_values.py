@@ -23,11 +23,6 @@ from xcaliper.mdf.storage import MemoryFile
 from xcaliper.mdf.structure import Attachment, Channel, Group, Header, Source
 from xcaliper.mdf.writer import EventCause, EventType, MdfWriter, WriterOptions
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:asammdf"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
-
 START = 1_700_000_000_123_456_789
 
 

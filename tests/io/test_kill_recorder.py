@@ -20,8 +20,6 @@ CONCURRENT = 4
 ALLOWED_LOSS_S = 1.0
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:asammdf"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.skipif(os.name != "posix", reason="kill -9 and file size limits are POSIX"),
 ]
 
