@@ -8,9 +8,9 @@ import random
 import numpy as np
 import pytest
 
+from xcaliper.mdf.description import Channel, Group, Header
 from xcaliper.mdf.repair import repair
 from xcaliper.mdf.storage import MemoryFile
-from xcaliper.mdf.structure import Channel, Group, Header
 from xcaliper.mdf.writer import EventType, MdfWriter, WriterOptions
 
 DTYPE = np.dtype([("n", ">u4"), ("t", "S6")])

@@ -18,9 +18,9 @@ from xcaliper.mdf.conversion import (
     ValueToText,
     to_phys,
 )
+from xcaliper.mdf.description import Attachment, Channel, Group, Header, Source
 from xcaliper.mdf.reader import MdfReader
 from xcaliper.mdf.storage import MemoryFile
-from xcaliper.mdf.structure import Attachment, Channel, Group, Header, Source
 from xcaliper.mdf.writer import EventCause, EventType, MdfWriter, WriterOptions
 
 START = 1_700_000_000_123_456_789

@@ -18,16 +18,8 @@ import numpy as np
 from xcaliper.core.errors import UsageError
 from xcaliper.mdf import blocks
 from xcaliper.mdf.compress import compress
-from xcaliper.mdf.structure import (
-    Attachment,
-    Channel,
-    Group,
-    GroupPlace,
-    Header,
-    Source,
-    build,
-    file_history,
-)
+from xcaliper.mdf.description import Attachment, Channel, Group, Header, Source
+from xcaliper.mdf.structure import GroupPlace, build, file_history
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,17 +7,10 @@ import pytest
 
 from xcaliper.core.errors import MdfError, UsageError
 from xcaliper.mdf.conversion import ValueToText
+from xcaliper.mdf.description import Attachment, Channel, Group, Header
+from xcaliper.mdf.placement import Placement, place, unique_names
 from xcaliper.mdf.reader import MdfReader
 from xcaliper.mdf.storage import MemoryFile
-from xcaliper.mdf.structure import (
-    Attachment,
-    Channel,
-    Group,
-    Header,
-    Placement,
-    place,
-    unique_names,
-)
 from xcaliper.mdf.writer import EventType, MdfWriter, WriterOptions
 
 DTYPE = np.dtype([("n", ">u4"), ("t", "S6")])

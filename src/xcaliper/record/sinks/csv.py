@@ -11,7 +11,7 @@ import numpy as np
 
 from xcaliper.core.errors import LinkError, SettingsError, UsageError
 from xcaliper.mdf.conversion import prescaled, to_phys
-from xcaliper.mdf.structure import unique_names
+from xcaliper.mdf.placement import unique_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
