@@ -66,6 +66,7 @@ class Channel:
         lower: lowest physical limit; limits that are no finite range are left out.
         bit_mask: bits of the word that belong to the signal; contiguous masks become bit fields.
         bit_shift: right shift behind the mask; ``None`` = down to the lowest bit of the mask.
+        sign_extend: the highest bit of the mask is the sign.
         axes: fixed axis values, one tuple per dimension of an array.
         encoding: of text fields: ``latin-1``, ``utf-8``, ``utf-16-le`` or ``utf-16-be``.
         vlsd: store a text field as values of variable length besides the fixed bytes.
@@ -85,6 +86,7 @@ class Channel:
     upper: float = float("nan")
     bit_mask: int | None = None
     bit_shift: int | None = None
+    sign_extend: bool = False
     axes: tuple[tuple[float, ...], ...] = ()
     encoding: str = "latin-1"
     vlsd: bool = False

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from xcaliper.mdf.description import Channel
 
-__all__ = ["Placement", "place", "unique_names"]
+__all__ = ["Placement", "place", "text_type", "unique_names"]
 
 _TEXT_TYPES: Final = {"latin-1": 6, "utf-8": 7, "utf-16-le": 8, "utf-16-be": 9}
 _NUMBER_TYPES: Final = {"u": 0, "b": 0, "i": 2, "f": 4}
@@ -44,6 +44,11 @@ class Placement:
     remark: str = ""
 
 
+def text_type(encoding: str) -> int:
+    """CN data type of a text; Latin-1, which reads every byte, for an unknown encoding."""
+    return _TEXT_TYPES.get(encoding, _TEXT_TYPES["latin-1"])
+
+
 def _is_big_endian(dtype: np.dtype[Any]) -> bool:
     return dtype.str[0] == ">"
 
@@ -57,6 +62,8 @@ def _number_place(channel: Channel, base: np.dtype[Any], offset: int) -> Placeme
     if channel.bit_mask is None or base.kind == "f":
         return whole
     mask = channel.bit_mask & full
+    if channel.bit_shift is not None and channel.bit_shift > 0:
+        mask = mask >> channel.bit_shift << channel.bit_shift  # bits that are shifted out
     if mask == full and not channel.bit_shift:
         return whole
     low = (mask & -mask).bit_length() - 1
@@ -69,7 +76,8 @@ def _number_place(channel: Channel, base: np.dtype[Any], offset: int) -> Placeme
     if big:  # the byte that holds the lowest bits comes last
         start = size - (low + count + 7) // 8
     scale = 2.0 ** (low - shift)
-    return Placement(int(big), offset + start, low % 8, count, scale=scale)
+    field_type = int(big) + (2 if channel.sign_extend else 0)
+    return Placement(field_type, offset + start, low % 8, count, scale=scale)
 
 
 def place(channel: Channel, dtype: np.dtype[Any]) -> Placement:
@@ -91,7 +99,7 @@ def place(channel: Channel, dtype: np.dtype[Any]) -> Placement:
             return _number_place(channel, base, offset)
         found = Placement(_NUMBER_TYPES[base.kind] + _is_big_endian(base), offset, 0, 0)
     elif base.kind == "S" and not shape:
-        found = Placement(_TEXT_TYPES.get(channel.encoding, 6), offset, 0, 0)
+        found = Placement(text_type(channel.encoding), offset, 0, 0)
     elif base.kind in "SV":
         found = Placement(_BYTE_ARRAY, offset, 0, 0)
     else:

@@ -12,7 +12,7 @@ from xcaliper.core.errors import UsageError
 from xcaliper.mdf import blocks
 from xcaliper.mdf.comments import wrap
 from xcaliper.mdf.conversion import Conversion, Identity, prescaled, to_parts
-from xcaliper.mdf.placement import Placement, place, unique_names
+from xcaliper.mdf.placement import Placement, place, text_type, unique_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -241,11 +241,13 @@ def _place_group(arena: _Arena, group: Group, following: int) -> GroupPlace:
 
 
 def _vlsd_place(channel: Channel, dtype: np.dtype[Any], spot: Placement, slot: int) -> Placement:
-    if dtype[channel.field or channel.name].kind != "S":
+    base, shape = dtype[channel.field or channel.name].base, spot.shape
+    octets = base.kind in "ui" and base.itemsize == 1 and len(shape) == 1
+    if not octets and (base.kind != "S" or shape):
         raise UsageError(
             f"{channel.name}: only text can have a variable length.", hint="Leave vlsd out."
         )
-    return Placement(spot.data_type, slot - TIME_SIZE, 0, 64)
+    return Placement(text_type(channel.encoding), slot - TIME_SIZE, 0, 64)
 
 
 def _place_source(arena: _Arena, source: Source | None) -> int:

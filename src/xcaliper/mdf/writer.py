@@ -419,7 +419,14 @@ def _fill(state: _GroupState, t_ns: NDArray[np.int64], rows: NDArray[Any]) -> No
     if rows.dtype.itemsize:
         records["row"] = rows.view(state.dtype["row"])
     for n, (chain, texts) in enumerate(zip(state.vlsd, state.texts, strict=True)):
-        for row, text in enumerate(rows[state.place.vlsd[n][1]]):
+        for row, text in enumerate(_texts(rows[state.place.vlsd[n][1]])):
             records["vlsd"][row, n] = chain.size + len(texts)
             texts.extend(_U32.pack(len(text) + 1) + text + b"\0")
     state.pending += len(rows)
+
+
+def _texts(column: NDArray[Any]) -> list[bytes]:
+    """Texts of a field of fixed width, also when it is declared as an array of bytes."""
+    if column.ndim == 2:
+        column = np.ascontiguousarray(column).view(f"S{column.shape[1]}")[:, 0]
+    return [text.split(b"\0", 1)[0] for text in column.tolist()]

@@ -295,3 +295,18 @@ def test_a_cut_file_is_repaired_and_others_are_refused(tmp_path):
         repair_file(other)
     with pytest.raises(SettingsError, match="does not exist"):
         repair_file(tmp_path / "none.mf4")
+
+
+def test_csv_masks_like_the_ecu(tmp_path):
+    dtype = np.dtype([("w", ">i2")])
+    signals = (
+        SignalDescription("signed", "w", bit_mask=0x0FF0, sign_extend=True),
+        SignalDescription("up", "w", bit_mask=0x000F, bit_shift=-4),
+        SignalDescription("split", "w", bit_mask=0x0A),
+    )
+    description = RecordingDescription(0, (RasterDescription("g", 0, None, dtype, signals),))
+    sink = CsvSink(tmp_path / "m", description)
+    sink.write(SampleBlock(0, np.arange(2), np.array([(0x0FFE,), (0x0081,)], dtype)))
+    sink.close()
+    lines = sink.paths[0].read_text().splitlines()[1:]
+    assert [line.split(",")[1:] for line in lines] == [["-1", "224", "5"], ["8", "16", "0"]]

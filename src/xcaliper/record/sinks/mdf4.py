@@ -242,6 +242,7 @@ def _channel(signal: SignalDescription) -> Channel:
         upper=signal.upper,
         bit_mask=signal.bit_mask,
         bit_shift=signal.bit_shift,
+        sign_extend=signal.sign_extend,
         axes=signal.axes,
         encoding=signal.encoding,
         vlsd=signal.is_text,
