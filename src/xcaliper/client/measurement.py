@@ -42,7 +42,7 @@ class Quality:
 
     Attributes:
         samples: rows of all events.
-        lost: samples or messages known to be missing.
+        lost: messages that the transport counter missed, samples that the DTO counter missed.
         gaps: places where something is missing.
         incomplete: samples of which a part was missing.
         overloads: how often the slave said that it lost samples.
@@ -199,11 +199,11 @@ class Session:
         go: start the lists together.
         halt: stop and free the lists, bounded in time, and end listening.
         is_alive: ask the slave for a sign of life; raises when there is none.
+        overloads: how often the slave told of lost samples since the last call.
         sink: open the recording, None = nothing is recorded.
-        late: messages lost on the link while measuring.
     """
 
-    __slots__ = ("go", "halt", "is_alive", "late", "listen", "setup", "sink")
+    __slots__ = ("go", "halt", "is_alive", "listen", "overloads", "setup", "sink")
 
     def __init__(
         self,
@@ -213,6 +213,7 @@ class Session:
         go: Callable[[], None],
         halt: Callable[[], None],
         is_alive: Callable[[], None],
+        overloads: Callable[[], int],
         sink: Callable[[], Pipeline] | None,
     ) -> None:
         self.setup = setup
@@ -220,6 +221,7 @@ class Session:
         self.go = go
         self.halt = halt
         self.is_alive = is_alive
+        self.overloads = overloads
         self.sink = sink
 
 
@@ -339,6 +341,8 @@ class Measurement:
             try:
                 self._session.halt()
             finally:
+                if self._decoder is not None:
+                    self._decoder.finish()
                 self._close_pipeline()
                 with self._waiting.arrived:
                     self._waiting.arrived.notify_all()
@@ -366,6 +370,8 @@ class Measurement:
 
     def _on_batch(self, batch: DtoBatch) -> None:
         assert self._decoder is not None, "listening begins behind the set-up"
+        for _ in range(self._session.overloads()):
+            self._decoder.note_overload()
         blocks = self._decoder.feed(batch)
         if not blocks:
             return
@@ -508,7 +514,7 @@ class Measurement:
         recorded = self._pipeline.stats.dropped_samples if self._pipeline is not None else 0
         return Quality(
             samples=sum(self._samples),
-            lost=counted.lost_messages + counted.incomplete,
+            lost=counted.lost_messages + counted.lost_samples,
             gaps=sum(self._gap_counts),
             incomplete=counted.incomplete,
             overloads=counted.overloads,
