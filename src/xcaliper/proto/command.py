@@ -99,7 +99,7 @@ def standard_name(class_name: str) -> str:
     kw_only_default=True,
     field_specifiers=(u8, u16, i16, u32, u64, f64, fixed, data, elements),
 )
-def command(
+def command(  # noqa: PLR0913 - one keyword per column of the table, all with defaults
     *prefix: int,
     group: str,
     name: str = "",
@@ -114,11 +114,15 @@ def command(
 
     def wrap(cls: type[Any]) -> type[Any]:
         response = next(
-            arg
-            for base in getattr(cls, "__orig_bases__", ())
-            for arg in get_args(base)
-            if isinstance(arg, type)
+            (
+                arg
+                for base in getattr(cls, "__orig_bases__", ())
+                for arg in get_args(base)
+                if isinstance(arg, type)
+            ),
+            None,
         )
+        assert response is not None, f"{cls.__name__}: name the answer, Request[EmptyResponse]"
         made = make_layout(cls, bytes(prefix))
         made.__command__ = CommandInfo(
             name=name or standard_name(made.__name__),

@@ -25,6 +25,7 @@ __all__ = [
     "fixed",
     "i16",
     "layout_of",
+    "make_layout",
     "packet",
     "u8",
     "u16",
