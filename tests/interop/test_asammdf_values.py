@@ -184,7 +184,9 @@ def test_numeric_conversions(open_mdf, name, code):
     rule = NUMERIC[name]
     dtype = np.dtype([("x", code)])
     rows = RAW.astype(code).view(dtype)
-    mdf = open_mdf(record(Group("g", dtype, [Channel("x", unit="°C", conversion=rule)]), np.arange(10), rows))
+    mdf = open_mdf(
+        record(Group("g", dtype, [Channel("x", unit="°C", conversion=rule)]), np.arange(10), rows)
+    )
     signal = mdf.get("x")
     x = RAW.astype(float)
     truth = {
@@ -203,7 +205,9 @@ def test_step_table(open_mdf):
     rule = TableStep((0, 10, 20), (1.0, 2.0, 3.0))
     dtype = np.dtype([("x", "<i2")])
     raw = np.array([-4, 0, 4, 5, 6, 10, 15, 16, 20, 99], np.int16)
-    mdf = open_mdf(record(Group("g", dtype, [Channel("x", conversion=rule)]), np.arange(10), raw.view(dtype)))
+    mdf = open_mdf(
+        record(Group("g", dtype, [Channel("x", conversion=rule)]), np.arange(10), raw.view(dtype))
+    )
     truth = [1, 1, 1, 1, 2, 2, 2, 3, 3, 3]
     assert mdf.get("x").samples.tolist() == truth
     assert to_phys(rule, raw).tolist() == truth
@@ -272,26 +276,50 @@ def test_header_sources_limits_events_and_attachments(open_mdf):
         START, 60, 60, "A <b> & c", "dep", "proj", "subj", "Test & <drive>", {"epk": "EPK 1"}
     )
     groups = [
-        Group("10ms", dtype, [Channel("x", unit="1/min", lower=0, upper=8000, comment="a < b", address=0x1000)], Source("ENGINE", "udp", 1, 7)),
-        Group("empty", dtype, [Channel("y", "x"), Channel("nan", "x", lower=float("nan"), upper=3)]),
+        Group(
+            "10ms",
+            dtype,
+            [Channel("x", unit="1/min", lower=0, upper=8000, comment="a < b", address=0x1000)],
+            Source("ENGINE", "udp", 1, 7),
+        ),
+        Group(
+            "empty", dtype, [Channel("y", "x"), Channel("nan", "x", lower=float("nan"), upper=3)]
+        ),
         Group("no channels", np.dtype([])),
     ]
     file = MemoryFile()
-    writer = MdfWriter(file, header, groups, [Attachment("demo.a2l", a2l, "text/plain", "the A2L"), Attachment("b", b"")])
+    writer = MdfWriter(
+        file,
+        header,
+        groups,
+        [Attachment("demo.a2l", a2l, "text/plain", "the A2L"), Attachment("b", b"")],
+    )
     writer.append(0, np.array([0, 10_000_000]), np.zeros(2, dtype))
     writer.append(2, np.array([5]), np.zeros(1, np.dtype([])))
-    writer.add_event(EventType.ACQUISITION_INTERRUPT, 5_000_001, "3 lost", group_index=0, cause=EventCause.ERROR)
+    writer.add_event(
+        EventType.ACQUISITION_INTERRUPT, 5_000_001, "3 lost", group_index=0, cause=EventCause.ERROR
+    )
     writer.add_event(EventType.MARKER, 7_500_000, "idle = 850 <rpm>", name="write")
     writer.close(START + 10**10)
     mdf = open_mdf(file)
     assert mdf.version == "4.10"
     assert mdf.header.abs_time == START
     assert round(mdf.start_time.timestamp() * 1e3) == START // 10**6
-    assert (mdf.header.author, mdf.header.department, mdf.header.project, mdf.header.subject) == ("A <b> & c", "dep", "proj", "subj")
+    assert (mdf.header.author, mdf.header.department, mdf.header.project, mdf.header.subject) == (
+        "A <b> & c",
+        "dep",
+        "proj",
+        "subj",
+    )
     assert mdf.header.description == "Test & <drive>"
     assert [g.channel_group.acq_name for g in mdf.groups] == ["10ms", "empty", "no channels"]
     source = mdf.groups[0].channel_group.acq_source
-    assert (source.name, source.path, source.source_type, source.bus_type) == ("ENGINE", "udp", 1, 7)
+    assert (source.name, source.path, source.source_type, source.bus_type) == (
+        "ENGINE",
+        "udp",
+        1,
+        7,
+    )
     channel = mdf.groups[0].channels[1]
     assert (channel.lower_limit, channel.upper_limit, channel.flags & 0x10) == (0, 8000, 0x10)
     assert channel.unit == "1/min"
@@ -303,8 +331,11 @@ def test_header_sources_limits_events_and_attachments(open_mdf):
         (6, pytest.approx(0.0075), "idle = 850 <rpm>", "write"),
     ]
     assert mdf.events[0].scopes == [0]
-    data, name, md5 = mdf.extract_attachment(0)[:3]
-    assert (bytes(data if isinstance(data, (bytes, bytearray)) else data.encode()), str(name)) == (a2l, "demo.a2l")
+    data, name, _ = mdf.extract_attachment(0)[:3]
+    assert (bytes(data if isinstance(data, (bytes, bytearray)) else data.encode()), str(name)) == (
+        a2l,
+        "demo.a2l",
+    )
     own = MdfReader(file)
     assert [(a.name, a.data) for a in own.attachments] == [("demo.a2l", a2l), ("b", b"")]
     assert own.history == ["Recording started.", "Recording closed."]
@@ -314,10 +345,23 @@ def test_header_sources_limits_events_and_attachments(open_mdf):
 def test_hostile_names(open_mdf):
     dtype = np.dtype([("x", "<u2")])
     long = "n" * 5000
-    names = ["time", "same", "same", "same_2", "", "a.b[3]\\c", "<&>\"'", "ü\u4e2d\U0001f600", "ctl\x01\x1f", long]
+    names = [
+        "time",
+        "same",
+        "same",
+        "same_2",
+        "",
+        "a.b[3]\\c",
+        "<&>\"'",
+        "ü\u4e2d\U0001f600",
+        "ctl\x01\x1f",
+        long,
+    ]
     channels = [Channel(n, "x", comment="c\x00d\x02 ]]>") for n in names]
     rows = np.array([(7,), (9,)], dtype)
-    file = record(Group("g<&>\x03", dtype, channels, comment="x\ud800y"), np.arange(2), rows, parts=1)
+    file = record(
+        Group("g<&>\x03", dtype, channels, comment="x\ud800y"), np.arange(2), rows, parts=1
+    )
     mdf = open_mdf(file)
     found = [c.name for c in mdf.groups[0].channels]
     assert found == ["time_2", "time", "same", "same_3", "same_2", "unnamed", *names[5:]]
@@ -351,7 +395,9 @@ def test_mdfreader_agrees(tmp_path):
     ]  # fmt: skip
     for closed in (False, True):
         path = tmp_path / f"{closed}.mf4"
-        path.write_bytes(record(Group("g", dtype, channels), np.arange(100) * 10**7, rows, close=closed).data)
+        path.write_bytes(
+            record(Group("g", dtype, channels), np.arange(100) * 10**7, rows, close=closed).data
+        )
         mdf = mdfreader.Mdf(str(path))
         np.testing.assert_allclose(mdf.get_channel_data("a"), 1 + 0.5 * rows["a"])
         np.testing.assert_array_equal(mdf.get_channel_data("b"), rows["b"])

@@ -84,9 +84,10 @@ def _limits(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
                     f"lower limit {lower:g} is above upper limit {upper:g}.",
                     "Exchange them.",
                 )
-            hard = getattr(made, "extended_limits", None)
-            known = hard is not None and lower is not None and upper is not None
-            if known and (lower < hard.lower_limit or upper > hard.upper_limit):
+            hard: Any = getattr(made, "extended_limits", None)
+            if hard is None or lower is None or upper is None:
+                continue
+            if lower < hard.lower_limit or upper > hard.upper_limit:
                 yield _finding(
                     Severity.WARNING,
                     "limits-beyond-extended",

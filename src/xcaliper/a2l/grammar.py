@@ -302,8 +302,7 @@ def _rest(attr: str, bare: Any) -> tuple[str, tuple[Param, ...]]:
 
 
 @cache
-def table_of(cls: Any) -> Table:
-    """The compiled grammar of a keyword class."""
+def _compiled(cls: Any) -> Table:
     params: list[Param] = []
     rest: tuple[str, tuple[Param, ...]] | None = None
     optional: dict[str, Entry] = {}
@@ -317,3 +316,8 @@ def table_of(cls: Any) -> Table:
             entry = _optional(item.name, bare, meta)
             optional[entry.name] = entry
     return Table(cls, cls.KEYWORD, cls.BLOCK, tuple(params), rest, optional)
+
+
+def table_of(cls: Any) -> Table:
+    """The compiled grammar of a keyword class; compiled on first use."""
+    return _compiled(cls)

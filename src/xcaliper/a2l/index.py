@@ -84,14 +84,11 @@ class ModuleIndex:
                 for made in getattr(module, entry.attr):
                     if names.setdefault(made.name, made) is not made:
                         self.duplicates.append(made)
+        segments = module.mod_par.memory_segment if module.mod_par else []
+        criteria = module.variant_coding.var_criterion if module.variant_coding else []
         self._extra: dict[str, dict[str, Any]] = {
-            "MEMORY_SEGMENT": {
-                s.name: s for s in (module.mod_par.memory_segment if module.mod_par else ())
-            },
-            "VAR_CRITERION": {
-                c.name: c
-                for c in (module.variant_coding.var_criterion if module.variant_coding else ())
-            },
+            "MEMORY_SEGMENT": {s.name: s for s in segments},
+            "VAR_CRITERION": {c.name: c for c in criteria},
         }
 
     def find(self, name: str, *targets: str) -> Any | None:
@@ -117,10 +114,8 @@ class ModuleIndex:
     def users(self) -> Iterator[Keyword]:
         """Every object directly below the module."""
         for entry in table_of(Module).optional.values():
-            if entry.mode != "object":
-                continue
-            value = getattr(self.module, entry.attr)
-            if value is not None:
+            value: Any = getattr(self.module, entry.attr)
+            if entry.mode == "object" and value is not None:
                 yield from value if entry.repeated else (value,)
 
     def references(self) -> Iterator[Reference]:

@@ -49,12 +49,11 @@ class RepairReport:
 
 @dataclass(frozen=True, slots=True)
 class _Data:
-    """A data list as far as it is complete: bytes, where to cut it, or where it begins."""
+    """A data list as far as it is complete: its bytes, and the link where to cut it."""
 
     size: int
     last_link: int
     cut: bool
-    head: int
 
 
 class _Repair:
@@ -63,6 +62,7 @@ class _Repair:
         self.reader = BlockReader(file)
         self.cuts = 0
         self.patches: list[tuple[int, bytes]] = []
+        self.heads: list[tuple[int, int]] = []  # link of a group, its first compressed list
 
     def cut(self, at: int) -> None:
         """Clear a link."""
@@ -71,7 +71,7 @@ class _Repair:
 
     def data(self, at: int, link: int) -> _Data:
         """Follow a data list to its last complete block."""
-        size, last_link, head = 0, link, at
+        size, last_link = 0, link
         try:
             if at and self.reader.header(at)[0] == b"##HL":
                 last_link = at + blocks.HlBlock.position("hl_dl_first")
@@ -80,8 +80,8 @@ class _Repair:
                 if position:
                     last_link = position + blocks.DlBlock.position("dl_dl_next")
         except MdfError:
-            return _Data(size, last_link, cut=True, head=head)
-        return _Data(size, last_link, cut=False, head=head)
+            return _Data(size, last_link, cut=True)
+        return _Data(size, last_link, cut=False)
 
     def simple_list(self, link: int, kind: type[blocks.Block], following: str) -> None:
         """Cut a list at its first block that cannot be read, texts included."""
@@ -106,6 +106,14 @@ class _Repair:
         except MdfError:
             return None
         return block
+
+    def is_complete(self, at: int) -> bool:
+        """Whether a block lies in the file."""
+        try:
+            self.reader.header(at)
+        except MdfError:
+            return False
+        return True
 
     def last_fh(self, link: int) -> int:
         """Position of the link of the last readable FH block."""
@@ -154,17 +162,18 @@ class _Repair:
                 self.cuts += 1
                 if chained.cut:
                     self.cut(chained.last_link)
-                self.patches.append((link, _U64.pack(self.list_head(first))))
+                self.relink(link, found.last_link, first)
                 return chained
         self.cut(found.last_link)
         return found
 
-    def list_head(self, first: int) -> int:
-        """What a data group must link to: the list, or an HL block in front of compressed data."""
+    def relink(self, link: int, last_link: int, first: int) -> None:
+        """Let a data group lead to its first list, through an HL block for compressed data."""
         entry = self.reader.block(first, blocks.DlBlock)
-        if self.reader.header(entry.dl_data[0])[0] != b"##DZ":
-            return first
-        return self.place(blocks.HlBlock(hl_dl_first=first, hl_zip_type=1))
+        if last_link == link and self.reader.header(entry.dl_data[0])[0] == b"##DZ":
+            self.heads.append((link, first))  # placed at the end: nothing grows while we look
+        else:
+            self.patches.append((last_link, _U64.pack(first)))
 
     def place(self, block: blocks.Block) -> int:
         """Append a block at the next multiple of eight."""
@@ -199,7 +208,11 @@ def repair(file: RepairableFile, now_ns: int, *, tool_version: str = "") -> Repa
     work.simple_list(events, blocks.EvBlock, "ev_ev_next")
     attachments = blocks.ID_SIZE + blocks.HdBlock.position("hd_at_first")
     work.simple_list(attachments, blocks.AtBlock, "at_at_next")
-    changed = bool(work.patches) or ident.id_file != "MDF" or ident.id_unfin_flags != 0
+    if hd.hd_md_comment and not work.is_complete(hd.hd_md_comment):
+        work.cut(blocks.ID_SIZE + blocks.HdBlock.position("hd_md_comment"))
+    changed = (
+        bool(work.patches or work.heads) or ident.id_file != "MDF" or ident.id_unfin_flags != 0
+    )
     if changed:
         _finish(work, hd, history, now_ns, tool_version)
     return RepairReport(groups, work.cuts, changed)
@@ -217,6 +230,9 @@ def _finish(
             fh_dst_offset_min=hd.hd_dst_offset_min,
         )
     )
+    for link, first in work.heads:
+        head = work.place(blocks.HlBlock(hl_dl_first=first, hl_zip_type=1))
+        work.patches.append((link, _U64.pack(head)))
     for at, patch in work.patches:
         work.file.write_at(at, patch)
     work.file.write_at(history, _U64.pack(entry))

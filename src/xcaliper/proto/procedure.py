@@ -73,7 +73,10 @@ Procedure: TypeAlias = Generator[Step, Any, T]
 
 
 def ask(request: Request[R], *, attempts: int = 0, timeout_ns: int = 0) -> Procedure[R]:
-    """The typed answer of a request; ``reply = yield from`` it inside a procedure."""
+    """The typed answer to a request.
+
+    Use it as ``reply = yield from ask(GetStatus())``.
+    """
     reply: R = yield Ask(request, attempts, timeout_ns)
     return reply
 

@@ -11,13 +11,14 @@ from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import LinkError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 __all__ = [
     "DONTWAIT",
     "MAX_DATAGRAM",
     "RECEIVE_BUFFER",
     "Transport",
+    "any_host",
     "ask_receive_buffer",
     "format_address",
     "is_readable",
@@ -152,21 +153,23 @@ def resolve(
     """
     flags = socket.AI_PASSIVE if passive else 0
     try:
-        found: Iterable[tuple[object, ...]] = socket.getaddrinfo(
-            host or None, port, type=kind, flags=flags
-        )
+        found = socket.getaddrinfo(host or None, port, type=kind, flags=flags)
     except (OSError, UnicodeError) as cause:
         raise UsageError(
             f"{host}: no such host ({cause}).", hint="Check the name or give an IP address."
         ) from cause
-    rows: list[Resolved] = [
-        (family, address)
-        for family, _, _, _, address in found  # type: ignore[misc]
-        if family in (socket.AF_INET, socket.AF_INET6)
-    ]
+    rows: list[Resolved] = []
+    for family, _, _, _, address in found:
+        if family in (socket.AF_INET, socket.AF_INET6):
+            rows.append((family, address))  # type: ignore[arg-type]
     if not rows:
         raise UsageError(f"{host}: no IP address.", hint="Give an IPv4 or IPv6 address.")
     return sorted(rows, key=lambda row: row[0] != socket.AF_INET)
+
+
+def any_host(family: socket.AddressFamily) -> str:
+    """The address that means every interface; used when only a local port was asked for."""
+    return "::" if family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104
 
 
 def format_address(scheme: str, address: object) -> str:

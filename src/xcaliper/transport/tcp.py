@@ -12,6 +12,7 @@ from xcaliper.transport.base import (
     DONTWAIT,
     MAX_DATAGRAM,
     RECEIVE_BUFFER,
+    any_host,
     format_address,
     is_readable,
     link_error,
@@ -82,9 +83,7 @@ class TcpTransport:
                 with contextlib.suppress(OSError):
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
                 if local != ("", 0):
-                    sock.bind(
-                        (local[0] or ("::" if family == socket.AF_INET6 else "0.0.0.0"), local[1])
-                    )  # noqa: S104 - asked for a port on every interface
+                    sock.bind((local[0] or any_host(family), local[1]))
                 sock.settimeout(max(deadline - time.monotonic(), 0.001))
                 sock.connect(address)
                 sock.setblocking(True)

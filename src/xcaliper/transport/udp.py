@@ -13,6 +13,7 @@ from xcaliper.transport.base import (
     DONTWAIT,
     MAX_DATAGRAM,
     RECEIVE_BUFFER,
+    any_host,
     ask_receive_buffer,
     format_address,
     is_readable,
@@ -88,8 +89,7 @@ class UdpTransport:
             try:
                 sock.setblocking(True)
                 if local_host or local_port:
-                    own = local_host or ("::" if family == socket.AF_INET6 else "0.0.0.0")  # noqa: S104 - asked for a port on every interface
-                    sock.bind((own, local_port))
+                    sock.bind((local_host or any_host(family), local_port))
                 sock.connect(address)
             except OSError as cause:
                 failure = cause

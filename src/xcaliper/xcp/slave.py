@@ -112,7 +112,7 @@ class SlaveMachine:
         self._event_counters = [0] * len(config.events)
         self._overloaded = False
         self._entries: list[_Entry | None] = [None] * 256
-        self._families: dict[int, dict[int, _Entry]] = {}
+        self._families: dict[int, dict[bytes, _Entry]] = {}
         self._encoders: dict[type[Response], Codec] = {}
         self._enter(table, handlers)
 
@@ -131,7 +131,7 @@ class SlaveMachine:
             if len(info.prefix) == 1:
                 self._entries[info.code] = entry
             else:
-                self._families.setdefault(info.code, {})[info.prefix[1]] = entry
+                self._families.setdefault(info.code, {})[info.prefix] = entry
 
     # -- commands ---------------------------------------------------------------------------------
 
@@ -177,7 +177,11 @@ class SlaveMachine:
             return _ERR_UNKNOWN
         if len(packet) < 2:
             return _ERR_SYNTAX
-        return family.get(packet[1], _ERR_SUBCMD)
+        for length in (3, 2):
+            entry = family.get(bytes(packet[:length]))
+            if entry is not None:
+                return entry
+        return _ERR_SUBCMD
 
     def _refuse(self, packet: bytes) -> None:
         self.counters.refused += 1

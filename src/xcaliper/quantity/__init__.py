@@ -1,0 +1,1 @@
+"""What ASAP2 objects mean: conversions, layouts, axes and values."""

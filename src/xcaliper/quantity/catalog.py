@@ -1,0 +1,110 @@
+"""Everything a description offers, by name, bound on demand."""
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from fnmatch import translate
+
+from xcaliper.a2l.if_xcp import XcpDescription, read_xcp
+from xcaliper.a2l.index import ModuleIndex
+from xcaliper.a2l.parse import A2lFile
+from xcaliper.core.errors import NotFoundError, UsageError
+from xcaliper.quantity.axis import AxisPoints, bind_axis_points
+from xcaliper.quantity.characteristic import BoundCharacteristic, bind_located_characteristic
+from xcaliper.quantity.instance import expand, locate
+from xcaliper.quantity.measurement import BoundMeasurement, bind_located_measurement
+
+__all__ = ["Bound", "Catalog"]
+
+Bound = BoundMeasurement | BoundCharacteristic | AxisPoints
+
+
+class Catalog:
+    """Names of one module and the objects behind them.
+
+    Args:
+        file: a parsed description.
+        ag: bytes per address unit; from IF_DATA XCP when None.
+    """
+
+    def __init__(self, file: A2lFile, *, ag: int | None = None) -> None:
+        self.file = file
+        self.index = ModuleIndex(file.module)
+        self.xcp: XcpDescription | None = read_xcp(file.module.if_data)
+        layer = self.xcp.merged().protocol_layer if self.xcp else None
+        self.ag = ag if ag is not None else (layer.address_granularity if layer else 1)
+        self._bound: dict[str, Bound] = {}
+        self._names: dict[str, tuple[str, ...]] | None = None
+
+    def _by_kind(self) -> dict[str, tuple[str, ...]]:
+        if self._names is None:
+            found: dict[str, list[str]] = {
+                "measurement": [],
+                "characteristic": [],
+                "axis_pts": [],
+                "blob": [],
+            }
+            for name, kind in self._all():
+                found[kind].append(name)
+            self._names = {kind: tuple(names) for kind, names in found.items()}
+        return self._names
+
+    def _all(self) -> Iterator[tuple[str, str]]:
+        module = self.index.module
+        for name, made in self.index.spaces["object"].items():
+            if made.KEYWORD != "INSTANCE":
+                yield name, made.KEYWORD.lower()
+        for instance in module.instance:
+            yield from expand(self.index, instance)
+
+    @property
+    def measurements(self) -> tuple[str, ...]:
+        """Names of all measurements, those of instances included."""
+        return self._by_kind()["measurement"]
+
+    @property
+    def characteristics(self) -> tuple[str, ...]:
+        """Names of all parameters, those of instances included."""
+        return self._by_kind()["characteristic"]
+
+    @property
+    def axis_pts(self) -> tuple[str, ...]:
+        """Names of all axis objects, those of instances included."""
+        return self._by_kind()["axis_pts"]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them."""
+        return self.measurements + self.characteristics + self.axis_pts
+
+    def find(self, pattern: str) -> list[str]:
+        """Names that match a pattern with ``*`` and ``?``; brackets are taken literally."""
+        matches = re.compile(translate(pattern.replace("[", "[[]"))).match
+        return [name for name in self.names if matches(name)]
+
+    def bind(self, name: str) -> Bound:
+        """The object of a name, ready to read and write.
+
+        Raises:
+            NotFoundError: no such name; carries the nearest ones.
+            UsageError: its description cannot be used.
+        """
+        bound = self._bound.get(name)
+        if bound is None:
+            bound = self._bound[name] = self._bind(name)
+        return bound
+
+    def _bind(self, name: str) -> Bound:
+        located = locate(self.index, name, ag=self.ag)
+        if located is None:
+            raise NotFoundError(
+                name, kind="object", nearest=tuple(get_close_matches(name, self.names, n=3))
+            )
+        version = self.file.version
+        if located.kind == "measurement":
+            return bind_located_measurement(self.index, located, version=version)
+        if located.kind == "characteristic":
+            return bind_located_characteristic(self.index, located, ag=self.ag, version=version)
+        if located.kind == "axis_pts":
+            return bind_axis_points(self.index, located, ag=self.ag, version=version)
+        raise UsageError(f"{name}: it is a BLOB; read its bytes by address.")
