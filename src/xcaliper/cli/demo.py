@@ -26,7 +26,7 @@ SIGNALS: Final = (
     "ManifoldPressure",
     "ThrottlePos",
     "EngineState",
-    "IdleSpeedSetpoint",
+    "IdleSpeedTarget",
     "IdleThrottle",
     "Lambda",
     "LambdaReq",
@@ -185,7 +185,7 @@ def _strips(measurement: Measurement) -> list[Strip]:
 
     blocks = measurement.blocks()
     wanted = (
-        ("EngineSpeed", "IdleSpeedSetpoint"),
+        ("EngineSpeed", "IdleSpeedTarget"),
         ("IgnitionAngle", "IgnitionAngleOut"),
         ("Lambda", "LambdaReq"),
         ("Load", "IdleThrottle"),
