@@ -89,3 +89,9 @@ def test_refused(text):
 def test_missing_input():
     with pytest.raises(UsageError, match="2 inputs"):
         compile_formula("X2")(1)
+
+
+def test_long_chains_need_no_deep_stack():
+    assert compile_formula("+".join(["X1"] * 9000))(2) == 18000
+    with pytest.raises(UsageError):
+        compile_formula("+".join(["1"] * 90000))
