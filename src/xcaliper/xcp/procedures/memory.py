@@ -169,8 +169,8 @@ class XcpMemory:
             else:
                 try:
                     yield Burst(tuple(block), self.session.min_st_ns)
-                except UnknownCommandError:
-                    self.missing.add("DOWNLOAD_NEXT")
+                except (UnknownCommandError, OutOfRangeError):
+                    self.missing.add("DOWNLOAD_NEXT")  # announced, yet refused: single packets
                     yield from ask(_set_mta(address + at // ag))
                     continue
             at += block[0].count * ag
