@@ -290,12 +290,9 @@ def cli_page() -> str:
     """Verbs and options of the shell command."""
     lead = "The verbs of the `xcaliper` command. Each also answers `--help`."
     found = module("xcaliper.cli.main")
-    app = getattr(found, "app", None)
-    for maker in ("build_app", "make_app", "create_app"):
-        if app is None and callable(function := getattr(found, maker, None)):
-            app = function()
-    if not hasattr(app, "generate_docs"):
+    if found is None:
         return page("Shell command", lead, ABSENT)
+    app = found.make_app()
     text = app.generate_docs(output_format="markdown", heading_level=2, usage_name="xcaliper")
     text = re.sub(r"#+ Table of Contents\n\n(?:\s*- .*\n)+", "", text)  # the theme has one
     # Links inside the text point to anchors that the theme names differently.

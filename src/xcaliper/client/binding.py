@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,16 +64,25 @@ class Signal:
         """True for strings."""
         return isinstance(self.bound, BoundCharacteristic) and self.bound.type == "ASCII"
 
+    @property
+    def _is_plain_text(self) -> bool:
+        """One byte per character: numpy and MDF4 have a type for it."""
+        return self.is_text and self.bound.datatype.size_bytes == 1
+
     def wanted(self) -> WantedSignal:
         """What the planner needs to know."""
         bound, events = self.bound, self.bound.events
         element = bound.datatype.dtype(bound.byte_order)
+        if self._is_plain_text:
+            dtype = np.dtype(f"S{prod(bound.shape)}")
+        else:
+            dtype = np.dtype((element, bound.shape)) if bound.shape else element
         fixed = events.fixed if events else ()
         default = events.default if events else ()
         return WantedSignal(
             name=bound.name,
             address=bound.address,
-            dtype=np.dtype((element, bound.shape)) if bound.shape else element,
+            dtype=dtype,
             fixed_event=fixed[0] if len(fixed) == 1 else None,
             default_event=default[0] if default else None,
             available_events=fixed or (events.available if events else ()),
@@ -89,6 +99,8 @@ class Signal:
 
     def raw(self, column: NDArray[Any]) -> NDArray[Any]:
         """Raw values in native byte order, mask and shift applied; array[n, *shape]."""
+        if self._is_plain_text:
+            return column
         memory, bound = self._memory(column), self.bound
         if isinstance(bound, BoundMeasurement):
             return bound.arrange(memory)
@@ -101,7 +113,10 @@ class Signal:
         if isinstance(bound, BoundMeasurement):
             return bound.to_phys(raw)
         if self.is_text:
-            texts = [bound.to_phys(RawCharacteristic(row)).values for row in raw]
+            rows = raw
+            if self._is_plain_text:
+                rows = np.frombuffer(raw.tobytes(), np.uint8).reshape(len(raw), raw.dtype.itemsize)
+            texts = [bound.to_phys(RawCharacteristic(row)).values for row in rows]
             found = np.empty(len(texts), dtype=object)
             found[:] = texts
             return found

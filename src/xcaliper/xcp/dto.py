@@ -43,7 +43,7 @@ def _endian(order: ByteOrder) -> Literal["little", "big"]:
     return "little" if order.mark == "<" else "big"
 
 
-def _is_first(odt: int, fmt: DtoFormat, first_odt: bool | None) -> bool:
+def _is_first(odt: int, fmt: DtoFormat, *, first_odt: bool | None) -> bool:
     if first_odt is not None:
         return first_odt
     return fmt.pid_off or odt == 0
@@ -76,7 +76,7 @@ def decode_dto(
     odt = 0 if fmt.pid_off else packet[0]
     overload = fmt.overload_msb and not fmt.pid_off and bool(odt & _OVERLOAD)
     odt &= ~_OVERLOAD if overload else 0xFF
-    first = _is_first(odt, fmt, first_odt)
+    first = _is_first(odt, fmt, first_odt=first_odt)
     if first and len(packet) < fmt.first_header_size:
         raise WireError("DTO", need=f"{fmt.first_header_size} bytes", got=len(packet))
     daq_list: int | None = None
@@ -115,7 +115,7 @@ def encode_dto(
     """
     name = _endian(order)
     odt = dto.odt or 0
-    first = _is_first(odt, fmt, first_odt)
+    first = _is_first(odt, fmt, first_odt=first_odt)
     counter = bytes([(dto.counter or 0) & 0xFF]) if first and fmt.dto_ctr else b""
     try:
         head = _identification(dto, fmt, counter, name)

@@ -31,9 +31,9 @@ from xcaliper.xcp.codes import (
     PID_SERV,
     ErrorCode,
     EventCode,
-    ServiceCode,
     negative_response,
 )
+from xcaliper.xcp.events import ServText, decode_event, decode_service
 from xcaliper.xcp.profile import Profile
 from xcaliper.xcp.recovery import RECOVERY, PreAction, RecoveryRule, Timers
 from xcaliper.xcp.table import COMMANDS
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from xcaliper.proto.command import CommandTable, Request, Response
     from xcaliper.proto.procedure import Procedure
+    from xcaliper.xcp.events import Event, Service
 
 __all__ = ["MasterCounters", "MasterEvent", "MasterMachine"]
 
@@ -65,14 +66,14 @@ class MasterEvent:
 
     Attributes:
         t_ns: when it arrived.
-        name: standard name, ``EV_DAQ_OVERLOAD`` or ``SERV_TEXT``; ``EV_0x..`` for unknown codes.
-        packet: the bytes; of the last packet for texts.
+        name: standard name, ``EV_DAQ_OVERLOAD`` or ``SERV_TEXT``; ``EV_`` and the code if unknown.
+        content: the decoded packet; that of the last packet for texts.
         text: the whole text of SERV_TEXT.
     """
 
     t_ns: int
     name: str
-    packet: bytes
+    content: Event | Service
     text: str = ""
 
 
@@ -284,16 +285,13 @@ class MasterMachine:
     # -- events and services ----------------------------------------------------------------------
 
     def _event(self, packet: bytes) -> None:
-        code = packet[1]
-        try:
-            name = EventCode(code).name
-        except ValueError:
-            name = f"EV_0x{code:02X}"
-        self._events.append(MasterEvent(self._now_ns, name, packet))
-        if code == EventCode.EV_CMD_PENDING and self._exchange is not None:
+        profile = self.profile
+        event = decode_event(packet, profile.byte_order, max_cto=profile.max_cto)
+        self._events.append(MasterEvent(self._now_ns, event.name, event))
+        if event.code == EventCode.EV_CMD_PENDING and self._exchange is not None:
             self._exchange.restart(self._now_ns)
             self._deadline_ns = self._exchange.deadline_ns
-        elif code == EventCode.EV_SESSION_TERMINATED:
+        elif event.code == EventCode.EV_SESSION_TERMINATED:
             self._end_session()
 
     def _end_session(self) -> None:
@@ -304,16 +302,14 @@ class MasterMachine:
             self._proceed(None, _session_ended())
 
     def _service(self, packet: bytes) -> None:
-        code = packet[1]
-        if code != ServiceCode.SERV_TEXT:
-            name = "SERV_RESET" if code == ServiceCode.SERV_RESET else f"SERV_0x{code:02X}"
-            self._events.append(MasterEvent(self._now_ns, name, packet))
+        service = decode_service(packet, self.profile.byte_order)
+        if not isinstance(service, ServText):
+            self._events.append(MasterEvent(self._now_ns, service.name, service))
             return
-        piece, end, _ = packet[2:].partition(b"\0")
-        self._text += piece
-        if end or len(self._text) > _MAX_TEXT:
+        self._text += service.data.partition(b"\0")[0]
+        if service.is_last or len(self._text) > _MAX_TEXT:
             text = self._text[:_MAX_TEXT].decode("ascii", "replace")
-            self._events.append(MasterEvent(self._now_ns, "SERV_TEXT", packet, text))
+            self._events.append(MasterEvent(self._now_ns, service.name, service, text))
             self._text.clear()
 
     # -- steps ------------------------------------------------------------------------------------

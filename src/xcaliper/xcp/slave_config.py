@@ -178,6 +178,8 @@ class SlaveConfig:
             )
 
     def _check_lists(self) -> None:
+        if self.checksum is ChecksumType.XCP_USER_DEFINED:
+            raise SettingsError("checksum", "a user-defined algorithm cannot be served")
         if self.identification_field not in range(4):
             raise SettingsError("identification_field", f"{self.identification_field} is not 0 … 3")
         if self.overload not in range(3):
@@ -194,6 +196,11 @@ class SlaveConfig:
     def resources(self) -> Resource:
         """What CONNECT announces."""
         return Resource.of(cal_pag=1, daq=int(bool(self.events)))
+
+    @property
+    def takes_blocks(self) -> bool:
+        """True when DOWNLOAD may begin a block."""
+        return self.master_block_mode and "DOWNLOAD_NEXT" not in self.disabled
 
     @property
     def max_odt(self) -> int:

@@ -27,6 +27,7 @@ from xcaliper.xcp.std import EmptyResponse
 
 __all__ = [
     "CAN_COMMANDS",
+    "DISCOVERY_ADDRESS",
     "ECHO_TEXT",
     "ETH_COMMANDS",
     "FLEXRAY_COMMANDS",
@@ -58,6 +59,7 @@ __all__ = [
     "UsbGetDaqEp",
     "UsbGetDaqEpResponse",
     "UsbSetDaqEp",
+    "clock_multicast_address",
     "ip_from_bytes",
     "ip_to_bytes",
 ]
@@ -152,6 +154,16 @@ def ip_to_bytes(text: str) -> bytes:
 def ip_from_bytes(raw: bytes, ip_version: int = 0) -> str:
     """Text of an address field; version 0 is IPv4 (XCP on Ethernet, GET_SLAVE_ID, 1.1)."""
     return str(IPv6Address(raw[:16].ljust(16, b"\0")) if ip_version else IPv4Address(raw[:4]))
+
+
+#: Where slaves are looked for: multicast address and port *(XCP on Ethernet, GET_SLAVE_ID, 1.1)*.
+DISCOVERY_ADDRESS: Final = ("239.255.0.0", 5556)
+
+
+def clock_multicast_address(cluster_identifier: int) -> tuple[str, int]:
+    """Address and port of a cluster (XCP on Ethernet, GET_DAQ_CLOCK_MULTICAST, 1.3)."""
+    high, low = cluster_identifier >> 8 & 0xFF, cluster_identifier & 0xFF
+    return f"239.255.{high}.{low}", 5557
 
 
 class EthSlaveStatus(BitField):

@@ -40,8 +40,7 @@ def download(slave: SlaveState, request: cal.Download) -> EmptyResponse | None:
     if request.count == 0:
         raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
     if request.count > room:
-        block_mode = config.master_block_mode and "DOWNLOAD_NEXT" not in config.disabled
-        if not block_mode or request.count > config.max_bs * room:
+        if not config.takes_blocks or request.count > config.max_bs * room:
             raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
     if len(request.data) < size_bytes:
         raise refuse(ErrorCode.ERR_CMD_SYNTAX)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.core.address import Address
 from xcaliper.core.datatypes import ByteOrder
+from xcaliper.wire.codec import encode
 from xcaliper.xcp import std
+from xcaliper.xcp.checksum import block_alignment, checksum
 from xcaliper.xcp.codes import (
     CommModeBasic,
     CommModeOptional,
@@ -16,6 +18,7 @@ from xcaliper.xcp.codes import (
     GetIdMode,
     SessionStatus,
 )
+from xcaliper.xcp.refusals import BuildChecksumRangeError
 from xcaliper.xcp.slave_state import refuse
 
 if TYPE_CHECKING:
@@ -73,7 +76,7 @@ def get_comm_mode_info(
 ) -> std.GetCommModeInfoResponse:
     """Tell the block parameters (XCP Base, GET_COMM_MODE_INFO, 1.0)."""
     config = slave.config
-    block = config.master_block_mode
+    block = config.takes_blocks
     return std.GetCommModeInfoResponse(
         comm_mode_optional=CommModeOptional.of(master_block_mode=int(block)),
         max_bs=config.max_bs if block else 0,
@@ -124,6 +127,23 @@ def short_upload(slave: SlaveState, request: std.ShortUpload) -> std.UploadRespo
     return std.UploadResponse(data=data)
 
 
+def build_checksum(slave: SlaveState, request: std.BuildChecksum) -> std.BuildChecksumResponse:
+    """Checksum of the block at the MTA, which moves behind it (XCP Base, BUILD_CHECKSUM, 1.0)."""
+    config = slave.config
+    align = max(1, block_alignment(config.checksum) // config.ag)
+    largest = config.max_checksum_block // config.ag or 0xFFFF_FFFF
+    largest -= largest % align
+    if not 0 < request.block_size <= largest or request.block_size % align:
+        hint = BuildChecksumRangeError(mta_block_size_align=align, max_block_size=largest)
+        raise refuse(ErrorCode.ERR_OUT_OF_RANGE, encode(hint, config.byte_order)[2:])
+    start = slave.address()
+    data = slave.memory.read(start, request.block_size * config.ag)
+    slave.point(start + request.block_size)
+    return std.BuildChecksumResponse(
+        checksum_type=config.checksum, checksum=checksum(config.checksum, data, config.byte_order)
+    )
+
+
 HANDLERS: Final[Mapping[type[Request[Any]], Handler]] = MappingProxyType(
     {
         std.Connect: connect,
@@ -135,5 +155,6 @@ HANDLERS: Final[Mapping[type[Request[Any]], Handler]] = MappingProxyType(
         std.SetMta: set_mta,
         std.Upload: upload,
         std.ShortUpload: short_upload,
+        std.BuildChecksum: build_checksum,
     }
 )
