@@ -153,7 +153,6 @@ class _Tcp:
         return [self._conn] if self._conn is not None and self._kept else []
 
     def read(self) -> list[bytes]:
-        self._accept()
         found: list[bytes] = []
         for _ in range(_MAX_READS):
             if self._conn is None:
@@ -169,6 +168,7 @@ class _Tcp:
             except (OSError, FramingError):
                 self._counters.broken += 1
                 self._hang_up()
+        self._accept()  # behind reading: the end of the old connection comes first
         return found
 
     def _accept(self) -> None:

@@ -1,6 +1,7 @@
 """The server on real sockets of the loopback, with ports of the system's choice."""
 
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -37,7 +38,11 @@ class Peer:
         kind = socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
         self.sock = socket.socket(family, kind)
         self.sock.settimeout(2)
-        self.sock.connect((endpoint.host, endpoint.port))
+        try:
+            self.sock.connect((endpoint.host, endpoint.port))
+        except OSError:
+            self.sock.close()
+            raise
         self.counter = 0
         self.buffer = b""
 
@@ -179,7 +184,7 @@ def test_daq_runs_in_real_time(server):
                 counts.append(struct.unpack("<BBII", packet)[3])
         elapsed = time.monotonic() - started
     skipped = server.ecu.scheduler.skipped
-    steps = [b - a for a, b in zip(counts, counts[1:], strict=False)]
+    steps = [b - a for a, b in itertools.pairwise(counts)]
     assert steps == [1] * 199
     assert 0.1 < elapsed < 2.0 or skipped
 

@@ -1,5 +1,6 @@
 """The whole ECU without I/O: packets in, packets out, on virtual time."""
 
+import itertools
 import struct
 
 import pytest
@@ -136,7 +137,7 @@ def test_daq_of_the_counter_has_no_gap_and_the_time_of_the_task(master):
 def test_prescaler_thins_out(master):
     daq(master, 0, "TaskCounter1ms", 4, prescaler=5)
     counts = [struct.unpack("<BBII", packet)[3] for packet in master.run(100)]
-    assert {b - a for a, b in zip(counts, counts[1:], strict=False)} == {5}
+    assert {b - a for a, b in itertools.pairwise(counts)} == {5}
 
 
 def test_crank_synchronous_daq_follows_the_speed(master):
@@ -147,7 +148,7 @@ def test_crank_synchronous_daq_follows_the_speed(master):
     assert len(rows) == pytest.approx(speed / 30, abs=2)
     counts = [row[3] for row in rows]
     assert counts == list(range(counts[0], counts[0] + len(counts)))
-    steps = [b[2] - a[2] for a, b in zip(rows, rows[1:], strict=False)]
+    steps = [b[2] - a[2] for a, b in itertools.pairwise(rows)]
     assert steps == [pytest.approx(30e6 / speed, rel=0.1)] * len(steps)
 
 
