@@ -348,10 +348,13 @@ class EcuServer:
         ecu.on_time(now_ns)
         self._drain()
         wait_s = min(max((ecu.due() - self._now_ns()) * 1e-9, 0.0), _MAX_WAIT_S)
-        reading = [sock for link in self._links for sock in link.sockets()]
-        writing = [sock for link in self._links for sock in link.blocked()]
+        links = self._links
+        reading = [sock for link in links for sock in link.sockets()]
+        writing = [sock for link in links for sock in link.blocked()]
         ready, writable, _ = select.select(reading, writing, (), wait_s)
-        for link in self._links:
+        if not ready and not writable:
+            return
+        for link in links:
             if writable:
                 link.flush()
             if any(sock in ready for sock in link.sockets()):
