@@ -125,7 +125,7 @@ def test_answers_missing_for_a_while_then_there_again() -> None:
         b"\xff\xff\x00\x00" + bytes(60),
         bytes(1400),
         message(0, b"\xff"),
-        message(0, b"\xfd\x07") * 30,
+        message(0, b"\xfd\x06") * 30,
         message(0, b"\xfc\x01hello\x00"),
     ],
 )

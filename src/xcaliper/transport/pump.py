@@ -193,6 +193,7 @@ class Link:
         try:
             return self._driver.drive(procedure, deadline)
         finally:
+            self._collect()
             self._lock.release()
 
     def submit(self, procedure: Procedure[T], timeout_s: float | None = None) -> Future[T]:
@@ -312,12 +313,12 @@ class Link:
             self._switch_before = 0.0
         if self._lock.acquire(timeout=_STOP_S):
             try:
+                with contextlib.suppress(OSError):
+                    self.transport.set_batching(on=False)
                 with contextlib.suppress(XcaliperError):  # what came before a failure still counts
                     for _ in range(_MAX_FINAL_POLLS):
                         if not self._driver.poll():
                             break
-                with contextlib.suppress(OSError):
-                    self.transport.set_batching(on=False)
             finally:
                 self._lock.release()
         finished = self._inbox.finish(self._clock(), _STOP_S)
