@@ -119,7 +119,8 @@ def wire_fields(kind: type) -> str:
             shape = term.view.__name__
             views.append(term.view)
         counted = code(term.count) if term.count else ""
-        offset = f"{term.offset}, aligned" if term.aligned else str(term.offset)
+        offset = "behind" if term.offset < 0 else str(term.offset)
+        offset += f", aligned to {term.align}" if term.align else ""
         rows.append(
             (
                 offset,
@@ -139,6 +140,12 @@ def wire_fields(kind: type) -> str:
         if term.element is not None:
             parts += [f"{code(name)} repeats:\n", wire_fields(term.element)]
     return "\n".join([*parts, *(view_table(view) for view in dict.fromkeys(views))])
+
+
+def answers(response: type) -> list[type]:
+    """The class of an answer, or the classes that it is chosen from."""
+    choice = response.__layout__.choice
+    return list(dict.fromkeys([*choice.cases.values(), choice.default])) if choice else [response]
 
 
 def view_table(view: type) -> str:
@@ -214,8 +221,12 @@ def commands_page() -> str:
             parts += ["Request:\n", listing]
         if not info.answered:
             parts.append("There is no positive answer.\n")
-        elif listing := wire_fields(info.response):
-            parts += ["Positive answer:\n", listing]
+        for answer in answers(info.response) if info.answered else ():
+            if listing := wire_fields(answer):
+                title = "Positive answer" + (
+                    f" {code(answer.__name__)}" if answer is not info.response else ""
+                )
+                parts += [f"{title}:\n", listing]
     return page("XCP commands", lead, *parts)
 
 
