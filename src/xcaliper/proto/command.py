@@ -23,6 +23,7 @@ from xcaliper.wire.layout import (
     fixed,
     i16,
     make_layout,
+    sized,
     u8,
     u16,
     u32,
@@ -69,6 +70,8 @@ class CommandInfo:
         since: first protocol-layer version that has it.
         mandatory: True when every slave (of the group) must have it.
         answered: False when the slave sends no positive answer.
+        errors: error codes that the standard lists for it.
+        confirmed: False when the layout has a single public source.
     """
 
     name: str
@@ -82,6 +85,8 @@ class CommandInfo:
     since: str = "1.0"
     mandatory: bool = False
     answered: bool = True
+    errors: frozenset[int] = frozenset()
+    confirmed: bool = True
 
     @property
     def code(self) -> int:
@@ -97,9 +102,9 @@ def standard_name(class_name: str) -> str:
 @dataclass_transform(
     frozen_default=True,
     kw_only_default=True,
-    field_specifiers=(u8, u16, i16, u32, u64, f64, fixed, data, elements),
+    field_specifiers=(u8, u16, i16, u32, u64, f64, sized, fixed, data, elements),
 )
-def command(
+def command(  # noqa: PLR0913 - one keyword per column of the table
     *prefix: int,
     group: str,
     name: str = "",
@@ -109,16 +114,22 @@ def command(
     since: str = "1.0",
     mandatory: bool = False,
     answered: bool = True,
+    errors: frozenset[int] = frozenset(),
+    confirmed: bool = True,
 ) -> Any:
     """Declare a command: ``@command(0xF4, group=Group.STD)`` on a ``Request`` subclass."""
 
     def wrap(cls: type[Any]) -> type[Any]:
         response = next(
-            arg
-            for base in getattr(cls, "__orig_bases__", ())
-            for arg in get_args(base)
-            if isinstance(arg, type)
+            (
+                arg
+                for base in getattr(cls, "__orig_bases__", ())
+                for arg in get_args(base)
+                if isinstance(arg, type)
+            ),
+            None,
         )
+        assert response is not None, f"{cls.__name__}: name the answer, Request[EmptyResponse]"
         made = make_layout(cls, bytes(prefix))
         made.__command__ = CommandInfo(
             name=name or standard_name(made.__name__),
@@ -132,6 +143,8 @@ def command(
             since=since,
             mandatory=mandatory,
             answered=answered,
+            errors=errors,
+            confirmed=confirmed,
         )
         return made
 

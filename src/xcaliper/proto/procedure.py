@@ -73,7 +73,10 @@ Procedure: TypeAlias = Generator[Step, Any, T]
 
 
 def ask(request: Request[R], *, attempts: int = 0, timeout_ns: int = 0) -> Procedure[R]:
-    """Send a request, give back its typed answer: ``reply = yield from ask(GetStatus())``."""
+    """The typed answer to a request.
+
+    Use it as ``reply = yield from ask(GetStatus())``.
+    """
     reply: R = yield Ask(request, attempts, timeout_ns)
     return reply
 

@@ -49,6 +49,7 @@ __all__ = [
     "SessionStatus",
     "SetRequestMode",
     "TimestampMode",
+    "error_set",
     "meaning_of",
     "negative_response",
 ]
@@ -97,6 +98,43 @@ class ErrorCode(IntEnum):
     ERR_RESOURCE_TEMPORARY_NOT_ACCESSIBLE = 0x33
     ERR_SUBCMD_UNKNOWN = 0x34
     ERR_TIMECORR_STATE_CHANGE = 0x35
+
+
+_LETTERS: Final[Mapping[str, ErrorCode]] = MappingProxyType(
+    {
+        "B": ErrorCode.ERR_CMD_BUSY,
+        "D": ErrorCode.ERR_DAQ_ACTIVE,
+        "P": ErrorCode.ERR_PGM_ACTIVE,
+        "U": ErrorCode.ERR_CMD_UNKNOWN,
+        "S": ErrorCode.ERR_CMD_SYNTAX,
+        "R": ErrorCode.ERR_OUT_OF_RANGE,
+        "W": ErrorCode.ERR_WRITE_PROTECTED,
+        "A": ErrorCode.ERR_ACCESS_DENIED,
+        "L": ErrorCode.ERR_ACCESS_LOCKED,
+        "Pg": ErrorCode.ERR_PAGE_NOT_VALID,
+        "M": ErrorCode.ERR_MODE_NOT_VALID,
+        "Sg": ErrorCode.ERR_SEGMENT_NOT_VALID,
+        "Q": ErrorCode.ERR_SEQUENCE,
+        "C": ErrorCode.ERR_DAQ_CONFIG,
+        "O": ErrorCode.ERR_MEMORY_OVERFLOW,
+        "G": ErrorCode.ERR_GENERIC,
+        "V": ErrorCode.ERR_VERIFY,
+        "N": ErrorCode.ERR_RESOURCE_TEMPORARY_NOT_ACCESSIBLE,
+        "Sub": ErrorCode.ERR_SUBCMD_UNKNOWN,
+        "T": ErrorCode.ERR_TIMECORR_STATE_CHANGE,
+    }
+)
+
+
+def error_set(letters: str) -> frozenset[int]:
+    """Error codes by short letters, as in a column of the command table: ``"B P U S R"``.
+
+    B busy, D DAQ active, P PGM active, U unknown command, S syntax, R out of range, W write
+    protected, A access denied, L locked, Pg page, M mode, Sg segment, Q sequence, C DAQ
+    configuration, O memory overflow, G generic, V verify, N not accessible now, Sub unknown
+    sub-command, T time correlation state.
+    """
+    return frozenset(_LETTERS[letter].value for letter in letters.split())
 
 
 class ErrorMeaning(NamedTuple):

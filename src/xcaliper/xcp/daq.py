@@ -14,6 +14,7 @@ from xcaliper.xcp.codes import (
     EventProperties,
     Group,
     TimestampMode,
+    error_set,
 )
 from xcaliper.xcp.std import EmptyResponse
 
@@ -46,14 +47,14 @@ __all__ = [
 ]
 
 
-@command(0xE3, group=Group.DAQ, resource="daq")
+@command(0xE3, group=Group.DAQ, resource="daq", errors=error_set("B P S R A L N"))
 class ClearDaqList(Request[EmptyResponse]):
     """Empty a static list, stopping it (XCP Base, CLEAR_DAQ_LIST, 1.0)."""
 
     daq_list: int = u16(2)
 
 
-@command(0xE2, group=Group.DAQ, resource="daq", mandatory=True)
+@command(0xE2, group=Group.DAQ, resource="daq", mandatory=True, errors=error_set("B D P S R L N"))
 class SetDaqPtr(Request[EmptyResponse]):
     """Point at an ODT entry (XCP Base, SET_DAQ_PTR, 1.0)."""
 
@@ -62,7 +63,14 @@ class SetDaqPtr(Request[EmptyResponse]):
     odt_entry: int = u8(5)
 
 
-@command(0xE1, group=Group.DAQ, recovery="daq_ptr", resource="daq", mandatory=True)
+@command(
+    0xE1,
+    group=Group.DAQ,
+    recovery="daq_ptr",
+    resource="daq",
+    mandatory=True,
+    errors=error_set("B D P S R W A L C N"),
+)
 class WriteDaq(Request[EmptyResponse]):
     """Fill the entry and point at the next (XCP Base, WRITE_DAQ, 1.0); BIT_OFFSET 0xFF = whole element."""
 
@@ -83,7 +91,14 @@ class DaqElement(Packet):
     fill: int = u8(7, default=0)
 
 
-@command(0xC7, group=Group.DAQ, recovery="daq_ptr", resource="daq", since="1.1")
+@command(
+    0xC7,
+    group=Group.DAQ,
+    recovery="daq_ptr",
+    resource="daq",
+    since="1.1",
+    errors=error_set("B D P U S R W A L C N"),
+)
 class WriteDaqMultiple(Request[EmptyResponse]):
     """Fill several entries of one ODT (XCP Base, WRITE_DAQ_MULTIPLE, 1.1)."""
 
@@ -91,7 +106,7 @@ class WriteDaqMultiple(Request[EmptyResponse]):
     elements: tuple[DaqElement, ...] = elements(2, DaqElement, count="count")
 
 
-@command(0xE0, group=Group.DAQ, resource="daq", mandatory=True)
+@command(0xE0, group=Group.DAQ, resource="daq", mandatory=True, errors=error_set("B D P S R L M N"))
 class SetDaqListMode(Request[EmptyResponse]):
     """Bind a list to an event channel (XCP Base, SET_DAQ_LIST_MODE, 1.0)."""
 
@@ -112,7 +127,7 @@ class GetDaqListModeResponse(Response):
     priority: int = u8(7)
 
 
-@command(0xDF, group=Group.DAQ, resource="daq")
+@command(0xDF, group=Group.DAQ, resource="daq", errors=error_set("B P U S R L N"))
 class GetDaqListMode(Request[GetDaqListModeResponse]):
     """Ask for mode and state of a list (XCP Base, GET_DAQ_LIST_MODE, 1.0)."""
 
@@ -126,7 +141,7 @@ class StartStopDaqListResponse(Response):
     first_pid: int = u8(1, default=0)
 
 
-@command(0xDE, group=Group.DAQ, resource="daq", mandatory=True)
+@command(0xDE, group=Group.DAQ, resource="daq", mandatory=True, errors=error_set("B P S R L M C N"))
 class StartStopDaqList(Request[StartStopDaqListResponse]):
     """Stop (0), start (1) or select (2) a list (XCP Base, START_STOP_DAQ_LIST, 1.0)."""
 
@@ -134,7 +149,7 @@ class StartStopDaqList(Request[StartStopDaqListResponse]):
     daq_list: int = u16(2)
 
 
-@command(0xDD, group=Group.DAQ, resource="daq", mandatory=True)
+@command(0xDD, group=Group.DAQ, resource="daq", mandatory=True, errors=error_set("B P S L M C N"))
 class StartStopSynch(Request[EmptyResponse]):
     """Stop all (0), start (1) or stop (2) selected, prepare (3) (XCP Base, START_STOP_SYNCH, 1.0; 3 1.4)."""
 
@@ -151,7 +166,7 @@ class ReadDaqResponse(Response):
     address: int = u32(4)
 
 
-@command(0xDB, group=Group.DAQ, recovery="daq_ptr", resource="daq")
+@command(0xDB, group=Group.DAQ, recovery="daq_ptr", resource="daq", errors=error_set("B P U S L N"))
 class ReadDaq(Request[ReadDaqResponse]):
     """Read the entry and point at the next (XCP Base, READ_DAQ, 1.0)."""
 
@@ -167,7 +182,7 @@ class GetDaqProcessorInfoResponse(Response):
     daq_key_byte: DaqKeyByte = u8(7, view=DaqKeyByte)
 
 
-@command(0xDA, group=Group.DAQ, resource="daq")
+@command(0xDA, group=Group.DAQ, resource="daq", errors=error_set("B P U S L N"))
 class GetDaqProcessorInfo(Request[GetDaqProcessorInfoResponse]):
     """Ask for general abilities (XCP Base, GET_DAQ_PROCESSOR_INFO, 1.0)."""
 
@@ -184,7 +199,7 @@ class GetDaqResolutionInfoResponse(Response):
     timestamp_ticks: int = u16(6)
 
 
-@command(0xD9, group=Group.DAQ, resource="daq")
+@command(0xD9, group=Group.DAQ, resource="daq", errors=error_set("B P U S L N"))
 class GetDaqResolutionInfo(Request[GetDaqResolutionInfoResponse]):
     """Ask for entry sizes and timestamp (XCP Base, GET_DAQ_RESOLUTION_INFO, 1.0)."""
 
@@ -199,7 +214,7 @@ class GetDaqListInfoResponse(Response):
     fixed_event: int | None = u16(4, optional=True)
 
 
-@command(0xD8, group=Group.DAQ, resource="daq")
+@command(0xD8, group=Group.DAQ, resource="daq", errors=error_set("B P U S R L N"))
 class GetDaqListInfo(Request[GetDaqListInfoResponse]):
     """Ask for a static list (XCP Base, GET_DAQ_LIST_INFO, 1.0)."""
 
@@ -218,26 +233,30 @@ class GetDaqEventInfoResponse(Response):
     priority: int = u8(6)
 
 
-@command(0xD7, group=Group.DAQ, resource="daq")
+@command(0xD7, group=Group.DAQ, resource="daq", errors=error_set("B P U S R L N"))
 class GetDaqEventInfo(Request[GetDaqEventInfoResponse]):
     """Ask for an event channel (XCP Base, GET_DAQ_EVENT_INFO, 1.0)."""
 
     event_channel: int = u16(2)
 
 
-@command(0xD6, group=Group.DAQ, resource="daq")
+@command(0xD6, group=Group.DAQ, resource="daq", errors=error_set("B P U S L N"))
 class FreeDaq(Request[EmptyResponse]):
     """Remove every dynamic list (XCP Base, FREE_DAQ, 1.0)."""
 
 
-@command(0xD5, group=Group.DAQ, recovery="alloc", resource="daq")
+@command(
+    0xD5, group=Group.DAQ, recovery="alloc", resource="daq", errors=error_set("B D P U S R L Q O N")
+)
 class AllocDaq(Request[EmptyResponse]):
     """Make dynamic lists (XCP Base, ALLOC_DAQ, 1.0)."""
 
     daq_count: int = u16(2)
 
 
-@command(0xD4, group=Group.DAQ, recovery="alloc", resource="daq")
+@command(
+    0xD4, group=Group.DAQ, recovery="alloc", resource="daq", errors=error_set("B D P U S R L Q O N")
+)
 class AllocOdt(Request[EmptyResponse]):
     """Give a list its ODTs (XCP Base, ALLOC_ODT, 1.0)."""
 
@@ -245,7 +264,9 @@ class AllocOdt(Request[EmptyResponse]):
     odt_count: int = u8(4)
 
 
-@command(0xD3, group=Group.DAQ, recovery="alloc", resource="daq")
+@command(
+    0xD3, group=Group.DAQ, recovery="alloc", resource="daq", errors=error_set("B D P U S R L Q O N")
+)
 class AllocOdtEntry(Request[EmptyResponse]):
     """Give an ODT its entries (XCP Base, ALLOC_ODT_ENTRY, 1.0)."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from xcaliper.core.address import Address
+if TYPE_CHECKING:
+    from xcaliper.core.address import Address
 
 __all__ = ["DaqListSetup", "OdtEntry", "OdtSetup"]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from xcaliper.proto.command import Request, Response, command
-from xcaliper.wire.layout import BitField, bit, packet, u8, u32
-from xcaliper.xcp.codes import PID_RES, Group, PageProperties, PagProperties, SegmentMode
+from xcaliper.wire.layout import BitField, bit, choose, packet, u8, u32
+from xcaliper.xcp.codes import PID_RES, Group, PageProperties, PagProperties, SegmentMode, error_set
 from xcaliper.xcp.std import EmptyResponse
 
 __all__ = [
@@ -36,7 +36,9 @@ class CalPageMode(BitField):
     all = bit(7, "every segment")
 
 
-@command(0xEB, group=Group.PAG, resource="cal_pag", mandatory=True)
+@command(
+    0xEB, group=Group.PAG, resource="cal_pag", mandatory=True, errors=error_set("B P S L Pg M Sg N")
+)
 class SetCalPage(Request[EmptyResponse]):
     """Choose the page that the ECU, XCP or both use (XCP Base, SET_CAL_PAGE, 1.0)."""
 
@@ -52,7 +54,9 @@ class GetCalPageResponse(Response):
     page: int = u8(3)
 
 
-@command(0xEA, group=Group.PAG, resource="cal_pag", mandatory=True)
+@command(
+    0xEA, group=Group.PAG, resource="cal_pag", mandatory=True, errors=error_set("B P S L Pg M Sg N")
+)
 class GetCalPage(Request[GetCalPageResponse]):
     """Ask for the page in use: 1 by the ECU, 2 by XCP (XCP Base, GET_CAL_PAGE, 1.0)."""
 
@@ -68,13 +72,22 @@ class GetPagProcessorInfoResponse(Response):
     pag_properties: PagProperties = u8(2, view=PagProperties)
 
 
-@command(0xE9, group=Group.PAG, resource="cal_pag")
+@command(0xE9, group=Group.PAG, resource="cal_pag", errors=error_set("B P U S L N"))
 class GetPagProcessorInfo(Request[GetPagProcessorInfoResponse]):
     """Ask for the number of segments (XCP Base, GET_PAG_PROCESSOR_INFO, 1.0)."""
 
 
+class GetSegmentInfoResponse(Response):
+    """Answer by mode: :class:`SegmentValueInfo` or :class:`SegmentStandardInfo`.
+
+    *(XCP Base, GET_SEGMENT_INFO, 1.0)*
+    """
+
+    __slots__ = ()
+
+
 @packet(PID_RES)
-class SegmentStandardInfo(Response):
+class SegmentStandardInfo(GetSegmentInfoResponse):
     """Answer to mode 1 (XCP Base, GET_SEGMENT_INFO, 1.0)."""
 
     max_pages: int = u8(1)
@@ -85,26 +98,21 @@ class SegmentStandardInfo(Response):
 
 
 @packet(PID_RES)
-class SegmentValueInfo(Response):
+class SegmentValueInfo(GetSegmentInfoResponse):
     """Answer to modes 0 and 2: one address or length (XCP Base, GET_SEGMENT_INFO, 1.0)."""
 
     value: int = u32(4)
 
 
-@packet(PID_RES)
-class GetSegmentInfoResponse(Response):
-    """Answer in raw form; read it by :class:`SegmentStandardInfo` or :class:`SegmentValueInfo`.
-
-    *(XCP Base, GET_SEGMENT_INFO, 1.0)*
-    """
-
-    max_pages: int = u8(1)
-    address_extension: int = u8(2)
-    max_mapping: int = u8(3)
-    value: int | None = u32(4, optional=True)
+choose(
+    GetSegmentInfoResponse,
+    "request.mode",
+    {0: SegmentValueInfo, 1: SegmentStandardInfo, 2: SegmentValueInfo},
+    default=SegmentValueInfo,
+)
 
 
-@command(0xE8, group=Group.PAG, resource="cal_pag")
+@command(0xE8, group=Group.PAG, resource="cal_pag", errors=error_set("B P U S R L M Sg N"))
 class GetSegmentInfo(Request[GetSegmentInfoResponse]):
     """Ask for a segment: mode 0 address or length, 1 pages, 2 mapping (XCP Base, GET_SEGMENT_INFO, 1.0)."""
 
@@ -122,7 +130,7 @@ class GetPageInfoResponse(Response):
     init_segment: int = u8(2)
 
 
-@command(0xE7, group=Group.PAG, resource="cal_pag")
+@command(0xE7, group=Group.PAG, resource="cal_pag", errors=error_set("B P U S L Pg Sg N"))
 class GetPageInfo(Request[GetPageInfoResponse]):
     """Ask for a page (XCP Base, GET_PAGE_INFO, 1.0)."""
 
@@ -130,7 +138,7 @@ class GetPageInfo(Request[GetPageInfoResponse]):
     page: int = u8(3)
 
 
-@command(0xE6, group=Group.PAG, resource="cal_pag")
+@command(0xE6, group=Group.PAG, resource="cal_pag", errors=error_set("B P U S L M Sg N"))
 class SetSegmentMode(Request[EmptyResponse]):
     """Mark a segment for STORE_CAL_REQ (XCP Base, SET_SEGMENT_MODE, 1.0)."""
 
@@ -145,14 +153,14 @@ class GetSegmentModeResponse(Response):
     mode: SegmentMode = u8(2, view=SegmentMode)
 
 
-@command(0xE5, group=Group.PAG, resource="cal_pag")
+@command(0xE5, group=Group.PAG, resource="cal_pag", errors=error_set("B P U S L Sg N"))
 class GetSegmentMode(Request[GetSegmentModeResponse]):
     """Ask for the mode of a segment (XCP Base, GET_SEGMENT_MODE, 1.0)."""
 
     segment: int = u8(2)
 
 
-@command(0xE4, group=Group.PAG, resource="cal_pag")
+@command(0xE4, group=Group.PAG, resource="cal_pag", errors=error_set("B P U S W L Pg Sg N"))
 class CopyCalPage(Request[EmptyResponse]):
     """Copy a page onto another (XCP Base, COPY_CAL_PAGE, 1.0)."""
 

@@ -6,13 +6,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from xcaliper.core.datatypes import ByteOrder
+from xcaliper.core.errors import SettingsError
 from xcaliper.core.ticks import TickClock
-from xcaliper.xcp.codes import ChecksumType
+from xcaliper.xcp.codes import ChecksumType, Resource
 
 if TYPE_CHECKING:
     from xcaliper.core.address import Address
 
-__all__ = ["EventConfig", "PageConfig", "SegmentConfig", "SlaveConfig", "SlaveMemory"]
+__all__ = [
+    "EventConfig",
+    "MappingConfig",
+    "PageConfig",
+    "SegmentConfig",
+    "SlaveConfig",
+    "SlaveMemory",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,15 @@ class PageConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class MappingConfig:
+    """An address mapping of a segment (XCP Base, GET_SEGMENT_INFO mode 2, 1.0)."""
+
+    source: int
+    destination: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentConfig:
     """A calibration segment (XCP Base, GET_SEGMENT_INFO, 1.0)."""
 
@@ -62,6 +79,7 @@ class SegmentConfig:
     address: Address
     size_bytes: int
     pages: tuple[PageConfig, ...]
+    mappings: tuple[MappingConfig, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +105,20 @@ class SlaveConfig:
         master_block_mode: DOWNLOAD blocks are accepted.
         max_bs: packets per master block.
         min_st: separation in 100 µs.
+        freeze: SET_SEGMENT_MODE may mark segments for storing.
+        protected: resources that a new session finds locked.
         prescaler: SET_DAQ_LIST_MODE accepts prescalers above 1.
         overload: 0 none, 1 MSB of the first byte, 2 EV_DAQ_OVERLOAD.
         granularity_odt_entry: bytes.
         max_odt_entry_size: bytes.
         max_daq_lists: limit of ALLOC_DAQ.
         max_odt_entries_total: limit over all lists: the slave's memory.
+        queue_size: DTOs that may wait for the transport; more are dropped and counted.
+        dto_ctr: SET_DAQ_LIST_MODE may switch the DTO counter on.
         protocol_version: minor version announced by GET_VERSION; 0 = 1.0.
         transport_version: minor version of the transport.
+        transport_major: major version of the transport, as CONNECT tells.
+        driver_version: high nibble major, low nibble minor (GET_COMM_MODE_INFO).
     """
 
     byte_order: ByteOrder = ByteOrder.INTEL
@@ -115,14 +139,78 @@ class SlaveConfig:
     master_block_mode: bool = True
     max_bs: int = 32
     min_st: int = 0
+    freeze: bool = False
+    protected: Resource = field(default_factory=lambda: Resource(0))
     prescaler: bool = True
     overload: int = 2
     granularity_odt_entry: int = 1
     max_odt_entry_size: int = 255
     max_daq_lists: int = 256
     max_odt_entries_total: int = 65_535
+    queue_size: int = 16_384
+    dto_ctr: bool = True
     protocol_version: int = 5
     transport_version: int = 5
+    transport_major: int = 1
+    driver_version: int = 0x10
+
+    def __post_init__(self) -> None:
+        self._check_sizes()
+        self._check_lists()
+
+    def _check_sizes(self) -> None:
+        if self.ag not in (1, 2, 4):
+            raise SettingsError("ag", f"{self.ag} is not 1, 2 or 4")
+        for key, value, top in (
+            ("max_cto", self.max_cto, 0xFF),
+            ("max_dto", self.max_dto, 0xFFFF),
+        ):
+            if not 8 <= value <= top or value % self.ag:
+                raise SettingsError(key, f"{value} is not a multiple of AG between 8 and {top}")
+        if self.timestamp.size_bytes not in (0, 1, 2, 4):
+            raise SettingsError("timestamp", f"{self.timestamp.size_bytes} bytes is not 0, 1, 2, 4")
+        if not self.timestamp.tick_ns > 0:
+            raise SettingsError("timestamp", "a tick must last longer than nothing")
+        if self.granularity_odt_entry not in (1, 2, 4, 8) or self.granularity_odt_entry % self.ag:
+            raise SettingsError(
+                "granularity_odt_entry",
+                f"{self.granularity_odt_entry} is not 1, 2, 4 or 8 and a multiple of AG",
+            )
+
+    def _check_lists(self) -> None:
+        if self.checksum is ChecksumType.XCP_USER_DEFINED:
+            raise SettingsError("checksum", "a user-defined algorithm cannot be served")
+        if self.identification_field not in range(4):
+            raise SettingsError("identification_field", f"{self.identification_field} is not 0 … 3")
+        if self.overload not in range(3):
+            raise SettingsError("overload", f"{self.overload} is not 0, 1 or 2")
+        if [event.channel for event in self.events] != list(range(len(self.events))):
+            raise SettingsError("events", "channels must count from 0 without holes")
+        if [segment.number for segment in self.segments] != list(range(len(self.segments))):
+            raise SettingsError("segments", "numbers must count from 0 without holes")
+        for segment in self.segments:
+            if [page.number for page in segment.pages] != list(range(len(segment.pages))):
+                raise SettingsError("segments", f"pages of {segment.name} must count from 0")
+
+    @property
+    def resources(self) -> Resource:
+        """What CONNECT announces."""
+        return Resource.of(cal_pag=1, daq=int(bool(self.events)))
+
+    @property
+    def takes_blocks(self) -> bool:
+        """True when DOWNLOAD may begin a block."""
+        return self.master_block_mode and "DOWNLOAD_NEXT" not in self.disabled
+
+    @property
+    def max_odt(self) -> int:
+        """ODT numbers that fit the first byte of a DTO (XCP Base, PID range, 1.0)."""
+        return 124 if self.overload == 1 else 252
+
+    def ticks(self, now_ns: int) -> int:
+        """The DAQ clock, not yet cut to its width."""
+        tick = self.timestamp.tick_ns
+        return now_ns * tick.denominator // tick.numerator
 
 
 class SlaveMemory(Protocol):

@@ -14,11 +14,11 @@ from xcaliper.xcp.codes import (
     Resource,
     SessionStatus,
     SetRequestMode,
+    error_set,
 )
 
 __all__ = [
     "BuildChecksum",
-    "BuildChecksumRangeError",
     "BuildChecksumResponse",
     "Connect",
     "ConnectResponse",
@@ -37,6 +37,8 @@ __all__ = [
     "SetRequest",
     "ShortUpload",
     "Synch",
+    "TransportLayerCmd",
+    "TransportLayerCmdResponse",
     "Unlock",
     "UnlockResponse",
     "Upload",
@@ -59,14 +61,6 @@ class ErrorResponse(Response):
     info: bytes = data(2, default=b"")
 
 
-@packet(PID_ERR, 0x22)
-class BuildChecksumRangeError(Response):
-    """ERR_OUT_OF_RANGE of BUILD_CHECKSUM with what the slave can do (XCP Base, BUILD_CHECKSUM, 1.0)."""
-
-    mta_block_size_align: int = u16(2)
-    max_block_size: int = u32(4, unit="AG")
-
-
 @packet(PID_RES)
 class ConnectResponse(Response):
     """What the slave is and how it talks (XCP Base, CONNECT, 1.0)."""
@@ -79,14 +73,14 @@ class ConnectResponse(Response):
     transport_layer_version: int = u8(7, default=1)
 
 
-@command(0xFF, group=Group.STD, recovery="connect", mandatory=True)
+@command(0xFF, group=Group.STD, recovery="connect", mandatory=True, errors=error_set("N"))
 class Connect(Request[ConnectResponse]):
     """Begin a session; mode 1 enters a mode that the user defines (XCP Base, CONNECT, 1.0)."""
 
     mode: int = u8(1, default=0)
 
 
-@command(0xFE, group=Group.STD, mandatory=True)
+@command(0xFE, group=Group.STD, mandatory=True, errors=error_set("B P"))
 class Disconnect(Request[EmptyResponse]):
     """End the session (XCP Base, DISCONNECT, 1.0)."""
 
@@ -101,12 +95,12 @@ class GetStatusResponse(Response):
     session_configuration_id: int = u16(4, default=0)
 
 
-@command(0xFD, group=Group.STD, mandatory=True)
+@command(0xFD, group=Group.STD, mandatory=True, errors=error_set("N"))
 class GetStatus(Request[GetStatusResponse]):
     """Ask for session status and protection (XCP Base, GET_STATUS, 1.0)."""
 
 
-@command(0xFC, group=Group.STD, recovery="again", mandatory=True)
+@command(0xFC, group=Group.STD, recovery="again", mandatory=True, errors=error_set("U N"))
 class Synch(Request[ErrorResponse]):
     """Flush the command processor; answered by ERR_CMD_SYNCH (XCP Base, SYNCH, 1.0)."""
 
@@ -122,7 +116,7 @@ class GetCommModeInfoResponse(Response):
     driver_version: int = u8(7)
 
 
-@command(0xFB, group=Group.STD)
+@command(0xFB, group=Group.STD, errors=error_set("B U S N"))
 class GetCommModeInfo(Request[GetCommModeInfoResponse]):
     """Ask for the optional transfer modes (XCP Base, GET_COMM_MODE_INFO, 1.0)."""
 
@@ -136,14 +130,14 @@ class GetIdResponse(Response):
     data: bytes = data(8, default=b"", count="length")
 
 
-@command(0xFA, group=Group.STD)
+@command(0xFA, group=Group.STD, errors=error_set("B U S R N"))
 class GetId(Request[GetIdResponse]):
     """Ask for an identification: 1 A2L name, 4 the A2L itself, 5 EPK (XCP Base, GET_ID, 1.0)."""
 
     identification_type: int = u8(1)
 
 
-@command(0xF9, group=Group.STD)
+@command(0xF9, group=Group.STD, errors=error_set("B P U S R N"))
 class SetRequest(Request[EmptyResponse]):
     """Store calibration or DAQ configuration, or clear it (XCP Base, SET_REQUEST, 1.0)."""
 
@@ -159,7 +153,7 @@ class GetSeedResponse(Response):
     seed: bytes = data(2, default=b"", count="length")
 
 
-@command(0xF8, group=Group.STD)
+@command(0xF8, group=Group.STD, errors=error_set("B P U S R N"))
 class GetSeed(Request[GetSeedResponse]):
     """Ask for a seed: mode 0 first part, 1 further parts (XCP Base, GET_SEED, 1.0)."""
 
@@ -174,7 +168,7 @@ class UnlockResponse(Response):
     protection_status: Resource = u8(1, view=Resource)
 
 
-@command(0xF7, group=Group.STD)
+@command(0xF7, group=Group.STD, errors=error_set("B P U S R L Q N"))
 class Unlock(Request[UnlockResponse]):
     """Send (a part of) the key; length counts what is still to come (XCP Base, UNLOCK, 1.0)."""
 
@@ -182,7 +176,7 @@ class Unlock(Request[UnlockResponse]):
     key: bytes = data(2, count="length")
 
 
-@command(0xF6, group=Group.STD)
+@command(0xF6, group=Group.STD, errors=error_set("B P U S R N"))
 class SetMta(Request[EmptyResponse]):
     """Set the memory transfer address (XCP Base, SET_MTA, 1.0)."""
 
@@ -197,14 +191,14 @@ class UploadResponse(Response):
     data: bytes = data(1, count="request.count", unit="AG", aligned=True)
 
 
-@command(0xF5, group=Group.STD, recovery="mta")
+@command(0xF5, group=Group.STD, recovery="mta", errors=error_set("B P U S R A L N"))
 class Upload(Request[UploadResponse]):
     """Read elements at the MTA, which moves on (XCP Base, UPLOAD, 1.0)."""
 
     count: int = u8(1, unit="AG")
 
 
-@command(0xF4, group=Group.STD)
+@command(0xF4, group=Group.STD, errors=error_set("B P U S R A L N"))
 class ShortUpload(Request[UploadResponse]):
     """Read elements at an address; the MTA ends behind them (XCP Base, SHORT_UPLOAD, 1.0)."""
 
@@ -221,11 +215,29 @@ class BuildChecksumResponse(Response):
     checksum: int = u32(4)
 
 
-@command(0xF3, group=Group.STD, timer="T2", recovery="mta")
+@command(0xF3, group=Group.STD, timer="T2", recovery="mta", errors=error_set("B P U S R A L N"))
 class BuildChecksum(Request[BuildChecksumResponse]):
     """Checksum of a block at the MTA, which moves on (XCP Base, BUILD_CHECKSUM, 1.0)."""
 
     block_size: int = u32(4, unit="AG")
+
+
+@packet(PID_RES)
+class TransportLayerCmdResponse(Response):
+    """Answer to a sub-command that no transport of ours declares (XCP Base, TRANSPORT_LAYER_CMD, 1.0)."""
+
+    data: bytes = data(1, default=b"")
+
+
+@command(0xF2, group=Group.TL, errors=error_set("B P U S R N Sub"))
+class TransportLayerCmd(Request[TransportLayerCmdResponse]):
+    """A sub-command of the transport, undecoded (XCP Base, TRANSPORT_LAYER_CMD, 1.0).
+
+    The decoded ones stand in :mod:`xcaliper.xcp.tlcmd`, per transport.
+    """
+
+    sub_command: int = u8(1)
+    parameters: bytes = data(2, default=b"")
 
 
 @packet(PID_RES)
@@ -235,7 +247,7 @@ class UserCmdResponse(Response):
     data: bytes = data(1, default=b"")
 
 
-@command(0xF1, group=Group.STD)
+@command(0xF1, group=Group.STD, errors=error_set("B P U S R N G"))
 class UserCmd(Request[UserCmdResponse]):
     """A command that the maker of the ECU defines (XCP Base, USER_CMD, 1.0)."""
 

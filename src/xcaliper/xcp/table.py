@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from xcaliper.proto.command import CommandTable
-from xcaliper.xcp import cal, daq, pag, std
+from xcaliper.xcp import cal, daq, pag, pgm, std, timecorr
+from xcaliper.xcp.level1 import LEVEL1_COMMANDS
 
 __all__ = ["COMMANDS"]
 
@@ -23,6 +24,7 @@ COMMANDS: Final = CommandTable(
     std.Upload,
     std.ShortUpload,
     std.BuildChecksum,
+    std.TransportLayerCmd,
     std.UserCmd,
     cal.Download,
     cal.DownloadNext,
@@ -44,6 +46,7 @@ COMMANDS: Final = CommandTable(
     daq.GetDaqListMode,
     daq.StartStopDaqList,
     daq.StartStopSynch,
+    timecorr.GetDaqClock,
     daq.ReadDaq,
     daq.GetDaqProcessorInfo,
     daq.GetDaqResolutionInfo,
@@ -53,5 +56,19 @@ COMMANDS: Final = CommandTable(
     daq.AllocDaq,
     daq.AllocOdt,
     daq.AllocOdtEntry,
+    pgm.ProgramStart,
+    pgm.ProgramClear,
+    pgm.Program,
+    pgm.ProgramReset,
+    pgm.GetPgmProcessorInfo,
+    pgm.GetSectorInfo,
+    pgm.ProgramPrepare,
+    pgm.ProgramFormat,
+    pgm.ProgramNext,
+    pgm.ProgramMax,
+    pgm.ProgramVerify,
     daq.WriteDaqMultiple,
+    timecorr.TimeCorrelationProperties,
+    timecorr.DtoCtrProperties,
+    *LEVEL1_COMMANDS,
 )

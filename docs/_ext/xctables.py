@@ -1,0 +1,378 @@
+"""Reference pages from the tables of the code, written before Sphinx reads its sources.
+
+Each page has one function here that returns its MyST text. What a table offers is found by looking at it: columns
+that no row fills are left out, and a table that this version does not have gives a page that says so.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+import re
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import ModuleType
+
+    from sphinx.application import Sphinx
+
+__all__ = ["setup"]
+
+ABSENT: Final = "This version does not have this part yet.\n"
+
+
+# --- text ----------------------------------------------------------------------------------------
+
+
+def escape(text: str) -> str:
+    """Text that MyST shows as it is, outside of code spans and sources in brackets."""
+    parts = re.split(r"(``.+?``|`[^`]+`|\*\([^*|]+\)\*)", text)
+    return "".join(
+        part.replace("|", r"\|") if at % 2 else re.sub(r"([\\|*_<>\[\]`$])", r"\\\1", part)
+        for at, part in enumerate(parts)
+    )
+
+
+def code(text: object) -> str:
+    """A code span, usable inside a table."""
+    shown = str(text).replace("|", r"\|").replace("`", "'")
+    return f"`{shown}`" if shown else ""
+
+
+def summary(thing: object) -> str:
+    """First paragraph of a docstring of one's own, on one line."""
+    own = vars(thing).get("__doc__") if inspect.isclass(thing) else getattr(thing, "__doc__", None)
+    if not own or (dataclasses.is_dataclass(thing) and own.startswith(f"{thing.__name__}(")):
+        return ""
+    return " ".join(inspect.cleandoc(own).split("\n\n")[0].split())
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A pipe table without the columns that are empty in every row."""
+    heads, body = list(head), [list(row) for row in rows]
+    keep = [at for at in range(len(heads)) if any(row[at] for row in body)]
+    lines = [[heads[at] for at in keep], ["---"] * len(keep)]
+    lines += [[row[at] for at in keep] for row in body]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def page(title: str, lead: str, *parts: str) -> str:
+    """A page with its heading."""
+    return "\n".join([f"# {title}\n", f"{lead}\n", *parts])
+
+
+# --- looking at the code -------------------------------------------------------------------------
+
+
+def module(name: str) -> ModuleType | None:
+    """A module of ours, None where this version lacks it; any other failure is an error."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and name.startswith(error.name):
+            return None
+        raise
+
+
+def all_modules() -> list[ModuleType]:
+    """Every module of the package."""
+    package = importlib.import_module("xcaliper")
+    names = [info.name for info in pkgutil.walk_packages(package.__path__, "xcaliper.")]
+    return [importlib.import_module(name) for name in names if not name.endswith("__main__")]
+
+
+def shown(value: object) -> str:
+    """A table value as readers of the standard know it."""
+    if value is True:
+        return "yes"
+    if value is None or value is False:
+        return ""
+    return str(getattr(value, "name", value))
+
+
+def own_classes(found: ModuleType) -> list[type]:
+    """Public classes that a module defines itself, in its order."""
+    return [
+        kind
+        for name, kind in vars(found).items()
+        if inspect.isclass(kind) and kind.__module__ == found.__name__ and name[0] != "_"
+    ]
+
+
+def wire_fields(kind: type) -> str:
+    """Table of the fields of a packet, '' when it has none."""
+    rows = []
+    views = []
+    for name, term in kind.__layout__.terms:
+        size = f"{term.size_bytes}" if term.size_bytes else ""
+        shape = {"data": "bytes", "fixed": "bytes", "elements": "repeated"}.get(
+            term.kind, f"{'u' if term.code in set('BHIQ') else ''}{term.kind}{8 * term.size_bytes}"
+        )
+        if term.element is not None:
+            shape += f" {term.element.__name__}"
+        if term.view is not None:
+            shape = term.view.__name__
+            views.append(term.view)
+        counted = code(term.count) if term.count else ""
+        offset = "behind" if term.offset < 0 else str(term.offset)
+        offset += f", aligned to {term.align}" if term.align else ""
+        rows.append(
+            (
+                offset,
+                size,
+                code(name),
+                escape(shape),
+                escape(term.unit),
+                counted,
+                shown(term.optional),
+            )
+        )
+    if not rows:
+        return ""
+    head = ("Position", "Bytes", "Field", "Type", "Unit", "Counted by", "Optional")
+    parts = [table(head, rows)]
+    for name, term in kind.__layout__.terms:
+        if term.element is not None:
+            parts += [f"{code(name)} repeats:\n", wire_fields(term.element)]
+    return "\n".join([*parts, *(view_table(view) for view in dict.fromkeys(views))])
+
+
+def answers(response: type) -> list[type]:
+    """The class of an answer, or the classes that it is chosen from."""
+    choice = response.__layout__.choice
+    return list(dict.fromkeys([*choice.cases.values(), choice.default])) if choice else [response]
+
+
+def view_table(view: type) -> str:
+    """Named bits or values of an integer field."""
+    if callable(groups := getattr(view, "groups", None)):
+        rows = [
+            (str(bit.shift), str(bit.width), code(bit.name), escape(bit.doc)) for bit in groups()
+        ]
+        head = ("Bit", "Width", "Name", "Meaning")
+    elif issubclass(view, Enum):
+        rows = [(f"0x{int(item):02X}", code(item.name), "", "") for item in view]
+        head = ("Value", "Name", "", "")
+    else:
+        return ""
+    return f"{code(view.__name__)}:\n\n{table(head, rows)}" if rows else ""
+
+
+# --- pages ---------------------------------------------------------------------------------------
+
+
+def errors_page() -> str:
+    """The tree of errors, of every package."""
+    root = importlib.import_module("xcaliper.core.errors").XcaliperError
+    all_modules()
+    rows: list[tuple[str, str, str]] = []
+
+    def add(kind: type, depth: int) -> None:
+        rows.append(
+            (f"{'· ' * depth}{code(kind.__name__)}", code(kind.slug), escape(summary(kind)))
+        )
+        for child in sorted(set(kind.__subclasses__()), key=lambda item: item.__name__):
+            if child.__module__.startswith("xcaliper."):
+                add(child, depth + 1)
+
+    add(root, 0)
+    return page(
+        "Errors",
+        "Every exception descends from `XcaliperError`; dots show the depth in the tree. The slug is stable and is what "
+        "`--json` prints. The message names the thing first and the remedy last.",
+        table(("Error", "Slug", "Meaning"), rows),
+    )
+
+
+def commands_page() -> str:
+    """XCP commands with their layouts, in the order of the table."""
+    found = module("xcaliper.xcp.table")
+    lead = (
+        "The commands of XCP that this version knows, from the table that master, slave and observer share. "
+        "Positions count from the packet identifier; gaps are reserved."
+    )
+    if found is None:
+        return page("XCP commands", lead, ABSENT)
+    infos = list(found.COMMANDS)
+    overview = table(
+        ("Command", "Code", "Group", "Mandatory", "Since", "Timer", "Resource"),
+        [
+            (
+                code(info.name),
+                " ".join(f"0x{part:02X}" for part in info.prefix),
+                escape(shown(info.group)),
+                shown(info.mandatory),
+                escape(shown(info.since)),
+                shown(info.timer),
+                escape(shown(info.resource)),
+            )
+            for info in infos
+        ],
+    )
+    parts = [overview]
+    for info in infos:
+        parts += [f"## {info.name}\n", f"{escape(summary(info.request))}\n"]
+        if listing := wire_fields(info.request):
+            parts += ["Request:\n", listing]
+        if not info.answered:
+            parts.append("There is no positive answer.\n")
+        for answer in answers(info.response) if info.answered else ():
+            if listing := wire_fields(answer):
+                title = "Positive answer" + (
+                    f" {code(answer.__name__)}" if answer is not info.response else ""
+                )
+                parts += [f"{title}:\n", listing]
+    return page("XCP commands", lead, *parts)
+
+
+def keywords_page() -> str:
+    """ASAP2 keywords with their parameters and optional keywords."""
+    lead = "The ASAP2 keywords that are read into typed objects. Others are kept as they are."
+    grammar = module("xcaliper.a2l.grammar")
+    if grammar is None:
+        return page("A2L keywords", lead, ABSENT)
+    kinds = [
+        kind
+        for found in all_modules()
+        if found.__name__.startswith("xcaliper.a2l.keywords.")
+        for kind in own_classes(found)
+        if issubclass(kind, grammar.Keyword) and kind.KEYWORD
+    ]
+    parts = []
+    for kind in sorted(kinds, key=lambda item: (item.KEYWORD, item.__name__)):
+        grammar_table = grammar.table_of(kind)
+        since = f" Since {kind.SINCE}." if kind.SINCE else ""
+        shape = "Block." if kind.BLOCK else ""
+        parts += [
+            f"## {escape(kind.KEYWORD)}\n",
+            f"{escape(summary(kind))} {shape}{since} Class {code(kind.__name__)}.\n",
+        ]
+        rows = [
+            (code(item.attr), escape(item.kind), shown(item.since)) for item in grammar_table.params
+        ]
+        if grammar_table.rest is not None:
+            attr, items = grammar_table.rest
+            rows.append(
+                (code(attr), escape("repeated " + ", ".join(item.kind for item in items)), "")
+            )
+        if rows:
+            parts.append(table(("Parameter", "Kind", "Since"), rows))
+        if grammar_table.optional:
+            names = [
+                code(name) + (" (many)" if item.repeated else "")
+                for name, item in sorted(grammar_table.optional.items())
+            ]
+            parts.append(f"May hold: {', '.join(names)}.\n")
+    return page("A2L keywords", lead, *(parts or [ABSENT]))
+
+
+def blocks_page() -> str:
+    """MDF4 blocks that are written."""
+    lead = "The MDF4 blocks that recordings are made of, from the layouts that write them."
+    found = module("xcaliper.mdf.blocks")
+    if found is None:
+        return page("MDF4 blocks", lead, ABSENT)
+    parts = []
+    for kind in own_classes(found):
+        if not dataclasses.is_dataclass(kind):
+            continue
+        rows = []
+        for item in dataclasses.fields(kind):
+            term = item.metadata.get("term")
+            what = " ".join(filter(None, (getattr(term, "role", ""), getattr(term, "code", ""))))
+            rows.append(
+                (
+                    code(item.name),
+                    code(item.type if isinstance(item.type, str) else item.type.__name__),
+                    code(what),
+                )
+            )
+        parts += [f"## {kind.__name__}\n", f"{escape(summary(kind))}\n"]
+        parts += [table(("Field", "Type", "Stored as"), rows)] if rows else []
+    return page("MDF4 blocks", lead, *(parts or [ABSENT]))
+
+
+def cli_page() -> str:
+    """Verbs and options of the shell command."""
+    lead = "The verbs of the `xcaliper` command. Each also answers `--help`."
+    found = module("xcaliper.cli.main")
+    if found is None:
+        return page("Shell command", lead, ABSENT)
+    app = found.make_app()
+    text = app.generate_docs(output_format="markdown", heading_level=2, usage_name="xcaliper")
+    text = re.sub(r"#+ Table of Contents\n\n(?:\s*- .*\n)+", "", text)  # the theme has one
+    # Links inside the text point to anchors that the theme names differently.
+    return page("Shell command", lead, re.sub(r"\[([^\]]+)\]\(#[^)]*\)", r"\1", text))
+
+
+def api_page() -> str:
+    """Public names with signature and docstring."""
+    package = importlib.import_module("xcaliper")
+    lead = (
+        "What `import xcaliper` offers. Everything else may change between versions without notice."
+    )
+    parts = []
+    for name in sorted(getattr(package, "__all__", ())):
+        if name.startswith("__") or not callable(thing := getattr(package, name)):
+            continue
+        try:
+            signature = str(inspect.signature(thing))
+        except (TypeError, ValueError):
+            signature = "(…)"
+        kind = "class " if inspect.isclass(thing) else ""
+        parts += [f"## {name}\n", f"```text\n{kind}{name}{signature}\n```\n"]
+        if inspect.isclass(thing):
+            parts.append(f"{escape(summary(thing))}\n")
+            parts.append(members(thing))
+        elif thing.__doc__:
+            parts.append(f"```text\n{inspect.cleandoc(thing.__doc__)}\n```\n")
+    return page("Python names", lead, *(parts or [ABSENT]))
+
+
+def members(kind: type) -> str:
+    """Table of the public methods and properties of a class."""
+    rows = []
+    for name, member in sorted(vars(kind).items()):
+        plain = member.__func__ if isinstance(member, (classmethod, staticmethod)) else member
+        if name.startswith("_") or not (inspect.isfunction(plain) or isinstance(plain, property)):
+            continue
+        rows.append(
+            (code(name + ("" if isinstance(plain, property) else "()")), escape(summary(plain)))
+        )
+    return table(("Name", "Gives"), rows) if rows else ""
+
+
+#: File name → function that writes its text.
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "api.md": api_page,
+    "cli.md": cli_page,
+    "commands.md": commands_page,
+    "errors.md": errors_page,
+    "keywords.md": keywords_page,
+    "mdf-blocks.md": blocks_page,
+}
+
+
+def write_pages(app: Sphinx) -> None:
+    """Write every page that changed, so that unchanged ones are not built again."""
+    folder = Path(app.srcdir) / "reference" / "_generated"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.md"):
+        if old.name not in PAGES:
+            old.unlink()
+    for name, make in PAGES.items():
+        text = make()
+        target = folder / name
+        if not target.exists() or target.read_text("utf-8") != text:
+            target.write_text(text, "utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Hook into Sphinx."""
+    app.connect("builder-inited", write_pages)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

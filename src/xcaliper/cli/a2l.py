@@ -1,0 +1,157 @@
+"""``xcaliper a2l``: look into a description and check it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+if TYPE_CHECKING:
+    from xcaliper.a2l import A2lFile
+    from xcaliper.quantity.catalog import Catalog
+
+__all__ = ["a2l"]
+
+a2l = App(name="a2l", help="Look into an ASAP2 description and check it.")
+
+
+def _load(file: Path) -> A2lFile:
+    from xcaliper.cli.shell import errors
+    from xcaliper.client.a2l_source import read_a2l
+
+    if file.is_file() and file.stat().st_size > 4_000_000:
+        with errors().status(f"Reading {file.name} …"):
+            return read_a2l(file)
+    return read_a2l(file)
+
+
+@a2l.command
+def info(file: Path, *, json: Annotated[bool, Parameter(negative=())] = False) -> int:
+    """Show what a description holds.
+
+    Args:
+        file: the A2L file.
+        json: print one JSON object.
+    """
+    from rich.table import Table
+
+    from xcaliper.cli.shell import print_json, stdout
+
+    tree = _load(file)
+    counts: dict[str, int] = {}
+    for module in tree.modules:
+        for name in (
+            "measurement", "characteristic", "axis_pts", "instance", "compu_method",
+            "record_layout", "typedef_structure", "group", "function", "if_data",
+        ):  # fmt: skip
+            counts[name.upper()] = counts.get(name.upper(), 0) + len(getattr(module, name))
+    facts: dict[str, Any] = {
+        "file": str(file),
+        "version": tree.version,
+        "project": tree.project.name if tree.project else "",
+        "modules": [module.name for module in tree.modules],
+        "objects": counts,
+        "diagnostics": len(tree.diagnostics),
+    }
+    if json:
+        print_json(facts)
+        return 0
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    for label in ("file", "version", "project"):
+        table.add_row(label, str(facts[label]))
+    table.add_row("modules", ", ".join(facts["modules"]))
+    for keyword, count in counts.items():
+        table.add_row(keyword, str(count))
+    table.add_row("findings", str(len(tree.diagnostics)))
+    stdout().print(table)
+    return 0
+
+
+@a2l.command
+def check(file: Path, *, json: Annotated[bool, Parameter(negative=())] = False) -> int:
+    """Report defects: syntax, references, duplicates, limits, versions. Exit code 6 for errors.
+
+    Args:
+        file: the A2L file.
+        json: one JSON object per finding.
+    """
+    from xcaliper.a2l.check import check as run_checks
+    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json, stdout
+    from xcaliper.core.diagnostics import Severity
+
+    tree = _load(file)
+    findings = [*tree.diagnostics, *run_checks(tree)]
+    if json:
+        for finding in findings:
+            print_json(
+                {
+                    "severity": finding.severity.name.lower(),
+                    "code": finding.slug,
+                    "file": finding.where.source or str(file),
+                    "line": finding.where.line,
+                    "column": finding.where.column,
+                    "subject": finding.subject,
+                    "text": finding.text,
+                    "hint": finding.hint,
+                }
+            )
+    else:
+        console = stdout()
+        for finding in findings:
+            console.print(str(finding), markup=False, soft_wrap=True)
+        worst = [sum(f.severity is level for f in findings) for level in reversed(Severity)]
+        errors().print(
+            f"{worst[0]} errors, {worst[1]} warnings, {worst[2]} notes in {file.name}",
+            markup=False,
+        )
+    return EXIT_FOUND if any(f.severity is Severity.ERROR for f in findings) else EXIT_OK
+
+
+@a2l.command(name="list")
+def list_names(
+    file: Path,
+    pattern: str = "*",
+    *,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """List measurements and parameters.
+
+    Args:
+        file: the A2L file.
+        pattern: name with * and ? as wildcards.
+        json: one JSON object per line.
+    """
+    from rich.table import Table
+
+    from xcaliper.cli.shell import print_json, stdout
+    from xcaliper.client.names import expand_names
+    from xcaliper.quantity.catalog import Catalog
+
+    catalog = Catalog(_load(file))
+    rows = [_row(catalog, name) for name in expand_names(catalog, pattern)]
+    if json:
+        for row in rows:
+            print_json(row)
+        return 0
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("name", "kind", "unit", "text"):
+        table.add_column(column, overflow="ellipsis", no_wrap=column != "text")
+    for row in rows:
+        table.add_row(*[str(row[column]) for column in ("name", "kind", "unit", "text")])
+    stdout().print(table)
+    return 0
+
+
+def _row(catalog: Catalog, name: str) -> dict[str, Any]:
+    """Name, kind, unit and text; an object that cannot be used says so in its text."""
+    from xcaliper.core.errors import UsageError
+
+    try:
+        bound = catalog.bind(name)
+    except UsageError as error:
+        return {"name": name, "kind": "?", "unit": "", "text": error.message}
+    kind = getattr(bound, "type", "MEASUREMENT")
+    return {"name": name, "kind": kind, "unit": bound.unit, "text": bound.description}

@@ -1,0 +1,231 @@
+"""From objects of the A2L to what planning, decoding and recording need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xcaliper.daq.capabilities import (
+    AddressExtensionScope,
+    DeclaredDaq,
+    EventChannel,
+    Overload,
+    cycle_ns,
+)
+from xcaliper.daq.wanted import WantedSignal
+from xcaliper.mdf import conversion as mdf
+from xcaliper.quantity import compu
+from xcaliper.quantity.characteristic import BoundCharacteristic, RawCharacteristic
+from xcaliper.quantity.measurement import BoundMeasurement
+from xcaliper.quantity.memory_values import from_bytes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from xcaliper.a2l.if_xcp import XcpDescription, XcpEvent
+    from xcaliper.record.description import SignalDescription
+
+__all__ = ["Signal", "declared_daq", "plain", "recorded_conversion"]
+
+_OVERLOADS = (Overload.NONE, Overload.MSB, Overload.EVENT)
+_SCOPES = {
+    0: AddressExtensionScope.FREE,
+    1: AddressExtensionScope.ODT,
+    3: AddressExtensionScope.DAQ_LIST,
+}
+_CONSISTENCY = {"ODT": 0, "DAQ": 1, "EVENT": 2, "NONE": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A measured quantity: where it lies and how its column reads.
+
+    Attributes:
+        bound: the quantity; parameters without axes can be measured as well.
+    """
+
+    bound: BoundMeasurement | BoundCharacteristic
+
+    @property
+    def name(self) -> str:
+        """Name in the A2L."""
+        return self.bound.name
+
+    @property
+    def unit(self) -> str:
+        """Physical unit."""
+        return self.bound.unit
+
+    @property
+    def is_text(self) -> bool:
+        """True for strings."""
+        return isinstance(self.bound, BoundCharacteristic) and self.bound.type == "ASCII"
+
+    @property
+    def _is_plain_text(self) -> bool:
+        """One byte per character: numpy and MDF4 have a type for it."""
+        return self.is_text and self.bound.datatype.size_bytes == 1
+
+    def wanted(self) -> WantedSignal:
+        """What the planner needs to know."""
+        bound, events = self.bound, self.bound.events
+        element = bound.datatype.dtype(bound.byte_order)
+        if self._is_plain_text:
+            dtype = np.dtype(f"S{prod(bound.shape)}")
+        else:
+            dtype = np.dtype((element, bound.shape)) if bound.shape else element
+        fixed = events.fixed if events else ()
+        default = events.default if events else ()
+        return WantedSignal(
+            name=bound.name,
+            address=bound.address,
+            dtype=dtype,
+            fixed_event=fixed[0] if len(fixed) == 1 else None,
+            default_event=default[0] if default else None,
+            available_events=fixed or (events.available if events else ()),
+        )
+
+    def _memory(self, column: NDArray[Any]) -> NDArray[Any]:
+        """Elements in native byte order, array[n] or array[n, count]."""
+        bound = self.bound
+        if bound.byte_order.is_mixed:
+            flat = from_bytes(column.tobytes(), bound.datatype, bound.byte_order)
+        else:
+            flat = column.astype(column.dtype.newbyteorder("="), copy=False)
+        return flat.reshape(len(column), -1) if bound.shape else flat.reshape(len(column))
+
+    def raw(self, column: NDArray[Any]) -> NDArray[Any]:
+        """Raw values in native byte order, mask and shift applied; array[n, *shape]."""
+        if self._is_plain_text:
+            return column
+        memory, bound = self._memory(column), self.bound
+        if isinstance(bound, BoundMeasurement):
+            return bound.arrange(memory)
+        values = bound.bits.take(memory, bound.datatype) if bound.bits else memory
+        return values.reshape(len(column), *bound.shape)
+
+    def phys(self, column: NDArray[Any]) -> NDArray[Any]:
+        """Physical values of a column; texts as an object array[n]."""
+        raw, bound = self.raw(column), self.bound
+        if isinstance(bound, BoundMeasurement):
+            return bound.to_phys(raw)
+        if self.is_text:
+            rows = raw
+            if self._is_plain_text:
+                rows = np.frombuffer(raw.tobytes(), np.uint8).reshape(len(raw), raw.dtype.itemsize)
+            texts = [bound.to_phys(RawCharacteristic(row)).values for row in rows]
+            found = np.empty(len(texts), dtype=object)
+            found[:] = texts
+            return found
+        return bound.conversion.to_phys(raw)
+
+    def description(self) -> SignalDescription:
+        """What the recording needs to know."""
+        from xcaliper.record.description import SignalDescription
+
+        bound = self.bound
+        rule, note = recorded_conversion(bound.conversion)
+        if bound.byte_order.is_mixed:
+            note = "16-bit words are swapped, which MDF4 cannot say"
+        bits = bound.bits
+        return SignalDescription(
+            name=bound.name,
+            unit=bound.unit,
+            conversion=rule,
+            lower=bound.lower,
+            upper=bound.upper,
+            comment=f"{bound.description} ({note})" if note else bound.description,
+            address=bound.address.value,
+            bit_mask=bits.mask if bits else None,
+            bit_shift=bits.shift if bits else None,
+            is_text=self.is_text,
+        )
+
+
+def recorded_conversion(rule: compu.Conversion) -> tuple[mdf.Conversion, str]:
+    """The rule as MDF4 knows it, and a note where it cannot be said exactly."""
+    if isinstance(rule, compu.Verbal):
+        return _verbal(rule), ""
+    if isinstance(rule, compu.Linear) or (isinstance(rule, compu.Rational) and rule.linear):
+        a, b = rule.linear or (1.0, 0.0)
+        return mdf.Linear(offset=b, factor=a), ""
+    if isinstance(rule, compu.Rational):
+        return _rational(rule)
+    if isinstance(rule, compu.Interpolation):
+        return mdf.TableInterpolated(rule.raws, rule.physs), ""
+    if isinstance(rule, compu.Lookup):
+        return mdf.TableStep(rule.raws, rule.physs), ""
+    if isinstance(rule, compu.FormulaConversion):
+        return mdf.Identity(), f"raw values: the formula of {rule.name} is not in the recording"
+    return mdf.Identity(), ""
+
+
+def _rational(rule: compu.Rational) -> tuple[mdf.Conversion, str]:
+    a, b, c, d, e, f = rule.coeffs
+    if a == d == 0:
+        return mdf.Rational(0.0, -f, c, 0.0, e, -b), ""
+    return mdf.Identity(), f"raw values: {rule.name} is quadratic and has no rational inverse"
+
+
+def _verbal(rule: compu.Verbal) -> mdf.Conversion:
+    texts = tuple(text for _, _, text in rule.rows)
+    lows = tuple(float(low) for low, _, _ in rule.rows)
+    highs = tuple(float(high) for _, high, _ in rule.rows)
+    if lows == highs:
+        return mdf.ValueToText(lows, texts, rule.default or "")
+    return mdf.RangeToText(lows, highs, texts, rule.default or "")
+
+
+def declared_daq(described: XcpDescription | None) -> DeclaredDaq | None:
+    """What an A2L says about DAQ; None when it says nothing."""
+    if described is None or described.daq is None:
+        return None
+    daq, layer = described.daq, described.protocol_layer
+    stamp = daq.timestamp
+    return DeclaredDaq(
+        dynamic=daq.config_type == "DYNAMIC",
+        max_daq=daq.max_daq,
+        min_daq=daq.min_daq,
+        max_event_channel=daq.max_event_channel,
+        identification_field=daq.identification_field,
+        overload=_OVERLOADS[daq.overload] if 0 <= daq.overload < 3 else None,
+        timestamp_size=0 if stamp is None else stamp.size,
+        timestamp_unit=None if stamp is None else stamp.unit,
+        timestamp_ticks=None if stamp is None else stamp.ticks,
+        timestamp_fixed=None if stamp is None else stamp.fixed,
+        granularity=daq.granularity_daq,
+        max_entry_size=daq.max_odt_entry_size_daq or None,
+        address_extension=_SCOPES.get(daq.address_extension),
+        prescaler=daq.prescaler_supported,
+        resume=daq.resume_supported,
+        pid_off=daq.pid_off_supported,
+        optimisation_type=daq.optimisation,
+        write_daq_multiple=(
+            "WRITE_DAQ_MULTIPLE" in layer.optional_cmds if layer and layer.optional_cmds else None
+        ),
+        max_dto=layer.max_dto if layer else None,
+        ag=layer.address_granularity if layer else None,
+        byte_order=layer.byte_order if layer else None,
+        events=tuple(_event(event) for event in daq.events),
+    )
+
+
+def _event(event: XcpEvent) -> EventChannel:
+    return EventChannel(
+        number=event.channel,
+        name=event.name,
+        cycle_ns=cycle_ns(event.time_cycle, event.time_unit),
+        max_daq_list=None if event.max_daq_list == 0xFF else event.max_daq_list,
+        priority=event.priority,
+        daq="DAQ" in event.direction,
+        stim="STIM" in event.direction,
+        consistency=_CONSISTENCY.get(event.consistency or "", 0),
+    )
+
+
+def plain(value: Any) -> Any:
+    """A numpy scalar as a Python value, everything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value

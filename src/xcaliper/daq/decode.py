@@ -1,0 +1,495 @@
+"""Received DTOs × DaqPlan → sample blocks; the numpy tier.
+
+Per DTO there is one dictionary look-up and one append. The bytes of a list's DTOs are then joined
+and checked and copied as arrays. What does not come regularly (a missing, short or foreign ODT) goes
+through a loop per DTO that keeps the complete cycles, and then the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from xcaliper.core.errors import RemoteProtocolError, UsageError
+from xcaliper.core.samples import Gap, SampleBlock
+from xcaliper.daq.quality import GapRecord, Quality
+from xcaliper.daq.timeline import ClockReading, Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from xcaliper.core.frames import DtoBatch
+    from xcaliper.daq.plan import DaqPlan, Raster
+    from xcaliper.xcp.profile import DtoFormat
+
+__all__ = ["DaqDecoder"]
+
+#: Below this many data bytes per ODT an index is quicker than a slice assignment per ODT.
+INDEX_BYTES_PER_ODT: Final = 300
+
+#: What a later reason at the same row does not replace.
+_RANK: Final = {"counter": 0, "sequence": 1, "overload": 2}
+
+
+class _Inbox(dict[int, "Callable[[bytes], None]"]):
+    """PID or list number → append of the stream's packets; unknown keys go to one list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unknown: list[bytes] = []
+
+    def __missing__(self, key: int) -> Callable[[bytes], None]:
+        return self.unknown.append
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """What happened just before a row."""
+
+    lost: int
+    reason: str
+
+
+@dataclass(slots=True)
+class _Stream:
+    """State of one DAQ list.
+
+    Attributes:
+        raster: what it yields.
+        first_pid: of its first ODT, 0 for relative identification fields.
+        offsets: where the data of each ODT begins.
+        planned: bytes of each DTO as planned.
+        lengths: bytes of each DTO as seen; slaves may fill up.
+        packets: not yet decoded, in order of arrival.
+        pending_lost: messages lost since the oldest of ``packets`` came.
+        skipping: True while the rest of a broken cycle is thrown away.
+        trouble: row in the coming block → what happened before it.
+        parts: (ticks, rows) decoded in this batch.
+        row_count: rows in ``parts``.
+        counter: last DTO counter.
+        last_ns: time of the last row.
+        gather: (beginnings of the DTOs in a cycle, positions of its data bytes); made when first needed.
+    """
+
+    raster: Raster
+    first_pid: int
+    offsets: tuple[int, ...]
+    planned: list[int]
+    lengths: list[int]
+    packets: list[bytes] = field(default_factory=list)
+    pending_lost: int = 0
+    skipping: bool = False
+    trouble: dict[int, _Trouble] = field(default_factory=dict)
+    parts: list[tuple[NDArray[Any], NDArray[np.uint8]]] = field(default_factory=list)
+    row_count: int = 0
+    counter: int | None = None
+    last_ns: int | None = None
+    gather: tuple[tuple[int, ...], NDArray[np.intp]] | None = None
+
+    def blame(self, row: int, lost: int, reason: str) -> None:
+        """Mark a loss before a row of the coming block."""
+        known = self.trouble.get(row)
+        if known is None or _RANK[reason] < _RANK[known.reason]:
+            self.trouble[row] = _Trouble(lost, reason)
+        elif known.reason == reason:
+            known.lost += lost
+
+
+class DaqDecoder:
+    """Turns batches of DTOs into sample blocks.
+
+    Without a transport counter (CAN) exactly as many lost DTOs in a row as a list has ODTs, inside a
+    cycle, cannot be noticed; with it or with one ODT per list every loss is.
+
+    Args:
+        plan: what was set up.
+        first_pids: DAQ list → FIRST_PID of its START_STOP_DAQ_LIST response; needed for absolute
+            identification fields only.
+        start: the slave's clock at the start, from GET_DAQ_CLOCK.
+
+    Attributes:
+        plan: what was set up.
+        quality: counters of the measurement.
+        timeline: the time axis.
+
+    Raises:
+        UsageError: a FIRST_PID is missing.
+        RemoteProtocolError: the PIDs of two lists overlap or exceed their range.
+    """
+
+    def __init__(
+        self,
+        plan: DaqPlan,
+        first_pids: Mapping[int, int] | None = None,
+        start: ClockReading | None = None,
+    ) -> None:
+        self.plan = plan
+        self.quality = Quality()
+        self.timeline = Timeline(plan.clock, [r.cycle_ns for r in plan.rasters], start)
+        self._format = plan.dto_format
+        self._mask = 0x7F if plan.dto_format.overload_msb else 0xFF
+        self._key = _key_slice(plan.dto_format)
+        self._order: Any = "big" if plan.byte_order.mark == ">" else "little"
+        self._tick_dtype = np.dtype(f"{plan.byte_order.mark}u{plan.dto_format.timestamp_size or 1}")
+        self._ended = False
+        self._streams = [self._stream(raster, dict(first_pids or {})) for raster in plan.rasters]
+        self._inbox = self._routes()
+
+    # ----------------------------------------------------------------------------- preparation
+
+    def _stream(self, raster: Raster, first_pids: Mapping[int, int]) -> _Stream:
+        head = self._format
+        first_pid = 0
+        if head.identification_field == 0 and not head.pid_off:
+            if raster.daq_list not in first_pids:
+                raise UsageError(
+                    f"DAQ list {raster.daq_list}: no FIRST_PID is known.",
+                    hint="Hand over what START_STOP_DAQ_LIST answered.",
+                )
+            first_pid = first_pids[raster.daq_list] & self._mask
+        offsets = (head.first_header_size,) + (head.header_size,) * (len(raster.odt_sizes) - 1)
+        planned = [o + size for o, size in zip(offsets, raster.odt_sizes, strict=True)]
+        return _Stream(raster, first_pid, offsets, planned, list(planned))
+
+    def _routes(self) -> _Inbox:
+        inbox = _Inbox()
+        if self._format.pid_off:
+            if len(self._streams) != 1 or len(self._streams[0].planned) != 1:
+                raise UsageError(
+                    "PID_OFF: only one list with one ODT can be told apart here.",
+                    hint="Decode each identifier of the link with a plan of its own.",
+                )
+            inbox[0] = self._streams[0].packets.append
+            return inbox
+        for stream in self._streams:
+            for key in self._keys(stream):
+                if key in inbox:
+                    raise RemoteProtocolError(
+                        f"START_STOP_DAQ_LIST: PID {key} would belong to two DAQ lists.",
+                        hint="Stop the measurement and set it up again.",
+                    )
+                inbox[key] = stream.packets.append
+        return inbox
+
+    def _keys(self, stream: _Stream) -> list[int]:
+        """Every value of the identifying bytes that a list's DTOs may have, read little endian."""
+        kind, daq_list = self._format.identification_field, stream.raster.daq_list
+        if kind == 1:
+            return [daq_list]
+        if kind in (2, 3):
+            return [int.from_bytes(daq_list.to_bytes(2, self._order), "little")]
+        pids = range(stream.first_pid, stream.first_pid + len(stream.planned))
+        if pids.stop - 1 > min(self._mask, 0xFB):
+            raise RemoteProtocolError(
+                f"START_STOP_DAQ_LIST: FIRST_PID {stream.first_pid} leaves no room for "
+                f"{len(stream.planned)} ODTs.",
+                hint="Measure fewer signals.",
+            )
+        return [*pids, *(pid | 0x80 for pid in pids)] if self._mask == 0x7F else list(pids)
+
+    # --------------------------------------------------------------------------------- feeding
+
+    def feed(self, batch: DtoBatch) -> list[SampleBlock]:
+        """The samples that this batch completes, one block per raster that has any."""
+        if self._ended:
+            self.quality.late += len(batch.packets)
+            return []
+        begin = 0
+        packets = batch.packets
+        for index, lost in sorted(batch.lost):
+            if lost <= 0:
+                continue
+            end = min(max(index, begin), len(packets))
+            if end > begin:
+                self._sort(packets[begin:end])
+                self._decode_streams()
+            begin = end
+            self._note_lost(lost)
+        self._sort(packets[begin:] if begin else packets)
+        self._decode_streams()
+        return [b for b in (self._block(s, batch.t_ns) for s in self._streams) if b is not None]
+
+    def note_overload(self) -> None:
+        """Mark samples lost by the slave before the next row of every raster (EV_DAQ_OVERLOAD)."""
+        self.quality.overloads += 1
+        for stream in self._streams:
+            stream.blame(0, 0, "overload")
+
+    def finish(self) -> Quality:
+        """End the measurement: an unfinished cycle counts as incomplete, what follows as late."""
+        if not self._ended:
+            for stream in self._streams:
+                if stream.packets:
+                    self.quality.incomplete += 1
+                    stream.packets.clear()
+                self._note_open_end(stream)
+        self._ended = True
+        return self.quality
+
+    def _note_open_end(self, stream: _Stream) -> None:
+        """Remember a loss behind the last row; no block is left that could carry it."""
+        at = stream.last_ns or 0
+        for trouble in stream.trouble.values():
+            record = GapRecord(stream.raster.name, at, at, trouble.lost, trouble.reason)
+            self.quality.note_gap(record)
+        stream.trouble = {}
+
+    def _sort(self, packets: Sequence[bytes]) -> None:
+        """Hand each packet to its stream; the one loop over every DTO."""
+        get = self._inbox.__getitem__
+        kind = self._format.identification_field
+        if self._format.pid_off:
+            self._streams[0].packets.extend(packets)
+            return
+        try:
+            if kind == 0:
+                for packet in packets:
+                    get(packet[0])(packet)
+            elif kind == 1:
+                for packet in packets:
+                    get(packet[1])(packet)
+            else:
+                low, high = self._key
+                for packet in packets:
+                    get(packet[low] | packet[high] << 8)(packet)
+        except IndexError:
+            self._sort_with_care(packets)
+            return
+        if self._inbox.unknown:
+            self._count_unknown()
+
+    def _sort_with_care(self, packets: Sequence[bytes]) -> None:
+        """As _sort, where some packets are shorter than their identification field."""
+        shortest = self._format.header_size
+        whole = [packet for packet in packets if len(packet) >= shortest]
+        done = next(i for i, packet in enumerate(packets) if len(packet) < shortest)
+        self.quality.malformed += len(packets) - len(whole)
+        self._sort(whole[done:])
+
+    def _count_unknown(self) -> None:
+        unknown = self._inbox.unknown
+        low, high = self._key
+        for packet in unknown:
+            kind = self._format.identification_field
+            key = packet[low] if kind < 2 else int.from_bytes(packet[low : high + 1], self._order)
+            self.quality.note_unknown(key)
+        unknown.clear()
+
+    def _note_lost(self, lost: int) -> None:
+        """A gap of the transport counter: nobody knows whose messages are missing."""
+        self.quality.lost_messages += lost
+        for stream in self._streams:
+            stream.blame(stream.row_count, lost, "counter")
+            if stream.packets:
+                stream.pending_lost += lost
+                if stream.pending_lost >= len(stream.planned):
+                    # the end of this cycle and the beginning of a later one may be missing
+                    self._drop(stream)
+                    stream.skipping = True
+
+    def _drop(self, stream: _Stream) -> None:
+        self.quality.incomplete += 1
+        stream.packets.clear()
+        stream.pending_lost = 0
+
+    # -------------------------------------------------------------------------------- decoding
+
+    def _decode_streams(self) -> None:
+        for stream in self._streams:
+            if stream.packets:
+                self._decode(stream)
+
+    def _decode(self, stream: _Stream) -> None:
+        packets, count = stream.packets, len(stream.planned)
+        whole = len(packets) - len(packets) % count
+        rest = packets[whole:]
+        if stream.skipping or not (self._in_order(stream, rest) and self._regular(stream, whole)):
+            self._decode_irregular(stream)
+            return
+        if whole:
+            stream.pending_lost = 0
+            packets[:] = rest
+
+    def _regular(self, stream: _Stream, whole: int) -> bool:
+        """Decode packets that are complete cycles; False, and nothing done, if they are not."""
+        if not whole:
+            return True
+        packets = stream.packets if whole == len(stream.packets) else stream.packets[:whole]
+        count = len(stream.planned)
+        sizes = list(map(len, packets))
+        if sizes != stream.lengths * (whole // count):
+            seen = sizes[:count]
+            longer = all(s >= p for s, p in zip(seen, stream.planned, strict=True))
+            if not longer or sizes != seen * (whole // count):
+                return False
+            stream.lengths = seen
+        cycle = np.frombuffer(b"".join(packets), np.uint8).reshape(whole // count, -1)
+        return self._take(stream, cycle, stream.lengths)
+
+    def _take(self, stream: _Stream, cycles: NDArray[np.uint8], lengths: Sequence[int]) -> bool:
+        """Rows of complete cycles, uint8[n, sum(lengths)]; False if an ODT number is wrong."""
+        starts = [0]
+        for length in lengths[:-1]:
+            starts.append(starts[-1] + length)
+        overload: NDArray[Any] | None = None
+        if not self._format.pid_off:
+            heads = cycles[:, starts]
+            expected = np.arange(len(starts), dtype=np.uint8) + np.uint8(stream.first_pid)
+            if ((heads & np.uint8(self._mask)) != expected).any():
+                return False
+            if self._mask == 0x7F:
+                overload = np.bitwise_or.reduce(heads, axis=1) & np.uint8(0x80)
+        rows = _gather(stream, cycles, starts)
+        if overload is not None and overload.any():
+            self._mark_overloads(stream, np.flatnonzero(overload).tolist())
+        if self._format.dto_ctr:
+            self._check_counter(stream, cycles[:, self._counter_offset()])
+        stream.parts.append((self._ticks(cycles, stream), rows))
+        stream.row_count += len(cycles)
+        return True
+
+    def _ticks(self, cycles: NDArray[np.uint8], stream: _Stream) -> NDArray[Any]:
+        size = self._format.timestamp_size
+        if not size:
+            return np.zeros(len(cycles), np.uint8)
+        end = stream.offsets[0]
+        return np.ascontiguousarray(cycles[:, end - size : end]).view(self._tick_dtype)[:, 0]
+
+    def _counter_offset(self) -> int:
+        head = self._format
+        return 1 if head.identification_field == 3 and not head.pid_off else head.header_size
+
+    def _mark_overloads(self, stream: _Stream, rows: list[int]) -> None:
+        self.quality.overloads += len(rows)
+        for row in rows:
+            stream.blame(stream.row_count + row, 0, "overload")
+
+    def _check_counter(self, stream: _Stream, counters: NDArray[np.uint8]) -> None:
+        """Losses by the DTO counter, which counts events and not samples (XCP Base, DTO, 1.3)."""
+        prescaler = stream.raster.prescaler
+        before = int(counters[0]) - prescaler if stream.counter is None else stream.counter
+        counts: NDArray[np.int64] = np.array([before, *counters.tolist()], np.int64)
+        missing = (counts[1:] - counts[:-1] - prescaler) % 256
+        for row in np.flatnonzero(missing).tolist():
+            lost = max(1, int(missing[row]) // prescaler)
+            self.quality.lost_samples += lost
+            place = stream.row_count + row
+            known = stream.trouble.get(place)
+            if known is None or known.reason != "counter":
+                stream.trouble[place] = _Trouble(lost, "sequence")
+        stream.counter = int(counters[-1])
+
+    # ------------------------------------------------------------------------- irregular input
+
+    def _in_order(self, stream: _Stream, rest: Sequence[bytes]) -> bool:
+        """Whether the beginning of a cycle is one."""
+        return all(
+            self._odt(stream, packet) == odt and len(packet) >= stream.planned[odt]
+            for odt, packet in enumerate(rest)
+        )
+
+    def _odt(self, stream: _Stream, packet: bytes) -> int:
+        if self._format.pid_off:
+            return 0
+        return (packet[0] & self._mask) - stream.first_pid
+
+    def _decode_irregular(self, stream: _Stream) -> None:
+        """Keep the complete cycles, count and mark the others, packet by packet."""
+        planned, last = stream.planned, len(stream.planned)
+        cycle: list[bytes] = []
+        good: list[bytes] = []
+        row = stream.row_count
+        for packet in stream.packets:
+            odt = self._odt(stream, packet)
+            usable = 0 <= odt < last and len(packet) >= planned[odt]
+            self.quality.malformed += not usable
+            if usable and odt == len(cycle) and not (stream.skipping and odt):
+                stream.skipping = False
+                cycle.append(packet[: planned[odt]])
+                if len(cycle) == last:
+                    good += cycle
+                    cycle = []
+                    row += 1
+                    stream.pending_lost = 0
+                continue
+            if cycle or not stream.skipping:
+                self.quality.incomplete += 1
+                stream.blame(row, 1, "sequence")
+            restart = usable and odt == 0
+            cycle = [packet[: planned[0]]] if restart else []
+            stream.skipping = not restart
+            stream.pending_lost = 0
+        if good:
+            joined = np.frombuffer(b"".join(good), np.uint8).reshape(row - stream.row_count, -1)
+            taken = self._take(stream, joined, planned)
+            assert taken, "the loop above has checked every ODT number"
+        stream.packets[:] = cycle
+
+    # ----------------------------------------------------------------------------------- blocks
+
+    def _block(self, stream: _Stream, t_ns: int) -> SampleBlock | None:
+        if not stream.parts:
+            return None
+        if len(stream.parts) == 1:
+            ticks, rows = stream.parts[0]
+        else:
+            ticks = np.concatenate([part[0] for part in stream.parts])
+            rows = np.concatenate([part[1] for part in stream.parts])
+        index = stream.raster.index
+        times = self.timeline.place(index, ticks, t_ns)
+        self.quality.backward = self.timeline.backward
+        self.quality.samples += len(times)
+        gaps = self._gaps(stream, times)
+        stream.parts.clear()
+        stream.row_count = 0
+        stream.last_ns = int(times[-1])
+        # ndarray() instead of rows.view(): the latter looks at every field of the dtype
+        shaped: NDArray[Any] = np.ndarray((len(rows),), stream.raster.dtype, buffer=rows)
+        return SampleBlock(index, times, shaped, gaps)
+
+    def _gaps(self, stream: _Stream, times: NDArray[np.int64]) -> tuple[Gap, ...]:
+        """Gaps of the block; one behind its last row stays for the next block."""
+        gaps: list[Gap] = []
+        carried: dict[int, _Trouble] = {}
+        for row, trouble in sorted(stream.trouble.items()):
+            if row >= len(times):
+                carried[0] = trouble
+                continue
+            to = int(times[row])
+            before = int(times[row - 1]) if row else stream.last_ns
+            gap = Gap(row, to if before is None else before, to, trouble.lost, trouble.reason)
+            gaps.append(gap)
+            self.quality.note_gap(
+                GapRecord(stream.raster.name, gap.t_from_ns, to, gap.lost, gap.reason)
+            )
+        stream.trouble = carried
+        return tuple(gaps)
+
+
+def _gather(stream: _Stream, cycles: NDArray[np.uint8], starts: Sequence[int]) -> NDArray[np.uint8]:
+    """Data bytes of all ODTs side by side: slice by slice, or small ones by one index."""
+    size = stream.raster.dtype.itemsize
+    rows = np.empty((len(cycles), size), np.uint8)
+    if len(cycles) * size < INDEX_BYTES_PER_ODT * len(starts):
+        known = tuple(starts)
+        if stream.gather is None or stream.gather[0] != known:
+            spans = zip(starts, stream.offsets, stream.raster.odt_sizes, strict=True)
+            index = np.concatenate([np.arange(s + o, s + o + n) for s, o, n in spans])
+            stream.gather = (known, index)
+        # clip, because any other mode takes a copy of the output first
+        np.take(cycles, stream.gather[1], axis=1, out=rows, mode="clip")
+        return rows
+    at = 0
+    for start, offset, count in zip(starts, stream.offsets, stream.raster.odt_sizes, strict=True):
+        rows[:, at : at + count] = cycles[:, start + offset : start + offset + count]
+        at += count
+    return rows
+
+
+def _key_slice(head: DtoFormat) -> tuple[int, int]:
+    """Positions of the first and last identifying byte."""
+    return ((0, 0), (1, 1), (1, 2), (2, 3))[head.identification_field]

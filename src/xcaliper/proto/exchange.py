@@ -1,0 +1,102 @@
+"""One exchange in flight and one procedure on its way: what every master keeps book of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from xcaliper.core.errors import ExchangeTimeoutError, LocalProtocolError, XcaliperError
+
+if TYPE_CHECKING:
+    from xcaliper.proto.procedure import Procedure
+
+__all__ = ["Exchange", "Running"]
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Exchange:
+    """Timer and attempts of one command.
+
+    Attributes:
+        command: standard name, for messages.
+        timer: name of the timer, T1 to T7.
+        timeout_ns: how long one attempt waits.
+        attempts: how often the command may be sent.
+        patience_ns: longest wait of one attempt, however often the peer asks for more time.
+        started_ns: time of the first attempt.
+        sent: how often it was sent.
+        malformed: answers that did not fit, so far.
+        deadline_ns: when the attempt is given up.
+        limit_ns: latest possible deadline of the attempt.
+    """
+
+    command: str
+    timer: str
+    timeout_ns: int
+    attempts: int
+    patience_ns: int
+    started_ns: int
+    sent: int = 0
+    malformed: int = 0
+    deadline_ns: int = 0
+    limit_ns: int = 0
+
+    def send(self, now_ns: int) -> None:
+        """Note an attempt; its timer starts."""
+        self.sent += 1
+        self.limit_ns = now_ns + max(self.patience_ns, self.timeout_ns)
+        self.restart(now_ns)
+
+    def restart(self, now_ns: int) -> None:
+        """Start the timer of this attempt again, never beyond the patience."""
+        self.deadline_ns = min(now_ns + self.timeout_ns, self.limit_ns)
+
+    def timed_out(self, now_ns: int, hint: str = "") -> ExchangeTimeoutError:
+        """The error to raise when all attempts are used up."""
+        return ExchangeTimeoutError(
+            self.command,
+            timer=self.timer,
+            attempts=max(self.sent, 1),
+            elapsed_ns=now_ns - self.started_ns,
+            hint=hint,
+        )
+
+
+class Running(Generic[T]):
+    """A procedure that a machine runs; tells when it is done, then gives result or error."""
+
+    __slots__ = ("_done", "_error", "_value", "procedure")
+
+    def __init__(self, procedure: Procedure[T]) -> None:
+        self.procedure = procedure
+        self._done = False
+        self._value: T | None = None
+        self._error: XcaliperError | None = None
+
+    def done(self) -> bool:
+        """True when there is a result or an error."""
+        return self._done
+
+    def result(self) -> T:
+        """What the procedure returned.
+
+        Raises:
+            LocalProtocolError: it is not done.
+            XcaliperError: what ended it.
+        """
+        if not self._done:
+            raise LocalProtocolError("procedure: it is still running.", hint="Drive the machine.")
+        if self._error is not None:
+            raise self._error
+        value: T = self._value  # type: ignore[assignment] # set together with _done
+        return value
+
+    def succeed(self, value: T) -> None:
+        """Set the result; for the machine only."""
+        self._done, self._value = True, value
+
+    def fail(self, error: XcaliperError) -> None:
+        """Set the error; for the machine only."""
+        self._done, self._error = True, error

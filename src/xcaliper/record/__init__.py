@@ -1,0 +1,1 @@
+"""Recording: sample blocks behind a bounded queue, written to files by one thread."""

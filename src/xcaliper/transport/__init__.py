@@ -1,0 +1,1 @@
+"""Bytes in and out: sockets, the one loop that drives a machine, and helpers for slaves."""

@@ -1,0 +1,356 @@
+"""Drives one machine over one transport: send, wait, hand on; no threads, no lock of its own."""
+
+from __future__ import annotations
+
+from struct import Struct
+from struct import error as struct_error
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from xcaliper.core.errors import (
+    ExchangeTimeoutError,
+    FramingError,
+    LinkError,
+    NegativeResponseError,
+    UsageError,
+    XcaliperError,
+)
+from xcaliper.proto.procedure import ask
+from xcaliper.transport.base import link_error
+from xcaliper.xcp.framing.eth import DatagramReader, EthFraming, StreamReader
+from xcaliper.xcp.std import ShortUpload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from xcaliper.proto.procedure import Procedure
+    from xcaliper.transport.base import Transport
+    from xcaliper.transport.inbox import DaqInbox
+    from xcaliper.xcp.master import MasterMachine
+
+__all__ = ["Driver"]
+
+T = TypeVar("T")
+
+_PID_RES: Final = 0xFF
+_PID_ERR: Final = 0xFE
+_PID_SERV: Final = 0xFC
+_EV_CMD_PENDING: Final = b"\xfd\x05"
+_CONNECT: Final = 0xFF
+_SHORT_UPLOAD: Final = 0xF4
+
+#: Longest wait in one receive; a closing link is noticed after it.
+SLICE_NS: Final = 100_000_000
+_MILLISECOND_NS: Final = 1_000_000
+#: Bytes taken in one poll, so that a command never waits long for the lock.
+HOLD_BYTES: Final = 256 << 10
+
+
+class Driver:
+    """Transport, framing and master of one link; used by one thread at a time.
+
+    Args:
+        transport: open.
+        machine: the master.
+        inbox: where DAQ packets go.
+        alignment: bytes that messages are aligned to.
+        clock: monotonic nanoseconds.
+
+    Attributes:
+        failure: why the link cannot be used any more.
+        closing: set from outside; waits end soon after.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        machine: MasterMachine,
+        inbox: DaqInbox,
+        *,
+        alignment: int,
+        clock: Callable[[], int],
+    ) -> None:
+        self.transport = transport
+        self.machine = machine
+        self.inbox = inbox
+        self.framing = EthFraming(alignment)
+        self.reader: DatagramReader | StreamReader = (
+            StreamReader(alignment) if transport.is_stream else DatagramReader(alignment)
+        )
+        self.failure: XcaliperError | None = None
+        self.closing = False
+        self._clock = clock
+        self._send = transport.send
+        self._frame = self.framing.frame
+        self._feed = self.reader.feed
+        self._profile: object = None
+        self._ag = 1
+        self._max_short = 0
+        self._pack: Callable[..., bytes] = Struct("<BBBBI").pack
+        self._suspect = False
+        self._patience_ns = self._first_wait_ns = SLICE_NS
+        transport.set_wait(SLICE_NS)
+
+    # --- general path ---
+
+    def check(self) -> None:
+        """Raise what makes the link unusable.
+
+        Raises:
+            LinkError: it is closed, or has failed.
+        """
+        if self.closing:
+            raise LinkError(f"{self.transport.name}: the link is closed.", hint="Connect again.")
+        if self.failure is not None:
+            raise self.failure
+
+    def drive(
+        self,
+        procedure: Procedure[T],
+        deadline_ns: int | None,
+        idle: Callable[[], object] | None = None,
+    ) -> T:
+        """Run a procedure to its end; ``idle`` is called between receives."""
+        self.check()
+        machine, clock = self.machine, self._clock
+        started = clock()
+        running = machine.start(procedure, started)
+        try:
+            self._transmit()
+            while not running.done():
+                now = clock()
+                self._check_time(now, started, deadline_ns)
+                due = machine.due()
+                if due is not None and now >= due:
+                    machine.on_time(now)
+                else:
+                    self.receive(self._wait(now, due, deadline_ns))
+                self._transmit()
+                if idle is not None:
+                    idle()
+            return running.result()
+        except NegativeResponseError:
+            raise
+        except BaseException:
+            self._suspect = True  # an answer may still come
+            raise
+        finally:
+            machine.cancel(running)
+            self._learn()
+
+    def _check_time(self, now: int, started: int, deadline_ns: int | None) -> None:
+        if deadline_ns is not None and now >= deadline_ns:
+            raise ExchangeTimeoutError(
+                "procedure", timer="caller's time", attempts=1, elapsed_ns=now - started
+            )
+
+    def _wait(self, now: int, due: int | None, deadline_ns: int | None) -> int:
+        wait = SLICE_NS
+        if due is not None and due - now < wait:
+            wait = due - now
+        if deadline_ns is not None and deadline_ns - now < wait:
+            wait = deadline_ns - now
+        return wait
+
+    def _transmit(self) -> None:
+        for packet in self.machine.outgoing():
+            if packet[0] == _CONNECT:
+                self._restart_counters()
+            try:
+                self._send_once(self._frame(packet))
+            except OSError as cause:
+                raise self._fail(cause, "sending") from cause
+
+    def _send_once(self, data: bytes) -> None:
+        try:
+            self._send(data)
+        except ConnectionRefusedError:
+            if self.transport.is_stream:
+                raise
+            self._send(data)  # the error was that of an earlier datagram
+
+    def _restart_counters(self) -> None:
+        """Both counters begin with 0 after CONNECT *(XCP on Ethernet, header, 1.0)*."""
+        self.framing.reset()
+        if isinstance(self.reader, StreamReader):
+            self.reader.restart_counter()
+        else:
+            self.reader.reset()
+
+    def _fail(self, cause: OSError, doing: str) -> LinkError:
+        error = link_error(self.transport.name, cause, doing)
+        if self.transport.is_stream or not isinstance(cause, ConnectionRefusedError):
+            self.failure = error
+        return error
+
+    def receive(self, wait_ns: int) -> None:
+        """Wait for one datagram or piece and hand on what is in it.
+
+        Raises:
+            LinkError: the link is closed or failed.
+        """
+        packets = self._next_packets(wait_ns)
+        if packets:
+            self._sort(packets, self._clock())
+
+    def take(self, data: bytes, now: int) -> None:
+        """Hand on the packets of one datagram or piece: answers to the machine, DAQ to the inbox.
+
+        Raises:
+            LinkError: a stream ended or is broken.
+        """
+        packets = self._unframe(data, now)
+        if packets:
+            self._sort(packets, now)
+
+    def _unframe(self, data: bytes, now: int) -> list[bytes]:
+        if not data and self.transport.is_stream:
+            self.failure = LinkError(
+                f"{self.transport.name}: the slave closed the connection.", hint="Connect again."
+            )
+            raise self.failure
+        try:
+            return self._feed(data, now)
+        except FramingError as cause:
+            self.failure = LinkError(
+                f"{self.transport.name}: the stream is damaged ({cause}).",
+                hint="Check that an XCP slave listens there; connect again.",
+            )
+            raise self.failure from cause
+
+    def _sort(self, packets: Sequence[bytes], now: int) -> None:
+        inbox = self.inbox
+        gaps = self.reader.new_gaps
+        missing_at = dict(gaps) if gaps else None
+        for index, packet in enumerate(packets):
+            if missing_at is not None and index in missing_at:
+                inbox.put_gap(missing_at[index])
+            if packet[0] >= _PID_SERV:
+                self.machine.receive(packet, now)
+            else:
+                inbox.put(packet)
+
+    def poll(self) -> int:
+        """Hand on what waits now, without blocking; gives the number of bytes.
+
+        Raises:
+            LinkError: the link failed.
+        """
+        try:
+            pieces = self.transport.poll(HOLD_BYTES)
+        except OSError as cause:
+            raise self._fail(cause, "receiving") from cause
+        now = self._clock()
+        size = 0
+        for data in pieces:
+            self.take(data, now)
+            size += len(data)
+        return size
+
+    # --- one round trip ---
+
+    def _learn(self) -> None:
+        """Prepare the short way when CONNECT settled how the two sides talk."""
+        machine = self.machine
+        self._patience_ns = machine.timers.t1_ns
+        self._first_wait_ns = min(self._patience_ns, SLICE_NS)
+        self.transport.set_wait(self._first_wait_ns)
+        profile = machine.profile if machine.connected else None
+        if profile is self._profile:
+            return
+        self._profile = profile
+        if profile is None:
+            self._max_short = 0
+            return
+        self._ag = profile.ag
+        self._max_short = min(profile.max_cto - profile.ag, 255 * profile.ag)
+        self._pack = Struct(profile.byte_order.mark + "BBBBI").pack
+
+    def short_upload(self, address: int, size: int, extension: int) -> bytes:
+        """Bytes at an address, by the short way when nothing special happens."""
+        if not 0 < size <= self._max_short or self._suspect:
+            return self._general_upload(address, size, extension)
+        ag = self._ag
+        try:
+            request = self._pack(_SHORT_UPLOAD, size // ag, 0, extension, address)
+        except struct_error as cause:
+            raise UsageError(
+                f"SHORT_UPLOAD: address {address:#x} or extension {extension} is out of range."
+            ) from cause
+        if ag != 1 and size % ag:
+            raise UsageError(
+                f"SHORT_UPLOAD: {size} bytes are no multiple of {ag}, the granularity."
+            )
+        try:
+            self._send(self._frame(request))
+            packets = self._feed(self.transport.receive(), self._clock())
+        except BlockingIOError:
+            return self._await_upload([], address, size, extension)
+        except (OSError, FramingError):  # the general way meets it again and names it
+            return self._general_upload(address, size, extension)
+        if len(packets) == 1 and not self.reader.new_gaps:
+            packet = packets[0]
+            if packet[0] == _PID_RES and len(packet) >= ag + size:
+                return packet[ag : ag + size]
+        return self._await_upload(packets, address, size, extension)
+
+    def _await_upload(self, packets: list[bytes], address: int, size: int, extension: int) -> bytes:
+        """The rest of a short upload whose answer was not the first and only packet."""
+        deadline = self._clock() + self._patience_ns
+        if not packets:  # the first wait is over
+            deadline -= self._first_wait_ns
+        while True:
+            answer = None
+            for index, packet in enumerate(packets):
+                if packet[0] >= _PID_ERR:
+                    answer = packets.pop(index)
+                    self._close_up(index)
+                    break
+                if packet[:2] == _EV_CMD_PENDING:
+                    deadline = self._clock() + self._patience_ns
+            self._sort(packets, self._clock())
+            if answer is not None:
+                self.transport.set_wait(self._first_wait_ns)
+                if answer[0] == _PID_RES and len(answer) >= self._ag + size:
+                    return answer[self._ag : self._ag + size]
+                self._suspect = answer[0] == _PID_RES
+                break
+            wait = deadline - self._clock()
+            if wait <= 0:
+                self._suspect = True
+                break
+            packets = self._next_packets(min(wait, SLICE_NS))
+        return self._general_upload(address, size, extension)
+
+    def _close_up(self, taken: int) -> None:
+        """Move the gaps behind a packet that was taken out of the list."""
+        gaps = self.reader.new_gaps
+        gaps[:] = [(index - (index > taken), missing) for index, missing in gaps]
+
+    def _next_packets(self, wait_ns: int) -> list[bytes]:
+        self.check()
+        # Whole milliseconds, and the full slice most of the time: changing it costs a system call.
+        whole_ms = max(-(-wait_ns // _MILLISECOND_NS), 1) * _MILLISECOND_NS
+        self.transport.set_wait(min(whole_ms, SLICE_NS))
+        try:
+            data = self.transport.receive()
+        except BlockingIOError:
+            return []
+        except OSError as cause:
+            raise self._fail(cause, "receiving") from cause
+        return self._unframe(data, self._clock())
+
+    def _general_upload(self, address: int, size: int, extension: int) -> bytes:
+        """The same through the machine, with its recovery and its errors."""
+        if self._max_short and not 0 < size <= self._max_short:
+            raise UsageError(
+                f"SHORT_UPLOAD: {size} bytes; the slave answers 1 to {self._max_short} at once."
+            )
+        if self._suspect:
+            self.machine.suspect()
+            self._suspect = False
+        return self.drive(_upload(address, size // self._ag, extension), None)[:size]
+
+
+def _upload(address: int, count: int, extension: int) -> Procedure[bytes]:
+    reply = yield from ask(ShortUpload(count=count, address_extension=extension, address=address))
+    return bytes(reply.data)

@@ -1,0 +1,478 @@
+"""The one loop: transport ↔ framing ↔ machine; whoever holds the lock drives.
+
+A synchronous caller takes the lock, sends, and reads until its answer is there; DAQ packets that it
+meets go to the inbox. A pump thread tries the lock every tick, drains without blocking and hands
+the inbox to the sink. Nothing is woken across threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from xcaliper.core.diagnostics import Diagnostic, Severity, Where
+from xcaliper.core.errors import (
+    ExchangeTimeoutError,
+    LinkError,
+    LocalProtocolError,
+    UsageError,
+    XcaliperError,
+)
+from xcaliper.proto.procedure import ask
+from xcaliper.transport.driver import HOLD_BYTES, Driver
+from xcaliper.transport.inbox import DaqInbox
+from xcaliper.xcp.std import Disconnect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from xcaliper.proto.procedure import Procedure
+    from xcaliper.transport.base import Transport
+    from xcaliper.transport.inbox import DaqSink
+    from xcaliper.xcp.framing.counter import Gap
+    from xcaliper.xcp.master import MasterEvent, MasterMachine
+
+__all__ = ["Link"]
+
+T = TypeVar("T")
+
+_MAX_EVENTS: Final = 4096
+_DAQ_TICK_S: Final = 0.001
+_IDLE_TICK_S: Final = 0.025
+_CLOSE_NS: Final = 500_000_000
+_SLICE_S: Final = 0.1
+_STOP_S: Final = 5.0
+_MAX_FINAL_POLLS: Final = 1024
+
+
+class Link:
+    """One connection: a transport, its framing, the master on it and one lock.
+
+    Args:
+        transport: open; the link owns and closes it.
+        machine: the master.
+        alignment: bytes that messages are aligned to, 1, 2 or 4.
+        threaded: False for no pump thread; :meth:`poll` has to be called instead.
+        clock: monotonic nanoseconds.
+        switch_interval_s: thread switch interval of the interpreter while DAQ runs; it is a setting
+            of the whole process, so None leaves it alone. 0.001 keeps a busy thread of the
+            application from delaying the pump.
+
+    Attributes:
+        transport: as given.
+        machine: as given; touch it only inside procedures.
+        diagnostics: what is not as good as it could be.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        machine: MasterMachine,
+        *,
+        alignment: int = 1,
+        threaded: bool = True,
+        clock: Callable[[], int] = time.monotonic_ns,
+        switch_interval_s: float | None = None,
+    ) -> None:
+        self.transport = transport
+        self.machine = machine
+        self.diagnostics: list[Diagnostic] = list(transport.diagnostics)
+        self._clock = clock
+        self._inbox = DaqInbox()
+        self._driver = Driver(transport, machine, self._inbox, alignment=alignment, clock=clock)
+        self._events: deque[MasterEvent] = deque(maxlen=_MAX_EVENTS)
+        self._lock = threading.Lock()
+        self._turn = threading.Lock()
+        self._queueing: list[None] = []
+        self._submitted: deque[tuple[Procedure[Any], float | None, Future[Any]]] = deque()
+        self._closed = False
+        self._close_lock = threading.Lock()
+        self._switch_interval_s = switch_interval_s
+        self._switch_before = 0.0
+        self._wake = threading.Lock()
+        self._wake.acquire()
+        self._pump_id = 0
+        self._pump_drives = False
+        #: A drain above an eighth of the kernel's buffer is followed by the next one at once.
+        self._large = min((transport.buffer_size or HOLD_BYTES) // 8, HOLD_BYTES // 2)
+        self._thread: threading.Thread | None = None
+        if threaded:
+            self._thread = threading.Thread(
+                target=self._pump, name=f"xcaliper {transport.name}", daemon=True
+            )
+            self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # --- what happened ---
+
+    @property
+    def name(self) -> str:
+        """Address of the peer as a URL."""
+        return self.transport.name
+
+    @property
+    def is_open(self) -> bool:
+        """True until the link is closed or has failed."""
+        return not self._driver.closing and self._driver.failure is None
+
+    @property
+    def failure(self) -> XcaliperError | None:
+        """Why the link cannot be used any more; None while it can."""
+        return self._driver.failure
+
+    @property
+    def lost_messages(self) -> int:
+        """Messages of any kind missing so far, by the transport counter."""
+        return self._driver.reader.lost
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """The latest gaps of the transport counter with their time range, oldest first."""
+        return list(self._driver.reader.gaps)
+
+    @property
+    def malformed(self) -> int:
+        """Frames, or rests of frames, that were damaged."""
+        return self._driver.reader.counts.malformed
+
+    @property
+    def daq_received(self) -> int:
+        """DAQ packets taken since the link was opened."""
+        return self._inbox.received
+
+    @property
+    def daq_dropped(self) -> int:
+        """DAQ packets that found no room, or no working sink."""
+        return self._inbox.dropped
+
+    @property
+    def daq_stray(self) -> int:
+        """DAQ packets that came while no sink was set."""
+        return self._inbox.stray
+
+    def events(self) -> list[MasterEvent]:
+        """Event and service packets since the last call, oldest first; the latest 4096 are kept."""
+        found: list[MasterEvent] = []
+        with contextlib.suppress(IndexError):
+            while True:
+                found.append(self._events.popleft())
+        return found
+
+    # --- commands ---
+
+    def run(self, procedure: Procedure[T], timeout_s: float | None = None) -> T:
+        """Run a procedure to its end and give its result; the caller drives.
+
+        Args:
+            procedure: sequence of commands; nothing else comes in between.
+            timeout_s: for everything together; None = the timers of the commands decide.
+
+        Raises:
+            NegativeResponseError: the slave refused.
+            ExchangeTimeoutError: no answer in time.
+            LinkError: the link is closed or failed.
+        """
+        deadline = None if timeout_s is None else self._clock() + int(timeout_s * 1e9)
+        self._acquire(timeout_s)
+        try:
+            return self._driver.drive(procedure, deadline)
+        finally:
+            self._lock.release()
+
+    def submit(self, procedure: Procedure[T], timeout_s: float | None = None) -> Future[T]:
+        """Let the pump thread run a procedure; the future gets its result or error."""
+        future: Future[T] = Future()
+        if self._thread is None:
+            raise UsageError(f"{self.name}: there is no pump thread.", hint="Use run() instead.")
+        self._submitted.append((procedure, timeout_s, future))
+        self._wake_pump()
+        if self._driver.closing:
+            self._fail_submitted()
+        return future
+
+    def short_upload(self, address: int, size: int, extension: int = 0) -> bytes:
+        """Read a few bytes in one round trip (XCP Base, SHORT_UPLOAD, 1.0).
+
+        Args:
+            address: in units of the address granularity.
+            size: bytes; at most what fits into one answer.
+            extension: address extension.
+
+        Raises:
+            NegativeResponseError: the slave refused.
+            ExchangeTimeoutError: no answer in time.
+            LinkError: the link is closed or failed.
+            UsageError: the size does not fit, or the numbers are out of range.
+        """
+        lock = self._lock
+        if self._queueing or not lock.acquire(False):
+            self._acquire(None)
+        try:
+            return self._driver.short_upload(address, size, extension)
+        finally:
+            lock.release()
+
+    def _acquire(self, timeout_s: float | None) -> None:
+        """Take the lock in turn: a caller in a tight loop sees that others wait and queues too.
+
+        The pump goes on delivering while it waits.
+        """
+        pumping = threading.get_ident() == self._pump_id
+        if pumping and self._pump_drives:
+            raise LocalProtocolError(f"{self.name}: a sink cannot run commands; use submit().")
+        until = None if timeout_s is None else time.monotonic() + max(timeout_s, 0)
+        self._queueing.append(None)
+        try:
+            self._acquire_one(self._turn, until, pumping=pumping)
+            try:
+                self._acquire_one(self._lock, until, pumping=pumping)
+            finally:
+                self._turn.release()
+        finally:
+            self._queueing.pop()
+
+    def _acquire_one(self, lock: threading.Lock, until: float | None, *, pumping: bool) -> None:
+        while True:
+            wait = _IDLE_TICK_S if pumping else _SLICE_S
+            if until is not None:
+                wait = min(wait, max(until - time.monotonic(), 0))
+            if lock.acquire(timeout=wait):
+                return
+            self._driver.check()
+            if until is not None and time.monotonic() >= until:
+                raise ExchangeTimeoutError(
+                    "link",
+                    timer="caller's time",
+                    attempts=0,
+                    elapsed_ns=0,
+                    hint="Another caller kept the link busy.",
+                )
+            if pumping:
+                self._deliver()
+
+    # --- DAQ ---
+
+    def start_daq(self, sink: DaqSink) -> None:
+        """Give every DAQ packet from now on to the sink, in batches and in order.
+
+        The sink is called by the pump thread, never while a synchronous caller waits for it. What
+        it raises ends the delivery and is raised by :meth:`stop_daq`.
+
+        Raises:
+            UsageError: a sink is set already.
+            LinkError: the link is closed or failed.
+        """
+        self._driver.check()
+        if self._inbox.running:
+            raise UsageError(f"{self.name}: DAQ has a sink already.", hint="Call stop_daq() first.")
+        self._acquire(None)
+        try:
+            self._inbox.start(sink)
+            self.transport.set_batching(on=True)
+        finally:
+            self._lock.release()
+        if self._switch_interval_s is not None:
+            self._switch_before = sys.getswitchinterval()
+            sys.setswitchinterval(self._switch_interval_s)
+        self._wake_pump()
+
+    def stop_daq(self) -> None:
+        """Deliver what has come so far and let the sink go; harmless without one.
+
+        Raises:
+            Exception: what the sink raised.
+            LinkError: the sink was still busy after five seconds.
+        """
+        error = self._end_daq()
+        if error is not None:
+            raise error
+
+    def _end_daq(self) -> Exception | None:
+        if not self._inbox.running:
+            return None
+        if self._switch_before:
+            if sys.getswitchinterval() == self._switch_interval_s:
+                sys.setswitchinterval(self._switch_before)
+            self._switch_before = 0.0
+        if self._lock.acquire(timeout=_STOP_S):
+            try:
+                with contextlib.suppress(XcaliperError):  # what came before a failure still counts
+                    for _ in range(_MAX_FINAL_POLLS):
+                        if not self._driver.poll():
+                            break
+                with contextlib.suppress(OSError):
+                    self.transport.set_batching(on=False)
+            finally:
+                self._lock.release()
+        finished = self._inbox.finish(self._clock(), _STOP_S)
+        if self._inbox.error is not None:
+            return self._inbox.error
+        if not finished:
+            return LinkError(f"{self.name}: the DAQ sink is stuck.", hint="Let it return sooner.")
+        return None
+
+    # --- pump ---
+
+    def poll(self) -> int:
+        """Drain what waits and hand it on; for links without a thread. Gives the bytes taken.
+
+        Raises:
+            LinkError: the link failed.
+        """
+        self._acquire(None)
+        try:
+            self._driver.check()
+            size = self._driver.poll()
+            self._collect()
+        finally:
+            self._lock.release()
+        self._inbox.deliver(self._clock())
+        return size
+
+    def _collect(self) -> None:
+        self._events.extend(self.machine.events())
+
+    def _wake_pump(self) -> None:
+        with contextlib.suppress(RuntimeError):  # awake already
+            self._wake.release()
+
+    def _pump(self) -> None:
+        self._pump_id = threading.get_ident()
+        more = False
+        while not self._driver.closing:
+            if not more:
+                running = self._inbox.running
+                self._wake.acquire(timeout=_DAQ_TICK_S if running else _IDLE_TICK_S)
+            try:
+                more = self._tick()
+            except Exception as error:  # noqa: BLE001 - whatever it is, callers shall hear of it
+                more = False
+                if self._driver.failure is None and not isinstance(error, LinkError):
+                    self._driver.failure = LinkError(f"{self.name}: the pump failed ({error!r}).")
+            if self._driver.failure is not None:
+                self._inbox.deliver(self._clock())
+                self._fail_submitted()
+
+    def _tick(self) -> bool:
+        """One turn of the pump; True when the next one should follow at once."""
+        size = 0
+        if self._driver.failure is None and self._lock.acquire(False):
+            try:
+                size = self._driver.poll()
+                self._collect()
+            finally:
+                self._lock.release()
+        if self._inbox.waiting:
+            self._inbox.deliver(self._clock())
+        if self._submitted:
+            self._run_submitted()
+        return bool(self._submitted) or size > self._large
+
+    def _run_submitted(self) -> None:
+        try:
+            procedure, timeout_s, future = self._submitted.popleft()
+        except IndexError:
+            return
+        if not future.set_running_or_notify_cancel():
+            procedure.close()
+            return
+        try:
+            deadline = None if timeout_s is None else self._clock() + int(timeout_s * 1e9)
+            self._acquire(timeout_s)
+            self._pump_drives = True
+            try:
+                result = self._driver.drive(procedure, deadline, idle=self._deliver)
+                self._collect()
+            finally:
+                self._pump_drives = False
+                self._lock.release()
+        except Exception as error:  # noqa: BLE001 - it belongs to the one who submitted
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    def _deliver(self) -> None:
+        if self._inbox.waiting:
+            self._inbox.deliver(self._clock())
+
+    def _fail_submitted(self) -> None:
+        while self._submitted:
+            try:
+                procedure, _, future = self._submitted.popleft()
+            except IndexError:
+                return
+            procedure.close()
+            if future.set_running_or_notify_cancel():
+                error = self._driver.failure or LinkError(f"{self.name}: the link is closed.")
+                future.set_exception(error)
+
+    # --- end ---
+
+    def close(self) -> None:
+        """Say DISCONNECT, stop the pump, give the socket back; in bounded time, from any thread.
+
+        Harmless when closed. What a sink raised, or that it got stuck, is in ``diagnostics``.
+        """
+        if not self._close_lock.acquire(timeout=_STOP_S):
+            return
+        try:
+            if self._closed:
+                return
+            self._closed = True
+            self._say_goodbye()
+            self._driver.closing = True
+            self._wake_pump()
+            error = self._end_daq()
+            if error is not None:
+                self.diagnostics.append(
+                    Diagnostic(Severity.ERROR, "daq-sink", Where(self.name), f"DAQ sink: {error}")
+                )
+            thread = self._thread
+            if thread is not None and thread is not threading.current_thread():
+                thread.join(_STOP_S)
+            self._fail_submitted()
+            self._close_transport()
+        finally:
+            self._close_lock.release()
+
+    def _close_transport(self) -> None:
+        """Close the socket under the lock; a caller in a receive leaves after one slice."""
+        locked = self._lock.acquire(timeout=1.0)
+        try:
+            with contextlib.suppress(OSError):
+                self.transport.close()
+        finally:
+            if locked:
+                self._lock.release()
+
+    def _say_goodbye(self) -> None:
+        if self._driver.failure is not None or not self.machine.connected:
+            return
+        if not self._lock.acquire(timeout=_CLOSE_NS / 1e9):
+            return
+        try:
+            with contextlib.suppress(XcaliperError):
+                self._driver.drive(_goodbye(), self._clock() + _CLOSE_NS)
+            self._collect()
+        finally:
+            self._lock.release()
+
+
+def _goodbye() -> Procedure[None]:
+    yield from ask(Disconnect(), attempts=1, timeout_ns=_CLOSE_NS)

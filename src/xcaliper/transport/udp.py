@@ -1,0 +1,172 @@
+"""UDP for the master: a connected socket, so strangers' datagrams never arrive."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from xcaliper.transport.base import (
+    DONTWAIT,
+    MAX_DATAGRAM,
+    RECEIVE_BUFFER,
+    any_host,
+    ask_receive_buffer,
+    format_address,
+    is_readable,
+    link_error,
+    resolve,
+    set_wait,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+__all__ = ["UdpTransport", "has_gro"]
+
+_SOL_UDP: Final = 17
+_UDP_GRO: Final = 104
+_GRO_SPACE: Final = socket.CMSG_SPACE(4) if hasattr(socket, "CMSG_SPACE") else 0
+
+
+def has_gro() -> bool:
+    """True when the system can hand over many datagrams at once."""
+    return sys.platform == "linux" and hasattr(socket.socket, "recvmsg")
+
+
+class UdpTransport:
+    """Datagrams to and from one peer.
+
+    Args:
+        host: name or address of the slave.
+        port: its port.
+        local_host: own address, to choose the network interface; empty = the system chooses.
+        local_port: own port, 0 = any.
+        receive_buffer: bytes of kernel buffer to ask for.
+
+    Raises:
+        UsageError: the host has no address.
+        LinkError: the socket cannot be opened.
+    """
+
+    is_stream: Final = False
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        local_host: str = "",
+        local_port: int = 0,
+        receive_buffer: int = RECEIVE_BUFFER,
+    ) -> None:
+        self.name = format_address("udp", (host, port))
+        self._sock = self._open(host, port, local_host, local_port)
+        self.name = format_address("udp", self._sock.getpeername())
+        self.buffer_size, self.diagnostics = ask_receive_buffer(
+            self._sock, receive_buffer, self.name
+        )
+        self.send: Callable[[bytes], int] = self._sock.send
+        self._receive_plain: Callable[[], bytes] = partial(self._sock.recv, MAX_DATAGRAM)
+        self.receive: Callable[[], bytes] = self._receive_plain
+        self._pending: deque[bytes] = deque()
+        self._wait_ns = 0
+        self._joining = False
+        self.set_wait(100_000_000)
+
+    def _open(self, host: str, port: int, local_host: str, local_port: int) -> socket.socket:
+        failure: OSError | None = None
+        for family, address in resolve(host, port, socket.SOCK_DGRAM):
+            try:
+                sock = socket.socket(family, socket.SOCK_DGRAM)
+            except OSError as cause:
+                failure = cause
+                continue
+            try:
+                sock.setblocking(True)
+                if local_host or local_port:
+                    sock.bind((local_host or any_host(family), local_port))
+                sock.connect(address)
+            except OSError as cause:
+                failure = cause
+                sock.close()
+                continue
+            return sock
+        assert failure is not None  # resolve() gives at least one address
+        raise link_error(self.name, failure, "opening") from failure
+
+    @property
+    def local(self) -> str:
+        """Own address as a URL."""
+        return format_address("udp", self._sock.getsockname())
+
+    @property
+    def joining(self) -> bool:
+        """True while the system joins datagrams (UDP_GRO)."""
+        return self._joining
+
+    def fileno(self) -> int:
+        """Descriptor for ``select``; -1 when closed."""
+        return self._sock.fileno()
+
+    def set_wait(self, wait_ns: int) -> None:
+        """Let ``receive`` wait at most so long."""
+        if wait_ns != self._wait_ns:
+            set_wait(self._sock, socket.SO_RCVTIMEO, wait_ns)
+            self._wait_ns = wait_ns
+
+    def set_batching(self, *, on: bool) -> None:
+        """Switch UDP_GRO where present; without it nothing changes."""
+        if on == self._joining or not has_gro():
+            return
+        try:
+            self._sock.setsockopt(_SOL_UDP, _UDP_GRO, int(on))
+        except OSError:  # older kernel: one datagram per call
+            return
+        self._joining = on
+        # Joined datagrams may still wait when it is switched off, so the careful way stays.
+        self.receive = self._receive_joined
+
+    def _receive_joined(self) -> bytes:
+        pending = self._pending
+        if not pending:
+            pending.extend(self._take(0))
+        return pending.popleft()
+
+    def _take(self, flags: int) -> list[bytes]:
+        data, control, _, _ = self._sock.recvmsg(MAX_DATAGRAM, _GRO_SPACE, flags)
+        for level, kind, value in control:
+            if level == _SOL_UDP and kind == _UDP_GRO:
+                segment = int.from_bytes(value[:4], sys.byteorder)
+                if 0 < segment < len(data):
+                    return [data[at : at + segment] for at in range(0, len(data), segment)]
+        return [data]
+
+    def poll(self, limit: int) -> list[bytes]:
+        """What waits now, oldest first, about ``limit`` bytes at most; never blocks."""
+        found: list[bytes] = list(self._pending)
+        self._pending.clear()
+        size = 0
+        joined = self.receive is not self._receive_plain
+        recv = self._sock.recv
+        with contextlib.suppress(BlockingIOError):
+            while size < limit:
+                if not DONTWAIT and not is_readable(self._sock):
+                    break
+                if joined:
+                    parts = self._take(DONTWAIT)
+                    found += parts
+                    size += sum(map(len, parts))
+                else:
+                    data = recv(MAX_DATAGRAM, DONTWAIT)
+                    found.append(data)
+                    size += len(data) + 1
+        return found
+
+    def close(self) -> None:
+        """Give the socket back; harmless when closed."""
+        self._sock.close()

@@ -1,0 +1,335 @@
+"""SlaveMachine: decode → guard (connected, known, locked) → handler → encode, and DAQ sampling."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from xcaliper.core.errors import NegativeResponseError, SettingsError, UsageError, WireError
+from xcaliper.proto.command import CommandInfo, CommandTable, Response
+from xcaliper.wire.codec import Codec, codec_for
+from xcaliper.xcp.codes import (
+    PID_ERR,
+    PID_EV,
+    PID_SERV,
+    ErrorCode,
+    EventCode,
+    Group,
+    ServiceCode,
+)
+from xcaliper.xcp.handlers import HANDLERS
+from xcaliper.xcp.slave_state import SlaveState
+from xcaliper.xcp.table import COMMANDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xcaliper.proto.command import Request
+    from xcaliper.xcp.slave_config import SlaveConfig, SlaveMemory
+    from xcaliper.xcp.slave_state import Handler
+
+__all__ = ["SlaveCounters", "SlaveEvent", "SlaveMachine"]
+
+_CONNECT: Final = 0xFF
+_FIRST_COMMAND: Final = 0xC0
+_MAX_ANSWERS: Final = 4096
+_MAX_EVENTS: Final = 1024
+_ERR_UNKNOWN: Final = bytes((PID_ERR, ErrorCode.ERR_CMD_UNKNOWN))
+_ERR_SUBCMD: Final = bytes((PID_ERR, ErrorCode.ERR_SUBCMD_UNKNOWN))
+_ERR_SYNTAX: Final = bytes((PID_ERR, ErrorCode.ERR_CMD_SYNTAX))
+_ERR_LOCKED: Final = bytes((PID_ERR, ErrorCode.ERR_ACCESS_LOCKED))
+_ERR_DENIED: Final = bytes((PID_ERR, ErrorCode.ERR_ACCESS_DENIED))
+_BLOCK_COMMANDS: Final = frozenset({"DOWNLOAD_NEXT", "SYNCH"})
+
+
+@dataclass(frozen=True, slots=True)
+class SlaveEvent:
+    """Something that the ECU around the slave may want to know.
+
+    Attributes:
+        t_ns: when.
+        kind: ``connected``, ``disconnected``, ``daq-started``, ``daq-stopped`` or ``overload``.
+    """
+
+    t_ns: int
+    kind: str
+
+
+@dataclass(slots=True)
+class SlaveCounters:
+    """What passed through the slave since it was made.
+
+    Attributes:
+        commands: packets that were served or refused.
+        refused: ERR answers, those to SYNCH left out.
+        ignored: packets without any effect: before CONNECT, empty, STIM, or answers not drained.
+        dtos: DAQ packets queued.
+        lost_samples: samples of one list that were dropped because the queue was full.
+    """
+
+    commands: int = 0
+    refused: int = 0
+    ignored: int = 0
+    dtos: int = 0
+    lost_samples: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    info: CommandInfo
+    codec: Codec
+    handler: Handler
+
+
+class SlaveMachine:
+    """The slave role without I/O.
+
+    Args:
+        config: what the slave is and can.
+        memory: what it reads and writes.
+        table: commands; those without a handler are refused as unknown.
+        handlers: request class → function.
+
+    Attributes:
+        state: the session, as handlers see it.
+        counters: totals; read them, do not write.
+    """
+
+    def __init__(
+        self,
+        config: SlaveConfig,
+        memory: SlaveMemory,
+        table: CommandTable = COMMANDS,
+        handlers: Mapping[type[Request[Any]], Handler] = HANDLERS,
+    ) -> None:
+        self.config = config
+        self.state = SlaveState(config, memory)
+        self.counters = SlaveCounters()
+        self._out: list[bytes] = []
+        self._queued_dtos = 0
+        self._events: deque[SlaveEvent] = deque(maxlen=_MAX_EVENTS)
+        self._event_counters = [0] * len(config.events)
+        self._overloaded = False
+        self._entries: list[_Entry | None] = [None] * 256
+        self._families: dict[int, dict[bytes, _Entry]] = {}
+        self._encoders: dict[type[Response], Codec] = {}
+        self._enter(table, handlers)
+
+    def _enter(self, table: CommandTable, handlers: Mapping[type[Request[Any]], Handler]) -> None:
+        config = self.config
+        for name in sorted(config.disabled):
+            if name not in table or (table[name].group == Group.STD and table[name].mandatory):
+                raise SettingsError("disabled", f"{name} is not an optional command")
+        for info in table:
+            handler = handlers.get(info.request)
+            if handler is None or info.name in config.disabled:
+                continue
+            if info.group == Group.DAQ and not config.events:
+                continue
+            entry = _Entry(info, codec_for(info.request, config.byte_order, config.ag), handler)
+            if len(info.prefix) == 1:
+                self._entries[info.code] = entry
+            else:
+                self._families.setdefault(info.code, {})[info.prefix] = entry
+
+    # -- commands ---------------------------------------------------------------------------------
+
+    @property
+    def connected(self) -> bool:
+        """True inside a session."""
+        return self.state.connected
+
+    @property
+    def daq_running(self) -> bool:
+        """True when any list runs."""
+        return self.state.daq.running
+
+    def receive(self, packet: bytes, now_ns: int) -> None:
+        """Serve one command; silent before CONNECT; STIM packets are counted and dropped."""
+        state = self.state
+        if not packet or packet[0] < _FIRST_COMMAND or len(self._out) > self._max_backlog:
+            self.counters.ignored += 1
+            return
+        if not state.connected and packet[0] != _CONNECT:
+            self.counters.ignored += 1
+            return
+        self.counters.commands += 1
+        state.now_ns = now_ns
+        entry = self._entries[packet[0]] or self._sub_entry(packet)
+        if isinstance(entry, bytes):
+            self._refuse(entry)
+        elif len(packet) > self.config.max_cto:
+            self._refuse(_ERR_SYNTAX)
+        elif entry.info.resource and getattr(state.locked, entry.info.resource):
+            self._refuse(_ERR_LOCKED)
+        else:
+            self._serve(entry, packet)
+
+    @property
+    def _max_backlog(self) -> int:
+        return self.config.queue_size + _MAX_ANSWERS
+
+    def _sub_entry(self, packet: bytes) -> _Entry | bytes:
+        """The command of a family, or the refusal (XCP Base, ERR_SUBCMD_UNKNOWN, 1.3)."""
+        family = self._families.get(packet[0])
+        if family is None:
+            return _ERR_UNKNOWN
+        if len(packet) < 2:
+            return _ERR_SYNTAX
+        for length in (3, 2):
+            entry = family.get(bytes(packet[:length]))
+            if entry is not None:
+                return entry
+        return _ERR_SUBCMD
+
+    def _refuse(self, packet: bytes) -> None:
+        self.counters.refused += 1
+        self.state.block = None
+        self._out.append(packet)
+
+    def _serve(self, entry: _Entry, packet: bytes) -> None:
+        state = self.state
+        before = state.connected, state.daq.running
+        if state.block is not None and entry.info.name not in _BLOCK_COMMANDS:
+            state.block = None
+        try:
+            served = entry.handler(state, entry.codec.decode(packet))
+        except WireError:
+            self._refuse(_ERR_SYNTAX)
+        except NegativeResponseError as error:
+            self._refuse(bytes((PID_ERR, error.code)) + error.info)
+        except UsageError:
+            self._refuse(_ERR_DENIED)  # a plain memory says so when there is none
+        else:
+            if isinstance(served, Response):
+                self._out.append(self._encode(served))
+            elif served is not None:
+                self._out.extend(map(self._encode, served))
+        if before != (state.connected, state.daq.running):
+            self._note(*before)
+
+    def _encode(self, response: Response) -> bytes:
+        cls = type(response)
+        codec = self._encoders.get(cls)
+        if codec is None:
+            codec = codec_for(cls, self.config.byte_order, self.config.ag)
+            self._encoders[cls] = codec
+        return codec.encode(response)
+
+    def _note(self, connected: bool, running: bool) -> None:  # noqa: FBT001 -- state before
+        state = self.state
+        if running and not state.daq.running:
+            self._events.append(SlaveEvent(state.now_ns, "daq-stopped"))
+        if connected != state.connected:
+            kind = "connected" if state.connected else "disconnected"
+            self._events.append(SlaveEvent(state.now_ns, kind))
+        if not running and state.daq.running:
+            self._overloaded = False
+            self._events.append(SlaveEvent(state.now_ns, "daq-started"))
+
+    # -- data acquisition -------------------------------------------------------------------------
+
+    def event(self, channel: int, now_ns: int) -> None:
+        """The application reached an event: sample every running list bound to it.
+
+        Lists go out in order of priority, each prescaled on its own; a list whose DTOs do not fit
+        the queue any more loses the sample, which is counted and told as configured.
+
+        Raises:
+            UsageError: there is no such event channel.
+        """
+        if not 0 <= channel < len(self._event_counters):
+            raise UsageError(f"event channel {channel}: the slave has {len(self._event_counters)}.")
+        counter = self._event_counters[channel] = (self._event_counters[channel] + 1) & 0xFF
+        lists = self.state.daq.by_event.get(channel)
+        if not lists:
+            return
+        ticks = self.config.ticks(now_ns)
+        for _, daq_list in lists:
+            daq_list.skipped += 1
+            if daq_list.skipped < daq_list.prescaler:
+                continue
+            daq_list.skipped = 0
+            sampler = daq_list.sampler
+            assert sampler is not None, "schedule() keeps running lists only"
+            if self._queued_dtos + sampler.packets > self.config.queue_size:
+                daq_list.lost = True
+                self._lose(now_ns)
+                continue
+            mark = daq_list.lost and self.config.overload == 1
+            packets = sampler.sample(ticks, counter, lost=mark)
+            daq_list.lost = False
+            self._overloaded = False
+            self._queued_dtos += len(packets)
+            self.counters.dtos += len(packets)
+            self._out.extend(packets)
+
+    def _lose(self, now_ns: int) -> None:
+        """Count a lost sample; tell once per overload (XCP Base, EV_DAQ_OVERLOAD, 1.0)."""
+        self.counters.lost_samples += 1
+        if self._overloaded:
+            return
+        self._overloaded = True
+        self._events.append(SlaveEvent(now_ns, "overload"))
+        if self.config.overload == 2:
+            self.notify(EventCode.EV_DAQ_OVERLOAD)
+
+    # -- what the application may send ------------------------------------------------------------
+
+    def notify(self, code: int, info: bytes = b"") -> None:
+        """Send an event packet, inside a session only (XCP Base, EV, 1.0)."""
+        self._tell(PID_EV, code, info)
+
+    def request_service(self, code: int, info: bytes = b"") -> None:
+        """Send a service request packet, inside a session only (XCP Base, SERV, 1.0)."""
+        self._tell(PID_SERV, code, info)
+
+    def say(self, text: str) -> None:
+        """Send a text as SERV_TEXT packets, the last one ends with NUL (XCP Base, SERV_TEXT, 1.0)."""
+        raw = text.encode("ascii", "replace").replace(b"\0", b"?") + b"\0"
+        step = self.config.max_cto - 2
+        for at in range(0, len(raw), step):
+            self.request_service(ServiceCode.SERV_TEXT, raw[at : at + step])
+
+    def _tell(self, pid: int, code: int, info: bytes) -> None:
+        packet = bytes((pid, code)) + info
+        if len(packet) > self.config.max_cto:
+            raise UsageError(f"packet of {len(packet)} bytes: MAX_CTO is {self.config.max_cto}.")
+        if self.state.connected and len(self._out) <= self._max_backlog:
+            self._out.append(packet)
+
+    def terminate(self, now_ns: int) -> None:
+        """End the session from the slave's side (XCP Base, EV_SESSION_TERMINATED, 1.0)."""
+        if not self.state.connected:
+            return
+        self.notify(EventCode.EV_SESSION_TERMINATED)
+        self.drop(now_ns)
+
+    def drop(self, now_ns: int) -> None:
+        """End the session without a word: the connection is gone."""
+        before = self.state.connected, self.state.daq.running
+        self.state.now_ns = now_ns
+        self.state.reset(connected=False)
+        self._note(*before)
+
+    # -- machine ----------------------------------------------------------------------------------
+
+    def outgoing(self) -> list[bytes]:
+        """Answers, events and DTOs in order; each is given out once."""
+        out, self._out = self._out, []
+        self._queued_dtos = 0
+        return out
+
+    def events(self) -> list[SlaveEvent]:
+        """What happened, in order; each is given out once, the latest thousand are kept."""
+        found = list(self._events)
+        self._events.clear()
+        return found
+
+    def due(self) -> int | None:
+        """None: a slave waits for its master and its application."""
+        return None
+
+    def on_time(self, now_ns: int) -> None:
+        """Nothing to do: a slave has no deadlines."""

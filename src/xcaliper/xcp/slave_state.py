@@ -1,0 +1,212 @@
+"""What a slave knows while a session lasts: MTA, running block, DAQ lists; handlers work on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from xcaliper.core.address import Address
+from xcaliper.proto.command import Response
+from xcaliper.xcp.codes import ErrorCode, Resource, negative_response
+from xcaliper.xcp.profile import DtoFormat, Profile
+
+if TYPE_CHECKING:
+    from xcaliper.core.errors import NegativeResponseError
+    from xcaliper.xcp.daq_lists import OdtEntry
+    from xcaliper.xcp.slave_config import SlaveConfig, SlaveMemory
+    from xcaliper.xcp.slave_sampler import Sampler
+
+__all__ = [
+    "Alloc",
+    "Block",
+    "DaqList",
+    "DaqState",
+    "Handler",
+    "Served",
+    "SlaveState",
+    "refuse",
+]
+
+
+def refuse(code: ErrorCode, info: bytes = b"") -> NegativeResponseError:
+    """The error that makes the slave answer ERR; raise it inside a handler."""
+    return negative_response("slave", code, info)
+
+
+class Alloc(Enum):
+    """Last of the four allocation commands (XCP Base, DAQ allocation sequence, 1.0)."""
+
+    NONE = 0
+    FREE = 1
+    DAQ = 2
+    ODT = 3
+    ENTRY = 4
+
+
+@dataclass(slots=True)
+class DaqList:
+    """One dynamic DAQ list.
+
+    Attributes:
+        odts: entries of each ODT; None = not written.
+        event_channel: None until SET_DAQ_LIST_MODE.
+        sampler: what START compiled; None while stopped.
+        skipped: events since the last sample, for the prescaler.
+        lost: True after dropped samples, until the next one went out.
+    """
+
+    odts: list[list[OdtEntry | None]] = field(default_factory=list)
+    event_channel: int | None = None
+    prescaler: int = 1
+    priority: int = 0
+    timestamp: bool = False
+    dto_ctr: bool = False
+    selected: bool = False
+    sampler: Sampler | None = None
+    skipped: int = 0
+    lost: bool = False
+
+    @property
+    def running(self) -> bool:
+        """True between start and stop."""
+        return self.sampler is not None
+
+
+@dataclass(slots=True)
+class DaqState:
+    """All lists, the DAQ pointer and the last allocation command.
+
+    Attributes:
+        by_event: running lists of each event channel, highest priority first.
+    """
+
+    lists: list[DaqList] = field(default_factory=list)
+    last: Alloc = Alloc.NONE
+    pointer: tuple[int, int, int] | None = None
+    entries: int = 0
+    by_event: dict[int, list[tuple[int, DaqList]]] = field(default_factory=dict)
+
+    @property
+    def running(self) -> bool:
+        """True when any list runs."""
+        return bool(self.by_event)
+
+    def schedule(self) -> None:
+        """Sort the running lists to their events."""
+        self.by_event = {}
+        for number, daq_list in enumerate(self.lists):
+            if daq_list.running and daq_list.event_channel is not None:
+                self.by_event.setdefault(daq_list.event_channel, []).append((number, daq_list))
+        for lists in self.by_event.values():
+            lists.sort(key=lambda item: -item[1].priority)
+
+    def clear(self) -> None:
+        """Stop and remove everything."""
+        self.lists = []
+        self.last = Alloc.NONE
+        self.entries = 0
+        self.pointer = None
+        self.by_event = {}
+
+
+@dataclass(slots=True)
+class Block:
+    """A master block that is not complete yet."""
+
+    total: int
+    data: bytearray
+
+
+class SlaveState:
+    """The session as handlers see it.
+
+    Attributes:
+        now_ns: time of the packet that is being served.
+        mta: memory transfer address; None = undefined.
+        text: when set, the MTA points into this text and not into memory.
+        locked: resources that are still protected.
+        frozen: segments marked by SET_SEGMENT_MODE.
+    """
+
+    def __init__(self, config: SlaveConfig, memory: SlaveMemory) -> None:
+        self.config = config
+        self.memory = memory
+        self.profile = Profile(
+            byte_order=config.byte_order,
+            ag=config.ag,
+            max_cto=config.max_cto,
+            max_dto=config.max_dto,
+            slave_block_mode=config.slave_block_mode,
+            comm_mode_optional="GET_COMM_MODE_INFO" not in config.disabled,
+        )
+        self.now_ns = 0
+        self.connected = False
+        self.mta: Address | None = None
+        self.text: bytes | None = None
+        self.block: Block | None = None
+        self.daq = DaqState()
+        self.locked = Resource(config.protected)
+        self.frozen: set[int] = set()
+
+    def reset(self, *, connected: bool) -> None:
+        """Begin or end a session (XCP Base, states, 1.0): lists, MTA and locks start afresh."""
+        self.connected = connected
+        self.mta = None
+        self.text = None
+        self.block = None
+        self.daq.clear()
+        self.locked = Resource(self.config.protected)
+
+    def point(self, address: Address) -> None:
+        """Set the MTA."""
+        self.mta = address
+        self.text = None
+
+    def point_text(self, text: bytes) -> None:
+        """Let the MTA point to a text, filled up to whole elements."""
+        self.mta = Address(0)
+        self.text = text + bytes(-len(text) % self.config.ag)
+
+    def address(self) -> Address:
+        """The MTA, which must point into memory.
+
+        Raises:
+            AccessDeniedError: it is undefined or points to a text.
+        """
+        if self.mta is None or self.text is not None:
+            raise refuse(ErrorCode.ERR_ACCESS_DENIED)
+        return self.mta
+
+    def fetch(self, count_ag: int) -> bytes:
+        """Elements at the MTA, from memory or a text; the MTA moves on.
+
+        Raises:
+            AccessDeniedError: it is undefined, or there are fewer.
+        """
+        if self.mta is None:
+            raise refuse(ErrorCode.ERR_ACCESS_DENIED)
+        size_bytes = count_ag * self.config.ag
+        if self.text is None:
+            data = self.memory.read(self.mta, size_bytes)
+        else:
+            at = self.mta.value * self.config.ag
+            data = self.text[at : at + size_bytes]
+            if len(data) != size_bytes:
+                raise refuse(ErrorCode.ERR_ACCESS_DENIED)
+        self.mta += count_ag
+        return data
+
+    def dto_format(self, daq_list: DaqList) -> DtoFormat:
+        """Header of the DTOs of a list."""
+        return DtoFormat(
+            identification_field=self.config.identification_field,
+            timestamp_size=self.config.timestamp.size_bytes if daq_list.timestamp else 0,
+            dto_ctr=daq_list.dto_ctr,
+            overload_msb=self.config.overload == 1,
+        )
+
+
+Served: TypeAlias = Response | Sequence[Response] | None
+Handler: TypeAlias = Callable[[SlaveState, Any], Served]
