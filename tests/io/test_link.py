@@ -162,6 +162,7 @@ def test_many_joined_datagrams_reach_the_sink() -> None:
         link.start_daq(sink)
         for _ in range(30):
             link.run(ask(burst(60)))
+        wait_for(lambda: link.daq_received == 1800)
         link.stop_daq()
         assert sink.numbers == list(range(1800))
         assert server.port.broken == 0
@@ -226,6 +227,7 @@ def test_threads_submit_and_ask_while_daq_runs() -> None:
                 stop.set()
             for future in hammers:
                 future.result(timeout=10)
+        wait_for(lambda: link.daq_received == 1000)
         link.stop_daq()
         assert sink.numbers == list(range(1000))
         assert link.lost_messages == 0
@@ -306,5 +308,6 @@ def test_small_limit_spreads_messages_over_datagrams() -> None:
         with linked("udp", TalkativeSlave(), limit=100, segmentation=segmentation) as (link, _):
             link.start_daq(sink)
             link.run(ask(burst(300)))
+            wait_for(lambda link=link: link.daq_received == 300)
             link.stop_daq()
         assert sink.numbers == list(range(300))

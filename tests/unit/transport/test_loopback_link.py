@@ -47,7 +47,7 @@ def test_commands_go_through(stream: bool) -> None:
 @given(
     seed=st.integers(0, 2**32),
     loss=st.sampled_from([0.0, 0.1, 0.3]),
-    duplicate=st.sampled_from([0.0, 0.2]),
+    duplicate=st.sampled_from([0.0, 0.2, 0.9]),
 )
 def test_lost_and_doubled_datagrams_never_give_wrong_data(
     seed: int, loss: float, duplicate: float
@@ -57,8 +57,6 @@ def test_lost_and_doubled_datagrams_never_give_wrong_data(
     link = link_on(line)
     link.run(ask(Connect()))
     for at in range(0, 120, 4):
-        line.run_until(line.clock() + 100_000)  # a doubled answer arrives before the next command
-        link.poll()
         try:
             assert link.short_upload(BASE + at, 4) == CONTENT[at : at + 4]
         except ExchangeTimeoutError:
