@@ -19,19 +19,23 @@ from xcaliper.record.description import (
 from xcaliper.record.sinks.mdf4 import Mdf4Sink
 
 RASTERS = ((1, 100), (10, 400), (100, 1000))  # period in ms, number of signals
-SECONDS = 60
+SECONDS = 160
 REPEATS = 3
 
 
 def blocks(seconds):
     """Per second and raster: times and structured rows."""
     rng = np.random.default_rng(1)
+    phase = rng.uniform(0, 6.28, 1000)
+    speed = rng.uniform(0.1, 2.0, 1000)
     for second in range(seconds):
         for number, (period, count) in enumerate(RASTERS):
             dtype = np.dtype([(f"s{number}_{n}", "<u2") for n in range(count)])
             rows = 1000 // period
             t_ns = (np.arange(rows) * period + second * 1000).astype(np.int64) * 1_000_000
-            data = rng.integers(0, 4096, (rows, count), dtype=np.uint16)
+            angle = phase[:count] + speed[:count] * (t_ns[:, None] / 1e9)
+            data = (np.sin(angle) * 1000 + 2000).astype(np.uint16)
+            data += rng.integers(0, 4, (rows, count), dtype=np.uint16)
             yield number, t_ns, data.view(dtype)[:, 0]
 
 

@@ -119,7 +119,8 @@ def wire_fields(kind: type) -> str:
             shape = term.view.__name__
             views.append(term.view)
         counted = code(term.count) if term.count else ""
-        offset = f"{term.offset}, aligned" if term.aligned else str(term.offset)
+        offset = "behind" if term.offset < 0 else str(term.offset)
+        offset += f", aligned to {term.align}" if term.align else ""
         rows.append(
             (
                 offset,
@@ -139,6 +140,12 @@ def wire_fields(kind: type) -> str:
         if term.element is not None:
             parts += [f"{code(name)} repeats:\n", wire_fields(term.element)]
     return "\n".join([*parts, *(view_table(view) for view in dict.fromkeys(views))])
+
+
+def answers(response: type) -> list[type]:
+    """The class of an answer, or the classes that it is chosen from."""
+    choice = response.__layout__.choice
+    return list(dict.fromkeys([*choice.cases.values(), choice.default])) if choice else [response]
 
 
 def view_table(view: type) -> str:
@@ -214,8 +221,12 @@ def commands_page() -> str:
             parts += ["Request:\n", listing]
         if not info.answered:
             parts.append("There is no positive answer.\n")
-        elif listing := wire_fields(info.response):
-            parts += ["Positive answer:\n", listing]
+        for answer in answers(info.response) if info.answered else ():
+            if listing := wire_fields(answer):
+                title = "Positive answer" + (
+                    f" {code(answer.__name__)}" if answer is not info.response else ""
+                )
+                parts += [f"{title}:\n", listing]
     return page("XCP commands", lead, *parts)
 
 
@@ -290,12 +301,9 @@ def cli_page() -> str:
     """Verbs and options of the shell command."""
     lead = "The verbs of the `xcaliper` command. Each also answers `--help`."
     found = module("xcaliper.cli.main")
-    app = getattr(found, "app", None)
-    for maker in ("build_app", "make_app", "create_app"):
-        if app is None and callable(function := getattr(found, maker, None)):
-            app = function()
-    if not hasattr(app, "generate_docs"):
+    if found is None:
         return page("Shell command", lead, ABSENT)
+    app = found.make_app()
     text = app.generate_docs(output_format="markdown", heading_level=2, usage_name="xcaliper")
     text = re.sub(r"#+ Table of Contents\n\n(?:\s*- .*\n)+", "", text)  # the theme has one
     # Links inside the text point to anchors that the theme names differently.

@@ -18,15 +18,10 @@ from xcaliper.mdf.conversion import (
     ValueToText,
     to_phys,
 )
+from xcaliper.mdf.description import Attachment, Channel, Group, Header, Source
 from xcaliper.mdf.reader import MdfReader
 from xcaliper.mdf.storage import MemoryFile
-from xcaliper.mdf.structure import Attachment, Channel, Group, Header, Source
 from xcaliper.mdf.writer import EventCause, EventType, MdfWriter, WriterOptions
-
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:asammdf"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
 
 START = 1_700_000_000_123_456_789
 
@@ -91,9 +86,9 @@ def test_rows_with_holes_and_foreign_order_of_fields(open_mdf):
     )
     rows = random_rows(dtype, 50, 2)
     t_ns = np.arange(50, dtype=np.int64)
-    mdf = open_mdf(record(Group("g", dtype, [Channel("a"), Channel("b")]), t_ns, rows[::1]))
-    np.testing.assert_array_equal(mdf.get("a").samples, rows["a"])
-    np.testing.assert_array_equal(mdf.get("b").samples, rows["b"])
+    mdf = open_mdf(record(Group("g", dtype, [Channel("a"), Channel("b")]), t_ns[::2], rows[::2]))
+    np.testing.assert_array_equal(mdf.get("a").samples, rows["a"][::2])
+    np.testing.assert_array_equal(mdf.get("b").samples, rows["b"][::2])
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -405,3 +400,32 @@ def test_mdfreader_agrees(tmp_path):
         np.testing.assert_array_equal(mdf.get_channel_data("bits"), (rows["a"] & 0x3F0) >> 4)
         texts = [t.decode() if isinstance(t, bytes) else str(t) for t in mdf.get_channel_data("e")]
         assert texts == [("zero", "one", "many")[e] for e in rows["e"]]
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_signed_bit_fields_and_bits_that_are_shifted_out(open_mdf, order):
+    dtype = np.dtype([("w", f"{order}u2")])
+    words = [0x0FF0, 0x0080, 0x07F0, 0xF80F]
+    rows = np.array(words, f"{order}u2").view(dtype)
+    channels = [
+        Channel("signed", "w", bit_mask=0x0FF0, sign_extend=True),
+        Channel("cut", "w", bit_mask=0x0FF0, bit_shift=6),
+    ]
+    file = record(Group("g", dtype, channels), np.arange(4), rows)
+    mdf = open_mdf(file)
+    own = MdfReader(file)
+    signed = [-1, 8, 127, -128]
+    cut = [(w & 0x0FF0) >> 6 for w in words]
+    assert mdf.get("signed").samples.tolist() == signed
+    assert own.raw(own.groups[0], "signed").tolist() == signed
+    assert mdf.get("cut").samples.tolist() == cut
+    assert own.phys(own.groups[0], "cut").tolist() == cut
+
+
+def test_text_declared_as_an_array_of_bytes(open_mdf):
+    dtype = np.dtype([("t", "u1", (5,))])
+    texts = [b"", b"ab", b"cd\0ef", b"12345"]
+    rows = np.array([t.ljust(5, b"\0") for t in texts], "S5").view(dtype)
+    mdf = open_mdf(record(Group("g", dtype, [Channel("t", vlsd=True)]), np.arange(4), rows))
+    found = [s.rstrip(b"\0") for s in mdf.get("t").samples.tolist()]
+    assert found == [b"", b"ab", b"cd", b"12345"]

@@ -20,8 +20,6 @@ CONCURRENT = 4
 ALLOWED_LOSS_S = 1.0
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:asammdf"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.skipif(os.name != "posix", reason="kill -9 and file size limits are POSIX"),
 ]
 
@@ -108,7 +106,7 @@ def test_killed_recorder_loses_at_most_the_last_second(tmp_path):
     assert sum(bool(counters(path)[0]) for path, _, _ in runs) > KILLS / 2, "most have records"
 
 
-@pytest.mark.parametrize("limit", [30_000, 1_000_000])
+@pytest.mark.parametrize("limit", [30_000, 100_000])
 @pytest.mark.parametrize("compressed", [False, True])
 def test_full_disk_ends_in_a_clear_error_and_a_good_file(tmp_path, limit, compressed):
     path = tmp_path / "full.mf4"

@@ -10,10 +10,10 @@ from xcaliper.core.errors import MdfError, WireError
 from xcaliper.mdf import blocks
 from xcaliper.mdf.compress import compress, decompress
 from xcaliper.mdf.conversion import Linear, ValueToText
+from xcaliper.mdf.description import Attachment, Channel, Group, Header
 from xcaliper.mdf.reader import MdfReader
 from xcaliper.mdf.repair import repair
 from xcaliper.mdf.storage import MemoryFile
-from xcaliper.mdf.structure import Attachment, Channel, Group, Header
 from xcaliper.mdf.writer import EventType, MdfWriter, WriterOptions
 
 

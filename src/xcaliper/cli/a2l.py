@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
     from xcaliper.a2l import A2lFile
+    from xcaliper.quantity.catalog import Catalog
 
 __all__ = ["a2l"]
 
@@ -16,8 +17,8 @@ a2l = App(name="a2l", help="Look into an ASAP2 description and check it.")
 
 
 def _load(file: Path) -> A2lFile:
-    from xcaliper.client.a2l_source import read_a2l
     from xcaliper.cli.shell import errors
+    from xcaliper.client.a2l_source import read_a2l
 
     if file.is_file() and file.stat().st_size > 4_000_000:
         with errors().status(f"Reading {file.name} …"):
@@ -126,13 +127,11 @@ def list_names(
     from rich.table import Table
 
     from xcaliper.cli.shell import print_json, stdout
-    from xcaliper.core.errors import NotFoundError
+    from xcaliper.client.names import expand_names
     from xcaliper.quantity.catalog import Catalog
 
     catalog = Catalog(_load(file))
-    rows = [catalog.summary(name) for name in catalog.find(pattern)]
-    if not rows:
-        raise NotFoundError(pattern, kind="measurement or parameter", nearest=())
+    rows = [_row(catalog, name) for name in expand_names(catalog, pattern)]
     if json:
         for row in rows:
             print_json(row)
@@ -144,3 +143,15 @@ def list_names(
         table.add_row(*[str(row[column]) for column in ("name", "kind", "unit", "text")])
     stdout().print(table)
     return 0
+
+
+def _row(catalog: Catalog, name: str) -> dict[str, Any]:
+    """Name, kind, unit and text; an object that cannot be used says so in its text."""
+    from xcaliper.core.errors import UsageError
+
+    try:
+        bound = catalog.bind(name)
+    except UsageError as error:
+        return {"name": name, "kind": "?", "unit": "", "text": error.message}
+    kind = getattr(bound, "type", "MEASUREMENT")
+    return {"name": name, "kind": kind, "unit": bound.unit, "text": bound.description}

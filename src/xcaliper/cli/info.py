@@ -64,8 +64,8 @@ def show(found: ConnectionInfo) -> None:
         segments = Table(title="Segments", title_justify="left", box=None, padding=(0, 2, 0, 0))
         for name in ("no", "name", "address", "bytes", "pages", "ECU page", "XCP page"):
             segments.add_column(name)
-        for row in found.segment_rows():
-            segments.add_row(*row)
+        for cells in found.segment_rows():
+            segments.add_row(*cells)
         console.print()
         console.print(segments)
     notes = errors()

@@ -84,7 +84,7 @@ def print_json(value: Any) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """numpy values and the like as plain Python values."""
+    """Plain Python values of numpy values and the like."""
     for name in ("tolist", "as_dict"):
         convert = getattr(value, name, None)
         if convert is not None:

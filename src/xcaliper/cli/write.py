@@ -42,7 +42,7 @@ def write(
         raise UsageError(f"{name}: no value given.", hint=f"xcaliper write {url} {name} VALUE")
     parsed = [parse_value(text) for text in values]
     with connect(url, a2l=a2l, timeout_s=timeout) as ecu:
-        target, at = (name, None) if name in ecu.catalog else parse_target(name)
+        target, at = (name, None) if name in ecu.catalog.names else parse_target(name)
         done = ecu.write(target, parsed[0] if len(parsed) == 1 else parsed, at=at, raw=raw)
         unit = "" if raw else ecu.describe(target)["unit"]
         if json:
@@ -69,9 +69,11 @@ def parse_target(name: str) -> tuple[str, tuple[int, ...] | None]:
 
 def parse_value(text: str) -> int | float | str:
     """A number where it is one (decimal or 0x), text otherwise."""
-    for convert in (lambda t: int(t, 0), float):
-        try:
-            return convert(text)  # type: ignore[no-any-return,operator]
-        except ValueError:
-            continue
-    return text
+    try:
+        return int(text, 0)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,15 +18,17 @@ from xcaliper.daq.capabilities import (
 from xcaliper.daq.wanted import WantedSignal
 from xcaliper.mdf import conversion as mdf
 from xcaliper.quantity import compu
+from xcaliper.quantity.characteristic import BoundCharacteristic, RawCharacteristic
+from xcaliper.quantity.measurement import BoundMeasurement
+from xcaliper.quantity.memory_values import from_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from xcaliper.a2l.if_xcp import XcpDescription, XcpEvent
-    from xcaliper.quantity.measurement import BoundMeasurement
     from xcaliper.record.description import SignalDescription
 
-__all__ = ["Signal", "declared_daq", "recorded_conversion"]
+__all__ = ["Signal", "declared_daq", "plain", "recorded_conversion"]
 
 _OVERLOADS = (Overload.NONE, Overload.MSB, Overload.EVENT)
 _SCOPES = {
@@ -41,10 +44,10 @@ class Signal:
     """A measured quantity: where it lies and how its column reads.
 
     Attributes:
-        bound: the quantity.
+        bound: the quantity; parameters without axes can be measured as well.
     """
 
-    bound: BoundMeasurement
+    bound: BoundMeasurement | BoundCharacteristic
 
     @property
     def name(self) -> str:
@@ -56,27 +59,68 @@ class Signal:
         """Physical unit."""
         return self.bound.unit
 
+    @property
+    def is_text(self) -> bool:
+        """True for strings."""
+        return isinstance(self.bound, BoundCharacteristic) and self.bound.type == "ASCII"
+
+    @property
+    def _is_plain_text(self) -> bool:
+        """One byte per character: numpy and MDF4 have a type for it."""
+        return self.is_text and self.bound.datatype.size_bytes == 1
+
     def wanted(self) -> WantedSignal:
         """What the planner needs to know."""
-        bound = self.bound
+        bound, events = self.bound, self.bound.events
+        element = bound.datatype.dtype(bound.byte_order)
+        if self._is_plain_text:
+            dtype = np.dtype(f"S{prod(bound.shape)}")
+        else:
+            dtype = np.dtype((element, bound.shape)) if bound.shape else element
+        fixed = events.fixed if events else ()
+        default = events.default if events else ()
         return WantedSignal(
             name=bound.name,
             address=bound.address,
-            dtype=bound.dtype,
-            fixed_event=bound.fixed_event,
-            default_event=bound.default_event,
-            available_events=bound.available_events,
+            dtype=dtype,
+            fixed_event=fixed[0] if len(fixed) == 1 else None,
+            default_event=default[0] if default else None,
+            available_events=fixed or (events.available if events else ()),
         )
 
+    def _memory(self, column: NDArray[Any]) -> NDArray[Any]:
+        """Elements in native byte order, array[n] or array[n, count]."""
+        bound = self.bound
+        if bound.byte_order.is_mixed:
+            flat = from_bytes(column.tobytes(), bound.datatype, bound.byte_order)
+        else:
+            flat = column.astype(column.dtype.newbyteorder("="), copy=False)
+        return flat.reshape(len(column), -1) if bound.shape else flat.reshape(len(column))
+
     def raw(self, column: NDArray[Any]) -> NDArray[Any]:
-        """Raw values in native byte order, mask and shift applied."""
-        found: NDArray[Any] = self.bound.from_memory(column)
-        return found
+        """Raw values in native byte order, mask and shift applied; array[n, *shape]."""
+        if self._is_plain_text:
+            return column
+        memory, bound = self._memory(column), self.bound
+        if isinstance(bound, BoundMeasurement):
+            return bound.arrange(memory)
+        values = bound.bits.take(memory, bound.datatype) if bound.bits else memory
+        return values.reshape(len(column), *bound.shape)
 
     def phys(self, column: NDArray[Any]) -> NDArray[Any]:
-        """Physical values of a column of memory."""
-        found: NDArray[Any] = self.bound.to_phys(self.bound.from_memory(column))
-        return found
+        """Physical values of a column; texts as an object array[n]."""
+        raw, bound = self.raw(column), self.bound
+        if isinstance(bound, BoundMeasurement):
+            return bound.to_phys(raw)
+        if self.is_text:
+            rows = raw
+            if self._is_plain_text:
+                rows = np.frombuffer(raw.tobytes(), np.uint8).reshape(len(raw), raw.dtype.itemsize)
+            texts = [bound.to_phys(RawCharacteristic(row)).values for row in rows]
+            found = np.empty(len(texts), dtype=object)
+            found[:] = texts
+            return found
+        return bound.conversion.to_phys(raw)
 
     def description(self) -> SignalDescription:
         """What the recording needs to know."""
@@ -84,21 +128,20 @@ class Signal:
 
         bound = self.bound
         rule, note = recorded_conversion(bound.conversion)
-        comment = f"{bound.text} ({note})" if note else bound.text
+        if bound.byte_order.is_mixed:
+            note = "16-bit words are swapped, which MDF4 cannot say"
+        bits = bound.bits
         return SignalDescription(
             name=bound.name,
             unit=bound.unit,
             conversion=rule,
             lower=bound.lower,
             upper=bound.upper,
-            comment=comment,
+            comment=f"{bound.description} ({note})" if note else bound.description,
             address=bound.address.value,
-            bit_mask=bound.bit_mask,
-            bit_shift=bound.bit_shift,
-            is_text=bound.is_text,
-            encoding=bound.encoding,
-            display_name=bound.display_name,
-            linker_name=bound.symbol,
+            bit_mask=bits.mask if bits else None,
+            bit_shift=bits.shift if bits else None,
+            is_text=self.is_text,
         )
 
 

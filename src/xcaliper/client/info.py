@@ -89,16 +89,13 @@ class ConnectionInfo:
         """Label and text, for tables."""
         profile = self.profile
         order = profile.byte_order.name.capitalize()
+        sizes = f"MAX_CTO {profile.max_cto}, MAX_DTO {profile.max_dto}"
         found = [
             ("slave", self.url),
             ("name", self.ecu_name or "–"),
             ("EPK", self.epk or "–"),
             ("XCP", f"protocol {self.protocol_version}, transport {self.transport_version}"),
-            (
-                "packets",
-                f"MAX_CTO {profile.max_cto}, MAX_DTO {profile.max_dto}, "
-                f"{order}, {profile.ag} byte per address",
-            ),
+            ("packets", f"{sizes}, {order}, {profile.ag} byte per address"),
             ("offers", self._offers(self.resource)),
             ("locked", self._offers(self.protection)),
             ("A2L", self._a2l_text()),

@@ -75,7 +75,7 @@ class Block:
         self, event: str, samples: SampleBlock, signals: Mapping[str, Signal], *, raw_only: bool
     ) -> None:
         self.event = event
-        self.t: NDArray[np.float64] = samples.t_ns * 1e-9
+        self.t: NDArray[np.float64] = samples.t_ns.astype(np.float64) * 1e-9
         self.names = tuple(samples.rows.dtype.names or ())
         self.gaps = samples.gaps
         self._samples = samples
@@ -447,9 +447,7 @@ class Measurement:
 
     def blocks(self) -> list[Block]:
         """Everything measured and taken so far, one block per event."""
-        return [
-            self._block(join_blocks(list(blocks))) for _, blocks in sorted(self._kept.items())
-        ]
+        return [self._block(join_blocks(list(blocks))) for _, blocks in sorted(self._kept.items())]
 
     def _columns(self, block: Block) -> dict[str, NDArray[Any]]:
         """One-dimensional columns; elements of arrays get an index behind the name."""
@@ -574,5 +572,3 @@ def _optional(name: str) -> Any:
         raise UsageError(
             f"{name} is not installed.", hint='pip install "xcaliper[frames]"'
         ) from error
-
-

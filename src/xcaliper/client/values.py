@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from html import escape
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,13 +18,14 @@ __all__ = ["Axis", "Table", "format_number"]
 
 
 def format_number(value: object) -> str:
-    """A number as people read it: short, no needless digits; text as it is."""
+    """A number as people read it: six digits, but never less than its whole part; text as it is."""
     if isinstance(value, float | np.floating):
-        return f"{float(value):.6g}"
+        number = float(value) + 0.0  # no minus sign for zero
+        return f"{number:.0f}" if 1e6 <= abs(number) < 1e15 else f"{number:.6g}"
     return str(value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Axis:
     """One axis of a curve or map.
 
@@ -37,8 +39,17 @@ class Axis:
     points: NDArray[Any]
     unit: str = ""
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Axis):
+            return NotImplemented
+        return (self.name, self.unit) == (other.name, other.unit) and _same(
+            self.points, other.points
+        )
 
-@dataclass(frozen=True, slots=True)
+    __hash__ = None  # type: ignore[assignment]  # equal by content, and the content can change
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """A curve or map with its axes.
 
@@ -59,7 +70,16 @@ class Table:
         """Shape of the values."""
         return tuple(self.values.shape)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Table):
+            return NotImplemented
+        return (
+            (self.name, self.unit, self.axes) == (other.name, other.unit, other.axes)
+        ) and _same(self.values, other.values)
+
+    __hash__ = None  # type: ignore[assignment]  # equal by content, and the content can change
+
+    def __array__(self, dtype: Any = None, *, copy: bool | None = None) -> NDArray[Any]:
         if copy is False and dtype is not None and np.dtype(dtype) != self.values.dtype:
             raise ValueError("a conversion needs a copy")
         return np.array(self.values, dtype=dtype, copy=True if copy is None else copy)
@@ -68,7 +88,7 @@ class Table:
         """A table with one value replaced; ``at`` counts as numpy does, ``(y, x)`` for a map.
 
         Raises:
-            UsageError: no such cell.
+            UsageError: no such cell, or a value that a cell cannot hold.
         """
         if len(at) != self.values.ndim or any(
             not -n <= i < n for i, n in zip(at, self.shape, strict=False)
@@ -78,25 +98,51 @@ class Table:
                 hint="Cells count from 0, rows (Y) first.",
             )
         values = self.values.copy()
-        values[at] = value
+        if values.dtype.kind == "U":  # fixed width: a longer text would be cut
+            values = values.astype(np.promote_types(values.dtype, f"U{len(str(value))}"))
+        try:
+            values[at] = value
+            fits = values.dtype.kind not in "iu" or bool(values[at] == value)
+        except (TypeError, ValueError, OverflowError):
+            fits = False
+        if not fits:
+            raise UsageError(
+                f"{self.name}: {value!r} does not fit a cell of type {values.dtype}.",
+                hint="Give one value of the table's type.",
+            )
         return replace(self, values=values)
 
     def text(self) -> str:
         """The table as aligned text: X to the right, Y downwards; slices of Z below each other."""
         head = f"{self.name}" + (f" [{self.unit}]" if self.unit else "")
-        if self.values.ndim == 1:
-            rows = [[format_number(v) for v in self.axes[0].points] if self.axes else []]
-            rows.append([format_number(v) for v in self.values])
-            return head + "\n" + _aligned(rows)
-        slices = self.values.reshape(-1, *self.shape[-2:])
-        return head + "\n" + "\n\n".join(_aligned(self._rows(part)) for part in slices)
+        return head + "\n" + "\n\n".join(_aligned(rows) for rows in self._slices())
+
+    def _slices(self) -> list[list[list[str]]]:
+        """Cells of each XY slice, labels of the axes first; without axes there are none."""
+        if self.values.ndim < 2:
+            cells = [format_number(item) for item in self.values.ravel()]
+            return [[self._labels(0, len(cells)), cells] if self.axes else [cells]]
+        height, width = self.shape[-2:]
+        parts = self.values.reshape(prod(self.shape[:-2]), height, width)
+        return [self._rows(part) for part in parts]
 
     def _rows(self, part: NDArray[Any]) -> list[list[str]]:
-        x = [format_number(v) for v in self.axes[0].points[: part.shape[1]]]
-        y = [format_number(v) for v in self.axes[1].points[: part.shape[0]]]
-        corner = f"{self.axes[1].unit or 'y'} \\ {self.axes[0].unit or 'x'}"
-        body = [[label, *map(format_number, row)] for label, row in zip(y, part, strict=True)]
-        return [[corner, *x], *body]
+        cells = [[format_number(item) for item in row] for row in part]
+        if not self.axes:
+            return cells
+        height, width = part.shape
+        y_unit = self.axes[1].unit if len(self.axes) > 1 else ""
+        head = [f"{y_unit or 'y'} \\ {self.axes[0].unit or 'x'}", *self._labels(0, width)]
+        return [
+            head,
+            *([y, *row] for y, row in zip(self._labels(1, height), cells, strict=True)),
+        ]
+
+    def _labels(self, axis: int, count: int) -> list[str]:
+        """As many labels as there are cells: an axis may hold more points, or less, than are used."""
+        points = self.axes[axis].points[:count] if axis < len(self.axes) else ()
+        labels = [format_number(point) for point in points]
+        return labels + [""] * (count - len(labels))
 
     def __str__(self) -> str:
         return self.text()
@@ -104,25 +150,23 @@ class Table:
     def _repr_html_(self) -> str:
         if self.values.ndim > 2:
             return f"<pre>{escape(self.text())}</pre>"
-        rows = (
-            self._rows(self.values)
-            if self.values.ndim == 2
-            else [
-                [format_number(v) for v in self.axes[0].points],
-                [format_number(v) for v in self.values],
-            ]
-        )
         cells = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+            for row in self._slices()[0]
         )
         unit = f" [{escape(self.unit)}]" if self.unit else ""
         return f"<table><caption>{escape(self.name)}{unit}</caption>{cells}</table>"
 
 
+def _same(left: NDArray[Any], right: NDArray[Any]) -> bool:
+    """Equal shape and content; not-a-number equals itself."""
+    numbers = left.dtype.kind == right.dtype.kind == "f"
+    return bool(np.array_equal(left, right, equal_nan=numbers))
+
+
 def _aligned(rows: list[list[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*[r for r in rows if r], strict=True)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
         for row in rows
-        if row
     )

@@ -27,7 +27,7 @@ class Where:
     def __str__(self) -> str:
         if not self.line:
             return self.source
-        return f"{self.source}:{self.line}" + (f":{self.column}" if self.column else "")
+        return f"{self.source or '<text>'}:{self.line}" + (f":{self.column}" if self.column else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ class LimitError(UsageError):
         self.upper = upper
         suffix = f" {unit}" if unit else ""
         super().__init__(
-            f"{name}: {phys:g}{suffix} is outside {lower:g} … {upper:g}{suffix}.",
+            f"{name}: {phys:.15g}{suffix} is outside {lower:.15g} … {upper:.15g}{suffix}.",
             hint="Nothing was written.",
         )
 
@@ -307,9 +307,6 @@ class LinkError(XcaliperError, OSError):
 
     slug = "link"
 
-    def __str__(self) -> str:
-        return XcaliperError.__str__(self)
-
 
 class SourceError(XcaliperError):
     """A file is wrong.
@@ -330,7 +327,7 @@ class SourceError(XcaliperError):
         self.column = column
         where = source
         if line:
-            where += f":{line}" + (f":{column}" if column else "")
+            where = f"{source or '<text>'}:{line}" + (f":{column}" if column else "")
         super().__init__(f"{where}: {message}" if where else message, hint=hint)
 
 

@@ -36,9 +36,14 @@ class SparseMemory:
 
     Args:
         ag: bytes per address unit, 1, 2 or 4.
+
+    Raises:
+        UsageError: another granularity.
     """
 
     def __init__(self, ag: int = 1) -> None:
+        if ag not in (1, 2, 4):
+            raise UsageError(f"memory: address granularity {ag} is none of 1, 2, 4.")
         self.ag = ag
         self._starts: list[tuple[int, int]] = []
         self._blocks: list[bytearray] = []
@@ -46,10 +51,14 @@ class SparseMemory:
     def add(self, start: Address, data: bytes | bytearray) -> None:
         """Add a run; a bytearray is taken as it is, so that others may share it.
 
+        An empty run adds nothing.
+
         Raises:
             UsageError: the run overlaps another one.
         """
         block = data if isinstance(data, bytearray) else bytearray(data)
+        if not block:
+            return
         key = (start.extension, start.value * self.ag)
         at = bisect_right(self._starts, key)
         for other in (at - 1, at):
@@ -57,7 +66,10 @@ class SparseMemory:
                 ext, begin = self._starts[other]
                 end = begin + len(self._blocks[other])
                 if ext == key[0] and begin < key[1] + len(block) and key[1] < end:
-                    raise UsageError(f"memory run at {start} overlaps the one at 0x{begin:X}.")
+                    raise UsageError(
+                        f"memory run at {start} overlaps the one at {Address(begin // self.ag, ext)}.",
+                        hint="Give each run its own addresses.",
+                    )
         self._starts.insert(at, key)
         self._blocks.insert(at, block)
 
@@ -71,7 +83,7 @@ class SparseMemory:
     def _find(self, address: Address, size_bytes: int) -> tuple[bytearray, int]:
         key = (address.extension, address.value * self.ag)
         at = bisect_right(self._starts, key) - 1
-        if at >= 0:
+        if at >= 0 and size_bytes >= 0:
             ext, begin = self._starts[at]
             offset = key[1] - begin
             if ext == key[0] and offset + size_bytes <= len(self._blocks[at]):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from xcaliper.core.errors import NotFoundError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -31,7 +33,7 @@ class Gap:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # arrays have no single truth
 class SampleBlock:
     """Consecutive samples of one event channel.
 
@@ -51,6 +53,12 @@ class SampleBlock:
         return len(self.t_ns)
 
     def column(self, name: str) -> NDArray[Any]:
-        """Raw values of one signal, array[n] or array[n, *shape], a view without copy."""
+        """Raw values of one signal, array[n] or array[n, *shape], a view without copy.
+
+        Raises:
+            NotFoundError: the block has no such signal.
+        """
+        if name not in (self.rows.dtype.names or ()):
+            raise NotFoundError(name, kind="signal in the block")
         column: NDArray[Any] = self.rows[name]
         return column

@@ -21,6 +21,9 @@ UNIT_NS: Final[dict[int, Fraction]] = {
     12: Fraction(1, 10),
 }
 
+#: A wider counter has nothing to extend: it is as wide as the result.
+_MAX_MODULUS: Final = 1 << 56
+
 
 def unit_ns(code: int) -> Fraction:
     """Nanoseconds of one unit; codes above 0x0F carry the unit in the high nibble."""
@@ -57,6 +60,9 @@ class TickUnwrapper:
 
     Steps forward of up to half the modulus are time going on; steps back of less than half are
     time going back (lists may deliver late).
+
+    Args:
+        modulus: number of values before the counter wraps; counters of 64 bits stay as they are.
     """
 
     def __init__(self, modulus: int) -> None:
@@ -73,11 +79,14 @@ class TickUnwrapper:
         raw = ticks.astype(np.int64)
         if not len(raw):
             return raw
+        if self._modulus > _MAX_MODULUS:
+            self._last = int(raw[-1])
+            return raw
         half = self._modulus // 2
         first = int(raw[0])
         if self._last is not None:
-            first = self._last + (first - self._last + half) % self._modulus - half
-        steps = (np.diff(raw) + half) % self._modulus - half
+            first = self._last + half - (half - (first - self._last)) % self._modulus
+        steps = half - (half - np.diff(raw)) % self._modulus
         out = np.empty(len(raw), np.int64)
         out[0] = first
         np.cumsum(steps, out=out[1:])

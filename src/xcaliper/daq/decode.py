@@ -8,7 +8,7 @@ through a loop per DTO that keeps the complete cycles, and then the same way.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 
 __all__ = ["DaqDecoder"]
 
+#: Below this many data bytes per ODT an index is quicker than a slice assignment per ODT.
+INDEX_BYTES_PER_ODT: Final = 300
+
 #: What a later reason at the same row does not replace.
-_RANK = {"counter": 0, "sequence": 1, "overload": 2}
+_RANK: Final = {"counter": 0, "sequence": 1, "overload": 2}
 
 
 class _Inbox(dict[int, "Callable[[bytes], None]"]):
@@ -69,6 +72,7 @@ class _Stream:
         row_count: rows in ``parts``.
         counter: last DTO counter.
         last_ns: time of the last row.
+        gather: (beginnings of the DTOs in a cycle, positions of its data bytes); made when first needed.
     """
 
     raster: Raster
@@ -84,6 +88,7 @@ class _Stream:
     row_count: int = 0
     counter: int | None = None
     last_ns: int | None = None
+    gather: tuple[tuple[int, ...], NDArray[np.intp]] | None = None
 
     def blame(self, row: int, lost: int, reason: str) -> None:
         """Mark a loss before a row of the coming block."""
@@ -221,8 +226,17 @@ class DaqDecoder:
                 if stream.packets:
                     self.quality.incomplete += 1
                     stream.packets.clear()
+                self._note_open_end(stream)
         self._ended = True
         return self.quality
+
+    def _note_open_end(self, stream: _Stream) -> None:
+        """Remember a loss behind the last row; no block is left that could carry it."""
+        at = stream.last_ns or 0
+        for trouble in stream.trouble.values():
+            record = GapRecord(stream.raster.name, at, at, trouble.lost, trouble.reason)
+            self.quality.note_gap(record)
+        stream.trouble = {}
 
     def _sort(self, packets: Sequence[bytes]) -> None:
         """Hand each packet to its stream; the one loop over every DTO."""
@@ -328,13 +342,8 @@ class DaqDecoder:
             if ((heads & np.uint8(self._mask)) != expected).any():
                 return False
             if self._mask == 0x7F:
-                overload = (heads & np.uint8(0x80)).any(axis=1)
-        rows = np.empty((len(cycles), stream.raster.dtype.itemsize), np.uint8)
-        at = 0
-        layout = zip(starts, stream.offsets, stream.raster.odt_sizes, strict=True)
-        for start, offset, size in layout:
-            rows[:, at : at + size] = cycles[:, start + offset : start + offset + size]
-            at += size
+                overload = np.bitwise_or.reduce(heads, axis=1) & np.uint8(0x80)
+        rows = _gather(stream, cycles, starts)
         if overload is not None and overload.any():
             self._mark_overloads(stream, np.flatnonzero(overload).tolist())
         if self._format.dto_ctr:
@@ -363,8 +372,8 @@ class DaqDecoder:
         """Losses by the DTO counter, which counts events and not samples (XCP Base, DTO, 1.3)."""
         prescaler = stream.raster.prescaler
         before = int(counters[0]) - prescaler if stream.counter is None else stream.counter
-        steps: NDArray[np.int64] = np.diff(counters.astype(np.int64), prepend=before)
-        missing = np.mod(steps - prescaler, 256)
+        counts: NDArray[np.int64] = np.array([before, *counters.tolist()], np.int64)
+        missing = (counts[1:] - counts[:-1] - prescaler) % 256
         for row in np.flatnonzero(missing).tolist():
             lost = max(1, int(missing[row]) // prescaler)
             self.quality.lost_samples += lost
@@ -438,7 +447,9 @@ class DaqDecoder:
         stream.parts.clear()
         stream.row_count = 0
         stream.last_ns = int(times[-1])
-        return SampleBlock(index, times, rows.view(stream.raster.dtype)[:, 0], gaps)
+        # ndarray() instead of rows.view(): the latter looks at every field of the dtype
+        shaped: NDArray[Any] = np.ndarray((len(rows),), stream.raster.dtype, buffer=rows)
+        return SampleBlock(index, times, shaped, gaps)
 
     def _gaps(self, stream: _Stream, times: NDArray[np.int64]) -> tuple[Gap, ...]:
         """Gaps of the block; one behind its last row stays for the next block."""
@@ -457,6 +468,26 @@ class DaqDecoder:
             )
         stream.trouble = carried
         return tuple(gaps)
+
+
+def _gather(stream: _Stream, cycles: NDArray[np.uint8], starts: Sequence[int]) -> NDArray[np.uint8]:
+    """Data bytes of all ODTs side by side: slice by slice, or small ones by one index."""
+    size = stream.raster.dtype.itemsize
+    rows = np.empty((len(cycles), size), np.uint8)
+    if len(cycles) * size < INDEX_BYTES_PER_ODT * len(starts):
+        known = tuple(starts)
+        if stream.gather is None or stream.gather[0] != known:
+            spans = zip(starts, stream.offsets, stream.raster.odt_sizes, strict=True)
+            index = np.concatenate([np.arange(s + o, s + o + n) for s, o, n in spans])
+            stream.gather = (known, index)
+        # clip, because any other mode takes a copy of the output first
+        np.take(cycles, stream.gather[1], axis=1, out=rows, mode="clip")
+        return rows
+    at = 0
+    for start, offset, count in zip(starts, stream.offsets, stream.raster.odt_sizes, strict=True):
+        rows[:, at : at + count] = cycles[:, start + offset : start + offset + count]
+        at += count
+    return rows
 
 
 def _key_slice(head: DtoFormat) -> tuple[int, int]:

@@ -38,6 +38,8 @@ class Limits:
         max_odts: ODTs in the list.
         max_entries: entries in an ODT.
         one_extension: True when an ODT may hold one address extension only.
+        may_split: True when the slave keeps whole lists consistent, so that ODTs may share an
+            element.
     """
 
     granularity: int
@@ -48,6 +50,7 @@ class Limits:
     max_odts: int
     max_entries: int = 255
     one_extension: bool = False
+    may_split: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +223,18 @@ class _Odt:
         self.entries_left -= -(-size // max_entry_bytes)
         self.extension = piece.extension
 
+    def lay(self, piece: _Piece, region: Region, max_entry_bytes: int) -> None:
+        """Add a part of a region that is laid out along the chain."""
+        self.charge(piece, max_entry_bytes)
+        if piece.start == region.start and piece.end == region.end:
+            self.whole.append(piece)
+        elif piece.start == region.start:
+            self.head = piece
+        else:
+            self.tail = piece
+            if piece.end != region.end:
+                self.free = 0  # anything behind it would stand in the middle of the region's row
+
     @property
     def is_empty(self) -> bool:
         return self.extension is None
@@ -236,7 +251,7 @@ class _Chain:
         self.limits = limits
         self.odts: list[_Odt] = [_Odt(limits.first_payload, limits.max_entries)]
         self.split: list[Region] = []
-        self._first_open = 0
+        self._from = (0, 0, 0)  # size and extension last fitted, first ODT worth trying for it
 
     def open(self) -> bool:
         self.odts.append(_Odt(self.limits.payload, self.limits.max_entries))
@@ -249,14 +264,7 @@ class _Chain:
             odt = self.odts[-1]
             end = self._cut(odt, region, at)
             if end > at:
-                piece = _Piece(region.extension, at, end)
-                if at == region.start and end == region.end:
-                    odt.whole.append(piece)
-                elif at == region.start:
-                    odt.head = piece
-                else:
-                    odt.tail = piece
-                odt.charge(piece, limits.max_entry_bytes)
+                odt.lay(_Piece(region.extension, at, end), region, limits.max_entry_bytes)
                 at = end
             if at == region.end:
                 return True
@@ -273,7 +281,8 @@ class _Chain:
         cut = region.cuts[index - 1] if index else at
         if cut > at:
             return cut
-        if odt.is_empty and len(self.odts) > 1:  # an element larger than any ODT
+        element = region.cuts[bisect_right(region.cuts, at)] - at
+        if room and (element > limits.payload or (odt.is_empty and len(self.odts) > 1)):
             if not self.split or self.split[-1] is not region:
                 self.split.append(region)
             return at + room
@@ -285,41 +294,51 @@ class _Chain:
         size = region.size_bytes
         entries = -(-size // limits.max_entry_bytes)
         piece = _Piece(region.extension, region.start, region.end)
-        while self._first_open < len(self.odts) and self._is_full(self.odts[self._first_open]):
-            self._first_open += 1
-        for odt in self.odts[self._first_open :]:
-            if odt.takes(region.extension, size, entries, one_extension=limits.one_extension):
-                break
-        else:
-            if not self.open():
-                return False
-            odt = self.odts[-1]
+        known = self._from[:2] == (size, region.extension)
+        index = self._from[2] if known else 0
+        while index < len(self.odts) and not self.odts[index].takes(
+            region.extension, size, entries, one_extension=limits.one_extension
+        ):
+            index += 1
+        if index == len(self.odts) and not self.open():
+            return False
+        self._from = (size, region.extension, index)
+        odt = self.odts[index]
         odt.whole.append(piece)
         odt.charge(piece, limits.max_entry_bytes)
         return True
-
-    def _is_full(self, odt: _Odt) -> bool:
-        return odt.free < self.limits.granularity or odt.entries_left <= 0
 
 
 def pack(regions: Sequence[Region], limits: Limits) -> PackedList | None:
     """The fewest ODTs that the ways tried here need, None when the list has too few.
 
     Tried are first-fit-decreasing of whole regions (long ones laid out first), with and without
-    joined neighbours, and laying everything out in address order, cutting between elements.
+    joined neighbours, and laying everything out in address order, cutting between elements, or
+    anywhere where the slave's consistency allows that.
     """
     runs = join_runs(regions, min(limits.max_entry_bytes, limits.payload))
     chains = (
         _first_fit(runs, limits),
         _first_fit(regions, limits) if len(runs) < len(regions) else None,
         _poured(runs, limits),
+        _poured([_cut_anywhere(run, limits) for run in runs], limits) if limits.may_split else None,
     )
     packed = [
         _finish(chain, used, limits)
-        for chain, used in zip(chains, (runs, regions, runs), strict=True)
+        for chain, used in zip(chains, (runs, regions, runs, runs), strict=True)
         if chain is not None
     ]
     return min(packed, key=lambda p: (len(p.odts), p.entry_count), default=None)
+
+
+def _cut_anywhere(region: Region, limits: Limits) -> Region:
+    step = limits.granularity
+    return Region(
+        region.extension,
+        region.start,
+        range(region.start + step, region.end + 1, step),
+        region.signals,
+    )
 
 
 def _first_fit(regions: Sequence[Region], limits: Limits) -> _Chain | None:

@@ -369,7 +369,7 @@ class _Compiler:
                 "use 1 or a slower event"
             )
 
-    def _limits(self) -> Limits:
+    def _limits(self, event: EventChannel) -> Limits:
         caps = self.caps
         entry = caps.max_entry_size * caps.ag
         payload = self._payload(self.format.header_size)
@@ -381,11 +381,12 @@ class _Compiler:
             payload=payload,
             max_odts=self.odts_left if self.format.identification_field == 0 else caps.max_odts,
             one_extension=caps.address_extension is AddressExtensionScope.ODT,
+            may_split=event.consistency in (1, 2),
         )
 
     def _fill_lists(self, event: EventChannel, signals: list[WantedSignal]) -> list[_ListDraft]:
         """As many lists as it takes; with absolute identification fields one, as they share PIDs."""
-        limits = self._limits()
+        limits = self._limits(event)
         rest = regions_of(signals, granularity=limits.granularity, ag=limits.ag)
         drafts: list[_ListDraft] = []
         while rest:
@@ -531,7 +532,7 @@ def _most(regions: Sequence[Region], limits: Limits) -> tuple[int, PackedList | 
             low, best = middle, packed
         else:
             high = middle - 1
-        middle = (low + high + 1) // 2
+        middle = high - (high - low) // 8 if high - low > 8 else high
     return low, best
 
 

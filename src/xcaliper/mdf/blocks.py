@@ -1,35 +1,37 @@
-"""Every MDF4 block layout: links and data fields, declared once for writer, reader and repair.
+"""Every MDF4 block: links and data fields, declared once for writer, reader and repair.
 
 All numbers are little endian, links are absolute file positions, 0 means "none" *(MDF4, 4.1)*.
-A block is a frozen dataclass; its terms say where each field lies:
-
-* ``link()`` and ``links()`` go to the link section, in the order of the class body;
-* ``u8()`` … ``f64()`` go to the data section, reserved bytes are declared by ``pad``;
-* ``counted()`` is a scalar that always equals the length of another field;
-* ``array()`` and ``rest()`` follow behind all scalars.
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from math import prod
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    ClassVar,
-    Final,
-    Protocol,
-    Self,
-    TypeVar,
-    cast,
-    dataclass_transform,
-)
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from xcaliper.core.errors import WireError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from xcaliper.mdf.layout import (
+    HEADER_SIZE,
+    Block,
+    array,
+    block,
+    block_header,
+    counted,
+    f64,
+    i16,
+    i32,
+    i64,
+    link,
+    links,
+    octets,
+    peek_header,
+    rest,
+    u8,
+    u16,
+    u32,
+    u64,
+)
 
 __all__ = [
     "BLOCKS",
@@ -59,284 +61,7 @@ __all__ = [
     "peek_header",
 ]
 
-HEADER_SIZE: Final = 24
 ID_SIZE: Final = 64
-_HEADER: Final = struct.Struct("<4sIQQ")
-_LINK: Final = 8
-
-
-class _Fields(Protocol):
-    """What a count rule may look at: the fields decoded so far, by name."""
-
-    def __getitem__(self, name: str, /) -> Any: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Term:
-    """Place of one field: role, struct code, reserved bytes behind it, count rule."""
-
-    role: str
-    code: str = ""
-    pad: int = 0
-    count: Callable[[_Fields], int] | None = None
-    of: str = ""
-    per: int = 1
-
-
-def _scalar(code: str, default: float, pad: int) -> Any:
-    return field(default=default, metadata={"term": _Term("scalar", code, pad)})
-
-
-def u8(default: int = 0, *, pad: int = 0) -> Any:
-    """Unsigned byte, with ``pad`` reserved bytes behind it."""
-    return _scalar("B", default, pad)
-
-
-def u16(default: int = 0, *, pad: int = 0) -> Any:
-    """Unsigned 16 bit."""
-    return _scalar("H", default, pad)
-
-
-def u32(default: int = 0, *, pad: int = 0) -> Any:
-    """Unsigned 32 bit."""
-    return _scalar("I", default, pad)
-
-
-def u64(default: int = 0, *, pad: int = 0) -> Any:
-    """Unsigned 64 bit."""
-    return _scalar("Q", default, pad)
-
-
-def i16(default: int = 0, *, pad: int = 0) -> Any:
-    """Signed 16 bit."""
-    return _scalar("h", default, pad)
-
-
-def i32(default: int = 0, *, pad: int = 0) -> Any:
-    """Signed 32 bit."""
-    return _scalar("i", default, pad)
-
-
-def i64(default: int = 0, *, pad: int = 0) -> Any:
-    """Signed 64 bit."""
-    return _scalar("q", default, pad)
-
-
-def f64(default: float = 0.0, *, pad: int = 0) -> Any:
-    """IEEE double."""
-    return _scalar("d", default, pad)
-
-
-def octets(size: int, default: bytes = b"") -> Any:
-    """Exactly ``size`` bytes, zero filled."""
-    return field(default=default.ljust(size, b"\0"), metadata={"term": _Term("scalar", f"{size}s")})
-
-
-def counted(code: str, of: str, *, per: int = 1, pad: int = 0) -> Any:
-    """Scalar that equals the number of entries (groups of ``per``) in the field ``of``."""
-    return field(
-        default=0, init=False, metadata={"term": _Term("count", code, pad, of=of, per=per)}
-    )
-
-
-def link() -> Any:
-    """One link."""
-    return field(default=0, metadata={"term": _Term("link")})
-
-
-def links(count: Callable[[_Fields], int]) -> Any:
-    """As many links as ``count`` says from the data fields."""
-    return field(default=(), metadata={"term": _Term("links", count=count)})
-
-
-def array(code: str, count: Callable[[_Fields], int]) -> Any:
-    """As many numbers as ``count`` says from the fields before it."""
-    return field(default=(), metadata={"term": _Term("array", code, count=count)})
-
-
-def rest() -> Any:
-    """All remaining bytes of the block."""
-    return field(default=b"", metadata={"term": _Term("rest")})
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """Compiled terms of one block class."""
-
-    id: bytes
-    link_terms: tuple[tuple[str, _Term], ...]
-    scalars: tuple[str, ...]
-    counts: tuple[tuple[str, str, int], ...]
-    fixed: struct.Struct
-    offsets: dict[str, int]
-    tail: tuple[tuple[str, _Term], ...]
-    least_links: int
-
-
-def _compile(block_id: bytes, cls: type) -> _Layout:
-    link_terms: list[tuple[str, _Term]] = []
-    scalars: list[str] = []
-    counts: list[tuple[str, str, int]] = []
-    tail: list[tuple[str, _Term]] = []
-    offsets: dict[str, int] = {}
-    code = "<"
-    for item in fields(cls):
-        term: _Term = item.metadata["term"]
-        if term.role in {"link", "links"}:
-            offsets[item.name] = HEADER_SIZE + _LINK * len(link_terms)
-            link_terms.append((item.name, term))
-        elif term.role in {"array", "rest"}:
-            tail.append((item.name, term))
-        else:
-            offsets[item.name] = struct.calcsize(code)
-            code += term.code + (f"{term.pad}x" if term.pad else "")
-            scalars.append(item.name)
-            if term.role == "count":
-                counts.append((item.name, term.of, term.per))
-    return _Layout(
-        block_id,
-        tuple(link_terms),
-        tuple(scalars),
-        tuple(counts),
-        struct.Struct(code),
-        offsets,
-        tuple(tail),
-        sum(term.role == "link" for _, term in link_terms),
-    )
-
-
-class Block:
-    """Base of every block with a header."""
-
-    __slots__ = ()
-    layout: ClassVar[_Layout]
-
-    def __post_init__(self) -> None:
-        for name, of, per in self.layout.counts:
-            object.__setattr__(self, name, len(getattr(self, of)) // per)
-
-    @classmethod
-    def position(cls, name: str) -> int:
-        """Byte position of a link, or of a scalar when all links are single, inside the block."""
-        layout = cls.layout
-        at = layout.offsets[name]
-        if name in layout.scalars:
-            assert layout.least_links == len(layout.link_terms), "position depends on the block"
-            at += HEADER_SIZE + _LINK * layout.least_links
-        return at
-
-    def encode(self) -> bytes:
-        """The whole block, header included, without padding behind it."""
-        layout = self.layout
-        targets: list[int] = []
-        for name, term in layout.link_terms:
-            value = getattr(self, name)
-            if term.role == "link":
-                targets.append(value)
-            else:
-                targets.extend(value)
-        try:
-            body = layout.fixed.pack(*(getattr(self, name) for name in layout.scalars))
-            for name, term in layout.tail:
-                value = getattr(self, name)
-                body += (
-                    value
-                    if term.role == "rest"
-                    else struct.pack(f"<{len(value)}{term.code}", *value)
-                )
-            link_section = struct.pack(f"<{len(targets)}Q", *targets)
-        except struct.error as error:
-            raise WireError(
-                layout.id.decode(), need="values in range", got=str(error), what="field"
-            ) from None
-        return block_header(layout.id, len(link_section) + len(body), len(targets)) + (
-            link_section + body
-        )
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read a block from bytes that start with its header.
-
-        Raises:
-            WireError: wrong id, or lengths and counts that do not fit together.
-        """
-        layout = cls.layout
-        name = layout.id.decode()
-        block_id, length, link_count = peek_header(data)
-        if block_id != layout.id:
-            raise WireError(name, need=name, got=ascii(block_id.decode("latin-1")), what="id")
-        body_at = HEADER_SIZE + _LINK * link_count
-        if len(data) < length or length < body_at + layout.fixed.size:
-            raise WireError(name, need=body_at + layout.fixed.size, got=min(length, len(data)))
-        targets = struct.unpack_from(f"<{link_count}Q", data, HEADER_SIZE)
-        values: dict[str, Any] = dict(
-            zip(layout.scalars, layout.fixed.unpack_from(data, body_at), strict=True)
-        )
-        cls._decode_tail(values, data[body_at + layout.fixed.size : length])
-        cls._decode_links(values, targets)
-        for count_name, _, _ in layout.counts:
-            del values[count_name]
-        return cls(**values)
-
-    @classmethod
-    def _decode_tail(cls, values: dict[str, Any], data: bytes) -> None:
-        at = 0
-        for name, term in cls.layout.tail:
-            if term.role == "rest":
-                values[name] = data[at:]
-                continue
-            assert term.count is not None, "arrays carry a count rule"
-            count = term.count(values)
-            size = count * struct.calcsize(term.code)
-            if at + size > len(data):
-                raise WireError(cls.layout.id.decode(), need=at + size, got=len(data), what=name)
-            values[name] = struct.unpack_from(f"<{count}{term.code}", data, at)
-            at += size
-
-    @classmethod
-    def _decode_links(cls, values: dict[str, Any], targets: tuple[int, ...]) -> None:
-        at = 0
-        for name, term in cls.layout.link_terms:
-            count = 1 if term.count is None else term.count(values)
-            if at + count > len(targets):
-                raise WireError(
-                    cls.layout.id.decode(), need=at + count, got=len(targets), what="link count"
-                )
-            part = targets[at : at + count]
-            values[name] = part[0] if term.role == "link" else part
-            at += count
-
-
-_B = TypeVar("_B", bound=type)
-
-
-@dataclass_transform(frozen_default=True, kw_only_default=True)
-def _block(block_id: bytes) -> Callable[[_B], _B]:
-    def decorate(cls: _B) -> _B:
-        made: Any = dataclass(frozen=True, slots=True, kw_only=True)(cls)
-        made.layout = _compile(block_id, made)
-        return cast("_B", made)  # dataclass() returns the same class, rebuilt with slots
-
-    return decorate
-
-
-def block_header(block_id: bytes, size: int, link_count: int = 0) -> bytes:
-    """Header of a block whose links and data take ``size`` bytes."""
-    return _HEADER.pack(block_id, 0, HEADER_SIZE + size, link_count)
-
-
-def peek_header(data: bytes) -> tuple[bytes, int, int]:
-    """Id, length and link count from the first 24 bytes of a block.
-
-    Raises:
-        WireError: fewer bytes, or a length that cannot hold header and links.
-    """
-    if len(data) < HEADER_SIZE:
-        raise WireError("block header", need=HEADER_SIZE, got=len(data))
-    block_id, _, length, link_count = _HEADER.unpack_from(data)
-    if length < HEADER_SIZE + _LINK * link_count:
-        raise WireError("block header", need=f"{HEADER_SIZE} + 8·{link_count}", got=length)
-    return block_id, length, link_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,7 +108,7 @@ class IdBlock:
         return cls(texts[0], texts[1], texts[2], number, flags, custom)
 
 
-@_block(b"##HD")
+@block(b"##HD")
 class HdBlock(Block):
     """Header of the measurement, always at byte 64 *(MDF4, HD block)*."""
 
@@ -403,7 +128,7 @@ class HdBlock(Block):
     hd_start_distance_m: float = f64()
 
 
-@_block(b"##FH")
+@block(b"##FH")
 class FhBlock(Block):
     """One entry of the file history *(MDF4, FH block)*."""
 
@@ -434,21 +159,21 @@ class _TextBlock(Block):
         return self.text_data.split(b"\0", 1)[0].decode("utf-8", "replace")
 
 
-@_block(b"##TX")
+@block(b"##TX")
 class TxBlock(_TextBlock):
     """Plain text *(MDF4, TX block)*."""
 
     text_data: bytes = rest()
 
 
-@_block(b"##MD")
+@block(b"##MD")
 class MdBlock(_TextBlock):
     """XML text *(MDF4, MD block)*."""
 
     text_data: bytes = rest()
 
 
-@_block(b"##DG")
+@block(b"##DG")
 class DgBlock(Block):
     """Data group *(MDF4, DG block)*."""
 
@@ -459,7 +184,7 @@ class DgBlock(Block):
     dg_rec_id_size: int = u8(pad=7)
 
 
-@_block(b"##CG")
+@block(b"##CG")
 class CgBlock(Block):
     """Channel group *(MDF4, CG block)*."""
 
@@ -477,7 +202,7 @@ class CgBlock(Block):
     cg_inval_bytes: int = u32()
 
 
-@_block(b"##CN")
+@block(b"##CN")
 class CnBlock(Block):
     """Channel *(MDF4, CN block)*."""
 
@@ -509,7 +234,7 @@ class CnBlock(Block):
     cn_limit_ext_max: float = f64()
 
 
-@_block(b"##CC")
+@block(b"##CC")
 class CcBlock(Block):
     """Conversion rule *(MDF4, CC block)*."""
 
@@ -528,7 +253,7 @@ class CcBlock(Block):
     cc_val: tuple[float, ...] = array("d", lambda f: f["cc_val_count"])
 
 
-@_block(b"##SI")
+@block(b"##SI")
 class SiBlock(Block):
     """Source of a group or channel *(MDF4, SI block)*."""
 
@@ -540,7 +265,7 @@ class SiBlock(Block):
     si_flags: int = u8(pad=5)
 
 
-@_block(b"##CA")
+@block(b"##CA")
 class CaBlock(Block):
     """Array of channels *(MDF4, CA block)*."""
 
@@ -575,21 +300,21 @@ class CaBlock(Block):
     )
 
 
-@_block(b"##DT")
+@block(b"##DT")
 class DtBlock(Block):
     """Records back to back *(MDF4, DT block)*."""
 
     dt_data: bytes = rest()
 
 
-@_block(b"##SD")
+@block(b"##SD")
 class SdBlock(Block):
     """Values of variable length, each behind its u32 length *(MDF4, SD block)*."""
 
     sd_data: bytes = rest()
 
 
-@_block(b"##DZ")
+@block(b"##DZ")
 class DzBlock(Block):
     """Compressed DT or SD block *(MDF4, DZ block, 4.1)*."""
 
@@ -601,7 +326,7 @@ class DzBlock(Block):
     dz_data: bytes = rest()
 
 
-@_block(b"##DL")
+@block(b"##DL")
 class DlBlock(Block):
     """List of data blocks *(MDF4, DL block)*."""
 
@@ -613,7 +338,7 @@ class DlBlock(Block):
     dl_offset: tuple[int, ...] = array("Q", lambda f: 0 if f["dl_flags"] & 1 else f["dl_count"])
 
 
-@_block(b"##HL")
+@block(b"##HL")
 class HlBlock(Block):
     """Head of a list with compressed blocks *(MDF4, HL block, 4.1)*."""
 
@@ -622,7 +347,7 @@ class HlBlock(Block):
     hl_zip_type: int = u8(pad=5)
 
 
-@_block(b"##AT")
+@block(b"##AT")
 class AtBlock(Block):
     """Embedded attachment *(MDF4, AT block)*."""
 
@@ -638,7 +363,7 @@ class AtBlock(Block):
     at_embedded_data: bytes = rest()
 
 
-@_block(b"##EV")
+@block(b"##EV")
 class EvBlock(Block):
     """Something that happened at a time *(MDF4, EV block)*."""
 
@@ -661,7 +386,7 @@ class EvBlock(Block):
     ev_sync_factor: float = f64(1e-9)
 
 
-@_block(b"##CH")
+@block(b"##CH")
 class ChBlock(Block):
     """Node of the tree that groups channels by function *(MDF4, CH block)*."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -18,156 +18,23 @@ from xcaliper.mdf import blocks
 from xcaliper.mdf.comments import comment_text, element_text, properties_of
 from xcaliper.mdf.compress import decompress
 from xcaliper.mdf.conversion import CcParts, Conversion, Identity, from_parts, to_phys
+from xcaliper.mdf.walk import DAMAGED, MAX_META_SIZE, BlockReader, DataPiece, walk_data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from xcaliper.mdf.storage import ReadableFile
 
 __all__ = [
-    "BlockReader",
-    "DataPiece",
     "MdfReader",
     "ReadAttachment",
     "ReadChannel",
     "ReadEvent",
     "ReadGroup",
-    "walk_data",
 ]
 
-MAX_BLOCKS: Final = 4_000_000
-MAX_META_SIZE: Final = 1 << 28
-MAX_TEXT_SIZE: Final = 1 << 24
-_B = TypeVar("_B", bound=blocks.Block)
-_DAMAGED: Final = "The file is damaged; try its repair."
 _DTYPES: Final = {0: "<u", 1: ">u", 2: "<i", 3: ">i", 4: "<f", 5: ">f"}
 _ENCODINGS: Final = {6: "latin-1", 7: "utf-8", 8: "utf-16-le", 9: "utf-16-be"}
-
-
-class BlockReader:
-    """Blocks of a file by position, checked against its size."""
-
-    def __init__(self, file: ReadableFile) -> None:
-        self._file = file
-
-    @property
-    def size(self) -> int:
-        """Bytes in the file now."""
-        return self._file.size()
-
-    def header(self, at: int) -> tuple[bytes, int]:
-        """Id and length of the block at a position; the block lies inside the file.
-
-        Raises:
-            MdfError: position or length leave the file.
-        """
-        if at < blocks.ID_SIZE or at % 8:
-            raise MdfError(f"block at {at}: not a position of a block.", hint=_DAMAGED)
-        try:
-            block_id, length, _ = blocks.peek_header(self._file.read_at(at, blocks.HEADER_SIZE))
-        except WireError as error:
-            raise MdfError(f"block at {at}: {error}", hint=_DAMAGED) from error
-        if at + length > self._file.size():
-            raise MdfError(f"block at {at}: {length} bytes leave the file.", hint=_DAMAGED)
-        return block_id, length
-
-    def block(self, at: int, kind: type[_B], limit: int = MAX_META_SIZE) -> _B:
-        """Block of a known kind.
-
-        Raises:
-            MdfError: another block, or one that does not fit its layout or the limit.
-        """
-        _, length = self.header(at)
-        if length > limit:
-            raise MdfError(f"block at {at}: {length} bytes are too many.", hint=_DAMAGED)
-        try:
-            return kind.decode(self._file.read_at(at, length))
-        except WireError as error:
-            raise MdfError(f"block at {at}: {error}", hint=_DAMAGED) from error
-
-    def data(self, at: int, count: int) -> bytes:
-        """Plain bytes.
-
-        Raises:
-            MdfError: the file ends before.
-        """
-        found = self._file.read_at(at, count)
-        if len(found) != count:
-            raise MdfError(f"data at {at}: {count} bytes leave the file.", hint=_DAMAGED)
-        return found
-
-    def chain(self, at: int, kind: type[_B], following: str) -> Iterator[tuple[int, _B]]:
-        """Blocks of a linked list with their positions.
-
-        Raises:
-            MdfError: the list runs in a circle, is endless, or leads to another kind of block.
-        """
-        seen: set[int] = set()
-        while at:
-            if at in seen or len(seen) >= MAX_BLOCKS:
-                raise MdfError(f"block at {at}: its list runs in a circle.", hint=_DAMAGED)
-            seen.add(at)
-            block = self.block(at, kind)
-            yield at, block
-            at = getattr(block, following)
-
-    def text(self, at: int) -> str:
-        """Text of a TX or MD block; empty for no block."""
-        if not at:
-            return ""
-        kind = blocks.MdBlock if self.header(at)[0] == b"##MD" else blocks.TxBlock
-        return self.block(at, kind, MAX_TEXT_SIZE).text
-
-
-@dataclass(frozen=True, slots=True)
-class DataPiece:
-    """One data block of a list: where it is and which bytes of the stream it holds."""
-
-    at: int
-    start: int
-    size: int
-    compressed: bool = False
-
-
-def _piece(reader: BlockReader, at: int, start: int) -> DataPiece:
-    block_id, length = reader.header(at)
-    if block_id in {b"##DT", b"##SD"}:
-        return DataPiece(at, start, length - blocks.HEADER_SIZE)
-    if block_id == b"##DZ":
-        return DataPiece(at, start, reader.block(at, blocks.DzBlock).dz_org_data_length, True)
-    raise MdfError(f"block at {at}: {block_id!a} holds no data.", hint=_DAMAGED)
-
-
-def walk_data(
-    reader: BlockReader, at: int, start: int = 0
-) -> Iterator[tuple[int, list[DataPiece]]]:
-    """Data list by list: position of the DL block (0 for a lone data block) and its pieces.
-
-    Args:
-        reader: the file.
-        at: position of a DL, HL, DT, SD or DZ block; 0 = nothing.
-        start: byte of the stream where the first piece begins.
-
-    Raises:
-        MdfError: at the first block that is not complete; everything before was yielded.
-    """
-    if not at:
-        return
-    block_id, _ = reader.header(at)
-    if block_id == b"##HL":
-        at = reader.block(at, blocks.HlBlock).hl_dl_first
-    elif block_id != b"##DL":
-        yield 0, [_piece(reader, at, start)]
-        return
-    for position, entry in reader.chain(at, blocks.DlBlock, "dl_dl_next"):
-        pieces: list[DataPiece] = []
-        for target in entry.dl_data:
-            if target:
-                pieces.append(_piece(reader, target, start))
-                start += pieces[-1].size
-        yield position, pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,9 +174,9 @@ class MdfReader:
             for position, cn in reader.chain(cg.cg_cn_first, blocks.CnBlock, "cn_cn_next")
         ]
         if not channels or channels[0][0].cn_type != 2:
-            raise MdfError(f"group at {at}: its time channel is missing.", hint=_DAMAGED)
+            raise MdfError(f"group at {at}: its time channel is missing.", hint=DAMAGED)
         if len({channel.name for _, channel in channels}) != len(channels):
-            raise MdfError(f"group at {at}: two channels share a name.", hint=_DAMAGED)
+            raise MdfError(f"group at {at}: two channels share a name.", hint=DAMAGED)
         return ReadGroup(
             name=reader.text(cg.cg_tx_acq_name),
             comment=comment_text(comment),
@@ -347,10 +214,14 @@ class MdfReader:
         elements = 1
         for size in channel.shape:
             elements *= size
-        if bits == 0 or cn.cn_byte_offset + (bits + 7) // 8 * elements > record_size:
-            raise MdfError(f"{channel.name}: lies outside its record.", hint=_DAMAGED)
+        if (
+            not elements
+            or not channel.dtype.itemsize
+            or cn.cn_byte_offset + (bits + 7) // 8 * elements > record_size
+        ):
+            raise MdfError(f"{channel.name}: lies outside its record.", hint=DAMAGED)
         if channel.vlsd_at and cn.cn_bit_count != 64:
-            raise MdfError(f"{channel.name}: its offset is not 64 bit.", hint=_DAMAGED)
+            raise MdfError(f"{channel.name}: its offset is not 64 bit.", hint=DAMAGED)
         return channel
 
     def _conversion(self, at: int) -> Conversion:
@@ -393,7 +264,7 @@ class MdfReader:
                 try:
                     plain = decompress(self._blocks.block(piece.at, blocks.DzBlock))
                 except WireError as error:
-                    raise MdfError(f"block at {piece.at}: {error}", hint=_DAMAGED) from error
+                    raise MdfError(f"block at {piece.at}: {error}", hint=DAMAGED) from error
                 parts.append(plain[low - piece.start : high - piece.start])
             else:
                 at = piece.at + blocks.HEADER_SIZE + low - piece.start
@@ -453,7 +324,7 @@ class MdfReader:
         for n, offset in enumerate(octets[:, at : at + 8].copy().view("<u8")[:, 0].tolist()):
             size = int.from_bytes(data[offset : offset + 4], "little")
             if offset + 4 + size > len(data):
-                raise MdfError(f"{channel.name}: text {n} leaves its data.", hint=_DAMAGED)
+                raise MdfError(f"{channel.name}: text {n} leaves its data.", hint=DAMAGED)
             texts[n] = data[offset + 4 : offset + 4 + size].rstrip(b"\0")
         return texts
 
@@ -498,10 +369,10 @@ def _attached(block: blocks.AtBlock, at: int) -> bytes:
     try:
         data = zlib.decompressobj().decompress(block.at_embedded_data, min(size, MAX_META_SIZE) + 1)
     except zlib.error as error:
-        raise MdfError(f"attachment at {at}: {error}.", hint=_DAMAGED) from error
+        raise MdfError(f"attachment at {at}: {error}.", hint=DAMAGED) from error
     sum_found = hashlib.md5(data, usedforsecurity=False).digest()
     if len(data) != size or sum_found != block.at_md5_checksum:
-        raise MdfError(f"attachment at {at}: its checksum does not match.", hint=_DAMAGED)
+        raise MdfError(f"attachment at {at}: its checksum does not match.", hint=DAMAGED)
     return data
 
 

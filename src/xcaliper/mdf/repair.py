@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.errors import MdfError, WireError
 from xcaliper.mdf import blocks
-from xcaliper.mdf.reader import BlockReader, walk_data
 from xcaliper.mdf.structure import JOURNAL, file_history
+from xcaliper.mdf.walk import BlockReader, walk_data
 
 if TYPE_CHECKING:
     from xcaliper.mdf.storage import RepairableFile

@@ -1,254 +1,33 @@
-"""What a recording looks like before its first record: header, groups, channels, attachments."""
+"""The blocks of a recording before its first record."""
 
 from __future__ import annotations
 
 import hashlib
 import zlib
-from dataclasses import dataclass, field
-from math import isfinite, prod
+from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.core.errors import UsageError
 from xcaliper.mdf import blocks
 from xcaliper.mdf.comments import wrap
 from xcaliper.mdf.conversion import Conversion, Identity, prescaled, to_parts
+from xcaliper.mdf.placement import Placement, place, text_type, unique_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
 
-__all__ = [
-    "JOURNAL",
-    "Attachment",
-    "Channel",
-    "Group",
-    "GroupPlace",
-    "Header",
-    "Placement",
-    "Source",
-    "Structure",
-    "build",
-    "file_history",
-    "place",
-    "unique_names",
-]
+    from xcaliper.mdf.description import Attachment, Channel, Group, Header, Source
+
+__all__ = ["JOURNAL", "GroupPlace", "Structure", "build", "file_history"]
 
 JOURNAL: Final = "first data list 0x"
 """Text in the comment of a data group in front of 16 hexadecimal digits: its first DL block."""
 
 TIME_SIZE: Final = 8
 MAX_RECORD_SIZE: Final = 1 << 28
-_TEXT_TYPES: Final = {"latin-1": 6, "utf-8": 7, "utf-16-le": 8, "utf-16-be": 9}
-_NUMBER_TYPES: Final = {"u": 0, "b": 0, "i": 2, "f": 4}
-_BYTE_ARRAY: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """Start time and description of a recording.
-
-    Attributes:
-        start_ns: UTC start time, ns since 1970.
-        tz_offset_min: offset of local standard time to UTC.
-        dst_offset_min: daylight saving on top of it.
-        properties: more entries for the common properties.
-    """
-
-    start_ns: int
-    tz_offset_min: int = 0
-    dst_offset_min: int = 0
-    author: str = ""
-    department: str = ""
-    project: str = ""
-    subject: str = ""
-    comment: str = ""
-    properties: Mapping[str, str] = field(default_factory=dict)
-    tool_version: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where the values of a group come from.
-
-    Attributes:
-        kind: SI type: 0 other, 1 ECU, 2 bus, 3 I/O, 4 tool, 5 user.
-        bus: SI bus: 0 none, 1 other, 2 CAN, 5 FlexRay, 7 Ethernet, 8 USB.
-    """
-
-    name: str
-    path: str = ""
-    kind: int = 1
-    bus: int = 0
-    comment: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """One signal of a group, a view of one field of its rows.
-
-    Data type, byte order, size, array shape and position come from the dtype of that field.
-
-    Attributes:
-        name: name in the file; made unique inside the group.
-        field: field of the group's dtype; empty = same as ``name``.
-        lower: lowest physical limit; limits that are no finite range are left out.
-        bit_mask: bits of the word that belong to the signal; contiguous masks become bit fields.
-        bit_shift: right shift behind the mask; ``None`` = down to the lowest bit of the mask.
-        axes: fixed axis values, one tuple per dimension of an array.
-        encoding: of text fields: ``latin-1``, ``utf-8``, ``utf-16-le`` or ``utf-16-be``.
-        vlsd: store a text field as values of variable length besides the fixed bytes.
-        raw: leave the conversion out.
-        calibration: the channel is a calibration parameter.
-    """
-
-    name: str
-    field: str = ""
-    unit: str = ""
-    conversion: Conversion = Identity()  # noqa: RUF009  # frozen and without fields
-    comment: str = ""
-    display_name: str = ""
-    linker_name: str = ""
-    address: int | None = None
-    lower: float = float("nan")
-    upper: float = float("nan")
-    bit_mask: int | None = None
-    bit_shift: int | None = None
-    axes: tuple[tuple[float, ...], ...] = ()
-    encoding: str = "latin-1"
-    vlsd: bool = False
-    raw: bool = False
-    calibration: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """One raster: channels over the rows of one event.
-
-    Attributes:
-        dtype: structured dtype of the rows, in ECU byte order; padding is kept.
-        cycle_ns: expected distance of two rows, for the reader's information.
-    """
-
-    name: str
-    dtype: np.dtype[Any]
-    channels: Sequence[Channel] = ()
-    source: Source | None = None
-    comment: str = ""
-    cycle_ns: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """A file inside the file, stored deflated."""
-
-    name: str
-    data: bytes = field(repr=False)
-    mime: str = "application/octet-stream"
-    comment: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where a channel lies in its row *(MDF4, CN block)*.
-
-    Attributes:
-        data_type: CN data type code.
-        shape: dimensions of an array, () for a scalar.
-        stride: distance of two array elements in bytes.
-        scale: raw value per stored unit, other than 1 where a mask is not shifted down.
-        remark: what could not be expressed; empty when everything was.
-    """
-
-    data_type: int
-    byte_offset: int
-    bit_offset: int
-    bit_count: int
-    shape: tuple[int, ...] = ()
-    stride: int = 0
-    scale: float = 1.0
-    remark: str = ""
-
-
-def _is_big_endian(dtype: np.dtype[Any]) -> bool:
-    return dtype.str[0] == ">"
-
-
-def _number_place(channel: Channel, base: np.dtype[Any], offset: int) -> Placement:
-    big = _is_big_endian(base)
-    size = base.itemsize
-    data_type = _NUMBER_TYPES[base.kind] + big
-    whole = Placement(data_type, offset, 0, 8 * size)
-    full = (1 << 8 * size) - 1
-    if channel.bit_mask is None or base.kind == "f":
-        return whole
-    mask = channel.bit_mask & full
-    if mask == full and not channel.bit_shift:
-        return whole
-    low = (mask & -mask).bit_length() - 1
-    count = mask.bit_length() - low
-    if not mask or mask != ((1 << count) - 1) << low:
-        remark = f"Bit mask 0x{mask:X} is not contiguous: the whole word is recorded."
-        return Placement(data_type, offset, 0, 8 * size, remark=remark)
-    shift = low if channel.bit_shift is None else channel.bit_shift
-    start = low // 8
-    if big:  # the byte that holds the lowest bits comes last
-        start = size - (low + count + 7) // 8
-    scale = 2.0 ** (low - shift)
-    return Placement(int(big), offset + start, low % 8, count, scale=scale)
-
-
-def place(channel: Channel, dtype: np.dtype[Any]) -> Placement:
-    """Position and type of a channel in the rows of a group.
-
-    Raises:
-        UsageError: no such field, or a type that MDF4 cannot hold.
-    """
-    name = channel.field or channel.name
-    if dtype.names is None or name not in dtype.names:
-        raise UsageError(
-            f"{channel.name}: the rows have no field {name!r}.", hint="Check the raster's dtype."
-        )
-    item, offset = dtype.fields[name][:2]  # type: ignore[index]  # names is not None
-    base, shape = item.subdtype or (item, ())
-    if base.kind in _NUMBER_TYPES and base.itemsize <= 8:
-        if not shape:
-            return _number_place(channel, base, offset)
-        found = Placement(_NUMBER_TYPES[base.kind] + _is_big_endian(base), offset, 0, 0)
-    elif base.kind == "S" and not shape:
-        found = Placement(_TEXT_TYPES.get(channel.encoding, 6), offset, 0, 0)
-    elif base.kind in "SV":
-        found = Placement(_BYTE_ARRAY, offset, 0, 0)
-    else:
-        raise UsageError(
-            f"{channel.name}: MDF4 has no type for {base}.",
-            hint="Use integers or floats of up to 8 bytes, bytes or fixed text.",
-        )
-    if base.itemsize == 0 or prod(shape) == 0:
-        raise UsageError(f"{channel.name}: its field is empty.", hint="Leave the signal out.")
-    remark = ""
-    if shape and channel.bit_mask is not None:
-        remark = f"Bit mask 0x{channel.bit_mask:X} is not applied to the elements of an array."
-    return Placement(
-        found.data_type, offset, 0, 8 * base.itemsize, tuple(shape), base.itemsize, remark=remark
-    )
-
-
-def unique_names(names: Iterable[str]) -> list[str]:
-    """The names in their order, with ``_2``, ``_3`` … behind those that came before."""
-    wanted = [name or "unnamed" for name in names]
-    taken = set(wanted)
-    seen: set[str] = set()
-    counters: dict[str, int] = {}
-    result: list[str] = []
-    for name in wanted:
-        unique = name
-        while unique in seen or (unique != name and unique in taken):
-            counters[name] = counters.get(name, 1) + 1
-            unique = f"{name}_{counters[name]}"
-        seen.add(unique)
-        result.append(unique)
-    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -462,11 +241,13 @@ def _place_group(arena: _Arena, group: Group, following: int) -> GroupPlace:
 
 
 def _vlsd_place(channel: Channel, dtype: np.dtype[Any], spot: Placement, slot: int) -> Placement:
-    if dtype[channel.field or channel.name].kind != "S":
+    base, shape = dtype[channel.field or channel.name].base, spot.shape
+    octets = base.kind in "ui" and base.itemsize == 1 and len(shape) == 1
+    if not octets and (base.kind != "S" or shape):
         raise UsageError(
             f"{channel.name}: only text can have a variable length.", hint="Leave vlsd out."
         )
-    return Placement(spot.data_type, slot - TIME_SIZE, 0, 64)
+    return Placement(text_type(channel.encoding), slot - TIME_SIZE, 0, 64)
 
 
 def _place_source(arena: _Arena, source: Source | None) -> int:

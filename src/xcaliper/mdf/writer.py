@@ -18,16 +18,8 @@ import numpy as np
 from xcaliper.core.errors import UsageError
 from xcaliper.mdf import blocks
 from xcaliper.mdf.compress import compress
-from xcaliper.mdf.structure import (
-    Attachment,
-    Channel,
-    Group,
-    GroupPlace,
-    Header,
-    Source,
-    build,
-    file_history,
-)
+from xcaliper.mdf.description import Attachment, Channel, Group, Header, Source
+from xcaliper.mdf.structure import GroupPlace, build, file_history
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -131,6 +123,7 @@ class _GroupState:
     cycles: int = 0
     patched: int = 0
     committed_ns: int | None = None
+    accepted: np.dtype[Any] | None = None
 
 
 class MdfWriter:
@@ -206,12 +199,7 @@ class MdfWriter:
                 hint="Describe every raster before the start.",
             )
         state = self._groups[group_index]
-        if len(t_ns) != len(rows) or rows.dtype.itemsize != state.group.dtype.itemsize:
-            raise UsageError(
-                f"{state.group.name}: {len(t_ns)} times and {len(rows)} rows of "
-                f"{rows.dtype.itemsize} bytes; rows of {state.group.dtype.itemsize} bytes expected.",
-                hint="Give rows of the dtype that the group was described with.",
-            )
+        _check_rows(state, t_ns, rows)
         room = _capacity(state)
         start = 0
         while start < len(rows):
@@ -403,6 +391,22 @@ def _group_state(group: Group, place: GroupPlace, chunk_bytes: int) -> _GroupSta
     )
 
 
+def _check_rows(state: _GroupState, t_ns: NDArray[np.int64], rows: NDArray[Any]) -> None:
+    if len(t_ns) != len(rows):
+        raise UsageError(
+            f"{state.group.name}: {len(t_ns)} times for {len(rows)} rows.",
+            hint="Give one time per row.",
+        )
+    if rows.dtype is not state.accepted:  # comparing is slow for many fields, done once
+        if rows.dtype != state.group.dtype:
+            raise UsageError(
+                f"{state.group.name}: rows of another layout ({rows.dtype.itemsize} bytes, "
+                f"{state.group.dtype.itemsize} described).",
+                hint="Give rows of the dtype that the group was described with.",
+            )
+        state.accepted = rows.dtype
+
+
 def _capacity(state: _GroupState) -> int:
     return (len(state.buffer) - blocks.HEADER_SIZE - 8) // state.dtype.itemsize
 
@@ -415,7 +419,14 @@ def _fill(state: _GroupState, t_ns: NDArray[np.int64], rows: NDArray[Any]) -> No
     if rows.dtype.itemsize:
         records["row"] = rows.view(state.dtype["row"])
     for n, (chain, texts) in enumerate(zip(state.vlsd, state.texts, strict=True)):
-        for row, text in enumerate(rows[state.place.vlsd[n][1]]):
+        for row, text in enumerate(_texts(rows[state.place.vlsd[n][1]])):
             records["vlsd"][row, n] = chain.size + len(texts)
             texts.extend(_U32.pack(len(text) + 1) + text + b"\0")
     state.pending += len(rows)
+
+
+def _texts(column: NDArray[Any]) -> list[bytes]:
+    """Texts of a field of fixed width, also when it is declared as an array of bytes."""
+    if column.ndim == 2:
+        column = np.ascontiguousarray(column).view(f"S{column.shape[1]}")[:, 0]
+    return [text.split(b"\0", 1)[0] for text in column.tolist()]

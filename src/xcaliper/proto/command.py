@@ -121,11 +121,15 @@ def command(  # noqa: PLR0913 - one keyword per column of the table
 
     def wrap(cls: type[Any]) -> type[Any]:
         response = next(
-            arg
-            for base in getattr(cls, "__orig_bases__", ())
-            for arg in get_args(base)
-            if isinstance(arg, type)
+            (
+                arg
+                for base in getattr(cls, "__orig_bases__", ())
+                for arg in get_args(base)
+                if isinstance(arg, type)
+            ),
+            None,
         )
+        assert response is not None, f"{cls.__name__}: name the answer, Request[EmptyResponse]"
         made = make_layout(cls, bytes(prefix))
         made.__command__ = CommandInfo(
             name=name or standard_name(made.__name__),

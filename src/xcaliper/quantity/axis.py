@@ -287,6 +287,9 @@ def _shared(
     if name.startswith("THIS."):
         name = owner.scope + name.removeprefix("THIS.")
     located = locate(index, name, ag=ag)
+    if located is None and owner.scope:
+        # Deviates: some generators name a sibling component without THIS
+        located = locate(index, owner.scope + name, ag=ag)
     if located is None or located.kind != "axis_pts":
         raise NotFoundError(name or "AXIS_PTS_REF", kind=f"axis of {owner.name}")
     return bind_axis_points(index, located, ag=ag, version=version)

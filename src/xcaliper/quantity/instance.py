@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import product
 from math import prod
 from typing import Any, Final
 
@@ -80,13 +80,21 @@ def locate(index: ModuleIndex, name: str, *, ag: int = 1) -> Located | None:
     made = index.object(name)
     if made is not None and not isinstance(made, Instance):
         return _plain(name, made)
-    steps = _split(name)
-    if not steps:
-        return None
-    instance = index.object(steps[0][0])
-    if not isinstance(instance, Instance):
-        return None
-    return _member(index, instance, name, steps, ag)
+    found = _head(index, name)
+    return _member(index, found[0], name, found[1], ag) if found else None
+
+
+def _head(
+    index: ModuleIndex, name: str
+) -> tuple[Instance, list[tuple[str, tuple[int, ...]]]] | None:
+    """The instance a name starts with, and the steps from it; instance names may hold dots."""
+    ends = [len(name), *(m.start() for m in re.finditer(r"[.\[]", name))]
+    for end in sorted(ends, reverse=True):
+        instance = index.object(name[:end])
+        if isinstance(instance, Instance):
+            steps = _split("-" + name[end:])
+            return (instance, steps) if steps else None
+    return None
 
 
 def _plain(name: str, made: Any) -> Located:
@@ -221,22 +229,38 @@ def _size(index: ModuleIndex, typedef: Any, name: str) -> int:
 def expand(index: ModuleIndex, instance: Instance) -> Iterator[tuple[str, str]]:
     """Name and kind of every object of an instance, one at a time."""
     typedef = index.find(instance.typedef_name, *_TYPEDEFS)
-    dims = _dims(instance.matrix_dim)
-    return islice(_expand(index, instance.name, typedef, dims, 0), MAX_NAMES)
+    budget = iter(range(MAX_NAMES))
+    yield from _expand(index, instance.name, typedef, _dims(instance.matrix_dim), (), budget)
 
 
 def _expand(
-    index: ModuleIndex, name: str, typedef: Any, dims: tuple[int, ...], depth: int
+    index: ModuleIndex,
+    name: str,
+    typedef: Any,
+    dims: tuple[int, ...],
+    path: tuple[str, ...],
+    budget: Iterator[int],
 ) -> Iterator[tuple[str, str]]:
-    if typedef is None or depth > MAX_DEPTH:
+    """Depth first; structures behind pointers and structures inside themselves are left out."""
+    if typedef is None or typedef.name in path or len(path) > MAX_DEPTH:
         return
     if not isinstance(typedef, TypedefStructure):
         yield name, _KINDS[typedef.KEYWORD]
         return
     for indices in product(*(range(n) for n in reversed(dims))) if dims else ((),):
         base = name + "".join(f"[{i}]" for i in indices)
+        if next(budget, None) is None:
+            return
         for part in typedef.structure_component:
-            inner = index.find(part.typedef_name, *_TYPEDEFS)
-            yield from _expand(
-                index, f"{base}.{part.name}", inner, _dims(part.matrix_dim), depth + 1
-            )
+            if next(budget, None) is None:
+                return
+            if part.address_type in (None, "DIRECT"):
+                inner = index.find(part.typedef_name, *_TYPEDEFS)
+                yield from _expand(
+                    index,
+                    f"{base}.{part.name}",
+                    inner,
+                    _dims(part.matrix_dim),
+                    (*path, typedef.name),
+                    budget,
+                )

@@ -38,6 +38,7 @@ class SignalDescription:
         address: of the object in the ECU.
         bit_mask: bits of the word that belong to the signal, applied before the conversion.
         bit_shift: right shift behind the mask; ``None`` = down to its lowest bit.
+        sign_extend: the highest bit of the mask is the sign.
         axes: fixed axis values, one tuple per dimension of an array.
         encoding: of text fields: ``latin-1``, ``utf-8``, ``utf-16-le`` or ``utf-16-be``.
         is_text: record the text field with variable length, which more readers understand.
@@ -57,6 +58,7 @@ class SignalDescription:
     address: int | None = None
     bit_mask: int | None = None
     bit_shift: int | None = None
+    sign_extend: bool = False
     axes: tuple[tuple[float, ...], ...] = ()
     encoding: str = "latin-1"
     is_text: bool = False

@@ -5,12 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.errors import MdfError, SettingsError
+from xcaliper.mdf.repair import repair
 
-__all__ = ["DiskFile", "free_path"]
+if TYPE_CHECKING:
+    from xcaliper.mdf.repair import RepairReport
+
+__all__ = ["DiskFile", "free_path", "repair_file"]
 
 _FULL: Final = frozenset(
     {errno.ENOSPC, errno.EFBIG} | {getattr(errno, name, errno.ENOSPC) for name in ("EDQUOT",)}
@@ -41,6 +46,7 @@ class DiskFile:
         path: file name.
         create: make a new file; refuses an existing one.
         overwrite: with ``create``, remove an existing file first.
+        writable: open for reading and writing, else only for reading.
         positional: write without moving a file pointer; ``None`` = where the system can.
 
     Raises:
@@ -54,12 +60,13 @@ class DiskFile:
         *,
         create: bool = False,
         overwrite: bool = False,
+        writable: bool = True,
         positional: bool | None = None,
     ) -> None:
         self.path = Path(path)
         self._positional = hasattr(os, "pwrite") if positional is None else positional
         self._lock = threading.Lock()
-        self._fd = _open(self.path, create=create, overwrite=overwrite)
+        self._fd = _open(self.path, create=create, overwrite=overwrite, writable=writable)
         self._end = os.fstat(self._fd).st_size
 
     def append(self, data: bytes | bytearray | memoryview) -> int:
@@ -143,8 +150,9 @@ class DiskFile:
         )
 
 
-def _open(path: Path, *, create: bool, overwrite: bool) -> int:
-    flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+def _open(path: Path, *, create: bool, overwrite: bool, writable: bool) -> int:
+    access = os.O_RDWR if writable or create else os.O_RDONLY
+    flags = access | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
         if create:
             if overwrite:
@@ -167,3 +175,19 @@ def _open(path: Path, *, create: bool, overwrite: bool) -> int:
         raise MdfError(
             f"cannot be opened ({reason}).", source=str(path), hint="Check rights and path."
         ) from error
+
+
+def repair_file(path: str | Path) -> RepairReport:
+    """Mend a recording of ours that a power loss or a broken copy cut short.
+
+    Raises:
+        SettingsError: no such file.
+        MdfError: not a recording of ours, or cut before its description was complete.
+    """
+    file = DiskFile(path)
+    try:
+        return repair(file, time.time_ns())
+    except MdfError as error:
+        raise MdfError(error.message, source=error.source or str(path), hint=error.hint) from error
+    finally:
+        file.close()

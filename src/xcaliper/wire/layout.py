@@ -36,6 +36,7 @@ __all__ = [
     "fixed",
     "i16",
     "layout_of",
+    "make_layout",
     "packet",
     "sized",
     "u8",

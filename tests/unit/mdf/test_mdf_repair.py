@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from xcaliper.core.errors import MdfError
+from xcaliper.mdf.description import Channel, Group, Header
 from xcaliper.mdf.reader import MdfReader
 from xcaliper.mdf.repair import repair
 from xcaliper.mdf.storage import MemoryFile
-from xcaliper.mdf.structure import Channel, Group, Header
 from xcaliper.mdf.writer import EventType, MdfWriter, WriterOptions
 
 DTYPE = np.dtype([("n", "<u4"), ("t", "S5")])

@@ -7,17 +7,10 @@ import pytest
 
 from xcaliper.core.errors import MdfError, UsageError
 from xcaliper.mdf.conversion import ValueToText
+from xcaliper.mdf.description import Attachment, Channel, Group, Header
+from xcaliper.mdf.placement import Placement, place, unique_names
 from xcaliper.mdf.reader import MdfReader
 from xcaliper.mdf.storage import MemoryFile
-from xcaliper.mdf.structure import (
-    Attachment,
-    Channel,
-    Group,
-    Header,
-    Placement,
-    place,
-    unique_names,
-)
 from xcaliper.mdf.writer import EventType, MdfWriter, WriterOptions
 
 DTYPE = np.dtype([("n", ">u4"), ("t", "S6")])
@@ -152,7 +145,6 @@ def test_full_disk_keeps_file_and_rows(compressed):
     whole = Full()
     for _ in drive(whole, compressed=compressed):
         pass
-    start = next(iter([None]))
     file = Full()
     steps = drive(file, compressed=compressed)
     next(steps)
@@ -214,8 +206,10 @@ def test_wrong_use_is_refused():
     writer = MdfWriter(MemoryFile(), Header(0), GROUPS[:1])
     with pytest.raises(UsageError, match="group 1"):
         writer.append(1, np.arange(1), rows(0, 1))
-    with pytest.raises(UsageError, match="10 bytes expected"):
+    with pytest.raises(UsageError, match="12 bytes, 10 described"):
         writer.append(0, np.arange(1), np.zeros(1, "u4,u8"))
+    with pytest.raises(UsageError, match="another layout"):
+        writer.append(0, np.arange(1), np.zeros(1, np.dtype([("t", "S6"), ("n", ">u4")])))
     with pytest.raises(UsageError, match="2 times"):
         writer.append(0, np.arange(2), rows(0, 1))
     writer.close()

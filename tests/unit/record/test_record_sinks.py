@@ -22,7 +22,7 @@ from xcaliper.record.description import (
     RecordingEvent,
     SignalDescription,
 )
-from xcaliper.record.files import DiskFile, free_path
+from xcaliper.record.files import DiskFile, free_path, repair_file
 from xcaliper.record.sinks.csv import CsvSink
 from xcaliper.record.sinks.mdf4 import MAX_LOSS_EVENTS, Mdf4Sink
 from xcaliper.record.sinks.memory import MemorySink
@@ -275,3 +275,38 @@ def test_memory_keeps_copies_and_its_bound():
     assert sink.t_ns(0).tolist() == [n * 10_000_000 for n in range(6, 12)]
     with pytest.raises(UsageError):
         sink.column(1, "gear")
+
+
+def test_a_cut_file_is_repaired_and_others_are_refused(tmp_path):
+    sink = Mdf4Sink(tmp_path / "r.mf4", DESCRIPTION, flush_period_s=0.0)
+    for n in range(10):
+        sink.write(block(n * 5, 5))
+    sink.close()
+    data = sink.path.read_bytes()
+    sink.path.write_bytes(data[: len(data) - 300])
+    assert repair_file(sink.path).groups[0].cycles >= 45
+    assert not repair_file(sink.path).changed
+    file = DiskFile(sink.path, writable=False)
+    assert MdfReader(file).history[-1] == "Recording repaired."
+    file.close()
+    other = tmp_path / "other.txt"
+    other.write_text("hello")
+    with pytest.raises(MdfError, match=r"other\.txt"):
+        repair_file(other)
+    with pytest.raises(SettingsError, match="does not exist"):
+        repair_file(tmp_path / "none.mf4")
+
+
+def test_csv_masks_like_the_ecu(tmp_path):
+    dtype = np.dtype([("w", ">i2")])
+    signals = (
+        SignalDescription("signed", "w", bit_mask=0x0FF0, sign_extend=True),
+        SignalDescription("up", "w", bit_mask=0x000F, bit_shift=-4),
+        SignalDescription("split", "w", bit_mask=0x0A),
+    )
+    description = RecordingDescription(0, (RasterDescription("g", 0, None, dtype, signals),))
+    sink = CsvSink(tmp_path / "m", description)
+    sink.write(SampleBlock(0, np.arange(2), np.array([(0x0FFE,), (0x0081,)], dtype)))
+    sink.close()
+    lines = sink.paths[0].read_text().splitlines()[1:]
+    assert [line.split(",")[1:] for line in lines] == [["-1", "224", "5"], ["8", "16", "0"]]

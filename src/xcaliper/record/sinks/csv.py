@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 import numpy as np
 
 from xcaliper.core.errors import LinkError, SettingsError, UsageError
-from xcaliper.mdf.conversion import prescaled, to_phys
-from xcaliper.mdf.structure import unique_names
+from xcaliper.mdf.conversion import to_phys
+from xcaliper.mdf.placement import unique_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,19 +174,29 @@ def _titles(raster: RasterDescription, *, physical: bool) -> Iterator[str]:
 
 def _values(signal: SignalDescription, raw: NDArray[Any], *, physical: bool) -> NDArray[Any]:
     """Masked raw or physical values."""
-    scale = 1.0
     if signal.bit_mask is not None and raw.dtype.kind in "iu":
-        unsigned = raw.dtype.newbyteorder("=").str.replace("i", "u")
-        full = (1 << 8 * raw.dtype.itemsize) - 1
-        mask = signal.bit_mask & full
-        low = max((mask & -mask).bit_length() - 1, 0)
-        shift = low if signal.bit_shift is None else signal.bit_shift
-        if mask != full or shift:
-            raw = (raw.astype(raw.dtype.newbyteorder("=")).view(unsigned) & mask) >> low
-            scale = 2.0 ** (low - shift)
-    if signal.raw or not physical:
-        return raw if scale == 1 else raw * scale
-    return to_phys(prescaled(signal.conversion, scale), raw) if raw.dtype.kind in "iufb" else raw
+        raw = _masked(signal, signal.bit_mask, raw)
+    if signal.raw or not physical or raw.dtype.kind not in "iufb":
+        return raw
+    return to_phys(signal.conversion, raw)
+
+
+def _masked(signal: SignalDescription, mask: int, raw: NDArray[Any]) -> NDArray[Any]:
+    full = (1 << 8 * raw.dtype.itemsize) - 1
+    mask &= full
+    shift = max((mask & -mask).bit_length() - 1, 0)
+    if signal.bit_shift is not None:
+        shift = min(max(signal.bit_shift, -63), 63)
+    if mask == full and not shift:
+        return raw
+    octets = raw.astype(raw.dtype.newbyteorder("=")).view(f"=u{raw.dtype.itemsize}")
+    word = octets.astype(np.uint64) & np.uint64(mask)
+    word = word >> np.uint64(shift) if shift >= 0 else word << np.uint64(-shift)
+    width = mask.bit_length() - shift
+    if signal.sign_extend and 0 < width < 64:
+        top = np.uint64(1 << (width - 1))
+        return np.asarray((word ^ top).view(np.int64) - np.int64(top))
+    return word
 
 
 def _split(values: NDArray[Any]) -> Iterator[NDArray[Any]]:

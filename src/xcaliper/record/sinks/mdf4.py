@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.errors import MdfError, XcaliperError
-from xcaliper.mdf.structure import Attachment, Channel, Group, Header, Source
+from xcaliper.mdf.description import Attachment, Channel, Group, Header, Source
 from xcaliper.mdf.writer import EventCause, EventType, MdfWriter, WriterOptions
 from xcaliper.record.files import DiskFile, free_path
 
@@ -242,6 +242,7 @@ def _channel(signal: SignalDescription) -> Channel:
         upper=signal.upper,
         bit_mask=signal.bit_mask,
         bit_shift=signal.bit_shift,
+        sign_extend=signal.sign_extend,
         axes=signal.axes,
         encoding=signal.encoding,
         vlsd=signal.is_text,

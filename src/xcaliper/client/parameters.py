@@ -1,0 +1,283 @@
+"""Reading and writing bound objects through memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import isinf
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xcaliper.client.binding import plain
+from xcaliper.client.values import Axis, Table
+from xcaliper.core.address import Address
+from xcaliper.core.diagnostics import Diagnostic, Severity, Where
+from xcaliper.core.errors import IntegrityError, UsageError
+from xcaliper.quantity.axis import AxisPoints
+from xcaliper.quantity.characteristic import BoundCharacteristic, RawCharacteristic
+from xcaliper.quantity.compu import Conversion
+from xcaliper.quantity.measurement import BoundMeasurement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xcaliper.quantity.catalog import Bound
+
+    Read = Callable[[Address, int], bytes]
+    Write = Callable[[Address, bytes], None]
+
+__all__ = ["WriteResult", "read_value", "write_value"]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What a write did.
+
+    Attributes:
+        name: of the parameter.
+        before: value before, of the cell when one was written.
+        after: value read back.
+        bytes_sent: bytes written into the ECU; unchanged ones are not sent.
+        changed: number of changed values.
+        size: number of values of the parameter, or 1 for a cell.
+        diagnostics: rounding to what the ECU can hold, and the like.
+    """
+
+    name: str
+    before: Any
+    after: Any
+    bytes_sent: int
+    changed: int
+    size: int
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    @property
+    def is_scalar(self) -> bool:
+        """True for one value or text."""
+        return not isinstance(self.after, np.ndarray | Table)
+
+    @property
+    def rounded(self) -> bool:
+        """True when the ECU holds something else than was asked for."""
+        return any(d.slug == "rounded" for d in self.diagnostics)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+
+        def bare(value: Any) -> Any:
+            values = value.values if isinstance(value, Table) else value
+            return values.tolist() if isinstance(values, np.ndarray) else values
+
+        return {
+            "name": self.name,
+            "before": bare(self.before),
+            "after": bare(self.after),
+            "bytes_sent": self.bytes_sent,
+            "changed": self.changed,
+            "notes": [d.text for d in self.diagnostics],
+        }
+
+
+def read_value(bound: Bound, read: Read, *, raw: bool) -> Any:
+    """The value of an object: number, text, array or table.
+
+    Args:
+        bound: the object.
+        read: gives bytes for an address and a size.
+        raw: ECU values instead of physical ones.
+    """
+    if isinstance(bound, BoundMeasurement):
+        values = bound.decode(read(bound.address, bound.size_bytes))
+        return _single(values if raw else bound.to_phys(values))
+    if isinstance(bound, AxisPoints):
+        (where,) = bound.memory_ranges()
+        points = bound.points(read(where.start, where.size_bytes))
+        return points if raw else bound.conversion.to_phys(points)
+    return _characteristic(bound, bound.decode(read), raw=raw)
+
+
+def _single(values: Any) -> Any:
+    array = np.asarray(values)
+    return plain(array[()]) if array.ndim == 0 else array
+
+
+def _characteristic(bound: BoundCharacteristic, found: RawCharacteristic, *, raw: bool) -> Any:
+    if bound.type == "ASCII" and not raw:
+        return bound.to_phys(found).values
+    phys = None if raw else bound.to_phys(found)
+    values = found.values if phys is None else phys.values
+    if not bound.axes:
+        return _single(values)
+    points = found.axes if phys is None else phys.axes
+    axes = tuple(
+        Axis(_axis_name(axis), np.asarray(values_), "" if raw else axis.unit)
+        for axis, values_ in zip(bound.axes, points, strict=True)
+    )
+    return Table(bound.name, np.asarray(values), axes, "" if raw else bound.unit)
+
+
+def _axis_name(axis: Any) -> str:
+    name: str = axis.input_quantity or (axis.shared.name if axis.shared is not None else "")
+    return "" if name == "NO_INPUT_QUANTITY" else name
+
+
+def _as_raw(bound: BoundCharacteristic | BoundMeasurement) -> Any:
+    """The same object without conversion, limited only by its type."""
+    lower, upper = bound.datatype.limits
+    if bound.bits is not None:
+        lower, upper = -np.inf, np.inf
+    return replace(bound, conversion=Conversion(), unit="", lower=lower, upper=upper)
+
+
+def write_value(
+    bound: Bound,
+    value: Any,
+    *,
+    at: tuple[int, ...] | None,
+    raw: bool,
+    verify: bool,
+    read: Read,
+    write: Write,
+) -> WriteResult:
+    """Check a value, write what it changes, read it back.
+
+    Raises:
+        LimitError: outside of its limits; nothing was sent.
+        UsageError: wrong shape or kind, or read-only; nothing was sent.
+        IntegrityError: the ECU holds something else than was written.
+    """
+    if not bound.writable:
+        raise UsageError(
+            f"{bound.name}: the description says that it is read-only.",
+            hint="Write the parameters that it depends on.",
+        )
+    target = _as_raw(bound) if raw and not isinstance(bound, AxisPoints) else bound
+    before = read_value(bound, read, raw=raw)
+    wanted, size = _wanted(bound, value, before, at)
+    writes = _encode(target, wanted, read)
+    sent = _send_changes(writes, _element_size(bound), read, write)
+    if verify:
+        _verify(bound.name, writes, read)
+    after = read_value(bound, read, raw=raw)
+    notes = _notes(bound, value if at is not None else wanted, _cell(after, at))
+    if at is not None:
+        before, after = _cell(before, at), _cell(after, at)
+    return WriteResult(bound.name, before, after, sent, _changed(before, after), size, notes)
+
+
+def _encode(target: Any, wanted: Any, read: Read) -> list[tuple[Address, bytes]]:
+    if isinstance(target, AxisPoints):
+        (where,) = target.memory_ranges()
+        return target.encode(wanted, data=read(where.start, where.size_bytes))
+    if isinstance(target, BoundMeasurement):
+        return target.encode(wanted, current=read(target.address, target.size_bytes))
+    writes: list[tuple[Address, bytes]] = target.encode(wanted, read=read)
+    return writes
+
+
+def _values_of(value: Any) -> Any:
+    return value.values if isinstance(value, Table) else value
+
+
+def _cell(value: Any, at: tuple[int, ...] | None) -> Any:
+    return value if at is None else plain(np.asarray(_values_of(value))[at])
+
+
+def _wanted(bound: Bound, value: Any, before: Any, at: tuple[int, ...] | None) -> tuple[Any, int]:
+    """The whole value to write, and how many values the caller meant."""
+    now = _values_of(before)
+    if at is None:
+        given = _values_of(value)
+        if isinstance(given, list | tuple) and isinstance(now, np.ndarray) and now.ndim > 1:
+            flat = np.asarray(given, dtype=object if _has_text(given) else None)
+            if flat.ndim == 1 and flat.size == now.size:
+                given = flat.reshape(now.shape)
+        return given, now.size if isinstance(now, np.ndarray) else 1
+    if not isinstance(now, np.ndarray):
+        raise UsageError(f"{bound.name}: it is a single value and has no cells.")
+    if len(at) != now.ndim or any(not 0 <= i < n for i, n in zip(at, now.shape, strict=False)):
+        raise UsageError(
+            f"{bound.name}: no cell {list(at)} in shape {list(now.shape)}.",
+            hint="Cells count from 0, rows (Y) first.",
+        )
+    whole = now.astype(object) if isinstance(value, str) else now.copy()
+    if whole.dtype.kind in "iu" and isinstance(value, float):
+        whole = whole.astype(float)
+    whole[at] = value
+    return whole, 1
+
+
+def _has_text(values: Any) -> bool:
+    return any(isinstance(v, str) for v in values)
+
+
+def _element_size(bound: Bound) -> int:
+    return 1 if isinstance(bound, AxisPoints) else bound.datatype.size_bytes
+
+
+def _send_changes(
+    writes: list[tuple[Address, bytes]], element: int, read: Read, write: Write
+) -> int:
+    """Send each run of changed elements; gives the number of bytes sent."""
+    sent = 0
+    for address, data in writes:
+        now = read(address, len(data))
+        for begin, end in _changed_runs(now, data, element):
+            write(address + begin, data[begin:end])
+            sent += end - begin
+    return sent
+
+
+def _changed_runs(now: bytes, data: bytes, element: int) -> list[tuple[int, int]]:
+    """Runs of whole elements that differ; runs less than 8 bytes apart are joined."""
+    runs: list[tuple[int, int]] = []
+    for begin in range(0, len(data), element):
+        end = min(begin + element, len(data))
+        if now[begin:end] == data[begin:end]:
+            continue
+        if runs and begin - runs[-1][1] < 8:
+            runs[-1] = (runs[-1][0], end)
+        else:
+            runs.append((begin, end))
+    return runs
+
+
+def _verify(name: str, writes: list[tuple[Address, bytes]], read: Read) -> None:
+    for address, data in writes:
+        found = read(address, len(data))
+        if found != data:
+            raise IntegrityError(
+                f"{name}: read back at {address}",
+                expected=data.hex(),
+                actual=found.hex(),
+                hint="The ECU changed it or did not take it; check page and access rights.",
+            )
+
+
+def _changed(before: Any, after: Any) -> int:
+    old, new = _values_of(before), _values_of(after)
+    if isinstance(new, np.ndarray):
+        return int(np.sum(old != new)) if np.shape(old) == new.shape else new.size
+    return int(old != new)
+
+
+def _notes(bound: Bound, wanted: Any, after: Any) -> tuple[Diagnostic, ...]:
+    """Say so when the ECU cannot hold exactly what was asked for, or normal limits are left."""
+    notes: list[Diagnostic] = []
+    try:
+        asked = np.asarray(_values_of(wanted), dtype=float)
+        held = np.asarray(_values_of(after), dtype=float)
+    except (TypeError, ValueError):
+        return ()
+    if asked.shape == held.shape:
+        scale = np.maximum(np.abs(asked), np.abs(held))
+        if np.any(np.abs(asked - held) > 1e-6 * scale):
+            worst = float(np.max(np.abs(asked - held)))
+            text = f"{bound.name}: rounded to what the ECU can hold, by up to {worst:g}."
+            notes.append(Diagnostic(Severity.INFO, "rounded", Where(), text, subject=bound.name))
+    lower, upper = getattr(bound, "soft_limits", (-np.inf, np.inf))
+    weak = not (isinf(lower) and isinf(upper)) and (lower, upper) != (bound.lower, bound.upper)
+    if weak and np.any((held < lower) | (held > upper)):
+        text = f"{bound.name}: outside of its normal limits {lower:g} … {upper:g}."
+        notes.append(Diagnostic(Severity.WARNING, "weak-limit", Where(), text, subject=bound.name))
+    return tuple(notes)

@@ -1,0 +1,88 @@
+"""Asks a slave what it can and has, and holds the A2L against it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xcaliper.a2l.if_xcp import read_segment
+from xcaliper.client.binding import declared_daq
+from xcaliper.client.info import SegmentInfo
+from xcaliper.core.errors import ProtocolError
+from xcaliper.daq.capabilities import DaqAnswers, EventAnswer, merge
+from xcaliper.xcp.procedures.daq_info import daq_info
+from xcaliper.xcp.procedures.pages import page_info
+
+if TYPE_CHECKING:
+    from xcaliper.a2l import A2lFile
+    from xcaliper.core.diagnostics import Diagnostic
+    from xcaliper.daq.capabilities import DaqCapabilities
+    from xcaliper.quantity.catalog import Catalog
+    from xcaliper.transport.pump import Link
+    from xcaliper.xcp.procedures.connect import Session
+
+__all__ = ["survey_daq", "survey_segments"]
+
+
+def survey_daq(
+    link: Link, session: Session, catalog: Catalog | None
+) -> tuple[DaqCapabilities | None, tuple[Diagnostic, ...]]:
+    """DAQ abilities, the slave's answers over the A2L's words; contradictions are reported.
+
+    Returns:
+        None when the slave offers no DAQ.
+    """
+    if not session.resource.daq:
+        return None, ()
+    told = link.run(daq_info(session))
+    answers = DaqAnswers(
+        processor=told.processor,
+        resolution=told.resolution,
+        events=tuple(EventAnswer(e.channel, e.info, e.name) for e in told.events or ()),
+    )
+    described = catalog.xcp.merged() if catalog is not None and catalog.xcp else None
+    return merge(declared_daq(described), answers, session.profile)
+
+
+def _described_segments(file: A2lFile | None) -> dict[int, SegmentInfo]:
+    """Segments of the description by their XCP number."""
+    found: dict[int, SegmentInfo] = {}
+    mod_par = file.module.mod_par if file is not None else None
+    for segment in mod_par.memory_segment if mod_par else ():
+        xcp = read_segment(segment.if_data)
+        if xcp is not None:
+            found[xcp.number] = SegmentInfo(
+                number=xcp.number,
+                name=segment.name,
+                address=segment.address,
+                size_bytes=segment.size,
+                pages=xcp.number_of_pages,
+            )
+    return found
+
+
+def survey_segments(link: Link, session: Session, file: A2lFile | None) -> tuple[SegmentInfo, ...]:
+    """Calibration segments with the pages in use; what the slave does not tell is the A2L's."""
+    described = _described_segments(file)
+    if not session.resource.cal_pag:
+        return tuple(described.values())
+    try:
+        live = link.run(page_info(session))
+    except ProtocolError:
+        live = None
+    if live is None:
+        return tuple(described.values())
+    found = []
+    for state in live:
+        paper = described.get(state.number, SegmentInfo(state.number))
+        found.append(
+            SegmentInfo(
+                number=state.number,
+                name=paper.name,
+                address=paper.address if state.address is None else state.address.value,
+                size_bytes=state.size_bytes or paper.size_bytes,
+                pages=len(state.pages) or paper.pages,
+                ecu_page=state.ecu_page,
+                xcp_page=state.xcp_page,
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,135 @@
+"""A virtual ECU in a process of its own, which ends with its parent."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+import threading
+from typing import TYPE_CHECKING, Final, Self
+
+from xcaliper.core.errors import LinkError, XcaliperError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from multiprocessing.connection import Connection
+    from types import TracebackType
+    from typing import Self
+
+    from xcaliper.sim.xcp_section import Endpoint
+    from xcaliper.xcp.slave_config import SlaveConfig
+
+__all__ = ["EcuProcess"]
+
+_START_S: Final = 30.0
+_STOP_S: Final = 5.0
+
+
+class EcuProcess:
+    """An ECU of the gallery, served by a child process.
+
+    Args:
+        name: of the ECU in the gallery.
+        urls: where to listen; port 0 takes any.
+        settings: of its slave.
+        seed: of the model's noise.
+
+    Attributes:
+        endpoints: where it listens; known after :meth:`start`.
+    """
+
+    def __init__(
+        self,
+        name: str = "demo-engine",
+        urls: Sequence[str] = ("udp://127.0.0.1:0",),
+        settings: SlaveConfig | None = None,
+        *,
+        seed: int = 1,
+    ) -> None:
+        self.endpoints: tuple[Endpoint, ...] = ()
+        context = multiprocessing.get_context("spawn")
+        self._pipe, self._child_pipe = context.Pipe()
+        self._process = context.Process(
+            target=_run,
+            args=(self._child_pipe, name, tuple(urls), settings, seed),
+            name=f"virtual-ecu-{name}",
+            daemon=True,
+        )
+
+    def start(self) -> Self:
+        """Start it and wait until it listens.
+
+        Raises:
+            XcaliperError: what the child could not do (unknown name, port taken).
+            LinkError: the child did not start.
+        """
+        self._process.start()
+        self._child_pipe.close()
+        try:
+            answer = self._pipe.recv() if self._pipe.poll(_START_S) else None
+        except EOFError:
+            answer = None
+        if isinstance(answer, XcaliperError):
+            self.close()
+            raise answer
+        if not isinstance(answer, tuple):
+            self.close()
+            raise LinkError("virtual ECU: its process did not start.", hint="Try it in a thread.")
+        self.endpoints = answer
+        return self
+
+    @property
+    def url(self) -> str:
+        """The first endpoint, as a master writes it."""
+        return str(self.endpoints[0])
+
+    @property
+    def pid(self) -> int | None:
+        """Process id; None before the start."""
+        return self._process.pid
+
+    def close(self) -> None:
+        """End the process, in bounded time."""
+        self._pipe.close()  # the child ends when it sees this
+        if self._process.pid is None:
+            return
+        self._process.join(_STOP_S)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join(_STOP_S)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _run(
+    pipe: Connection, name: str, urls: tuple[str, ...], settings: SlaveConfig | None, seed: int
+) -> None:
+    """Body of the child: serve until the pipe closes or a signal comes."""
+    from xcaliper.sim.gallery import build_ecu
+    from xcaliper.sim.server import EcuServer
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    try:
+        server = EcuServer(build_ecu(name, settings, seed=seed), urls)
+    except XcaliperError as error:
+        pipe.send(error)
+        return
+    pipe.send(server.endpoints)
+
+    def watch() -> None:
+        with contextlib.suppress(EOFError, OSError):
+            pipe.recv()
+        server.stop()
+
+    threading.Thread(target=watch, daemon=True).start()
+    signal.signal(signal.SIGTERM, lambda *_: server.stop())
+    server.serve()
