@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from pair.link import RAM, PagedMemory, config
 from xcaliper.core.address import Address
+from xcaliper.core.datatypes import ByteOrder
 from xcaliper.proto.procedure import ask
 from xcaliper.wire.codec import encode
 from xcaliper.xcp import std
@@ -121,3 +122,28 @@ def test_what_the_slave_serves_is_what_it_holds(offset: int, count: int) -> None
     inside = offset + count <= 0x4000
     expected = bytes((offset + i) & 0xFF for i in range(count))
     assert answer == (b"\xff" + expected if inside else b"\xfe\x24")
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.integers(0, 0xFFFF_FFFF) | st.integers(0, 0x5000).map(lambda at: RAM.value + at),
+    st.integers(0, 255),
+    st.integers(0, 1),
+    st.sampled_from([1, 2, 4]),
+    st.booleans(),
+)
+def test_the_short_way_answers_what_the_handler_does(
+    address: int, count: int, extension: int, ag: int, motorola: bool
+) -> None:
+    order = ByteOrder.MOTOROLA if motorola else ByteOrder.INTEL
+    settings_ = config(ag=ag, granularity_odt_entry=ag, byte_order=order, max_cto=64)
+    request = encode(
+        std.ShortUpload(count=count, address=address, address_extension=extension), order
+    )
+    results = []
+    for packet in (request, request + b"\0"):  # a longer packet takes the general way
+        slave = SlaveMachine(settings_, PagedMemory(ag))
+        for one in (b"\xff\x00", packet):
+            slave.receive(one, 0)
+        results.append((slave.outgoing(), slave.state.mta, slave.state.text, slave.counters))
+    assert results[0] == results[1]
