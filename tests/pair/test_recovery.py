@@ -20,6 +20,7 @@ from xcaliper.proto.procedure import Burst, Tell, ask
 from xcaliper.xcp import cal, daq, std
 from xcaliper.xcp.daq_lists import DaqListSetup, OdtEntry, OdtSetup
 from xcaliper.xcp.procedures.connect import connect, disconnect, synchronise
+from xcaliper.xcp.procedures.daq_info import daq_info
 from xcaliper.xcp.procedures.daq_setup import setup, start, stop
 from xcaliper.xcp.procedures.identify import upload_a2l
 from xcaliper.xcp.procedures.memory import XcpMemory, read, upload, write
@@ -439,6 +440,21 @@ def test_burst_as_a_step(pair: Pair) -> None:
         return (yield from ask(std.ShortUpload(count=2, address=RAM.value))).data
 
     assert pair.run(procedure()) == b"hi"
+
+
+def test_an_unanswered_optional_command_costs_one_timeout() -> None:
+    pair = Pair(connected=False)
+    pair.to_slave.hook = lambda packet, n: [] if packet[:2] == b"\xc0\x00" else [(0, packet)]
+    assert pair.run(connect()).protocol_version == (1, 0)
+    assert pair.now_ns == T1
+
+
+def test_a_slave_that_dies_during_information_is_not_asked_on(pair: Pair) -> None:
+    pair.to_slave.hook = lambda packet, n: []
+    with pytest.raises(ExchangeTimeoutError):
+        pair.run(daq_info(pair.session))
+    assert pair.now_ns == 4 * T1
+    assert pair.run(synchronise()) is False
 
 
 def test_timers() -> None:
