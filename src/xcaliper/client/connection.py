@@ -656,4 +656,3 @@ class Connection:
 
 def _address(address: int | Address, extension: int) -> Address:
     return address if isinstance(address, Address) else Address(address, extension)
-

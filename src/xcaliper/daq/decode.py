@@ -226,8 +226,17 @@ class DaqDecoder:
                 if stream.packets:
                     self.quality.incomplete += 1
                     stream.packets.clear()
+                self._note_open_end(stream)
         self._ended = True
         return self.quality
+
+    def _note_open_end(self, stream: _Stream) -> None:
+        """Remember a loss behind the last row; no block is left that could carry it."""
+        at = stream.last_ns or 0
+        for trouble in stream.trouble.values():
+            record = GapRecord(stream.raster.name, at, at, trouble.lost, trouble.reason)
+            self.quality.note_gap(record)
+        stream.trouble = {}
 
     def _sort(self, packets: Sequence[bytes]) -> None:
         """Hand each packet to its stream; the one loop over every DTO."""

@@ -532,7 +532,7 @@ def _most(regions: Sequence[Region], limits: Limits) -> tuple[int, PackedList | 
             low, best = middle, packed
         else:
             high = middle - 1
-        middle = (low + high + 1) // 2
+        middle = high - (high - low) // 8 if high - low > 8 else high
     return low, best
 
 

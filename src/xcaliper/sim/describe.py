@@ -295,7 +295,7 @@ class _Maker:
                 kw_typedef.StructureComponent(
                     member.name,
                     name,
-                    dtype.fields[member.name][1],
+                    dtype.fields[member.name][1] // self._image.ag,  # addresses, not bytes
                     matrix_dim=_matrix_dim(member.shape),
                 )
             )

@@ -87,6 +87,7 @@ class Driver:
         self._max_short = 0
         self._pack: Callable[..., bytes] = Struct("<BBBBI").pack
         self._suspect = False
+        self._patience_ns = self._first_wait_ns = SLICE_NS
         transport.set_wait(SLICE_NS)
 
     # --- general path ---
@@ -117,10 +118,7 @@ class Driver:
             self._transmit()
             while not running.done():
                 now = clock()
-                if deadline_ns is not None and now >= deadline_ns:
-                    raise ExchangeTimeoutError(
-                        "procedure", timer="caller's time", attempts=1, elapsed_ns=now - started
-                    )
+                self._check_time(now, started, deadline_ns)
                 due = machine.due()
                 if due is not None and now >= due:
                     machine.on_time(now)
@@ -138,6 +136,12 @@ class Driver:
         finally:
             machine.cancel(running)
             self._learn()
+
+    def _check_time(self, now: int, started: int, deadline_ns: int | None) -> None:
+        if deadline_ns is not None and now >= deadline_ns:
+            raise ExchangeTimeoutError(
+                "procedure", timer="caller's time", attempts=1, elapsed_ns=now - started
+            )
 
     def _wait(self, now: int, due: int | None, deadline_ns: int | None) -> int:
         wait = SLICE_NS
@@ -247,6 +251,9 @@ class Driver:
     def _learn(self) -> None:
         """Prepare the short way when CONNECT settled how the two sides talk."""
         machine = self.machine
+        self._patience_ns = machine.timers.t1_ns
+        self._first_wait_ns = min(self._patience_ns, SLICE_NS)
+        self.transport.set_wait(self._first_wait_ns)
         profile = machine.profile if machine.connected else None
         if profile is self._profile:
             return
@@ -277,7 +284,7 @@ class Driver:
             self._send(self._frame(request))
             packets = self._feed(self.transport.receive(), self._clock())
         except BlockingIOError:
-            packets = []
+            return self._await_upload([], address, size, extension)
         except (OSError, FramingError):  # the general way meets it again and names it
             return self._general_upload(address, size, extension)
         if len(packets) == 1 and not self.reader.new_gaps:
@@ -288,8 +295,9 @@ class Driver:
 
     def _await_upload(self, packets: list[bytes], address: int, size: int, extension: int) -> bytes:
         """The rest of a short upload whose answer was not the first and only packet."""
-        patience_ns = self.machine.timers.t1_ns
-        deadline = self._clock() + patience_ns
+        deadline = self._clock() + self._patience_ns
+        if not packets:  # the first wait is over
+            deadline -= self._first_wait_ns
         while True:
             answer = None
             for index, packet in enumerate(packets):
@@ -298,9 +306,10 @@ class Driver:
                     self._close_up(index)
                     break
                 if packet[:2] == _EV_CMD_PENDING:
-                    deadline = self._clock() + patience_ns
+                    deadline = self._clock() + self._patience_ns
             self._sort(packets, self._clock())
             if answer is not None:
+                self.transport.set_wait(self._first_wait_ns)
                 if answer[0] == _PID_RES and len(answer) >= self._ag + size:
                     return answer[self._ag : self._ag + size]
                 self._suspect = answer[0] == _PID_RES

@@ -38,6 +38,7 @@ __all__ = [
     "TcpServer",
     "UdpServer",
     "open_server",
+    "segment_runs",
 ]
 
 #: Bytes of one datagram that fit an Ethernet frame *(XCP on Ethernet, MTU)*.
@@ -291,7 +292,7 @@ class UdpServer(SlaveServer):
 
     def _send(self, datagrams: Sequence[bytes]) -> None:
         if len(datagrams) > 1 and self._segmentation:
-            for run in _equal_runs(datagrams):
+            for run in segment_runs(datagrams):
                 if len(run) == 1 or not self._send_joined(run):
                     self._send_each(run)
         else:
@@ -503,7 +504,7 @@ def _wait_readable(
     return ready or writable
 
 
-def _equal_runs(datagrams: Sequence[bytes]) -> list[Sequence[bytes]]:
+def segment_runs(datagrams: Sequence[bytes]) -> list[Sequence[bytes]]:
     """Neighbours that may be sent at once: equal sizes, the last one may be shorter."""
     runs: list[Sequence[bytes]] = []
     start, size, total = 0, len(datagrams[0]), 0
