@@ -1,5 +1,7 @@
 """The layout compiler: positions, byte orders, dependent fields, and what it refuses."""
 
+import dataclasses
+
 import pytest
 
 from xcaliper.core.datatypes import ByteOrder
@@ -262,3 +264,15 @@ def test_overlapping_fields_are_a_mistake():
 
     with pytest.raises(AssertionError, match="overlaps"):
         codec_for(Overlap)
+
+
+def test_packets_are_values():
+    assert Item(key=1, number=2) == Item(key=1, number=2)
+    assert Item(key=1, number=2) != Item(key=1, number=3)
+    assert Short(value=1) != Other(kind=1)
+    assert Short(value=1) != 1
+    assert len({Item(key=1, number=2), Item(key=1, number=2), Item(key=2, number=2)}) == 2
+    assert repr(Item(key=1, number=2)) == "Item(key=1, number=2)"
+    with pytest.raises(AttributeError):
+        Item(key=1, number=2).key = 3
+    assert dataclasses.replace(Item(key=1, number=2), key=5) == Item(key=5, number=2)
