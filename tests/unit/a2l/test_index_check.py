@@ -24,6 +24,7 @@ def test_clean():
     [
         (M.format("a", "CM", 0, 1, ""), "reference-dangling"),
         (M.format("a", "NO_COMPU_METHOD", 2, 1, ""), "limits-reversed"),
+        (M.format("a", "NO_COMPU_METHOD", 0, 1, "BYTE_ORDER BIG_ENDIAN"), "byte-order-ambiguous"),
         ('/begin COMPU_METHOD a "" LINEAR "%3" "" /end COMPU_METHOD', "conversion-incomplete"),
         ('/begin COMPU_VTAB a "" TAB_VERB 2 0 "x" /end COMPU_VTAB', "table-count"),
         ('/begin GROUP a "" /begin SUB_GROUP b /end SUB_GROUP /end GROUP', "reference-dangling"),

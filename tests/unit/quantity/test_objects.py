@@ -110,6 +110,16 @@ def test_measurement_properties():
     assert bound.arrange(samples).tolist() == [[[0, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 10, 11]]]
 
 
+def test_samples_of_arrays_keep_their_leading_dimension():
+    options = "MATRIX_DIM 3 2 LAYOUT COLUMN_DIR"
+    bound = catalog(measurement("m", options=options)).bind("m")
+    flat = np.array([[1, 4, 2, 5, 3, 6]] * 4, dtype=np.uint8)
+    for samples in (flat, flat.reshape(4, 2, 3)):
+        raw = bound.arrange(samples)
+        assert raw.shape == (4, 2, 3)
+        assert raw[3].tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
 def test_measurement_in_columns():
     bound = catalog(measurement("m", options="MATRIX_DIM 3 2 LAYOUT COLUMN_DIR")).bind("m")
     assert bound.decode(b"\1\4\2\5\3\6").tolist() == [[1, 2, 3], [4, 5, 6]]
