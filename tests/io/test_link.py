@@ -164,7 +164,7 @@ def test_many_joined_datagrams_reach_the_sink() -> None:
             link.run(ask(burst(60)))
         link.stop_daq()
         assert sink.numbers == list(range(1800))
-        assert server.unsent == 0
+        assert server.port.broken == 0
 
 
 def test_gaps_are_marked_where_they_are_and_carry_their_time() -> None:
@@ -269,7 +269,7 @@ def test_second_tcp_client_is_turned_away_and_the_first_goes_on() -> None:
         with socket.create_connection(server.address, timeout=5) as other:
             assert other.recv(1) == b""
         assert link.short_upload(BASE, 4) == CONTENT[:4]
-        assert server.strangers == 1
+        assert server.port.strangers == 1
 
 
 def test_tcp_server_serves_one_client_after_another() -> None:
@@ -288,3 +288,23 @@ def test_unknown_host_and_used_port_are_named() -> None:
             UdpServer(slave(), "127.0.0.1", used)
     with pytest.raises(UsageError, match="host"):
         open_link("udp://no.such.host.invalid:5555")
+
+
+def test_answers_go_to_whoever_asked_when_masters_change() -> None:
+    with serving(UdpServer(slave())) as server, contextlib.ExitStack() as stack:
+        for at in range(0, 40, 4):
+            link = stack.enter_context(open_link(server.url))
+            link.run(ask(Connect()))
+            assert link.short_upload(BASE + at, 4) == CONTENT[at : at + 4]
+            assert link.lost_messages == 0
+
+
+def test_small_limit_spreads_messages_over_datagrams() -> None:
+    sink = Numbers()
+    for segmentation in (False, True):
+        sink.numbers.clear()
+        with linked("udp", TalkativeSlave(), limit=100, segmentation=segmentation) as (link, _):
+            link.start_daq(sink)
+            link.run(ask(burst(300)))
+            link.stop_daq()
+        assert sink.numbers == list(range(300))

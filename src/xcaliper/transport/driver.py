@@ -226,6 +226,8 @@ class Driver:
                 inbox.put_gap(missing_at[index])
             if packet[0] >= _PID_SERV:
                 self.machine.receive(packet, now)
+                if self._max_short and not self.machine.connected:
+                    self._learn()  # the slave ended the session
             else:
                 inbox.put(packet)
 
