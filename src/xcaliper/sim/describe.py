@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from xcaliper.sim.xcp_section import Endpoint
     from xcaliper.xcp.slave_config import SlaveConfig
 
-__all__ = ["describe"]
+__all__ = ["describe", "describe_tree"]
 
 _ORDER_WORDS: Final = {
     ByteOrder.INTEL: "MSB_LAST",

@@ -290,6 +290,7 @@ class EcuServer:
         self.counters = ServerCounters()
         self._clock = clock
         self._stop = threading.Event()
+        self._served = False
         self._thread: threading.Thread | None = None
         self._links: list[_Udp | _Tcp] = []
         try:
@@ -326,7 +327,14 @@ class EcuServer:
     # the loop
 
     def serve(self, duration_s: float | None = None) -> None:
-        """Serve until :meth:`stop`, or for a time; links are closed afterwards."""
+        """Serve until :meth:`stop`, or for a time; links are closed afterwards.
+
+        Raises:
+            UsageError: it has served before.
+        """
+        if self._served:
+            raise UsageError("virtual ECU: a server runs once.", hint="Make a new one.")
+        self._served = True
         self._zero_ns = self._clock() - max(self.ecu.due(), 0)
         end_ns = None if duration_s is None else self._clock() + int(duration_s * 1e9)
         try:

