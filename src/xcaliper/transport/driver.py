@@ -41,6 +41,8 @@ _SHORT_UPLOAD: Final = 0xF4
 
 #: Longest wait in one receive; a closing link is noticed after it.
 SLICE_NS: Final = 100_000_000
+#: DAQ packets passed on before the time is looked at.
+_MAX_PASSED: Final = 256
 _MILLISECOND_NS: Final = 1_000_000
 #: Bytes taken in one poll, so that a command never waits long for the lock.
 HOLD_BYTES: Final = 256 << 10
@@ -281,24 +283,36 @@ class Driver:
             request = self._pack(_SHORT_UPLOAD, size // ag, 0, extension, address)
         except struct_error:  # the general way says what is wrong
             return self._general_upload(address, size, extension)
+        packets: list[bytes] = []
         try:
             self._send(self._frame(request))
-            packets = self._feed(self.transport.receive(), self._clock())
+            for _ in range(_MAX_PASSED):
+                packets = self._feed(self.transport.receive(), self._clock())
+                if len(packets) != 1 or self.reader.new_gaps:
+                    break
+                packet = packets[0]
+                if packet[0] == _PID_RES and len(packet) >= ag + size:
+                    return packet[ag : ag + size]
+                if packet[0] >= _PID_SERV:
+                    break
+                self.inbox.put(packet)
+                packets = []
         except BlockingIOError:
-            return self._await_upload([], address, size, extension)
+            return self._await_upload([], address, size, extension, self._first_wait_ns)
         except (OSError, FramingError):  # the general way meets it again and names it
             return self._general_upload(address, size, extension)
-        if len(packets) == 1 and not self.reader.new_gaps:
-            packet = packets[0]
-            if packet[0] == _PID_RES and len(packet) >= ag + size:
-                return packet[ag : ag + size]
         return self._await_upload(packets, address, size, extension)
 
-    def _await_upload(self, packets: list[bytes], address: int, size: int, extension: int) -> bytes:
+    def _await_upload(
+        self,
+        packets: list[bytes],
+        address: int,
+        size: int,
+        extension: int,
+        waited_ns: int = 0,
+    ) -> bytes:
         """The rest of a short upload whose answer was not the first and only packet."""
-        deadline = self._clock() + self._patience_ns
-        if not packets:  # the first wait is over
-            deadline -= self._first_wait_ns
+        deadline = self._clock() + self._patience_ns - waited_ns
         while True:
             answer = None
             for index, packet in enumerate(packets):

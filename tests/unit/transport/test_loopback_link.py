@@ -224,3 +224,28 @@ def test_closed_link_says_so() -> None:
 def test_probabilities_are_checked() -> None:
     with pytest.raises(SettingsError, match="loss"):
         Faults(loss=1.5)
+
+
+def test_answer_behind_very_much_daq_is_found() -> None:
+    line = LoopbackLine()
+
+    def answer(data: bytes, now_ns: int) -> list[bytes]:
+        if data[4] == 0xFF:
+            return [message(0, CONNECTED)]
+        first = 1 + 2001 * sum(asked)
+        asked.append(1)
+        dtos = [message(first + at, b"\x01" + at.to_bytes(2, "little")) for at in range(2000)]
+        return [*dtos, message(first + 2000, b"\xffdata")]
+
+    asked: list[int] = []
+    line.attach(answer)
+    link = link_on(line)
+    count: list[int] = []
+    link.run(ask(Connect()))
+    link.start_daq(lambda batch: count.append(len(batch.packets)))
+    for _ in range(3):
+        assert link.short_upload(BASE, 4) == b"data"
+    link.stop_daq()
+    assert len(asked) == 3
+    assert sum(count) == 6000
+    assert link.lost_messages == 0
