@@ -50,7 +50,7 @@ STAMP: Final = VENV / ".xcaliper-setup.json"
 
 #: Level → extras and dependency groups it installs. A level contains the ones before it.
 LEVELS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    "demo": (("mdf",), ()),
+    "demo": ((), ()),
     "test": (("mdf",), ("test",)),
     "dev": (("mdf",), ("dev",)),
 }
