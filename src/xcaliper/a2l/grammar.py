@@ -15,6 +15,7 @@ from typing import (
     ClassVar,
     Final,
     Literal,
+    Protocol,
     TypeVar,
     Union,
     dataclass_transform,
@@ -30,7 +31,9 @@ __all__ = [
     "Ident",
     "Key",
     "Keyword",
+    "Origin",
     "Param",
+    "Places",
     "Ref",
     "Rest",
     "Since",
@@ -124,27 +127,80 @@ class Words:
         object.__setattr__(self, "words", words)
 
 
-class Keyword:
-    """Base of every keyword class.
+class Places(Protocol):
+    """Gives the place of an offset in a text."""
+
+    def where(self, offset: int) -> Where:
+        """Source, line and column of an offset."""
+        ...
+
+
+class Origin:
+    """Where an object was read: a stretch of text and the tokens of the object in it.
 
     Attributes:
-        line: 1-based line of the keyword; only set by the parser.
-        source: name of the text it stands in; only set by the parser.
+        places: gives places; also tells which text it is.
+        tokens: finds the offsets of the stretch's tokens again.
+        first: index of the keyword.
+        last: index of the object's last token.
+        block: it starts with ``/begin``, one token earlier.
     """
 
-    __slots__ = ("line", "source")
+    __slots__ = ("block", "first", "last", "places", "tokens")
+
+    def __init__(
+        self, places: Places, tokens: Callable[[int], tuple[int, int]], first: int, *, block: bool
+    ) -> None:
+        self.places = places
+        self.tokens = tokens
+        self.first = first
+        self.last = first
+        self.block = block
+
+    def span(self) -> tuple[int, int]:
+        """Start and end of the object in the text, block marks included."""
+        return self.tokens(self.first - self.block)[0], self.tokens(self.last)[1]
+
+    def where(self) -> Where:
+        """Place of the keyword."""
+        return self.places.where(self.tokens(self.first)[0])
+
+
+class Keyword:
+    """Base of every keyword class."""
+
+    __slots__ = ("_origin",)
 
     KEYWORD: ClassVar[str] = ""
     BLOCK: ClassVar[bool] = False
     SINCE: ClassVar[str] = ""
 
-    line: int
-    source: str
+    _origin: Origin
+
+    @property
+    def origin(self) -> Origin | None:
+        """Where the object was read; None for objects made by hand."""
+        return getattr(self, "_origin", None)
+
+    @origin.setter
+    def origin(self, origin: Origin) -> None:
+        self._origin = origin
 
     @property
     def where(self) -> Where:
         """Place in the source, empty for objects made by hand."""
-        return Where(getattr(self, "source", ""), getattr(self, "line", 0))
+        origin = self.origin
+        return Where() if origin is None else origin.where()
+
+    @property
+    def line(self) -> int:
+        """1-based line of the keyword; 0 for objects made by hand."""
+        return self.where.line
+
+    @property
+    def source(self) -> str:
+        """Name of the text it stands in."""
+        return self.where.source
 
 
 @dataclass_transform(field_specifiers=(field,))

@@ -1,28 +1,38 @@
-"""Text to tokens: words, strings and block marks, with their places; includes and encodings."""
+"""Bytes to tokens: words, strings and block marks; what is odd about them; encodings.
+
+Tokens are read from UTF-8. Whitespace is ASCII's, NEL, NBSP and the byte order mark.
+"""
 
 import re
-from bisect import bisect_right
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Final
+from array import array
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final, NamedTuple
 
-from xcaliper.core.diagnostics import Diagnostic, Severity, Where
+from xcaliper.a2l.grammar import Places
+from xcaliper.a2l.lines import Lines
+from xcaliper.core.diagnostics import Severity, Where
 
 __all__ = [
+    "A2ML_INCLUDE",
     "BEGIN",
     "END",
     "EOF",
+    "INCLUDE_NAME",
     "RAW",
     "STRING",
+    "TOKEN",
     "WORD",
-    "Loader",
+    "Finding",
+    "Rare",
+    "Stretch",
+    "StringEnd",
     "Tokens",
     "decode_text",
     "tokenize",
+    "tokens_of",
+    "transcode",
 ]
-
-Loader = Callable[[str, str], str | None]
-"""Takes the requested name and the name of the including text; gives the text or None."""
 
 EOF: Final = 0
 WORD: Final = 1
@@ -30,70 +40,333 @@ STRING: Final = 2
 BEGIN: Final = 3
 END: Final = 4
 RAW: Final = 5
+_SLASH: Final = 6
 
-MAX_INCLUDE_DEPTH: Final = 32
-MAX_INCLUDES: Final = 10_000
-MAX_INCLUDED_CHARS: Final = 1 << 30
-MAX_DIAGNOSTICS: Final = 1000
-
-_TOKEN: Final = re.compile(
-    r"""
-    (?P<word> [^\s"/\ufeff]++ (?: /(?![*/]|(?:begin|end)\s+\w) [^\s"/]*+ )*+ )
-  | (?P<string> " (?: [^"\\]++ | \\. | "" )*+ " )
-  | /(?P<mark> begin | end | include )\b
-  | (?P<comment> /\*.*?\*/ | //[^\n]*+ )
-  | (?P<open> /\* )
-  | (?P<odd> / [^\s"/]*+ (?: /(?![*/]) [^\s"/]*+ )*+ )
-  | (?P<quote> " )
-    """,
-    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+_SPACE: Final = rb"(?:[\t-\r\x1c-\x20]|\xc2[\x85\xa0]|\xef\xbb\xbf)"
+_SKIP: Final = (
+    rb"(?:[\t-\r\x1c-\x20]++|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/|\xc2[\x85\xa0]|\xef\xbb\xbf)*+"
 )
-_END_A2ML: Final = re.compile(r"/end\s+A2ML\b", re.IGNORECASE)
-_END_ANY: Final = re.compile(r"/end\b", re.IGNORECASE)
-_BLOCK_MARK: Final = re.compile(r"/(?:begin|end)\s+[A-Z]", re.IGNORECASE)
-_INCLUDE_NAME: Final = re.compile(r'\s*(?:"([^"\n]*)"|([^\s"]+))')
-_A2ML_INCLUDE: Final = re.compile(
-    r'/\*.*?\*/|//[^\n]*|/include\s+(?:"([^"\n]*)"|([^\s"]+))', re.S | re.I
+_PLAIN: Final = rb"[^\t-\r\x1c-\x20\x22/\xc2\xef]++|\xc2(?![\x85\xa0])|\xef(?!\xbb\xbf)"
+_INNER: Final = rb"|/(?![*/]|(?i:begin|end)" + _SPACE + rb"++[0-9A-Za-z_\x80-\xff])"
+TOKEN: Final = re.compile(
+    _SKIP
+    + rb'("[^"\\\n]*+"(?!")'
+    + rb"|(?:"
+    + _PLAIN
+    + rb")(?:"
+    + _PLAIN
+    + _INNER
+    + rb")*+"
+    + rb"|/(?i:begin|end|include)(?![0-9A-Za-z_])"
+    + rb"|/(?![*/])(?:"
+    + _PLAIN
+    + _INNER
+    + rb")*+"
+    + rb'|"|/\*|\Z)'
+)
+"""Whitespace and comments, then one token as group 1: a plain string, a word, a mark; a lone quote for any
+other string, ``/*`` for a comment without end, nothing at the end of the text."""
+
+_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.|"")*+"', re.DOTALL)
+_LINE_STRING: Final = re.compile(rb'"(?:[^"\\\n]++|\\[^\n]|"")*+"')
+_NAIVE_END: Final = re.compile(rb'\\"[ \t]*\r?(?:\n|$)')
+_BLOCK_MARK: Final = re.compile(rb"/(?:begin|end)" + _SPACE + rb"+[A-Z]", re.IGNORECASE)
+_END_A2ML: Final = re.compile(rb"/end" + _SPACE + rb"+A2ML(?![0-9A-Za-z_])", re.IGNORECASE)
+_END_ANY: Final = re.compile(rb"/end(?![0-9A-Za-z_])", re.IGNORECASE)
+INCLUDE_NAME: Final = re.compile(rb'\s*(?:"([^"\n]*)"|([^\s"]+))')
+A2ML_INCLUDE: Final = re.compile(
+    rb'/\*.*?\*/|//[^\n]*|/include\s+(?:"([^"\n]*)"|([^\s"]+))', re.DOTALL | re.IGNORECASE
 )
 _ESCAPE: Final = re.compile(r'\\([\\\'"nrt])|""')
 _ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t"}
-_NAIVE_END: Final = re.compile(r'\\"[ \t]*\r?(?:\n|$)')
+_KINDS: Final = {'"': STRING, "/": _SLASH}
+_MARKS: Final = {"/begin": BEGIN, "/end": END, "/include": WORD}
+
+FREE_BUDGET: Final = 1 << 20
+BUDGET_PER_BYTE: Final = 8
+
+
+class Finding(NamedTuple):
+    """Something odd at an offset; becomes a ``Diagnostic`` once its place is known."""
+
+    offset: int
+    severity: Severity
+    slug: str
+    text: str
+    hint: str = ""
+    subject: str = ""
+
+
+class StringEnd(NamedTuple):
+    """Where a string ends.
+
+    Attributes:
+        end: offset behind it.
+        stop: offset behind its content, which starts behind the opening quote.
+        literal: backslashes stand for themselves.
+        finding: what was odd.
+    """
+
+    end: int
+    stop: int
+    literal: bool = False
+    finding: Finding | None = None
+
+
+class Rare:
+    """The tokens that need a second look: strings over lines, A2ML payloads.
+
+    Looking for the end of a string that has none costs time; the sum is bounded by the size of the text.
+
+    Args:
+        buffer: the text, UTF-8.
+        stop: offset where it ends.
+    """
+
+    def __init__(self, buffer: bytes, stop: int) -> None:
+        self.buffer = buffer
+        self.stop = stop
+        self.budget = FREE_BUDGET + BUDGET_PER_BYTE * len(buffer)
+        self.no_end_a2ml = False
+
+    def string(self, at: int) -> StringEnd:
+        """End of the string that opens at an offset; where a quote is evidently missing, an early one."""
+        buffer = self.buffer
+        found = _LINE_STRING.match(buffer, at, self.stop)
+        if found:
+            return StringEnd(found.end(), found.end() - 1)
+        limit = min(self.stop, at + self.budget)
+        found = _STRING.match(buffer, at, limit)
+        end = found.end() if found else limit
+        self.budget = max(0, self.budget - (end - at))
+        if not found:
+            return self.open_string(at)
+        line = buffer.find(b"\n", at, end) + 1
+        if _NAIVE_END.search(buffer, at, line) or _BLOCK_MARK.search(buffer, at, end):
+            return self.open_string(at)
+        return StringEnd(end, end - 1)
+
+    def open_string(self, start: int) -> StringEnd:
+        """End of a string without closing quote.
+
+        It ends with its line; where that line ends with an escaped quote, the quote was meant to close
+        and the backslashes were meant as they are.
+        """
+        buffer = self.buffer
+        end = buffer.find(b"\n", start, self.stop)
+        end = self.stop if end < 0 else end
+        naive = _NAIVE_END.search(buffer, start + 1, end)
+        if naive:
+            finding = Finding(
+                start,
+                Severity.WARNING,
+                "string-backslash-end",
+                "String: the backslash before the closing quote was taken literally.",
+                "Double the backslash.",
+            )
+            return StringEnd(naive.start() + 2, naive.start() + 1, True, finding)
+        finding = Finding(
+            start,
+            Severity.ERROR,
+            "string-open",
+            "String: the closing quote is missing; it was ended with its line.",
+            "Add the quote.",
+        )
+        stop = end - 1 if buffer[end - 1 : end] == b"\r" and end - 1 > start else end
+        return StringEnd(end, stop, False, finding)
+
+    def a2ml(self, at: int) -> tuple[int, Finding | None]:
+        """Offset of the ``/end`` that closes an A2ML block, from behind its keyword."""
+        if not self.no_end_a2ml:
+            found = _END_A2ML.search(self.buffer, at, self.stop)
+            if found:
+                return found.start(), None
+            self.no_end_a2ml = True
+        finding = Finding(
+            at,
+            Severity.ERROR,
+            "a2ml-open",
+            "A2ML: /end A2ML is missing; the block was ended at the next /end.",
+            "Add /end A2ML.",
+        )
+        found = _END_ANY.search(self.buffer, at, self.stop)
+        return (found.start() if found else self.stop), finding
+
+
+class Stretch:
+    """A part of a text and the offsets of its tokens, found when first asked for.
+
+    Args:
+        text: the whole text, UTF-8.
+        start: where the part starts.
+        stop: where it ends.
+    """
+
+    __slots__ = ("_offsets", "start", "stop", "text")
+
+    def __init__(self, text: bytes, start: int, stop: int) -> None:
+        self.text = text
+        self.start = start
+        self.stop = stop
+        self._offsets: array[int] | None = None
+
+    def __call__(self, index: int) -> tuple[int, int]:
+        """Start and end of a token in the whole text."""
+        offsets = self._offsets
+        if offsets is None:
+            pairs = _offsets(self.text[self.start : self.stop])
+            offsets = self._offsets = array("q", chain.from_iterable(pairs))
+        index = min(index, len(offsets) // 2 - 1)
+        return self.start + offsets[2 * index], self.start + offsets[2 * index + 1]
+
+
+def _offsets(buffer: bytes) -> list[tuple[int, int]]:
+    if b"A2ML" not in buffer:
+        pairs: list[tuple[int, int]] = []
+        for found in TOKEN.finditer(buffer):
+            start, stop = found.span(1)
+            if stop - start < 2 and buffer[start:stop] in (b'"', b""):
+                break
+            if buffer[start:stop] == b"/*":
+                break
+            pairs.append((start, stop))
+        if pairs and start == stop:
+            pairs.append((len(buffer), len(buffer)))
+            return pairs
+    return _walk(buffer)[2]
 
 
 @dataclass(slots=True)
 class Tokens:
-    """Parallel lists of tokens, closed by one ``EOF`` token.
+    """Parallel lists of tokens of a stretch of text, closed by one ``EOF`` token.
 
     Attributes:
+        lines: gives places.
+        stretch: gives offsets.
         kinds: WORD, STRING, BEGIN, END, RAW or EOF.
         texts: spelling; strings without quotes and with escapes resolved.
-        places: positions for ``where``.
-        diagnostics: what was wrong on the text level.
     """
 
-    kinds: list[int] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)
-    diagnostics: list[Diagnostic] = field(default_factory=list)
-    bases: list[int] = field(default_factory=list)
-    sources: list[tuple[str, list[int]]] = field(default_factory=list)
+    lines: Places
+    stretch: Stretch
+    kinds: list[int]
+    texts: list[str]
 
-    def line_of(self, index: int) -> tuple[str, int]:
-        """Source name and 1-based line of a token."""
-        where = self.place(self.places[index])
-        return where.source, where.line
+    def span(self, index: int) -> tuple[int, int]:
+        """Start and end of a token in the whole text."""
+        return self.stretch(index)
 
     def where(self, index: int) -> Where:
         """Place of a token."""
-        return self.place(self.places[index])
+        return self.lines.where(self.span(index)[0])
 
-    def place(self, place: int) -> Where:
-        """Source, line and column of a position."""
-        which = bisect_right(self.bases, place) - 1
-        source, breaks = self.sources[which]
-        offset = place - self.bases[which]
-        line = bisect_right(breaks, offset)
-        return Where(source, line, offset - breaks[line - 1] + 1)
+    def line_of(self, index: int) -> int:
+        """1-based line of a token."""
+        return self.where(index).line
+
+
+def tokenize(text: str, *, source: str = "") -> Tokens:
+    """Split a text without includes into tokens.
+
+    Args:
+        text: the text.
+        source: its name, for messages.
+    """
+    whole = text.encode("utf-8", "surrogatepass")
+    return tokens_of(whole, 0, len(whole), Lines(whole, source))
+
+
+def tokens_of(text: bytes, start: int, stop: int, lines: Places) -> Tokens:
+    """Tokens of a part of a text.
+
+    Args:
+        text: the whole text, UTF-8.
+        start: where the part starts; not inside of a token.
+        stop: where it ends.
+        lines: gives places in the whole text.
+    """
+    buffer = text[start:stop]
+    stretch = Stretch(text, start, stop)
+    raw = TOKEN.findall(buffer)
+    del raw[raw.index(b"") :]
+    if b'"' in raw or b"/*" in raw or b"\0" in buffer or b"A2ML" in buffer:
+        kinds, texts, _ = _walk(buffer)
+        return Tokens(lines, stretch, kinds, texts)
+    texts = b"\0".join(raw).decode("utf-8", "replace").split("\0") if raw else []
+    kinds = [_KINDS.get(word[0], WORD) for word in texts]
+    for at, kind in enumerate(kinds):
+        if kind == STRING:
+            texts[at] = texts[at][1:-1]
+        elif kind == _SLASH:
+            kinds[at] = _MARKS.get(texts[at].lower(), WORD)
+    kinds.append(EOF)
+    texts.append("")
+    return Tokens(lines, stretch, kinds, texts)
+
+
+def _walk(buffer: bytes) -> tuple[list[int], list[str], list[tuple[int, int]]]:
+    """Kinds, texts and offsets, one token after the other, odd ones included."""
+    rare = Rare(buffer, len(buffer))
+    kinds: list[int] = []
+    texts: list[str] = []
+    offsets: list[tuple[int, int]] = []
+
+    def add(kind: int, text: str, start: int, end: int) -> int:
+        kinds.append(kind)
+        texts.append(text)
+        offsets.append((start, end))
+        return end
+
+    at = 0
+    while True:
+        found = TOKEN.match(buffer, at)
+        assert found is not None, "every byte begins a token, whitespace or the end"
+        start, at = found.span(1)
+        word = found[1]
+        if not word or word == b"/*":
+            break
+        if word[0] == 0x22:
+            if at - start > 1:
+                add(STRING, _decode(word[1:-1]), start, at)
+                continue
+            ended = rare.string(start)
+            body = _decode(buffer[start + 1 : ended.stop])
+            at = add(STRING, body if ended.literal else _unescape(body), start, ended.end)
+            continue
+        text = _decode(word)
+        kind = _MARKS.get(text.lower(), WORD) if word[0] == 0x2F else WORD
+        add(kind, text, start, at)
+        if word == b"A2ML" and len(kinds) > 1 and kinds[-2] == BEGIN:
+            end, _ = rare.a2ml(at)
+            at = add(RAW, _decode(buffer[at:end]), at, end)
+    add(EOF, "", len(buffer), len(buffer))
+    return kinds, texts, offsets
+
+
+def _decode(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+def _unescape(body: str) -> str:
+    if "\\" not in body and '"' not in body:
+        return body
+    return _ESCAPE.sub(
+        lambda m: '"' if m[1] is None else _ESCAPED.get(m[1], m[1]),
+        body,
+    )
+
+
+def transcode(data: bytes) -> tuple[bytes, str]:
+    """The text of a file as UTF-8 without mark, and the name of its encoding as ``decode_text`` gives it.
+
+    UTF-8 stays as it is, byte for byte, even where it is damaged behind a mark.
+    """
+    if data.startswith(b"\xef\xbb\xbf"):
+        return data[3:], "utf-8-sig"
+    if data.isascii() and b"\0" not in data[:4]:
+        return data, "utf-8"
+    text, name = decode_text(data)
+    return (data if name == "utf-8" else text.encode("utf-8", "surrogatepass")), name
 
 
 def decode_text(data: bytes) -> tuple[str, str]:
@@ -127,216 +400,3 @@ def decode_text(data: bytes) -> tuple[str, str]:
         except UnicodeDecodeError:
             continue
     return data.decode("latin-1"), "latin-1"
-
-
-def tokenize(text: str, *, source: str = "", loader: Loader | None = None) -> Tokens:
-    """Split a description into tokens; whatever is wrong becomes a finding.
-
-    Args:
-        text: the description.
-        source: its name, for messages and for the loader.
-        loader: gives the text of an include, or None when there is none.
-    """
-    scanner = _Scanner(loader)
-    scanner.scan(text, source)
-    tokens = scanner.tokens
-    tokens.kinds.append(EOF)
-    tokens.texts.append("")
-    tokens.places.append(scanner.last)
-    return tokens
-
-
-def _unescape(body: str) -> str:
-    if "\\" not in body and '"' not in body:
-        return body
-    return _ESCAPE.sub(
-        lambda m: '"' if m[1] is None else _ESCAPED.get(m[1], m[1]),
-        body,
-    )
-
-
-class _Scanner:
-    """Work in progress of one ``tokenize``."""
-
-    def __init__(self, loader: Loader | None) -> None:
-        self.loader = loader
-        self.tokens = Tokens()
-        self.stack: list[tuple[str, str]] = []
-        self.includes = 0
-        self.chars = 0
-        self.next_base = 0
-        self.last = 0
-
-    def report(self, severity: Severity, slug: str, place: int, text: str, hint: str = "") -> None:
-        found = self.tokens.diagnostics
-        if len(found) < MAX_DIAGNOSTICS:
-            found.append(Diagnostic(severity, slug, self.tokens.place(place), text, hint))
-
-    def scan(self, text: str, source: str) -> None:
-        """Append the tokens of one text; includes recurse, at most MAX_INCLUDE_DEPTH deep."""
-        base = self.next_base
-        self.next_base += len(text) + 1
-        tokens = self.tokens
-        tokens.bases.append(base)
-        tokens.sources.append((source, [0] + [m.end() for m in re.finditer("\n", text)]))
-        self.stack.append((source, text))
-        kinds, texts, places = tokens.kinds, tokens.texts, tokens.places
-        search = _TOKEN.search
-        at = 0
-        after_begin = False
-        while match := search(text, at):
-            at = match.end()
-            kind = match.lastgroup
-            start = match.start()
-            if kind == "word":
-                kinds.append(WORD)
-                texts.append(match[0])
-                places.append(base + start)
-                if after_begin and match[0] == "A2ML":
-                    at = self.a2ml(text, at, base, source)
-            elif kind == "string":
-                at = self.string(match, text, base)
-            elif kind == "mark":
-                mark = match["mark"].lower()
-                if mark == "include":
-                    at = self.include(text, at, base + start, source)
-                else:
-                    kinds.append(BEGIN if mark == "begin" else END)
-                    texts.append(match[0])
-                    places.append(base + start)
-                    after_begin = mark == "begin"
-                    continue
-            elif kind == "comment":
-                continue
-            else:
-                at = self.odd(kind, match, text, base)
-            after_begin = False
-        self.last = base + len(text)
-        self.stack.pop()
-
-    def add(self, kind: int, text: str, place: int) -> None:
-        self.tokens.kinds.append(kind)
-        self.tokens.texts.append(text)
-        self.tokens.places.append(place)
-
-    def string(self, match: re.Match[str], text: str, base: int) -> int:
-        """Append a string; where a quote is evidently missing, end it early."""
-        raw = match[0]
-        if "\n" in raw:
-            first = raw[: raw.index("\n") + 1]
-            if _NAIVE_END.search(first) or _BLOCK_MARK.search(raw):
-                return self.open_string(text, match.start(), base)
-        self.add(STRING, _unescape(raw[1:-1]), base + match.start())
-        return match.end()
-
-    def open_string(self, text: str, start: int, base: int) -> int:
-        """Append a string without closing quote.
-
-        It ends with its line; where that line ends with an escaped quote, the quote was meant to close
-        and the backslashes were meant as they are.
-        """
-        end = text.find("\n", start)
-        end = len(text) if end < 0 else end
-        naive = _NAIVE_END.search(text, start, end)
-        if naive:
-            self.report(
-                Severity.WARNING,
-                "string-backslash-end",
-                base + start,
-                "String: the backslash before the closing quote was taken literally.",
-                "Double the backslash.",
-            )
-            self.add(STRING, text[start + 1 : naive.start() + 1], base + start)
-            return naive.start() + 2
-        self.report(
-            Severity.ERROR,
-            "string-open",
-            base + start,
-            "String: the closing quote is missing; it was ended with its line.",
-            "Add the quote.",
-        )
-        self.add(STRING, _unescape(text[start + 1 : end].rstrip("\r")), base + start)
-        return end
-
-    def odd(self, kind: str | None, match: re.Match[str], text: str, base: int) -> int:
-        place = base + match.start()
-        if kind == "open":
-            self.report(
-                Severity.ERROR,
-                "comment-open",
-                place,
-                "Comment: it is never closed; the rest of the text was ignored.",
-                "Add */.",
-            )
-            return len(text)
-        if kind == "quote":
-            return self.open_string(text, match.start(), base)
-        self.add(WORD, match[0], place)
-        return match.end()
-
-    def a2ml(self, text: str, at: int, base: int, source: str) -> int:
-        """Append the payload of an A2ML block as one raw token."""
-        end = _END_A2ML.search(text, at)
-        if end is None:
-            self.report(
-                Severity.ERROR,
-                "a2ml-open",
-                base + at,
-                "A2ML: /end A2ML is missing; the block was ended at the next /end.",
-                "Add /end A2ML.",
-            )
-            end = _END_ANY.search(text, at)
-        stop = end.start() if end else len(text)
-        self.add(RAW, text[at:stop], base + at)
-        for found in _A2ML_INCLUDE.finditer(text, at, stop):
-            name = found[1] or found[2]
-            if name and (self.loader is None or self.loader(name, source) is None):
-                self.missing(name, base + found.start())
-        return stop
-
-    def missing(self, name: str, place: int) -> None:
-        self.report(
-            Severity.WARNING,
-            "include-missing",
-            place,
-            f"/include {name}: the text was not found; reading goes on without it.",
-            "Put the file beside the description.",
-        )
-
-    def include(self, text: str, at: int, place: int, source: str) -> int:
-        """Read an included text in place; gives the position behind the name."""
-        named = _INCLUDE_NAME.match(text, at)
-        if named is None:
-            self.report(Severity.ERROR, "include-unnamed", place, "/include: the name is missing.")
-            return at
-        name = named[1] if named[1] is not None else named[2]
-        included = self.loader(name, source) if self.loader else None
-        if included is None:
-            self.missing(name, place)
-            return named.end()
-        self.includes += 1
-        self.chars += len(included)
-        flat = name.replace("\\", "/")
-        if any(s.replace("\\", "/") == flat or t == included for s, t in self.stack if t):
-            self.report(
-                Severity.ERROR,
-                "include-cycle",
-                place,
-                f"/include {name}: the text includes itself; it was left out.",
-                "Remove the cycle.",
-            )
-        elif (
-            len(self.stack) > MAX_INCLUDE_DEPTH
-            or self.includes > MAX_INCLUDES
-            or self.chars > MAX_INCLUDED_CHARS
-        ):
-            self.report(
-                Severity.ERROR,
-                "include-limit",
-                place,
-                f"/include {name}: too deep, too many or too large; it was left out.",
-                "Flatten the includes.",
-            )
-        else:
-            self.scan(included, name)
-        return named.end()

@@ -1,0 +1,124 @@
+"""Objects of one keyword that are read when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, MutableSequence
+from typing import TYPE_CHECKING, Any, overload
+
+if TYPE_CHECKING:
+    from xcaliper.a2l.grammar import Keyword
+
+__all__ = ["Objects"]
+
+
+class Objects(MutableSequence[Any]):
+    """A list whose items are read on access.
+
+    A block that turns out to be unreadable drops out when it is met, as it would from a list that was read at once.
+
+    Args:
+        items: objects, or numbers that ``read`` knows.
+        read: the object of a number, the same one each time; None when it cannot be read.
+        names: the names of some numbers, without reading the objects.
+    """
+
+    __slots__ = ("_holes", "_items", "_names", "_read")
+
+    def __init__(
+        self,
+        items: Iterable[int | Keyword],
+        read: Callable[[int], Any],
+        names: Callable[[list[int]], list[str]],
+    ) -> None:
+        self._items: list[Any] = list(items)
+        self._read = read
+        self._names = names
+        self._holes = 0
+
+    def _get(self, at: int) -> Any:
+        """The item at a position; None where there is a hole now."""
+        item = self._items[at]
+        if type(item) is int:
+            item = self._items[at] = self._read(item)
+            self._holes += item is None
+        return item
+
+    def _close(self) -> None:
+        """Remove the holes."""
+        if self._holes:
+            self._items = [item for item in self._items if item is not None]
+            self._holes = 0
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Any]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        self._close()
+        if isinstance(index, slice):
+            return [
+                made for at in range(*index.indices(len(self._items))) if (made := self._get(at))
+            ]
+        made = self._get(index)
+        while made is None:
+            self._close()
+            made = self._get(index)
+        return made
+
+    def __iter__(self) -> Iterator[Any]:
+        at = 0
+        while at < len(self._items):
+            made = self._get(at)
+            at += 1
+            if made is not None:
+                yield made
+
+    def __len__(self) -> int:
+        return len(self._items) - self._holes
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._close()
+        self._items[index] = value
+
+    def __delitem__(self, index: int | slice) -> None:
+        self._close()
+        del self._items[index]
+
+    def insert(self, index: int, value: Any) -> None:
+        """Put an object before a position."""
+        self._close()
+        self._items.insert(index, value)
+
+    def loaded(self) -> list[Any]:
+        """All objects as a plain list."""
+        return list(self)
+
+    def pairs(self) -> list[tuple[str, Any]]:
+        """Names with objects, or with numbers for objects that are not read yet."""
+        self._close()
+        numbers = [item for item in self._items if type(item) is int]
+        names = iter(self._names(numbers))
+        return [(next(names) if type(item) is int else item.name, item) for item in self._items]
+
+    def read(self, item: Any) -> Any:
+        """The object that an item of ``pairs`` stands for."""
+        return self._read(item) if type(item) is int else item
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (list, Objects)):
+            return list(self) == list(other)
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __add__(self, other: Iterable[Any]) -> list[Any]:
+        return [*self, *other]
+
+    def __radd__(self, other: Iterable[Any]) -> list[Any]:
+        return [*other, *self]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} objects>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (self.loaded(),)
