@@ -31,6 +31,7 @@ _AXIS_NEEDS: Final[dict[str, tuple[str, ...]]] = {
 def check(file: A2lFile) -> list[Diagnostic]:
     """Everything found, module by module, rule by rule."""
     found: list[Diagnostic] = []
+    file.load_all()
     for module in file.modules:
         index = ModuleIndex(module)
         for rule in _RULES:

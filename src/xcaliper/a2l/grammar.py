@@ -149,7 +149,11 @@ class Origin:
     __slots__ = ("block", "first", "last", "places", "tokens")
 
     def __init__(
-        self, places: Places, tokens: Callable[[int], tuple[int, int]], first: int, *, block: bool
+        self,
+        places: Places,
+        tokens: Callable[[int], tuple[int, int]],
+        first: int,
+        block: bool,  # noqa: FBT001 -- made for every keyword, by position
     ) -> None:
         self.places = places
         self.tokens = tokens

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from xcaliper.a2l.grammar import Keyword, keyword
+from xcaliper.a2l.grammar import Keyword, Origin, keyword
 
 __all__ = ["A2ml", "IfBlock", "IfData", "IfItem", "Quoted", "Reader", "number_of"]
 
@@ -28,12 +28,17 @@ class IfBlock:
     Attributes:
         tag: first word.
         items: words, strings and blocks in order.
-        line: 1-based line, 0 when made by hand.
+        place: where it was read, or its line.
     """
 
     tag: str
     items: "list[IfItem]" = field(default_factory=list)
-    line: int = field(default=0, compare=False)
+    place: Origin | int = field(default=0, compare=False, repr=False)
+
+    @property
+    def line(self) -> int:
+        """1-based line, 0 when made by hand."""
+        return self.place if isinstance(self.place, int) else self.place.where().line
 
     def blocks(self, tag: str) -> "Iterator[IfBlock]":
         """Direct sub-blocks with a tag, in order."""

@@ -1,14 +1,15 @@
 """Names to objects, and who refers to whom, from the ``Ref`` terms of the keyword classes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from xcaliper.a2l.grammar import Keyword, Param, table_of
 from xcaliper.a2l.ifdata import A2ml, IfData
 from xcaliper.a2l.keywords.project import Module
+from xcaliper.a2l.lazy import Objects
 
-__all__ = ["NAME_SPACES", "ModuleIndex", "Reference", "walk"]
+__all__ = ["NAME_SPACES", "ModuleIndex", "Names", "Reference", "walk"]
 
 NAME_SPACES: Final[dict[str, tuple[str, ...]]] = {
     "object": ("AXIS_PTS", "BLOB", "CHARACTERISTIC", "INSTANCE", "MEASUREMENT"),
@@ -66,6 +67,64 @@ def walk(made: Keyword) -> Iterator[Keyword]:
                 yield from walk(one)
 
 
+class Names(Mapping[str, Any]):
+    """Names of one name space with their objects, which are read when they are asked for.
+
+    A block that turns out to be unreadable is no member once that is known.
+    """
+
+    __slots__ = ("_parts", "_twice")
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[str, Objects | None, dict[str, Any]]] = []
+        self._twice: list[tuple[Objects | None, Any]] = []
+
+    def add(self, keyword: str, objects: Any) -> None:
+        """Take in the objects of one keyword; the first one of a name counts."""
+        lazy = objects if isinstance(objects, Objects) else None
+        items = list(objects) if lazy is None else lazy.items()
+        names = [made.name for made in items] if lazy is None else lazy.names()
+        part = dict(zip(names, items, strict=True))
+        others = [known for _, _, known in self._parts]
+        if len(part) < len(items) or any(not known.keys().isdisjoint(part) for known in others):
+            part = {}
+            for name, item in zip(names, items, strict=True):
+                if name in part or any(name in known for known in others):
+                    self._twice.append((lazy, item))
+                else:
+                    part[name] = item
+        self._parts.append((keyword, lazy, part))
+
+    def __getitem__(self, name: str) -> Any:
+        for _, lazy, part in self._parts:
+            if name in part:
+                item = part[name]
+                made = item if lazy is None else lazy.read(item)
+                if made is not None:
+                    return made
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        return any(name in part for _, _, part in self._parts)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for _, _, part in self._parts for name in part)
+
+    def __len__(self) -> int:
+        return sum(len(part) for _, _, part in self._parts)
+
+    def kinds(self) -> Iterator[tuple[str, str]]:
+        """Names with keywords."""
+        return ((name, keyword) for keyword, _, part in self._parts for name in part)
+
+    def duplicates(self) -> Iterator[Any]:
+        """Objects whose name was taken already."""
+        for lazy, item in self._twice:
+            made = item if lazy is None else lazy.read(item)
+            if made is not None:
+                yield made
+
+
 class ModuleIndex:
     """Lookup in one module.
 
@@ -75,21 +134,26 @@ class ModuleIndex:
 
     def __init__(self, module: Module) -> None:
         self.module = module
-        self.spaces: dict[str, dict[str, Any]] = {space: {} for space in NAME_SPACES}
-        self.duplicates: list[Keyword] = []
+        self.spaces: dict[str, Names] = {space: Names() for space in NAME_SPACES}
         for entry in table_of(Module).optional.values():
             space = _SPACE_OF.get(entry.name)
             if space is not None:
-                names = self.spaces[space]
-                for made in getattr(module, entry.attr):
-                    if names.setdefault(made.name, made) is not made:
-                        self.duplicates.append(made)
+                self.spaces[space].add(entry.name, getattr(module, entry.attr))
         segments = module.mod_par.memory_segment if module.mod_par else []
         criteria = module.variant_coding.var_criterion if module.variant_coding else []
         self._extra: dict[str, dict[str, Any]] = {
             "MEMORY_SEGMENT": {s.name: s for s in segments},
             "VAR_CRITERION": {c.name: c for c in criteria},
         }
+
+    @property
+    def duplicates(self) -> list[Keyword]:
+        """Objects whose name was taken already, the first of each name left out."""
+        return [made for names in self.spaces.values() for made in names.duplicates()]
+
+    def kinds(self, space: str) -> Iterator[tuple[str, str]]:
+        """Names of a name space with their keywords; reads no objects."""
+        return self.spaces[space].kinds()
 
     def find(self, name: str, *targets: str) -> Any | None:
         """The object of one of some kinds with a name; None when there is none.
@@ -99,7 +163,7 @@ class ModuleIndex:
             targets: keywords of the kinds, as in a ``Ref``.
         """
         for target in targets:
-            space = self._extra.get(target)
+            space: Mapping[str, Any] | None = self._extra.get(target)
             if space is None:
                 space = self.spaces[_SPACE_OF[target]]
             made = space.get(name)

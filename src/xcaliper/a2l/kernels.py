@@ -18,9 +18,9 @@ def compiled_step() -> Callable[..., Any] | None:
     except ImportError:
         return None
     try:
-        return njit(cache=True, nogil=True)(step_bytes)  # type: ignore[no-any-return]
+        return njit(cache=True, nogil=True)(step_bytes)
     except RuntimeError:  # no folder for the cache can be written
-        return njit(nogil=True)(step_bytes)  # type: ignore[no-any-return]
+        return njit(nogil=True)(step_bytes)
 
 
 def step_bytes(  # type: ignore[no-untyped-def] # noqa: ANN201, C901, PLR0912, PLR0913, PLR0915, PLR0917 -- one loop for the compiler

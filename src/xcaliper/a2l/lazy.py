@@ -93,15 +93,23 @@ class Objects(MutableSequence[Any]):
         """All objects as a plain list."""
         return list(self)
 
-    def pairs(self) -> list[tuple[str, Any]]:
-        """Names with objects, or with numbers for objects that are not read yet."""
+    def names(self) -> list[str]:
+        """Names of all objects, without reading them."""
         self._close()
         numbers = [item for item in self._items if type(item) is int]
-        names = iter(self._names(numbers))
-        return [(next(names) if type(item) is int else item.name, item) for item in self._items]
+        names = self._names(numbers)
+        if len(numbers) == len(self._items):
+            return names
+        unread = iter(names)
+        return [next(unread) if type(item) is int else item.name for item in self._items]
+
+    def items(self) -> list[Any]:
+        """Objects, or numbers for ``read`` where they are not read yet; in the order of ``names``."""
+        self._close()
+        return list(self._items)
 
     def read(self, item: Any) -> Any:
-        """The object that an item of ``pairs`` stands for."""
+        """The object that one of ``items`` stands for."""
         return self._read(item) if type(item) is int else item
 
     def __eq__(self, other: object) -> bool:

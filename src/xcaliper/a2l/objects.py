@@ -141,7 +141,7 @@ class ObjectParser:
 
     def new(self, cls: Any, values: list[Any], at: int) -> Any:
         made = cls(*values)
-        made.origin = Origin(self.tokens.lines, self.tokens.stretch, at, block=made.BLOCK)
+        made._origin = Origin(self.tokens.lines, self.tokens.stretch, at, made.BLOCK)  # noqa: SLF001 -- hot
         return made
 
     def object(self, cls: Any, start: int) -> Keyword | None:
@@ -153,8 +153,8 @@ class ObjectParser:
             if cls is A2ml
             else self.keyword(table_of(cls), start)
         )
-        if made is not None and made.origin is not None:
-            made.origin.last = self.at - 1
+        if made is not None:
+            made._origin.last = self.at - 1  # noqa: SLF001 -- hot
         return made
 
     def keyword(self, table: Table, start: int) -> Keyword | None:
@@ -524,7 +524,7 @@ class ObjectParser:
     def if_block(self, stack: list[IfBlock | IfData]) -> None:
         self.at += 1
         tag = self.texts[self.at] if self.kinds[self.at] == WORD else ""
-        line = self.tokens.line_of(self.at)
+        place = Origin(self.tokens.lines, self.tokens.stretch, self.at, True)  # noqa: FBT003 -- hot
         if tag:
             self.at += 1
         if len(stack) >= MAX_IF_DATA_DEPTH:
@@ -537,7 +537,7 @@ class ObjectParser:
             )
             self.skip_to_end(Table(None, tag, True, (), None, {}))
             return
-        block = IfBlock(tag, line=line)
+        block = IfBlock(tag, place=place)
         stack[-1].items.append(block)
         stack.append(block)
 

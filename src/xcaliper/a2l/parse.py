@@ -190,9 +190,7 @@ class _Reading:
         self.document = document
         self.file = A2lFile(source=source, document=document, _reading=self)
         self.found = _Findings(document, self.file.diagnostics)
-        self.made: dict[int, Any] = {}
-        self.where: dict[int, tuple[Entry, int, bool, tuple[Table, ...]]] = {}
-        self.lists: list[tuple[Any, str]] = []
+        self.homes: list[_Home] = []
         self.known = False
         self.open()
 
@@ -290,39 +288,34 @@ class _Reading:
             if entry is not None and entry.cls is not Module:
                 taken.add(key)
                 order[key] = np.flatnonzero(keys == np.uint64(key)).tolist()
-        blocks, stops = one.blocks.tolist(), one.stops.tolist()
+        home = _Home(self, one, around)
+        self.homes.append(home)
         for key, rows in order.items():
             entry = entries[key]
-            for at in rows:
-                self.where[blocks[at]] = (entry, stops[at], at not in one.broken, around)
-            numbers = [blocks[at] for at in rows]
+            home.entries[key] = entry
             if entry.repeated:
-                setattr(made, entry.attr, Objects(numbers, self.read, self.names))
-                self.lists.append((made, entry.attr))
+                setattr(made, entry.attr, Objects(rows, home.read, home.names))
+                home.lists.append((made, entry.attr))
             else:
-                self.single(made, entry, numbers)
+                self.single(made, entry, home, rows)
         self.unknown(one, taken, table.name if one.begin >= 0 else "file")
 
-    def single(self, made: Any, entry: Entry, numbers: list[int]) -> None:
+    def single(self, made: Any, entry: Entry, home: _Home, rows: list[int]) -> None:
         """Read a block that may stand once."""
-        for number in numbers:
-            value = self.read(number)
+        for row in rows:
+            value = home.read(row)
             if value is None:
                 continue
             if getattr(made, entry.attr) is None:
                 setattr(made, entry.attr, value)
             else:
-                offset = int(self.document.scan.marks.key_starts[number])
-                self.twice(offset, entry.name, str(getattr(value, "name", "")))
+                self.twice(home.start(row), entry.name, str(getattr(value, "name", "")))
 
     def unknown(self, one: Container, taken: set[int], owner: str) -> None:
         """Report the blocks that nobody knows."""
         marks = self.document.scan.marks
-        for number, key in zip(one.blocks.tolist(), marks.keys[one.blocks].tolist(), strict=True):
-            if key in taken:
-                continue
-            if len(self.file.diagnostics) > MAX_DIAGNOSTICS:
-                return
+        strange = ~np.isin(marks.keys[one.blocks], np.array(sorted(taken), np.uint64))
+        for number in one.blocks[strange][: MAX_DIAGNOSTICS + 1].tolist():
             name = self.word(int(marks.key_starts[number]), int(marks.key_stops[number]))[:80]
             self.found.add(
                 Finding(
@@ -344,40 +337,64 @@ class _Reading:
     def word(self, start: int, stop: int) -> str:
         return self.document.text[start:stop].decode("utf-8", "replace") if start >= 0 else ""
 
-    # ---- objects
+    def load_all(self) -> None:
+        """Read what is left, in the order of the text, and make plain lists."""
+        for home in self.homes:
+            home.load_all()
+        self.found.sort()
 
-    def read(self, number: int) -> Any:
-        """The object that begins with a mark; None when it cannot be read."""
-        if number not in self.made:
-            entry, stop, complete, around = self.where[number]
-            start = int(self.document.scan.marks.starts[number])
-            parser = self.parser(start, stop, around, complete=complete)
-            if entry.mode == "object" and entry.block:
-                self.made[number] = parser.block(entry.cls)
-            else:
-                self.made[number] = None
-        return self.made[number]
 
-    def names(self, numbers: list[int]) -> list[str]:
-        """Names of the objects that begin with some marks."""
-        marks, text = self.document.scan.marks, self.document.text
-        starts = marks.first_starts[numbers].tolist()
-        stops = marks.first_stops[numbers].tolist()
-        raw = [text[max(0, a) : max(0, b)] for a, b in zip(starts, stops, strict=True)]
-        if any(word[:1] == b'"' for word in raw):
+class _Home:
+    """The blocks of one container, read one by one; rows are positions in ``Container.blocks``."""
+
+    def __init__(self, reading: _Reading, one: Container, around: tuple[Table, ...]) -> None:
+        self.reading = reading
+        self.one = one
+        self.around = around
+        self.entries: dict[int, Entry] = {}
+        self.lists: list[tuple[Any, str]] = []
+        self.made: dict[int, Any] = {}
+
+    def start(self, row: int) -> int:
+        """Offset of the block in the text."""
+        return int(self.reading.document.scan.marks.starts[self.one.blocks[row]])
+
+    def read(self, row: int) -> Any:
+        """The object of a block, the same one each time; None when it cannot be read."""
+        if row not in self.made:
+            entry = self.entries[int(self.reading.document.scan.marks.keys[self.one.blocks[row]])]
+            complete = row not in self.one.broken
+            parser = self.reading.parser(
+                self.start(row), int(self.one.stops[row]), self.around, complete=complete
+            )
+            self.made[row] = parser.block(entry.cls)
+        return self.made[row]
+
+    def names(self, rows: list[int]) -> list[str]:
+        """Names of the objects, without reading them."""
+        document = self.reading.document
+        marks, text = document.scan.marks, document.text
+        numbers = self.one.blocks[rows]
+        starts = np.maximum(marks.first_starts[numbers], 0).tolist()
+        stops = np.maximum(marks.first_stops[numbers], 0).tolist()
+        raw = [text[a:b] for a, b in zip(starts, stops, strict=True)]
+        joined = b"\0".join(raw)
+        if b'"' in joined:
             raw = [word.strip(b'"') for word in raw]
-        names = b"\0".join(raw).decode("utf-8", "replace").split("\0")
+            joined = b"\0".join(raw)
+        names = joined.decode("utf-8", "replace").split("\0")
         return names if len(names) == len(raw) else [w.decode("utf-8", "replace") for w in raw]
 
     def load_all(self) -> None:
         """Read what is left, in the order of the text, and make plain lists."""
-        for number in sorted(self.where):
-            self.read(number)
+        keys = self.reading.document.scan.marks.keys[self.one.blocks].tolist()
+        for row, key in enumerate(keys):
+            if key in self.entries:
+                self.read(row)
         for made, attr in self.lists:
             held = getattr(made, attr)
             if isinstance(held, Objects):
                 setattr(made, attr, held.loaded())
-        self.found.sort()
 
 
 _PROJECT: Final = fnv(b"PROJECT")

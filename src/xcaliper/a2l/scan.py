@@ -6,7 +6,7 @@ only; what is rare (strings over lines, A2ML payloads, includes, comments withou
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -49,27 +49,25 @@ class Marks:
 
     Attributes:
         kinds: uint8[n], BEGIN or END.
-        starts: int64[n], offset of the slash.
-        key_starts: int64[n], start of the keyword.
-        key_stops: int64[n], its end; the end of the mark when there is no keyword.
-        first_starts: int64[n], start of the next word or string before the next mark.
-        first_stops: int64[n], its end.
+        starts: int32[n] or int64[n], offset of the slash.
+        key_starts: int32[n] or int64[n], start of the keyword.
+        key_stops: int32[n] or int64[n], its end; the end of the mark when there is no keyword.
+        first_starts: int32[n] or int64[n], start of the next word or string before the next mark.
+        first_stops: int32[n] or int64[n], its end.
         keys: uint64[n], ``fnv`` of the keyword; 0 without.
     """
 
     kinds: NDArray[np.uint8]
-    starts: NDArray[np.int64]
-    key_starts: NDArray[np.int64]
-    key_stops: NDArray[np.int64]
-    first_starts: NDArray[np.int64]
-    first_stops: NDArray[np.int64]
+    starts: NDArray[np.signedinteger[Any]]
+    key_starts: NDArray[np.signedinteger[Any]]
+    key_stops: NDArray[np.signedinteger[Any]]
+    first_starts: NDArray[np.signedinteger[Any]]
+    first_stops: NDArray[np.signedinteger[Any]]
     keys: NDArray[np.uint64]
 
     def __len__(self) -> int:
         return len(self.kinds)
 
-
-_TYPES: Final = (np.uint8, np.int64, np.int64, np.int64, np.int64, np.int64, np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +142,9 @@ class _Driver:
         self.rare = Rare(buffer, len(buffer))
         self.findings: list[Finding] = []
         self.includes: list[Include] = []
-        self.chunks: list[list[NDArray[Any]]] = [[np.empty(0, kind)] for kind in _TYPES]
+        offset = np.int32 if len(buffer) < 1 << 31 else np.int64
+        self.types: tuple[Any, ...] = (np.uint8, *[offset] * 5, np.uint64)
+        self.chunks: list[list[NDArray[Any]]] = [[np.empty(0, kind)] for kind in self.types]
         self.columns: list[Any] = []
         self.want = 0
         self.count = 0
@@ -154,7 +154,7 @@ class _Driver:
         at = 0
         capacity = min(_CAPACITY, len(self.buffer) // 4 + 16)
         self.columns = [
-            np.zeros(capacity, kind) if self.as_arrays else [0] * capacity for kind in _TYPES
+            np.zeros(capacity, kind) if self.as_arrays else [0] * capacity for kind in self.types
         ]
         while True:
             at, self.want, self.count, status = self.engine(
@@ -173,7 +173,7 @@ class _Driver:
 
     def flush(self) -> None:
         """Move the marks of this round to the result."""
-        for chunks, column, kind in zip(self.chunks, self.columns, _TYPES, strict=True):
+        for chunks, column, kind in zip(self.chunks, self.columns, self.types, strict=True):
             chunks.append(np.array(column[: self.count], dtype=kind))
         self.count = 0
 
@@ -347,6 +347,3 @@ def step(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 -- one state machine
 
 def _behind_space(buffer: bytes, at: int) -> bool:
     return buffer[at - 1] in _SPACES or buffer[max(0, at - 3) : at].endswith(_WIDE_SPACES)
-
-
-assert len(fields(Marks)) == len(_TYPES), "one column each"

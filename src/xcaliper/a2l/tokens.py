@@ -289,16 +289,22 @@ def tokens_of(text: bytes, start: int, stop: int, lines: Places) -> Tokens:
     stretch = Stretch(text, start, stop)
     raw = TOKEN.findall(buffer)
     del raw[raw.index(b"") :]
-    if b'"' in raw or b"/*" in raw or b"\0" in buffer or b"A2ML" in buffer:
+    if b"\0" in buffer or b"A2ML" in buffer:
         kinds, texts, _ = _walk(buffer)
         return Tokens(lines, stretch, kinds, texts)
     texts = b"\0".join(raw).decode("utf-8", "replace").split("\0") if raw else []
     kinds = [_KINDS.get(word[0], WORD) for word in texts]
     for at, kind in enumerate(kinds):
+        if kind == WORD:
+            continue
+        word = texts[at]
+        if word in ('"', "/*"):  # something rare: once more, token by token
+            kinds, texts, _ = _walk(buffer)
+            return Tokens(lines, stretch, kinds, texts)
         if kind == STRING:
-            texts[at] = texts[at][1:-1]
-        elif kind == _SLASH:
-            kinds[at] = _MARKS.get(texts[at].lower(), WORD)
+            texts[at] = word[1:-1]
+        else:
+            kinds[at] = _MARKS.get(word.lower(), WORD)
     kinds.append(EOF)
     texts.append("")
     return Tokens(lines, stretch, kinds, texts)

@@ -51,9 +51,9 @@ class Catalog:
 
     def _all(self) -> Iterator[tuple[str, str]]:
         module = self.index.module
-        for name, made in self.index.spaces["object"].items():
-            if made.KEYWORD != "INSTANCE":
-                yield name, made.KEYWORD.lower()
+        for name, keyword in self.index.kinds("object"):
+            if keyword != "INSTANCE":
+                yield name, keyword.lower()
         for instance in module.instance:
             yield from expand(self.index, instance)
 
