@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from xcaliper.a2l.lines import Lines
+from xcaliper.a2l.lines import Lines, bytes_of
 from xcaliper.a2l.scan import Engine, Include, Scan, scan
 from xcaliper.a2l.tokens import Finding, transcode
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
@@ -85,7 +85,7 @@ class Source:
         Raises:
             A2lError: a new text cannot be said in the file's encoding.
         """
-        raw = self.text if self.data is None else self.data
+        raw = bytes_of(self.text if self.data is None else self.data)
         if not patches:
             return raw
         mark = next((m for m in _MARKS.get(self.encoding, ()) if raw.startswith(m)), b"")
@@ -166,6 +166,12 @@ class Document:
     _pieces: list[_Piece] = field(default_factory=list)
     _starts: list[int] = field(default_factory=list)
     _patches: list[Patch] = field(default_factory=list)
+
+    @classmethod
+    def single(cls, source: Source, found: Scan) -> Document:
+        """The document of one source without includes."""
+        piece = _Piece(0, 0, 0, len(source.text))
+        return cls([source], source.text, found, [], [piece], [0])
 
     # ---- places
 
@@ -311,8 +317,7 @@ def open_document(
     first = Source.of(source, data)
     found = scan(first.text, engine=engine)
     if not found.includes:
-        whole = _Piece(0, 0, 0, len(first.text))
-        return Document([first], first.text, found, [], [whole], [0])
+        return Document.single(first, found)
     work = _Assembly(loader, engine)
     work.add(first, found)
     text = b"".join(work.parts)

@@ -6,7 +6,7 @@ import numpy as np
 
 from xcaliper.core.diagnostics import Where
 
-__all__ = ["Lines"]
+__all__ = ["Lines", "bytes_of"]
 
 _CHUNK: Final = 4096
 _SLAB: Final = 1 << 22
@@ -31,7 +31,7 @@ class Lines:
     def line_of(self, offset: int) -> int:
         """1-based line of an offset."""
         if self._counts is None:
-            self._counts = _count(self.buffer)
+            self._counts = _count(bytes_of(self.buffer))
         chunk = min(offset // _CHUNK, len(self._counts) - 1)
         return self._counts[chunk] + self.buffer.count(b"\n", chunk * _CHUNK, offset) + 1
 
@@ -42,6 +42,12 @@ class Lines:
         if column < _MAX_COLUMN_BYTES:
             column = len(self.buffer[start:offset].decode("utf-8", "replace"))
         return Where(self.source, self.line_of(offset), column + 1)
+
+
+def bytes_of(text: bytes) -> bytes:
+    """A text as bytes, also when it is one that is read late."""
+    whole = getattr(text, "whole", None)
+    return text if whole is None else whole()
 
 
 def _count(buffer: bytes) -> list[int]:

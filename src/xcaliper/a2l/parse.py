@@ -11,14 +11,15 @@ from xcaliper.a2l.document import Document, Loader, SourceText, open_document
 from xcaliper.a2l.grammar import Entry, Table, table_of
 from xcaliper.a2l.keywords.project import A2mlVersion, Asap2Version, Module, Project
 from xcaliper.a2l.lazy import Objects
+from xcaliper.a2l.lines import bytes_of
 from xcaliper.a2l.objects import ObjectParser
-from xcaliper.a2l.outline import Container, outline
+from xcaliper.a2l.outline import Container, Outline, outline
 from xcaliper.a2l.scan import Engine, fnv
 from xcaliper.a2l.tokens import Finding, tokens_of
 from xcaliper.core.diagnostics import Diagnostic, Severity
 from xcaliper.core.errors import A2lError
 
-__all__ = ["A2lFile", "Loader", "SourceText", "open_a2l", "parse"]
+__all__ = ["A2lFile", "Loader", "SourceText", "open_a2l", "parse", "read_outline"]
 
 MAX_DIAGNOSTICS: Final = 1000
 
@@ -141,7 +142,18 @@ def open_a2l(
         _not_asap2(file, f"Text: this is {kind}, no ASAP2 description.")
         return file
     document = open_document(data, source=source, loader=loader, engine=engine)
-    return _Reading(document, source).file
+    return _Reading(document, outline(document)).file
+
+
+def read_outline(document: Document, shape: Outline, *, names: str = "") -> A2lFile:
+    """The description of an outline that is known already.
+
+    Args:
+        document: the text; of its marks those that the outline names suffice.
+        shape: the outline.
+        names: what ``all_names`` gave then, joined with NUL.
+    """
+    return _Reading(document, shape, names).file
 
 
 def _foreign(data: bytes | str) -> str:
@@ -186,9 +198,11 @@ class _Findings:
 class _Reading:
     """What is needed to read further objects of an opened description."""
 
-    def __init__(self, document: Document, source: str) -> None:
+    def __init__(self, document: Document, shape: Outline, names: str = "") -> None:
         self.document = document
-        self.file = A2lFile(source=source, document=document, _reading=self)
+        self.shape = shape
+        self.joined_names = names
+        self.file = A2lFile(source=document.sources[0].name, document=document, _reading=self)
         self.found = _Findings(document, self.file.diagnostics)
         self.homes: list[_Home] = []
         self.known = False
@@ -199,7 +213,7 @@ class _Reading:
     def open(self) -> None:
         """Build the containers and whatever is no list of objects."""
         document = self.document
-        shape = outline(document)
+        shape = self.shape
         for diagnostic in document.diagnostics:
             self.found.offsets.append(-1)
             self.file.diagnostics.append(diagnostic)
@@ -337,6 +351,18 @@ class _Reading:
     def word(self, start: int, stop: int) -> str:
         return self.document.text[start:stop].decode("utf-8", "replace") if start >= 0 else ""
 
+    def all_names(self) -> list[str]:
+        """Names of all blocks of all containers, one container after the other."""
+        return [name for home in self.homes for name in home.all_names()]
+
+    def known_names(self, home: _Home) -> list[str] | None:
+        """The names of one container from an earlier opening."""
+        if not self.joined_names:
+            return None
+        first = sum(len(h.one.blocks) for h in self.homes[: self.homes.index(home)])
+        found = self.joined_names.split("\0")[first : first + len(home.one.blocks)]
+        return found if len(found) == len(home.one.blocks) else None
+
     def load_all(self) -> None:
         """Read what is left, in the order of the text, and make plain lists."""
         for home in self.homes:
@@ -354,6 +380,7 @@ class _Home:
         self.entries: dict[int, Entry] = {}
         self.lists: list[tuple[Any, str]] = []
         self.made: dict[int, Any] = {}
+        self._names: list[str] | None = None
 
     def start(self, row: int) -> int:
         """Offset of the block in the text."""
@@ -372,9 +399,16 @@ class _Home:
 
     def names(self, rows: list[int]) -> list[str]:
         """Names of the objects, without reading them."""
+        if self._names is None:
+            self._names = self.reading.known_names(self) or self.all_names()
+        names = self._names
+        return names if len(rows) == len(names) else [names[row] for row in rows]
+
+    def all_names(self) -> list[str]:
+        """Names of all blocks, from the text."""
         document = self.reading.document
-        marks, text = document.scan.marks, document.text
-        numbers = self.one.blocks[rows]
+        marks, text = document.scan.marks, bytes_of(document.text)
+        numbers = self.one.blocks
         starts = np.maximum(marks.first_starts[numbers], 0).tolist()
         stops = np.maximum(marks.first_stops[numbers], 0).tolist()
         raw = [text[a:b] for a, b in zip(starts, stops, strict=True)]
@@ -383,7 +417,9 @@ class _Home:
             raw = [word.strip(b'"') for word in raw]
             joined = b"\0".join(raw)
         names = joined.decode("utf-8", "replace").split("\0")
-        return names if len(names) == len(raw) else [w.decode("utf-8", "replace") for w in raw]
+        if len(names) != len(raw):  # a NUL in a name
+            names = [w.decode("utf-8", "replace").replace("\0", "\ufffd") for w in raw]
+        return names
 
     def load_all(self) -> None:
         """Read what is left, in the order of the text, and make plain lists."""

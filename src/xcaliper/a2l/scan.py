@@ -69,7 +69,6 @@ class Marks:
         return len(self.kinds)
 
 
-
 @dataclass(frozen=True, slots=True)
 class Include:
     """An ``/include``: its place, and the name it asks for.
