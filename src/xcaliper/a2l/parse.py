@@ -359,6 +359,288 @@ class _Reading:
         """The names of one container from an earlier opening."""
         if not self.joined_names:
             return None
+        sizes = [len(h.one.blocks) for h in self.homes]
+        found = self.joined_names.split("\0")
+        if len(found) != sum(sizes):
+            return None
+        self.joined_names = ""
+        at = 0
+        for other, size in zip(self.homes, sizes, strict=True):
+            other.given = found[at : at + size]
+            at += size
+        return home.given
+
+    def load_all(self) -> None:
+        """Read every object that was not read yet; ``diagnostics`` is complete afterwards."""
+        if self._reading is not None:
+            reading, self._reading = self._reading, None
+            reading.load_all()
+
+    def to_bytes(self) -> bytes:
+        """The file: exactly as it was read, but for the edits of ``document``; UTF-8 when made by hand.
+
+        Raises:
+            A2lError: an edit cannot be said in the file's encoding.
+        """
+        if self.document is None:
+            from xcaliper.a2l.write import write
+
+            return write(self).encode()
+        return self.document.to_bytes()
+
+
+def parse(
+    text: str | bytes, *, source: str = "", loader: Loader | None = None, engine: Engine = "auto"
+) -> A2lFile:
+    """Read a description; a text without PROJECT is read as the body of a MODULE.
+
+    Args:
+        text: the description; bytes as in a file.
+        source: its name, for messages and for the loader.
+        loader: gives the text of an include, or None when there is none.
+        engine: as in ``scan``.
+    """
+    file = open_a2l(text, source=source, loader=loader, engine=engine)
+    file.load_all()
+    return file
+
+
+def open_a2l(
+    data: bytes | str, *, source: str = "", loader: Loader | None = None, engine: Engine = "auto"
+) -> A2lFile:
+    """Open a description; objects of its modules are read when they are asked for.
+
+    Args:
+        data: the description; bytes as in a file.
+        source: its name, for messages and for the loader.
+        loader: gives the text of an include, or None when there is none.
+        engine: as in ``scan``.
+    """
+    kind = _foreign(data)
+    if kind:
+        file = A2lFile(source=source)
+        file.document = open_document(b"", source=source)
+        file.document.sources[0].data = data if isinstance(data, bytes) else None
+        _not_asap2(file, f"Text: this is {kind}, no ASAP2 description.")
+        return file
+    document = open_document(data, source=source, loader=loader, engine=engine)
+    return _Reading(document, outline(document)).file
+
+
+def read_outline(document: Document, shape: Outline, *, names: str = "") -> A2lFile:
+    """The description of an outline that is known already.
+
+    Args:
+        document: the text; of its marks those that the outline names suffice.
+        shape: the outline.
+        names: what ``all_names`` gave then, joined with NUL.
+    """
+    return _Reading(document, shape, names).file
+
+
+def _foreign(data: bytes | str) -> str:
+    """What a file is that is evidently no text; empty when it may be one."""
+    head = data[:8].encode("utf-8", "replace") if isinstance(data, str) else data[:8]
+    return next((kind for magic, kind in _MAGIC if head.startswith(magic)), "")
+
+
+def _not_asap2(file: A2lFile, text: str) -> None:
+    assert file.document is not None, "set by whoever opens a text"
+    finding = Finding(0, Severity.ERROR, "not-asap2", text, "Give an A2L file.")
+    file.diagnostics[:] = [file.document.report(finding)]
+
+
+class _Findings:
+    """Findings with their offsets, at most MAX_DIAGNOSTICS."""
+
+    def __init__(self, document: Document, diagnostics: list[Diagnostic]) -> None:
+        self.document = document
+        self.diagnostics = diagnostics
+        self.offsets: list[int] = []
+
+    def add(self, finding: Finding) -> None:
+        """Keep a finding; beyond the limit, say once that there are more."""
+        if len(self.diagnostics) < MAX_DIAGNOSTICS:
+            self.offsets.append(finding.offset)
+            self.diagnostics.append(self.document.report(finding))
+        elif len(self.diagnostics) == MAX_DIAGNOSTICS:
+            self.offsets.append(len(self.document.text) + 1)
+            text = "Description: further findings are not listed."
+            more = Finding(finding.offset, Severity.WARNING, "too-many", text, "Mend these first.")
+            self.diagnostics.append(self.document.report(more))
+
+    def sort(self) -> None:
+        """Bring the findings into the order of the text."""
+        last = [d.slug == "cut-off" for d in self.diagnostics]
+        order = sorted(range(len(last)), key=lambda n: (self.offsets[n], last[n]))
+        self.diagnostics[:] = [self.diagnostics[n] for n in order]
+        self.offsets = [self.offsets[n] for n in order]
+
+
+class _Reading:
+    """What is needed to read further objects of an opened description."""
+
+    def __init__(self, document: Document, shape: Outline, names: str = "") -> None:
+        self.document = document
+        self.shape = shape
+        self.joined_names = names
+        self.file = A2lFile(source=document.sources[0].name, document=document, _reading=self)
+        self.found = _Findings(document, self.file.diagnostics)
+        self.homes: list[_Home] = []
+        self.known = False
+        self.open()
+
+    # ---- opening
+
+    def open(self) -> None:
+        """Build the containers and whatever is no list of objects."""
+        document = self.document
+        shape = self.shape
+        for diagnostic in document.diagnostics:
+            self.found.offsets.append(-1)
+            self.file.diagnostics.append(diagnostic)
+        for finding in [*document.scan.findings, *shape.findings]:
+            self.found.add(finding)
+        owners: list[Any] = []
+        for one in shape.containers:
+            owners.append(self.container(one, owners))
+        if not self.known:
+            _not_asap2(self.file, "Text: no ASAP2 keyword was found.")
+            self.file._reading = None  # noqa: SLF001 -- our own file
+
+    def container(self, one: Container, owners: list[Any]) -> Any:
+        """Make a container and hang it into the one around it."""
+        if one.begin < 0:
+            self.root(one)
+            return self.file
+        self.known = True
+        cls = Project if one.key == _PROJECT else Module
+        made = self.parser(int(self.document.scan.marks.starts[one.begin]), one.head[1]).head(
+            cls, ""
+        )
+        self.attach(made, owners[one.parent])
+        self.contents(made, one, self.around(cls))
+        return made
+
+    def around(self, cls: Any) -> tuple[Table, ...]:
+        return (table_of(Project), table_of(Module)) if cls is Module else (table_of(Project),)
+
+    def attach(self, made: Any, owner: Any) -> None:
+        """A bare MODULE gets a nameless project; of two projects the first counts."""
+        file = self.file
+        if isinstance(made, Module):
+            if isinstance(owner, A2lFile):
+                file.project = file.project or Project("", "")
+                owner = file.project
+            owner.module.append(made)
+        elif file.project is None:
+            file.project = made
+        else:
+            self.twice(made.origin.span()[0], "PROJECT", made.name)
+
+    def twice(self, offset: int, keyword: str, name: str) -> None:
+        self.found.add(
+            Finding(
+                offset,
+                Severity.WARNING,
+                "keyword-twice",
+                f"{keyword}: it stands here a second time; the first one counts.",
+                "Remove one.",
+                name,
+            )
+        )
+
+    def root(self, one: Container) -> None:
+        """Read what stands outside of all blocks; objects there go to a fragment."""
+        words = _root_words()
+        inner = table_of(Module).optional
+        keys = self.document.scan.marks.keys[one.blocks]
+        known = {fnv(name.encode()) for name in inner}
+        if any(key in known for key in set(keys.tolist())):
+            self.known = True
+            self.file.fragment = Module("", "")
+        both = Table(None, "file", False, (), None, words)
+        for start, stop in [one.head, *one.gaps]:
+            if self.parser(start, stop).loose(self.file, both):
+                self.known = True
+        if self.file.fragment is not None:
+            self.contents(self.file.fragment, one, (table_of(Module),))
+        else:
+            self.unknown(one, {_PROJECT, _MODULE}, "file")
+
+    def contents(self, made: Any, one: Container, around: tuple[Table, ...]) -> None:
+        """Sort the blocks of a container to the attributes of its object."""
+        table = table_of(made.__class__)
+        if one.begin >= 0:
+            for start, stop in one.gaps:
+                self.parser(start, stop, around).loose(made, table)
+        marks = self.document.scan.marks
+        keys = marks.keys[one.blocks]
+        entries = {fnv(name.encode()): entry for name, entry in table.optional.items()}
+        taken = {_PROJECT, _MODULE}
+        order: dict[int, list[int]] = {}
+        for key in set(keys.tolist()):
+            entry = entries.get(key)
+            if entry is not None and entry.cls is not Module:
+                taken.add(key)
+                order[key] = np.flatnonzero(keys == np.uint64(key)).tolist()
+        home = _Home(self, one, around)
+        self.homes.append(home)
+        for key, rows in order.items():
+            entry = entries[key]
+            home.entries[key] = entry
+            if entry.repeated:
+                setattr(made, entry.attr, Objects(rows, home.read, home.names))
+                home.lists.append((made, entry.attr))
+            else:
+                self.single(made, entry, home, rows)
+        self.unknown(one, taken, table.name if one.begin >= 0 else "file")
+
+    def single(self, made: Any, entry: Entry, home: _Home, rows: list[int]) -> None:
+        """Read a block that may stand once."""
+        for row in rows:
+            value = home.read(row)
+            if value is None:
+                continue
+            if getattr(made, entry.attr) is None:
+                setattr(made, entry.attr, value)
+            else:
+                self.twice(home.start(row), entry.name, str(getattr(value, "name", "")))
+
+    def unknown(self, one: Container, taken: set[int], owner: str) -> None:
+        """Report the blocks that nobody knows."""
+        marks = self.document.scan.marks
+        strange = ~np.isin(marks.keys[one.blocks], np.array(sorted(taken), np.uint64))
+        for number in one.blocks[strange][: MAX_DIAGNOSTICS + 1].tolist():
+            name = self.word(int(marks.key_starts[number]), int(marks.key_stops[number]))[:80]
+            self.found.add(
+                Finding(
+                    int(marks.starts[number]),
+                    Severity.WARNING,
+                    "block-unknown",
+                    f"{owner}: /begin {name} is not known here; the block was skipped.",
+                    "Check the spelling and the version.",
+                    name,
+                )
+            )
+
+    def parser(
+        self, start: int, stop: int, around: tuple[Table, ...] = (), *, complete: bool = True
+    ) -> ObjectParser:
+        tokens = tokens_of(self.document.text, start, stop, self.document)
+        return ObjectParser(tokens, self.found, around, complete=complete)
+
+    def word(self, start: int, stop: int) -> str:
+        return self.document.text[start:stop].decode("utf-8", "replace") if start >= 0 else ""
+
+    def all_names(self) -> list[str]:
+        """Names of all blocks of all containers, one container after the other."""
+        return [name for home in self.homes for name in home.all_names()]
+
+    def known_names(self, home: _Home) -> list[str] | None:
+        """The names of one container from an earlier opening."""
+        if not self.joined_names:
+            return None
         first = sum(len(h.one.blocks) for h in self.homes[: self.homes.index(home)])
         found = self.joined_names.split("\0")[first : first + len(home.one.blocks)]
         return found if len(found) == len(home.one.blocks) else None
@@ -380,7 +662,7 @@ class _Home:
         self.entries: dict[int, Entry] = {}
         self.lists: list[tuple[Any, str]] = []
         self.made: dict[int, Any] = {}
-        self._names: list[str] | None = None
+        self.given: list[str] | None = None
 
     def start(self, row: int) -> int:
         """Offset of the block in the text."""
@@ -399,9 +681,9 @@ class _Home:
 
     def names(self, rows: list[int]) -> list[str]:
         """Names of the objects, without reading them."""
-        if self._names is None:
-            self._names = self.reading.known_names(self) or self.all_names()
-        names = self._names
+        names = self.given
+        if names is None:
+            names = self.given = self.reading.known_names(self) or self.all_names()
         return names if len(rows) == len(names) else [names[row] for row in rows]
 
     def all_names(self) -> list[str]:

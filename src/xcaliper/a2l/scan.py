@@ -12,7 +12,17 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from xcaliper.a2l.tokens import A2ML_INCLUDE, BEGIN, END, INCLUDE_NAME, TOKEN, Finding, Rare
+from xcaliper.a2l.tokens import (
+    A2ML_INCLUDE,
+    BEGIN,
+    END,
+    INCLUDE_NAME,
+    INNER_WORD,
+    SKIP,
+    TOKEN,
+    Finding,
+    Rare,
+)
 from xcaliper.core.diagnostics import Severity
 
 __all__ = ["FAST_FROM_BYTES", "Engine", "Include", "Marks", "Scan", "fnv", "scan", "step"]
@@ -32,7 +42,23 @@ INCLUDE: Final = 5
 _CAPACITY: Final = 1 << 16
 MAX_FINDINGS: Final = 1001
 
-_JUMP: Final = re.compile(rb'["/]')
+_JUMP: Final = re.compile(
+    rb'(?:[^"/]++|"[^"\\\n]*+"(?!")|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/'
+    rb"|/(?![*/]|(?i:begin|end|include)))*+"
+)
+_BLOCK: Final = re.compile(
+    _JUMP.pattern
+    + rb'(?<=[\t-\r\x1c-\x20"])(/(?i:begin|end)(?![0-9A-Za-z_]))'
+    + SKIP
+    + rb"("
+    + INNER_WORD
+    + rb")(?:"
+    + SKIP
+    + rb"("
+    + INNER_WORD
+    + rb'|"[^"\\\n]*+"(?!")))?+'
+)
+"""What leads to a mark in its usual form, the mark, its keyword, and the token behind it."""
 _PLAIN_STRING: Final = re.compile(rb'"[^"\\\n]*+"(?!")')
 _MARK: Final = re.compile(rb"/(begin|end|include)(?![0-9A-Za-z_])", re.IGNORECASE)
 _INNER_MARK: Final = re.compile(
@@ -40,7 +66,7 @@ _INNER_MARK: Final = re.compile(
     re.IGNORECASE,
 )
 _SPACES: Final = bytes([*range(9, 14), *range(0x1C, 0x21)])
-_WIDE_SPACES: Final = (b"\xc2\x85", b"\xc2\xa0", b"\xef\xbb\xbf")
+_ENDS: Final = (b"\xc2\x85", b"\xc2\xa0", b"\xef\xbb\xbf", b'"', b"*/")
 
 
 @dataclass(slots=True)
@@ -279,10 +305,27 @@ def step(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 -- one state machine
             begin, at = found.span(1)
             edge = begin
         else:
-            found = _JUMP.search(buffer, at, stop)
-            if found is None:
-                return stop, want, count, DONE
-            begin = found.start()
+            usual = _BLOCK.match(buffer, at, stop)
+            if usual:
+                _, mark_at, key_at, first_at = usual.regs
+                if count == capacity:
+                    return mark_at[0], want, count, FULL
+                kinds[count] = BEGIN if mark_at[1] - mark_at[0] == 6 else END
+                starts[count] = mark_at[0]
+                key_starts[count], key_stops[count] = key_at
+                word = buffer[key_at[0] : key_at[1]]
+                keys[count] = hashed(word)
+                if word == b"A2ML" and kinds[count] == BEGIN:
+                    first_starts[count] = first_stops[count] = -1
+                    return key_at[1], 2, count + 1, A2ML
+                first_starts[count], first_stops[count] = first_at
+                count += 1
+                want = 2 if first_at[1] < 0 else 0
+                at = edge = key_at[1] if want else first_at[1]
+                continue
+            jumped = _JUMP.match(buffer, at, stop)
+            assert jumped is not None, "nothing to jump over is a match too"
+            begin = jumped.end()
         if begin >= stop:
             return stop, want, count, DONE
         first = buffer[begin]
@@ -309,7 +352,7 @@ def step(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 -- one state machine
                 continue
             mark = (
                 _MARK.match(buffer, begin, stop)
-                if begin == edge or _behind_space(buffer, begin)
+                if begin == edge or _behind_token(buffer, begin)
                 else _INNER_MARK.match(buffer, begin, stop)
             )
             if mark:
@@ -344,5 +387,6 @@ def step(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 -- one state machine
             want = 0
 
 
-def _behind_space(buffer: bytes, at: int) -> bool:
-    return buffer[at - 1] in _SPACES or buffer[max(0, at - 3) : at].endswith(_WIDE_SPACES)
+def _behind_token(buffer: bytes, at: int) -> bool:
+    """True when no word goes on at an offset: behind whitespace, a string or a comment."""
+    return buffer[at - 1] in _SPACES or buffer[max(0, at - 3) : at].endswith(_ENDS)

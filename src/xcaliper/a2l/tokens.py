@@ -19,7 +19,9 @@ __all__ = [
     "END",
     "EOF",
     "INCLUDE_NAME",
+    "INNER_WORD",
     "RAW",
+    "SKIP",
     "STRING",
     "TOKEN",
     "WORD",
@@ -43,13 +45,15 @@ RAW: Final = 5
 _SLASH: Final = 6
 
 _SPACE: Final = rb"(?:[\t-\r\x1c-\x20]|\xc2[\x85\xa0]|\xef\xbb\xbf)"
-_SKIP: Final = (
+SKIP: Final = (
     rb"(?:[\t-\r\x1c-\x20]++|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/|\xc2[\x85\xa0]|\xef\xbb\xbf)*+"
 )
 _PLAIN: Final = rb"[^\t-\r\x1c-\x20\x22/\xc2\xef]++|\xc2(?![\x85\xa0])|\xef(?!\xbb\xbf)"
 _INNER: Final = rb"|/(?![*/]|(?i:begin|end)" + _SPACE + rb"++[0-9A-Za-z_\x80-\xff])"
+INNER_WORD: Final = rb"(?:" + _PLAIN + rb")(?:" + _PLAIN + _INNER + rb")*+"
+"""A word that does not start with a slash."""
 TOKEN: Final = re.compile(
-    _SKIP
+    SKIP
     + rb'("[^"\\\n]*+"(?!")'
     + rb"|(?:"
     + _PLAIN
