@@ -361,8 +361,8 @@ class _Assembly:
                 self.include(include, source)
         self.piece(index, at, found.stop)
         self.stack.pop()
-        if found.stop < len(source.text):  # a comment without end stays in its file
-            for finding in found.findings[-1:]:
+        for finding in found.findings:  # these are not in the joined text any more
+            if finding.slug in ("comment-open", "include-unnamed"):
                 self.report(finding, source)
 
     def piece(self, index: int, start: int, stop: int) -> None:

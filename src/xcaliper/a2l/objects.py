@@ -173,7 +173,6 @@ class ObjectParser:
                 self.at,
                 f"{table.name}{self.named(start)}: {error}; it was left out.",
                 "Complete its parameters.",
-                self.subject(start),
             )
         else:
             made = self.new(table.cls, values, start)
@@ -428,6 +427,8 @@ class ObjectParser:
                 f"{entry.name}: {error}; it was left out.",
                 "Complete its parameters.",
             )
+            if self.kinds[self.at] in (WORD, STRING) and self.texts[self.at] not in known:
+                self.at += 1  # the value that does not fit has been spoken of
 
     # ---- recovery
 

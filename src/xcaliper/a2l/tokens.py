@@ -77,7 +77,7 @@ _NAIVE_END: Final = re.compile(rb'\\"[ \t]*\r?(?:\n|$)')
 _BLOCK_MARK: Final = re.compile(rb"/(?:begin|end)" + _SPACE + rb"+[A-Z]", re.IGNORECASE)
 _END_A2ML: Final = re.compile(rb"/end" + _SPACE + rb"+A2ML(?![0-9A-Za-z_])", re.IGNORECASE)
 _END_ANY: Final = re.compile(rb"/end(?![0-9A-Za-z_])", re.IGNORECASE)
-INCLUDE_NAME: Final = re.compile(rb'\s*(?:"([^"\n]*)"|([^\s"]+))')
+INCLUDE_NAME: Final = re.compile(rb'[^\S\n]*(?!/(?i:begin|end|include)\b)(?:"([^"\n]*)"|([^\s"]+))')
 A2ML_INCLUDE: Final = re.compile(
     rb'/\*.*?\*/|//[^\n]*|/include\s+(?:"([^"\n]*)"|([^\s"]+))', re.DOTALL | re.IGNORECASE
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from xcaliper.a2l import decode_text, parse, write
+from xcaliper.a2l import decode_text, open_a2l, parse, write
 from xcaliper.a2l.check import check
 from xcaliper.a2l.if_xcp import (
     read_daq_event,
@@ -121,3 +121,31 @@ def test_interface_data_and_objects(path):
                 assert catalog.bind(name).memory_ranges()
             except XcaliperError as error:
                 assert str(error)  # noqa: PT017 -- every refusal says why
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}-{p.name}")
+def test_bytes_stay(path):
+    data = path.read_bytes()
+    file = open_a2l(data, source=path.name)
+    assert file.to_bytes() == data
+    late = [d.text for d in file.diagnostics]
+    file.load_all()
+    assert file.to_bytes() == data
+    assert set(late) <= {d.text for d in file.diagnostics}
+    for module in file.modules:
+        for made in [*module.measurement, *module.characteristic, *module.group]:
+            start, stop = file.document.span(made)
+            text = file.document.text[start:stop]
+            assert re.match(rb"/begin\s+" + made.KEYWORD.encode(), text)
+            assert re.search(rb"/end\s+" + made.KEYWORD.encode() + rb"$", text)
+            assert getattr(parse(text.decode("utf-8", "replace")).module, made.KEYWORD.lower()) == [made]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}-{p.name}")
+def test_cut_files(path):
+    data = path.read_bytes()
+    for part in (1, 3, 7):
+        cut = data[: len(data) * part // 8]
+        file = parse(cut)
+        assert file.to_bytes() == cut
+        assert file.diagnostics or not file.modules

@@ -70,20 +70,161 @@ DEFECTS = {
     ),
     "missing include": ('/include "nowhere.a2l"', "include-missing"),
     "block without marks": ("IF_DATA XCP 1 2 3", "block-expected"),
-    "keyword with marks": ("", ""),
+    "keyword with marks": (
+        '/begin MEASUREMENT kept "" UBYTE CM 0 0 0 0 /begin FORMAT "%3" /end FORMAT /end MEASUREMENT',
+        "block-unexpected",
+    ),
+    "unknown block inside": (
+        '/begin MEASUREMENT kept "" UBYTE CM 0 0 0 0 /begin NEWS "x" /end NEWS /end MEASUREMENT',
+        "block-unknown",
+    ),
+    "unknown keyword inside": (
+        '/begin MEASUREMENT kept "" UBYTE CM 0 0 0 0 SHINY 1 "x" FORMAT "%3" /end MEASUREMENT',
+        "keyword-unknown",
+    ),
+    "keyword in lower case": (
+        '/begin MEASUREMENT kept "" UBYTE CM 0 0 0 0 format "%3" /end MEASUREMENT',
+        "keyword-unknown",
+    ),
+    "block in lower case": (
+        '/begin measurement lower "" UBYTE CM 0 0 0 0 /end measurement',
+        "block-unknown",
+    ),
+    "misspelt end": ('/begin MEASUREMENT kept "" UBYTE CM 0 0 0 0 /end MEASURMENT', "end-wrong"),
+    "inner end missing": (
+        '/begin MEASUREMENT kept "" UBYTE CM 0 0 0 0 /begin ANNOTATION ANNOTATION_LABEL "x" '
+        "/end MEASUREMENT",
+        "end-missing",
+    ),
+    "inner end twice": (
+        '/begin MEASUREMENT kept "" UBYTE CM 0 0 0 0 /begin ANNOTATION /end ANNOTATION '
+        "/end ANNOTATION /end MEASUREMENT",
+        "end-wrong",
+    ),
+    "end twice": (
+        '/begin MEASUREMENT kept "" UBYTE CM 0 0 0 0 /end MEASUREMENT /end MEASUREMENT',
+        "end-wrong",
+    ),
+    "end without begin": ("/end CHARACTERISTIC", "end-wrong"),
+    "end of nothing": ("/end", "end-wrong"),
+    "begin without keyword": ('/begin "x" /end', "block-unknown"),
+    "object inside an object": (
+        '/begin GROUP kept "" /begin MEASUREMENT inner "" UBYTE CM 0 0 0 0 /end MEASUREMENT /end GROUP',
+        "end-missing end-wrong",
+    ),
+    "interface data never ends": (
+        '/begin MEASUREMENT kept "" UBYTE CM 0 0 0 0 /begin IF_DATA XCP 1 /end MEASUREMENT',
+        "end-wrong",
+    ),
+    "interface data of the module never ends": ("/begin IF_DATA XCP /begin DAQ 1 /end DAQ", "end-missing"),
+    "unknown block never ends": ("/begin FANCY 1 2 3", "block-unknown end-missing"),
+    "interface data with crossed ends": (
+        "/begin IF_DATA XCP /begin DAQ /begin EVENT 1 /end DAQ /end IF_DATA",
+        "end-wrong",
+    ),
+    "interface data with a wrong end": (
+        "/begin IF_DATA XCP /begin DAQ 1 /end PAG /end IF_DATA",
+        "end-wrong",
+    ),
+    "name missing": (
+        '/begin MEASUREMENT "" UBYTE CM 0 0 0 0 /end MEASUREMENT',
+        "identifier-quoted parameter-missing",
+    ),
+    "bare text": (
+        "/begin MEASUREMENT bad description UBYTE CM 0 0 0 0 /end MEASUREMENT",
+        "parameter-missing",
+    ),
+    "everything missing": ("/begin MEASUREMENT /end MEASUREMENT", "parameter-missing"),
+    "decimal comma": (
+        '/begin MEASUREMENT bad "" UBYTE CM 0 0 0,5 1 /end MEASUREMENT',
+        "parameter-missing",
+    ),
+    "bad hexadecimal": (
+        '/begin MEASUREMENT kept "" UBYTE CM 0 0 0 0 ECU_ADDRESS 0xGG /end MEASUREMENT',
+        "parameter-missing",
+    ),
+    "infinite address": (
+        '/begin MEASUREMENT kept "" UBYTE CM 0 0 0 0 ECU_ADDRESS inf /end MEASUREMENT',
+        "parameter-missing",
+    ),
+    "one number too many": (
+        '/begin MEASUREMENT kept "" UBYTE CM 0 0 0 0 77 FORMAT "%3" /end MEASUREMENT',
+        "keyword-unknown",
+    ),
+    "unknown word of an option": (
+        '/begin MEASUREMENT kept "" UBYTE CM 0 0 0 0 BYTE_ORDER MIDDLE /end MEASUREMENT',
+        "enum-unknown",
+    ),
+    "axis without its parameters": (
+        '/begin CHARACTERISTIC c "" CURVE 0 RL 0 CM 0 1 /begin AXIS_DESCR STD_AXIS /end AXIS_DESCR '
+        "/end CHARACTERISTIC",
+        "parameter-missing",
+    ),
+    "incomplete row": (
+        '/begin COMPU_VTAB t "" TAB_VERB 2 0 "off" 1 /end COMPU_VTAB',
+        "list-incomplete",
+    ),
+    "second block that may stand once": (
+        '/begin MOD_PAR "one" /end MOD_PAR /begin MOD_PAR "two" /end MOD_PAR',
+        "keyword-twice",
+    ),
+    "quote inside a text": (
+        '/begin MEASUREMENT bad "two" words" UBYTE CM 0 0 0 0\n/end MEASUREMENT',
+        "enum-unknown string-open identifier-quoted parameter-missing",
+    ),
+    "typographic quotes": (
+        "/begin MEASUREMENT bad “text” UBYTE CM 0 0 0 0 /end MEASUREMENT",
+        "parameter-missing",
+    ),
+    "open A2ML": ("/begin A2ML struct { uint; }; /end IF_DATA", "a2ml-open"),
+    "include without name": ("/include", "include-unnamed"),
+    "line of prose": ("Please ask the supplier for the rest", "keyword-unknown"),
+    "text between blocks": ('"left over"', "keyword-unknown"),
+    "NUL": ("\0", "keyword-unknown"),
 }
-del DEFECTS["keyword with marks"]
+
+
+LATER_LINE = {"end missing", "interface data of the module never ends"}
+SUBJECTS = {
+    "wrong end": "kept",
+    "end missing": "kept",
+    "inner end missing": "kept",
+    "parameter missing": "bad",
+    "unknown keyword inside": "kept",
+    "second block that may stand once": "",
+    "missing include": "nowhere.a2l",
+    "unknown block": "FANCY",
+    "axis without its parameters": "c",
+    "incomplete row": "t",
+}
 
 
 @pytest.mark.parametrize("name", DEFECTS)
-def test_a_defect_costs_at_most_its_object(name):
+@pytest.mark.parametrize("form", ["text", "utf-16", "latin", "crlf"])
+def test_a_defect_costs_at_most_its_object(name, form):
     text, slug = DEFECTS[name]
-    file = parse(HEAD + GOOD + text + "\n" + GOOD.replace("good", "later") + TAIL, source="x.a2l")
-    kept = ["kept"] if " kept" in text or '"kept"' in text else []
-    assert names(file) == ["good", *kept, "later"]
-    assert slugs(file) == [slug]
-    assert file.diagnostics[0].where.line == (3 if name != "end missing" else 4)
-    assert file.diagnostics[0].where.source == "x.a2l"
+    whole = HEAD + GOOD + text + "\n" + GOOD.replace("good", "later") + TAIL
+    given = {
+        "text": whole,
+        "utf-16": whole.encode("utf-16"),
+        "latin": (whole + "// ä").encode("cp1252", "replace"),
+        "crlf": whole.replace("\n", "\r\n").encode(),
+    }[form]
+    file = parse(given, source="x.a2l")
+    inner = ["inner"] if " inner" in text else []
+    kept = ["kept"] if "MEASUREMENT kept" in text or '"kept"' in text else []
+    assert names(file) == ["good", *kept, *inner, "later"]
+    assert slugs(file) == slug.split()
+    finding = file.diagnostics[0]
+    assert finding.where.source == "x.a2l"
+    assert finding.where.line == (4 if name in LATER_LINE else 3)
+    assert finding.where.column >= 1
+    assert finding.hint.endswith(".")
+    assert finding.subject == SUBJECTS.get(name, finding.subject)
+
+
+def test_there_are_enough_of_them():
+    assert len(DEFECTS) >= 50
 
 
 def test_the_first_of_two_counts():
