@@ -6,7 +6,16 @@ import random
 
 TYPES = (("UBYTE", 1), ("SWORD", 2), ("UWORD", 2), ("ULONG", 4), ("FLOAT32_IEEE", 4))
 AREAS = ("Eng", "Trq", "Exh", "Fuel", "Air", "Diag", "Com", "Bat", "Gear", "Veh")
-WORDS = ("speed", "pressure", "temperature", "mass flow", "set point", "actual value", "state", "filter")
+WORDS = (
+    "speed",
+    "pressure",
+    "temperature",
+    "mass flow",
+    "set point",
+    "actual value",
+    "state",
+    "filter",
+)
 
 HEAD = """ASAP2_VERSION 1 71
 /begin PROJECT Bench "Generated description"

@@ -117,7 +117,7 @@ def step_bytes(  # type: ignore[no-untyped-def] # noqa: ANN201, C901, PLR0912, P
                     p = codes[i - 1]
                     free = p <= 32 and (9 <= p <= 13 or p >= 28)
                     if not free and i >= 2 and codes[i - 2] == 0xC2:
-                        free = p == 0x85 or p == 0xA0
+                        free = p == 0x85 or p == 0xA0  # noqa: PLR1714 -- a set would cost the loop
                     if not free and i >= 3 and codes[i - 3] == 0xEF:
                         free = codes[i - 2] == 0xBB and p == 0xBF
                 j = i + length
@@ -194,9 +194,15 @@ def step_bytes(  # type: ignore[no-untyped-def] # noqa: ANN201, C901, PLR0912, P
                     e2 = codes[i + 3] | 32
                     if e0 == 101 and e1 == 110 and e2 == 100:
                         j = i + 4
-                    elif e0 == 98 and e1 == 101 and e2 == 103 and i + 5 < stop:
-                        if (codes[i + 4] | 32) == 105 and (codes[i + 5] | 32) == 110:
-                            j = i + 6
+                    elif (
+                        e0 == 98
+                        and e1 == 101
+                        and e2 == 103
+                        and i + 5 < stop
+                        and (codes[i + 4] | 32) == 105
+                        and (codes[i + 5] | 32) == 110
+                    ):
+                        j = i + 6
                 if j:
                     k = j
                     while k < stop:

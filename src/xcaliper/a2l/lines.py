@@ -19,13 +19,17 @@ class Lines:
     Args:
         buffer: the text, UTF-8.
         source: its name.
+        known: lines and columns of offsets that need no look at the text.
     """
 
-    __slots__ = ("_counts", "buffer", "source")
+    __slots__ = ("_counts", "buffer", "known", "source")
 
-    def __init__(self, buffer: bytes, source: str) -> None:
+    def __init__(
+        self, buffer: bytes, source: str, known: dict[int, tuple[int, int]] | None = None
+    ) -> None:
         self.buffer = buffer
         self.source = source
+        self.known = known or {}
         self._counts: list[int] | None = None
 
     def line_of(self, offset: int) -> int:
@@ -37,6 +41,8 @@ class Lines:
 
     def where(self, offset: int) -> Where:
         """Source, line and column of an offset; very long lines have columns in bytes."""
+        if offset in self.known:
+            return Where(self.source, *self.known[offset])
         start = self.buffer.rfind(b"\n", 0, offset) + 1
         column = offset - start
         if column < _MAX_COLUMN_BYTES:

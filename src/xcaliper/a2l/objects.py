@@ -56,10 +56,12 @@ class ObjectParser:
     def report(
         self, severity: Severity, slug: str, at: int, text: str, hint: str = "", subject: str = ""
     ) -> None:
+        """Keep a finding about a token; it belongs to the block unless it says otherwise."""
         offset = self.tokens.span(min(at, len(self.kinds) - 1))[0]
         self.found.add(Finding(offset, severity, slug, text, hint, subject or self.name))
 
     def end_of_text(self, name: str) -> None:
+        """Say once that the block has no end."""
         if not self.cut:
             self.cut = True
             self.report(
@@ -125,6 +127,7 @@ class ObjectParser:
         return known
 
     def stray_end(self, table: Table) -> None:
+        """Pass over an ``/end`` that closes nothing."""
         at = self.at
         following = self.texts[at + 1] if self.kinds[at + 1] == WORD else ""
         self.at += 2 if following else 1
@@ -140,8 +143,9 @@ class ObjectParser:
     # ---- objects
 
     def new(self, cls: Any, values: list[Any], at: int) -> Any:
+        """Make an object that knows where it was read."""
         made = cls(*values)
-        made._origin = Origin(self.tokens.lines, self.tokens.stretch, at, made.BLOCK)  # noqa: SLF001 -- hot
+        made._origin = Origin(self.tokens.lines, self.tokens.stretch, at, made.BLOCK)
         return made
 
     def object(self, cls: Any, start: int) -> Keyword | None:
@@ -191,10 +195,12 @@ class ObjectParser:
         return self.texts[start + 1] if self.kinds[start + 1] == WORD else ""
 
     def named(self, start: int) -> str:
+        """Name of the object that starts at a token, with a space before it."""
         subject = self.subject(start)
         return f" {subject}" if subject else ""
 
     def param(self, param: Param, owner: str) -> Any:
+        """Read one plain value."""
         kind = self.kinds[self.at]
         text = self.texts[self.at]
         if kind not in (WORD, STRING):
@@ -232,6 +238,7 @@ class ObjectParser:
         return value
 
     def whole(self, value: float, param: Param, owner: str) -> int:
+        """A number as integer; fractions are cut."""
         if not value.is_integer():
             if value != value or abs(value) == float("inf"):  # noqa: PLR0124 -- not a number
                 raise _MissingError(f"parameter {param.attr} needs a whole number")
@@ -355,6 +362,7 @@ class ObjectParser:
         return kinds[at] == END and kinds[at + 1] == WORD and self.texts[at + 1] == name
 
     def store(self, made: Any, entry: Entry, value: Any, at: int) -> None:
+        """Put a value to its attribute; of two single ones the first counts."""
         if entry.repeated:
             getattr(made, entry.attr).append(value)
         elif getattr(made, entry.attr) not in (None, False):
@@ -488,6 +496,7 @@ class ObjectParser:
     # ---- blocks with a grammar of their own
 
     def a2ml(self, start: int) -> A2ml:
+        """Keep the payload of an A2ML block."""
         text = ""
         if self.kinds[self.at] == RAW:
             text = self.texts[self.at]
@@ -523,9 +532,10 @@ class ObjectParser:
         return made
 
     def if_block(self, stack: list[IfBlock | IfData]) -> None:
+        """Open a block inside IF_DATA."""
         self.at += 1
         tag = self.texts[self.at] if self.kinds[self.at] == WORD else ""
-        place = Origin(self.tokens.lines, self.tokens.stretch, self.at, True)  # noqa: FBT003 -- hot
+        place = Origin(self.tokens.lines, self.tokens.stretch, self.at, True)
         if tag:
             self.at += 1
         if len(stack) >= MAX_IF_DATA_DEPTH:

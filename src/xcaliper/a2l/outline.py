@@ -7,7 +7,8 @@ defect costs at most the block it sits in.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +88,16 @@ def outline(document: Document) -> Outline:
     if _misplaced(marks, level):
         return _Repair(document, balanced=True).run()
     return _regular(document, level, mate)
+
+
+@cache
+def _blocks_of(cls: Any) -> dict[int, Table]:
+    """Grammars of the blocks that may stand in one, by ``fnv`` of their keywords."""
+    return {
+        fnv(name.encode()): _FREE[name] if name in _FREE else table_of(entry.cls)
+        for name, entry in table_of(cls).optional.items()
+        if entry.block and entry.mode == "object"
+    }
 
 
 def _pair(marks: Marks) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
@@ -171,7 +182,6 @@ class _Repair:
         self.stack = [_Open(_ROOT, -1, None, 0)]
         self.open_keys: dict[int, int] = {_ROOT: 1}
         self.ends = [0]
-        self.tables: dict[tuple[int, int], Table | None] = {}
 
     def run(self) -> Outline:
         kinds = self.marks.kinds.tolist()
@@ -216,19 +226,7 @@ class _Repair:
         if key in (_PROJECT, _MODULE) and top.container >= 0:
             return table_of(Project if key == _PROJECT else Module)
         outer = table_of(Module) if top.key == _ROOT else top.table
-        if outer is None:
-            return None
-        which = (id(outer), key)
-        if which not in self.tables:
-            self.tables[which] = next(
-                (
-                    _FREE[name] if name in _FREE else table_of(entry.cls)
-                    for name, entry in outer.optional.items()
-                    if entry.block and entry.mode == "object" and fnv(name.encode()) == key
-                ),
-                None,
-            )
-        return self.tables[which]
+        return None if outer is None or outer.cls is None else _blocks_of(outer.cls).get(key)
 
     def belongs(self, top: _Open, key: int) -> bool:
         """True when a block may stand in the innermost open one."""
@@ -245,9 +243,12 @@ class _Repair:
                     self.table(outer, key) is not None and len(self.result.containers) == 1
                 ):
                     return at
-            elif outer.table is not None and outer.table.name not in _FREE:
-                if (key == _MODULE and outer.key == _PROJECT) or self.table(outer, key) is not None:
-                    return at
+            elif (
+                outer.table is not None
+                and outer.table.name not in _FREE
+                and self.table(outer, key) is not None
+            ):
+                return at
         return None
 
     def end(self, at: int, key: int, following: int) -> None:

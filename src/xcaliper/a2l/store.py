@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, overload
 
@@ -18,6 +17,8 @@ from xcaliper.a2l.tokens import Finding
 from xcaliper.core.diagnostics import Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 __all__ = ["LateText", "pack", "unpack"]
@@ -120,7 +121,7 @@ def pack(file: A2lFile) -> bytes | None:
             }
         )
         columns += [np.searchsorted(used, one.blocks).astype(np.int64), one.stops.astype(np.int64)]
-    head = {
+    head: dict[str, Any] = {
         "stop": document.scan.stop,
         "size": len(document.text),
         "marks": len(used),
@@ -128,6 +129,8 @@ def pack(file: A2lFile) -> bytes | None:
         "containers": rows,
         "findings": [list(f) for f in [*document.scan.findings, *shape.findings]],
     }
+    found = zip(reading.found.offsets, reading.found.diagnostics, strict=True)
+    head["places"] = [(offset, d.where.line, d.where.column) for offset, d in found]
     names = reading.all_names()
     text = json.dumps(head).encode()
     body = b"".join([len(text).to_bytes(8, "little"), text, *(c.tobytes() for c in columns)])
@@ -182,8 +185,9 @@ def unpack(packed: bytes, text: bytes | LateText, *, source: str = "") -> A2lFil
         one.gaps = [tuple(gap) for gap in row["gaps"]]
         containers.append(one)
     findings = [Finding(f[0], Severity(f[1]), *f[2:]) for f in head["findings"]]
+    places = {at: (line, column) for at, line, column in head["places"]}
     whole: Any = text
-    read = Source(source, whole, whole, "utf-8", Lines(whole, source))
+    read = Source(source, whole, whole, "utf-8", Lines(whole, source, places))
     document = Document.single(read, Scan(marks, findings, [], head["stop"]))
     names = body[at:].decode("utf-8", "surrogatepass")
     return read_outline(document, Outline(containers), names=names)

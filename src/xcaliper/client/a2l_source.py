@@ -115,8 +115,7 @@ def _write_whole(target: Path, data: bytes) -> None:
         try:
             part.write(data)
             part.close()
-            if target.exists():
-                name.chmod(target.stat().st_mode & 0o7777)
+            name.chmod(target.stat().st_mode & 0o7777 if target.exists() else 0o644)
             name.replace(target)
         except OSError:
             part.close()

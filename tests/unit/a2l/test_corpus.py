@@ -138,7 +138,9 @@ def test_bytes_stay(path):
             text = file.document.text[start:stop]
             assert re.match(rb"/begin\s+" + made.KEYWORD.encode(), text)
             assert re.search(rb"/end\s+" + made.KEYWORD.encode() + rb"$", text)
-            assert getattr(parse(text.decode("utf-8", "replace")).module, made.KEYWORD.lower()) == [made]
+            assert getattr(parse(text.decode("utf-8", "replace")).module, made.KEYWORD.lower()) == [
+                made
+            ]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}-{p.name}")

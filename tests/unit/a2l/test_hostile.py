@@ -20,7 +20,9 @@ def slugs(file):
 def bounded_time():
     start = time.process_time()
     yield
-    assert time.process_time() - start < 20  # seconds are generous; what grows faster than the input takes hours
+    assert (
+        time.process_time() - start < 20
+    )  # seconds are generous; what grows faster than the input takes hours
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,20 @@ def test_a_megabyte_string():
 
 @pytest.mark.parametrize(
     "line",
-    ['"" \\"', '"', '"a\\"', '"""', "/*", "//", "/", "/begin A2ML", "/begin", "/end", '\\"', "/begin X/"],
+    [
+        '"" \\"',
+        '"',
+        '"a\\"',
+        '"""',
+        "/*",
+        "//",
+        "/",
+        "/begin A2ML",
+        "/begin",
+        "/end",
+        '\\"',
+        "/begin X/",
+    ],
 )
 def test_lines_that_look_for_an_end(line):
     text = HEAD + (line + "\n") * 60_000 + GOOD + TAIL

@@ -7,7 +7,7 @@ from xcaliper.a2l.document import open_document
 from xcaliper.core.errors import A2lError, UsageError
 
 TEXT = (
-    "/* größer */ ASAP2_VERSION 1 71\r\n/begin PROJECT p \"\"\r\n\t/begin MODULE m \"\"\r\n"
+    '/* größer */ ASAP2_VERSION 1 71\r\n/begin PROJECT p ""\r\n\t/begin MODULE m ""\r\n'
     '    /begin MEASUREMENT a "ä" UBYTE CM 0x0 00 -1.50e0 255. // end\r\n    /end MEASUREMENT\r\n'
     '    /begin MEASUREMENT b "" UBYTE CM 0 0 0 1 /begin ANNOTATION ANNOTATION_LABEL "x" '
     "/end ANNOTATION /end MEASUREMENT\r\n\t/end MODULE\r\n/end PROJECT"
@@ -36,7 +36,7 @@ def test_an_edit_changes_its_stretch_only(encoding, lazy):
     data = encoded(TEXT, encoding)
     file = (open_a2l if lazy else parse)(data)
     a, b = file.module.measurement
-    file.document.replace(b.annotation[0], 'forgotten')
+    file.document.replace(b.annotation[0], "forgotten")
     file.document.replace(b.annotation[0], '/begin ANNOTATION ANNOTATION_LABEL "ÿ" /end ANNOTATION')
     file.document.remove(a)
     expected = TEXT.replace('"x"', '"ÿ"')
@@ -55,7 +55,11 @@ def test_a_text_that_the_encoding_lacks_is_refused():
 
 @pytest.mark.parametrize("tail", [b"\xff", b"\xff\xfe", b"\xd8", b"\x00\xd8\x00"])
 def test_damaged_text_is_given_back_too(tail):
-    for data in (TEXT.encode("utf-8-sig") + tail, TEXT.encode("utf-16") + tail, TEXT.encode() + tail):
+    for data in (
+        TEXT.encode("utf-8-sig") + tail,
+        TEXT.encode("utf-16") + tail,
+        TEXT.encode() + tail,
+    ):
         file = parse(data)
         assert file.to_bytes() == data
         start = file.document.span(file.module.measurement[0])[0]
@@ -123,7 +127,7 @@ class TestIncludes:
 
     def test_an_edit_over_several_files_is_refused(self):
         half = '/begin MEASUREMENT i "" UBYTE CM 0 0 0 1\n'
-        main = self.MAIN.replace("part.a2l\"", "part.a2l\" /end MEASUREMENT")
+        main = self.MAIN.replace('part.a2l"', 'part.a2l" /end MEASUREMENT')
         file = parse(main, loader=lambda name, source: half)
         with pytest.raises(UsageError, match="several files"):
             file.document.replace(file.module.measurement[0], "")

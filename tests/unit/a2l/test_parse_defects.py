@@ -92,13 +92,17 @@ DEFECTS = {
     ),
     "misspelt end": ('/begin MEASUREMENT kept "" UBYTE CM 0 0 0 0 /end MEASURMENT', "end-wrong"),
     "inner end missing": (
-        '/begin MEASUREMENT kept "" UBYTE CM 0 0 0 0 /begin ANNOTATION ANNOTATION_LABEL "x" '
-        "/end MEASUREMENT",
+        (
+            '/begin MEASUREMENT kept "" UBYTE CM 0 0 0 0 /begin ANNOTATION ANNOTATION_LABEL "x" '
+            "/end MEASUREMENT"
+        ),
         "end-missing",
     ),
     "inner end twice": (
-        '/begin MEASUREMENT kept "" UBYTE CM 0 0 0 0 /begin ANNOTATION /end ANNOTATION '
-        "/end ANNOTATION /end MEASUREMENT",
+        (
+            '/begin MEASUREMENT kept "" UBYTE CM 0 0 0 0 /begin ANNOTATION /end ANNOTATION '
+            "/end ANNOTATION /end MEASUREMENT"
+        ),
         "end-wrong",
     ),
     "end twice": (
@@ -116,7 +120,10 @@ DEFECTS = {
         '/begin MEASUREMENT kept "" UBYTE CM 0 0 0 0 /begin IF_DATA XCP 1 /end MEASUREMENT',
         "end-wrong",
     ),
-    "interface data of the module never ends": ("/begin IF_DATA XCP /begin DAQ 1 /end DAQ", "end-missing"),
+    "interface data of the module never ends": (
+        "/begin IF_DATA XCP /begin DAQ 1 /end DAQ",
+        "end-missing",
+    ),
     "unknown block never ends": ("/begin FANCY 1 2 3", "block-unknown end-missing"),
     "interface data with crossed ends": (
         "/begin IF_DATA XCP /begin DAQ /begin EVENT 1 /end DAQ /end IF_DATA",
@@ -156,8 +163,10 @@ DEFECTS = {
         "enum-unknown",
     ),
     "axis without its parameters": (
-        '/begin CHARACTERISTIC c "" CURVE 0 RL 0 CM 0 1 /begin AXIS_DESCR STD_AXIS /end AXIS_DESCR '
-        "/end CHARACTERISTIC",
+        (
+            '/begin CHARACTERISTIC c "" CURVE 0 RL 0 CM 0 1 /begin AXIS_DESCR STD_AXIS /end AXIS_DESCR '
+            "/end CHARACTERISTIC"
+        ),
         "parameter-missing",
     ),
     "incomplete row": (
