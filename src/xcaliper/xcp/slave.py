@@ -116,6 +116,7 @@ class SlaveMachine:
         self._events: deque[SlaveEvent] = deque(maxlen=_MAX_EVENTS)
         self._event_counters = [0] * len(config.events)
         self._overloaded = False
+        self._tick = config.timestamp.tick_ns
         self._entries: list[_Entry | None] = [None] * 256
         self._families: dict[int, dict[bytes, _Entry]] = {}
         self._encoders: dict[type[Response], Codec] = {}
@@ -280,7 +281,7 @@ class SlaveMachine:
         lists = self.state.daq.by_event.get(channel)
         if not lists:
             return
-        ticks = self.config.ticks(now_ns)
+        ticks = now_ns * self._tick.denominator // self._tick.numerator
         for _, daq_list in lists:
             daq_list.skipped += 1
             if daq_list.skipped < daq_list.prescaler:
