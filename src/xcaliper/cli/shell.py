@@ -29,8 +29,10 @@ __all__ = [
     "EXIT_REFUSED",
     "EXIT_USAGE",
     "errors",
+    "example_text",
     "exit_code",
     "print_json",
+    "print_table",
     "report",
     "stdout",
 ]
@@ -43,6 +45,9 @@ EXIT_CONNECTION: Final = 4
 EXIT_REFUSED: Final = 5
 EXIT_FOUND: Final = 6
 EXIT_INTERRUPTED: Final = 130
+
+#: Columns where nobody looks: a file or the next command of a pipe.
+_WIDE: Final = 1000
 
 #: First match wins, so the special ones stand first.
 _CODES: Final[tuple[tuple[type[BaseException], int], ...]] = (
@@ -59,14 +64,30 @@ _CODES: Final[tuple[tuple[type[BaseException], int], ...]] = (
 
 def exit_code(error: BaseException) -> int:
     """The exit code of an error."""
+    if isinstance(error.__cause__, FileNotFoundError):
+        return EXIT_NOT_FOUND
     return next((code for kind, code in _CODES if isinstance(error, kind)), EXIT_FAILURE)
 
 
+def example_text(lines: tuple[str, ...]) -> str:
+    """Examples as they stand below a help page."""
+    return "\n".join(["Examples:", *(f"  {line}" for line in lines)])
+
+
 def stdout() -> Console:
-    """A console on standard output: for data."""
+    """A console on standard output: for data; lines are not folded when it goes elsewhere."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+
+
+def print_table(table: Any) -> None:
+    """Print a table on standard output, without blanks at the ends of lines."""
+    console = stdout()
+    with console.capture() as captured:
+        console.print(table)
+    lines = captured.get().splitlines()
+    console.file.write("".join(f"{line.rstrip()}\n" for line in lines))
 
 
 def errors() -> Console:
@@ -78,8 +99,12 @@ def errors() -> Console:
 
 def print_json(value: Any) -> None:
     """One JSON object on standard output, one line."""
-    json.dump(value, sys.stdout, ensure_ascii=False, default=_plain)
-    sys.stdout.write("\n")
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=_plain, allow_nan=False)
+    except ValueError:  # JSON has no NaN and no infinity
+        rough = json.loads(json.dumps(value, default=_plain), parse_constant=lambda _: None)
+        text = json.dumps(rough, ensure_ascii=False)
+    sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
@@ -108,5 +133,5 @@ def report(error: XcaliperError, *, as_json: bool) -> None:
     for problem in problems if len(problems) > 1 else ():
         console.print(f"  - {problem}", markup=False, soft_wrap=True)
     if error.hint:
-        console.print("[bold]try[/]", end="   ")
+        console.print("[bold]hint[/]", end="  ")
         console.print(error.hint, markup=False, soft_wrap=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from xcaliper.daq.plan import DaqPlan, Raster
     from xcaliper.record.pipeline import Pipeline
 
-__all__ = ["Block", "Measurement", "Quality"]
+__all__ = ["Block", "Measurement", "Quality", "Session", "join_blocks"]
 
 #: Blocks that nobody takes are dropped, oldest first and counted, beyond this size.
 MAX_WAITING_BYTES: Final = 256 << 20
@@ -231,7 +231,7 @@ class Session:
 
     __slots__ = ("claim", "go", "halt", "is_alive", "listen", "overloads", "setup", "sink")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one per duty
         self,
         *,
         claim: Callable[[Measurement], None],
