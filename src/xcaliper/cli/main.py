@@ -81,6 +81,7 @@ def make_app() -> App:
         version=xcaliper.__version__,
         help_format="plaintext",
         suppress_keyboard_interrupt=False,
+        console=shell.make_console(),
     )
     for at, (verb, text, examples) in enumerate(VERBS):
         target = f"xcaliper.cli.{verb}:{verb}"

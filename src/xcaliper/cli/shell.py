@@ -31,6 +31,7 @@ __all__ = [
     "errors",
     "example_text",
     "exit_code",
+    "make_console",
     "print_json",
     "print_table",
     "report",
@@ -74,11 +75,20 @@ def example_text(lines: tuple[str, ...]) -> str:
     return "\n".join(["Examples:", *(f"  {line}" for line in lines)])
 
 
-def stdout() -> Console:
-    """A console on standard output: for data; lines are not folded when it goes elsewhere."""
+def make_console(*, stderr: bool = False, width: int | None = None) -> Console:
+    """A console that leaves a broken pipe to the end of the command line."""
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Plain(highlight=False, stderr=stderr, width=width)
+
+
+def stdout() -> Console:
+    """A console on standard output: for data; lines are not folded when it goes elsewhere."""
+    return make_console(stderr=False, width=None if sys.stdout.isatty() else _WIDE)
 
 
 def print_table(table: Any) -> None:
@@ -92,9 +102,7 @@ def print_table(table: Any) -> None:
 
 def errors() -> Console:
     """A console on standard error: for everything that is not data."""
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False)
+    return make_console(stderr=True, width=None)
 
 
 def print_json(value: Any) -> None:
