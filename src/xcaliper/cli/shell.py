@@ -12,6 +12,7 @@ from xcaliper.core.errors import (
     LinkError,
     NegativeResponseError,
     NotFoundError,
+    RemoteProtocolError,
     UsageError,
     XcaliperError,
 )
@@ -56,6 +57,7 @@ _CODES: Final[tuple[tuple[type[BaseException], int], ...]] = (
     (FileNotFoundError, EXIT_NOT_FOUND),
     (ExchangeTimeoutError, EXIT_CONNECTION),
     (LinkError, EXIT_CONNECTION),
+    (RemoteProtocolError, EXIT_CONNECTION),
     (NegativeResponseError, EXIT_REFUSED),
     (UsageError, EXIT_USAGE),
     (A2lError, EXIT_FAILURE),

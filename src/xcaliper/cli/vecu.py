@@ -123,7 +123,7 @@ def _announce(name: str, server: EcuServer, *, as_json: bool) -> None:
 
     addresses = [str(endpoint) for endpoint in server.endpoints]
     if as_json:
-        print_json({"name": name, "urls": addresses, "a2l_bytes": len(server.ecu.a2l)})
+        print_json({"name": name, "urls": addresses, "a2l_bytes": len(server.ecu.a2l.encode())})
         return
     console = stdout()
     console.print(f"{name} listens on {' and '.join(addresses)}", markup=False)

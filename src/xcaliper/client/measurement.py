@@ -420,10 +420,15 @@ class Measurement:
     def __iter__(self) -> Iterator[Block]:
         """Blocks as they come, about ten per second and event; ends with the duration or a stop.
 
+        What nobody took while it ran can still be taken after it ended.
+
         Raises:
             LinkError: the link failed.
             ExchangeTimeoutError: the slave fell silent and does not answer any more.
         """
+        if self._state == "ended" and len(self._waiting):
+            yield from self._take()
+            return
         self.start()
         deadline = (
             None if self.duration_s is None else self._started_ns + int(self.duration_s * 1e9)
@@ -475,7 +480,10 @@ class Measurement:
             self._forgotten += len(old)
 
     def blocks(self) -> list[Block]:
-        """Everything measured and taken so far, one block per event."""
+        """Everything taken so far, one block per event; once it ended, everything measured."""
+        if self._keep and self._state == "ended":
+            for samples in self._waiting.take():
+                self._remember(samples)
         return [self._block(join_blocks(list(blocks))) for _, blocks in sorted(self._kept.items())]
 
     def _columns(self, block: Block) -> dict[str, NDArray[Any]]:
