@@ -15,7 +15,9 @@ def main() -> None:
         print("state", ecu.read("EngineState"))
 
         # Measuring lets the ECU send, in step with its tasks; each event has its own time axis.
-        measurement = ecu.measure(["EngineSpeed", "Lambda*", "CoolantTemp"], duration_s=2)
+        measurement = ecu.measure(
+            ["EngineSpeed", "Lambda", "EngineState", "CoolantTemp"], duration_s=2
+        )
         for block in measurement.run().blocks():
             print(f"{block.event}: {len(block)} samples, {block.t[0]:.3f} to {block.t[-1]:.3f} s")
             for name in block.names:

@@ -27,7 +27,8 @@ def main() -> None:
     with MDF(file) as recording:
         speed = recording.get("EngineSpeed")
         print(f"{len(speed)} samples from {speed.samples[0]} to {speed.samples[-1]} {speed.unit}")
-        print("states:", sorted(set(recording.get("EngineState").samples)))
+        states = {text.decode() for text in recording.get("EngineState").samples}
+        print("states:", ", ".join(sorted(states)))
         for event in recording.events:
             print("marker:", event.comment)
 

@@ -19,7 +19,7 @@ def main() -> None:
                 )
                 if block.gaps:
                     print("  lost:", sum(gap.lost for gap in block.gaps))
-                if speed.max() > 780 or block.t[-1] > 4:
+                if speed.max() > 2000 or block.t[-1] > 2:
                     break  # leaving the block stops the ECU's lists
         print(f"{measurement.quality.samples} samples, {measurement.quality.lost} lost")
 

@@ -48,7 +48,13 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 def test_info(url, capsys):
     assert main(["info", url]) == 0
     told = capsys.readouterr()
-    for word in ("DemoEngine", "XCALIPER-DEMO-1", "Task10ms", "CalibrationMaps", "187 measurements"):
+    for word in (
+        "DemoEngine",
+        "XCALIPER-DEMO-1",
+        "Task10ms",
+        "CalibrationMaps",
+        "187 measurements",
+    ):
         assert word in told.out
     assert all(line == line.rstrip() for line in told.out.splitlines())
     assert main(["info", url, "--json"]) == 0

@@ -354,8 +354,7 @@ def test_commands_from_threads_while_measuring(ecu):
 
     def reader():
         try:
-            for _ in range(50):
-                found.append(ecu.read("TaskCounter1ms"))
+            found.extend(ecu.read("TaskCounter1ms") for _ in range(50))
         except Exception as error:
             errors.append(error)
 
