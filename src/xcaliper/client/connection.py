@@ -416,7 +416,14 @@ class Connection:
         cell_at = (at,) if isinstance(at, int) else at
         try:
             result = write_value(
-                bound, value, at=cell_at, raw=raw, verify=verify, read=self._read, write=self._write
+                bound,
+                value,
+                at=cell_at,
+                raw=raw,
+                verify=verify,
+                read=self._read,
+                write=self._write,
+                ag=self.session.profile.ag,
             )
         except NegativeResponseError as error:
             error.message = f"{name}: {error.message}"  # the command alone does not say what for

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import isinf
+from math import isinf, lcm
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -129,7 +129,7 @@ def _as_raw(bound: BoundCharacteristic | BoundMeasurement) -> Any:
     return replace(bound, conversion=Conversion(), unit="", lower=lower, upper=upper)
 
 
-def write_value(
+def write_value(  # noqa: PLR0913  # options by name
     bound: Bound,
     value: Any,
     *,
@@ -138,8 +138,19 @@ def write_value(
     verify: bool,
     read: Read,
     write: Write,
+    ag: int = 1,
 ) -> WriteResult:
     """Check a value, write what it changes, read it back.
+
+    Args:
+        bound: the object.
+        value: physical, or raw.
+        at: one cell, None = everything.
+        raw: the value is an ECU value.
+        verify: read back and compare.
+        read: gives bytes for an address and a size.
+        write: takes whole address units.
+        ag: bytes per address unit.
 
     Raises:
         LimitError: outside of its limits; nothing was sent.
@@ -161,7 +172,7 @@ def write_value(
         if type(error) is UsageError and rule and error.message.startswith(f"{rule}: "):
             raise _named(bound, error) from None
         raise
-    sent = _send_changes(writes, _element_size(bound), read, write)
+    sent = _send_changes(writes, lcm(_element_size(bound), ag), ag, read, write)
     if verify:
         _verify(bound.name, writes, read)
     after = read_value(bound, read, raw=raw)
@@ -250,14 +261,18 @@ def _element_size(bound: Bound) -> int:
 
 
 def _send_changes(
-    writes: list[tuple[Address, bytes]], element: int, read: Read, write: Write
+    writes: list[tuple[Address, bytes]], unit: int, ag: int, read: Read, write: Write
 ) -> int:
-    """Send each run of changed elements; gives the number of bytes sent."""
+    """Send each run of changed units, whole elements and whole addresses; gives the bytes sent.
+
+    A value that fills its last address only in part keeps what lies beside it.
+    """
     sent = 0
     for address, data in writes:
-        now = read(address, len(data))
-        for begin, end in _changed_runs(now, data, element):
-            write(address + begin, data[begin:end])
+        now = read(address, -(-len(data) // ag) * ag)
+        wanted = data + now[len(data) :]
+        for begin, end in _changed_runs(now, wanted, unit):
+            write(address + begin // ag, wanted[begin:end])
             sent += end - begin
     return sent
 
