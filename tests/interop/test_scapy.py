@@ -15,6 +15,7 @@ from scapy.contrib.automotive.xcp.xcp import DTO, CTORequest, CTOResponse
 from scapy.packet import NoPayload, Raw
 
 from pair.link import RAM, SEGMENT, Pair, config
+from pair.session import lists, whole_session
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import WireError
 from xcaliper.core.ticks import TickClock
@@ -26,9 +27,8 @@ from xcaliper.xcp.codes import (
     SegmentMode,
     SetRequestMode,
 )
-from xcaliper.xcp.daq_lists import DaqListSetup, OdtEntry, OdtSetup
 from xcaliper.xcp.events import decode_event, decode_service
-from xcaliper.xcp.procedures import daq_info, daq_setup, identify, memory, pages
+from xcaliper.xcp.procedures import daq_setup
 from xcaliper.xcp.table import COMMANDS
 from xcaliper.xcp.tlcmd import (
     CAN_COMMANDS,
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
 BYTE_ORDERS = (ByteOrder.INTEL, ByteOrder.MOTOROLA)
 MAX_CTO = 64
-EVERY_ODD = bytes(range(1, 200, 2))
 
 #: scapy's name of a field → ours, where they differ; None = reserved, must be 0.
 NAMES = {
@@ -326,47 +325,6 @@ def test_granularities_shift_the_data(byte_order):
         assert dissected.payload.element == request.data
 
 
-def lists() -> tuple[DaqListSetup, ...]:
-    """Two lists with several ODTs."""
-    return tuple(
-        DaqListSetup(
-            daq_list=number,
-            event_channel=number,
-            odts=(
-                OdtSetup((OdtEntry(RAM, 4), OdtEntry(RAM + 16, 2))),
-                OdtSetup((OdtEntry(RAM + 32, 8),)),
-            ),
-            timestamp=True,
-        )
-        for number in range(2)
-    )
-
-
-def whole_session(pair: Pair) -> None:
-    """Every procedure of the master."""
-    session = pair.session
-    xcp = memory.XcpMemory(session)
-    pair.run(identify.identify(session))
-    assert pair.run(identify.upload_a2l(session))
-    pair.run(daq_info.daq_info(session))
-    assert len(pair.run(pages.page_info(session))) == 2
-    assert pair.run(xcp.read(RAM, 700)) == (bytes(range(256)) * 3)[:700]
-    pair.run(xcp.write(RAM, b"short"))
-    pair.run(xcp.write(RAM, EVERY_ODD))
-    assert pair.run(xcp.read(RAM, len(EVERY_ODD))) == EVERY_ODD
-    pair.run(xcp.checksum(SEGMENT, 64))
-    pair.run(xcp.modify_bits(RAM, and_mask=0xFFF0, xor_mask=1, shift=4))
-    pair.run(pages.set_page(0, 1))
-    pair.run(pages.set_page(0, 0))
-    pair.run(pages.copy_page((0, 1), (0, 0)))
-    pair.run(daq_setup.setup(session, lists(), multiple=False))
-    pair.run(daq_setup.start())
-    pair.event(0, 1_000_000)
-    pair.event(1, 2_000_000)
-    pair.run(daq_setup.stop())
-    pair.run(daq_setup.free())
-
-
 def test_a_session_of_master_and_slave(byte_order):
     """Both directions of a session that uses every procedure, as one would capture it."""
     pair = Pair(config(byte_order=byte_order, slave_block_mode=False, master_block_mode=False))
@@ -434,7 +392,7 @@ def test_daq_packets_have_scapys_layout(byte_order, identification_field, size):
     first = DTO(pair.dtos[0][1:])
     ticks = settings.ticks(0x0102_0304 * 1_000_000) % (1 << 8 * size)
     assert int.from_bytes(first.timestamp, order) == ticks
-    assert first.data[:6] == pair.memory.read(RAM, 4) + pair.memory.read(RAM + 16, 2)
+    assert first.data[:3] == pair.memory.read(RAM, 1) + pair.memory.read(RAM + 16, 2)
     if identification_field:
         assert pair.dtos[0][0] == 0
         assert int.from_bytes(first.daq, order) == 1
