@@ -7,6 +7,7 @@ bounded, and what cannot be understood becomes an unknown type plus a finding.
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from textwrap import wrap
 from typing import Final
 
 from xcaliper.a2l.aml_types import (
@@ -27,7 +28,7 @@ from xcaliper.a2l.aml_types import (
 )
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 
-__all__ = ["MAX_AML_CHARS", "MAX_AML_DEPTH", "parse_aml", "write_aml"]
+__all__ = ["MAX_AML_CHARS", "MAX_AML_DEPTH", "Loader", "parse_aml", "write_aml"]
 
 #: Longer texts are not read.
 MAX_AML_CHARS: Final = 4 << 20
@@ -198,8 +199,8 @@ class _Parser:
 
     def take_root(self, made: AmlType | None) -> None:
         if isinstance(made, (AmlTaggedUnion, AmlTaggedStruct)):
-            if not self.root:
-                self.root = list(made.tags)
+            known = {t.tag for t in self.root}
+            self.root += [t for t in made.tags if t.tag not in known]
         else:
             self.wrong("IF_DATA holds no tags; it is not used.", "Give it a taggedunion.")
 
@@ -439,7 +440,8 @@ def parse_aml(
     if diagnostics is not None:
         diagnostics.extend(found)
     root = AmlTaggedUnion(tuple(parser.root), "if_data")
-    return Aml(root, parser.named, tuple(tokens.missing))
+    named = {key: made for key, made in parser.named.items() if key[1] != "if_data"}
+    return Aml(root, named, tuple(tokens.missing))
 
 
 # ---- writing
@@ -450,9 +452,8 @@ def write_aml(aml: Aml) -> str:
     lines: list[str] = []
     written: set[int] = set()
     for made in aml.named.values():
-        if made is not aml.root:
-            lines.append(f"{_spell(made, 0, written)};")
-            written.add(id(made))
+        lines.append(f"{_spell(made, 0, written)};")
+        written.add(id(made))
     lines.append(f'block "IF_DATA" {_spell(aml.root, 0, written)};')
     return "\n".join(lines)
 
@@ -472,8 +473,9 @@ def _spell(made: AmlType, level: int, written: set[int]) -> str:
         return head
     indent = "  " * (level + 1)
     if isinstance(made, AmlEnum):
-        rows = [f'"{text}" = {number}' for text, number in made.words.items()]
-        inner = f",\n{indent}".join(rows)
+        rows = ", ".join(f'"{text}" = {number}' for text, number in made.words.items())
+        lines = wrap(rows, 96 - len(indent), break_long_words=False, break_on_hyphens=False)
+        inner = f"\n{indent}".join(lines)
     elif isinstance(made, AmlStruct):
         inner = f"\n{indent}".join(f"{_spell(m, level + 1, written)};" for m in made.members)
     else:
