@@ -277,11 +277,11 @@ def _send_changes(
     return sent
 
 
-def _changed_runs(now: bytes, data: bytes, element: int) -> list[tuple[int, int]]:
-    """Runs of whole elements that differ; runs less than 8 bytes apart are joined."""
+def _changed_runs(now: bytes, data: bytes, step: int) -> list[tuple[int, int]]:
+    """Runs of whole steps that differ; runs less than 8 bytes apart are joined."""
     runs: list[tuple[int, int]] = []
-    for begin in range(0, len(data), element):
-        end = min(begin + element, len(data))
+    for begin in range(0, len(data), step):
+        end = min(begin + step, len(data))
         if now[begin:end] == data[begin:end]:
             continue
         if runs and begin - runs[-1][1] < 8:
