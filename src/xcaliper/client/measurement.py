@@ -7,6 +7,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from html import escape
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
@@ -275,7 +276,7 @@ class Measurement:
         raw: bool,
         keep: bool,
     ) -> None:
-        if duration_s is not None and not duration_s > 0:
+        if duration_s is not None and not 0 < duration_s < inf:
             raise UsageError(f"duration: {duration_s} s is not a length of time.")
         self.plan = plan
         self.signals = signals
