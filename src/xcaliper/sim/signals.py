@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xcaliper.core.errors import UsageError
-from xcaliper.sim.declare import (
+from xcaliper.sim.image import RAM, EcuImage, record_elements, record_offsets, struct_dtype
+from xcaliper.sim.items import (
     Axis,
     Curve,
     Map,
@@ -26,7 +27,6 @@ from xcaliper.sim.declare import (
     TextMeasurement,
     ValueBlock,
 )
-from xcaliper.sim.image import RAM, EcuImage, record_elements, record_offsets, struct_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
