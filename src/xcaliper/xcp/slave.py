@@ -295,10 +295,11 @@ class SlaveMachine:
             mark = daq_list.lost and self.config.overload == 1
             packets = sampler.sample(ticks, counter, lost=mark)
             daq_list.lost = False
-            self._overloaded = False
             self._queued_dtos += len(packets)
             self.counters.dtos += len(packets)
             self._out.extend(packets)
+        if self._overloaded and not self.state.daq.lossy:
+            self._overloaded = False
 
     def _lose(self, now_ns: int) -> None:
         """Count a lost sample; tell once per overload (XCP Base, EV_DAQ_OVERLOAD, 1.0)."""
