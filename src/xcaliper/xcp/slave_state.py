@@ -93,11 +93,6 @@ class DaqState:
         """True when any list runs."""
         return bool(self.by_event)
 
-    @property
-    def lossy(self) -> bool:
-        """True while a running list has dropped samples and not sent one since."""
-        return any(daq_list.lost and daq_list.running for daq_list in self.lists)
-
     def schedule(self) -> None:
         """Sort the running lists to their events."""
         self.by_event = {}
