@@ -297,6 +297,8 @@ class MasterMachine:
     def _end_session(self) -> None:
         self.connected = False
         self._terminated = True
+        self._out.clear()
+        self._text.clear()
         if self._running is not None and self._action is not None:
             self._stop_action()
             self._proceed(None, _session_ended())
@@ -412,6 +414,7 @@ class MasterMachine:
                 if not repeat:
                     raise answers
                 if answers.code in _BUSY:
+                    self._exchange = None  # answered: EV_CMD_PENDING has nothing to put off
                     yield from self._pause(self.timers.t7_ns)
             if not repeat or not (yield from self._recover(rule, requests, answers)):
                 raise answers or self._given_up(exchange)
@@ -516,6 +519,7 @@ class MasterMachine:
         self.profile = Profile.from_connect(response, self.profile.transport)
         self.connected = True
         self._terminated = False
+        self._text.clear()
         self._echo = bytes(packet)
         self._echo_left = _ECHO_WINDOW
         return response
