@@ -62,7 +62,12 @@ class Responder:
                 self.sent = 0
             self.running = packet[1] == 1
             return b"\xff"
-        canned = {0xFD: b"\xff" + bytes(5), 0xFB: b"\xff" + bytes(7), 0xFC: b"\xfe\0", 0xFE: b"\xff"}
+        canned = {
+            0xFD: b"\xff" + bytes(5),
+            0xFB: b"\xff" + bytes(7),
+            0xFC: b"\xfe\0",
+            0xFE: b"\xff",
+        }
         return canned.get(code, b"\xfe\x20")
 
     def serve(self) -> None:

@@ -106,39 +106,26 @@ def own_classes(found: ModuleType) -> list[type]:
 
 def wire_fields(kind: type) -> str:
     """Table of the fields of a packet, '' when it has none."""
-    rows = []
-    views = []
-    for name, term in kind.__layout__.terms:
-        size = f"{term.size_bytes}" if term.size_bytes else ""
-        shape = {"data": "bytes", "fixed": "bytes", "elements": "repeated"}.get(
-            term.kind, f"{'u' if term.code in set('BHIQ') else ''}{term.kind}{8 * term.size_bytes}"
-        )
-        if term.element is not None:
-            shape += f" {term.element.__name__}"
-        if term.view is not None:
-            shape = term.view.__name__
-            views.append(term.view)
-        counted = code(term.count) if term.count else ""
-        offset = f"{term.offset}, aligned" if term.aligned else str(term.offset)
-        rows.append(
-            (
-                offset,
-                size,
-                code(name),
-                escape(shape),
-                escape(term.unit),
-                counted,
-                shown(term.optional),
-            )
-        )
+    describe = importlib.import_module("xcaliper.wire.describe")
+    rows = [
+        (row.offset, row.size, code(row.name), escape(row.type), escape(row.unit), row.presence)
+        for row in describe.layout_rows(kind)
+    ]
+    views = [term.view for _, term in kind.__layout__.terms if term.view is not None]
     if not rows:
         return ""
-    head = ("Position", "Bytes", "Field", "Type", "Unit", "Counted by", "Optional")
+    head = ("Position", "Bytes", "Field", "Type", "Unit", "Presence")
     parts = [table(head, rows)]
     for name, term in kind.__layout__.terms:
         if term.element is not None:
             parts += [f"{code(name)} repeats:\n", wire_fields(term.element)]
     return "\n".join([*parts, *(view_table(view) for view in dict.fromkeys(views))])
+
+
+def answers(response: type) -> list[type]:
+    """The class of an answer, or the classes that it is chosen from."""
+    choice = response.__layout__.choice
+    return list(dict.fromkeys([*choice.cases.values(), choice.default])) if choice else [response]
 
 
 def view_table(view: type) -> str:
@@ -214,8 +201,12 @@ def commands_page() -> str:
             parts += ["Request:\n", listing]
         if not info.answered:
             parts.append("There is no positive answer.\n")
-        elif listing := wire_fields(info.response):
-            parts += ["Positive answer:\n", listing]
+        for answer in answers(info.response) if info.answered else ():
+            if listing := wire_fields(answer):
+                title = "Positive answer" + (
+                    f" {code(answer.__name__)}" if answer is not info.response else ""
+                )
+                parts += [f"{title}:\n", listing]
     return page("XCP commands", lead, *parts)
 
 

@@ -6,11 +6,10 @@ import heapq
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from xcaliper.core.address import Address
-from xcaliper.core.errors import AccessDeniedError, WriteProtectedError
 from xcaliper.core.memory import SparseMemory
-from xcaliper.proto.procedure import Procedure
 from xcaliper.xcp.codes import ErrorCode, negative_response
 from xcaliper.xcp.master import MasterMachine
 from xcaliper.xcp.procedures.connect import Session, connect
@@ -23,6 +22,10 @@ from xcaliper.xcp.slave_config import (
     SlaveConfig,
 )
 from xcaliper.xcp.table import COMMANDS
+
+if TYPE_CHECKING:
+    from xcaliper.core.errors import AccessDeniedError, WriteProtectedError
+    from xcaliper.proto.procedure import Procedure
 
 RAM = Address(0x2000_0000)
 RAM_SIZE = 0x4000

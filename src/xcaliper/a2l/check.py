@@ -205,6 +205,20 @@ def _axis(made: Keyword, axis: AxisDescr) -> Iterator[Diagnostic]:
             )
 
 
+def _byte_orders(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+    for user in index.users():
+        for made in walk(user):
+            word = getattr(made, "byte_order", None)
+            if word in ("LITTLE_ENDIAN", "BIG_ENDIAN"):
+                yield _finding(
+                    Severity.WARNING,
+                    "byte-order-ambiguous",
+                    made,
+                    f"{word} means the reverse of everyday use in old files.",
+                    "Write MSB_FIRST or MSB_LAST.",
+                )
+
+
 _RULES: Final[tuple[Callable[[A2lFile, ModuleIndex], Iterator[Diagnostic]], ...]] = (
     _references,
     _duplicates,
@@ -213,4 +227,5 @@ _RULES: Final[tuple[Callable[[A2lFile, ModuleIndex], Iterator[Diagnostic]], ...]
     _tables,
     _methods,
     _axes,
+    _byte_orders,
 )

@@ -38,7 +38,7 @@ MAX_DIAGNOSTICS: Final = 1000
 
 _TOKEN: Final = re.compile(
     r"""
-    (?P<word> [^\s"/\ufeff]++ (?: /(?![*/]) [^\s"/]*+ )*+ )
+    (?P<word> [^\s"/\ufeff]++ (?: /(?![*/]|(?:begin|end)\s+\w) [^\s"/]*+ )*+ )
   | (?P<string> " (?: [^"\\]++ | \\. | "" )*+ " )
   | /(?P<mark> begin | end | include )\b
   | (?P<comment> /\*.*?\*/ | //[^\n]*+ )
@@ -222,29 +222,32 @@ class _Scanner:
     def string(self, match: re.Match[str], text: str, base: int) -> int:
         """Append a string; where a quote is evidently missing, end it early."""
         raw = match[0]
-        start = match.start()
         if "\n" in raw:
-            line_end = raw.index("\n")
-            naive = _NAIVE_END.search(raw, 0, line_end + 1)
-            if naive:
-                self.report(
-                    Severity.WARNING,
-                    "string-backslash-end",
-                    base + start,
-                    "String: the backslash before the closing quote was taken literally.",
-                    "Double the backslash.",
-                )
-                self.add(STRING, raw[1 : naive.start() + 1], base + start)
-                return start + naive.start() + 2
-            if _BLOCK_MARK.search(raw):
-                return self.open_string(text, start, base)
-        self.add(STRING, _unescape(raw[1:-1]), base + start)
+            first = raw[: raw.index("\n") + 1]
+            if _NAIVE_END.search(first) or _BLOCK_MARK.search(raw):
+                return self.open_string(text, match.start(), base)
+        self.add(STRING, _unescape(raw[1:-1]), base + match.start())
         return match.end()
 
     def open_string(self, text: str, start: int, base: int) -> int:
-        """Append a string without closing quote: it ends with its line."""
+        """Append a string without closing quote.
+
+        It ends with its line; where that line ends with an escaped quote, the quote was meant to close
+        and the backslashes were meant as they are.
+        """
         end = text.find("\n", start)
         end = len(text) if end < 0 else end
+        naive = _NAIVE_END.search(text, start, end)
+        if naive:
+            self.report(
+                Severity.WARNING,
+                "string-backslash-end",
+                base + start,
+                "String: the backslash before the closing quote was taken literally.",
+                "Double the backslash.",
+            )
+            self.add(STRING, text[start + 1 : naive.start() + 1], base + start)
+            return naive.start() + 2
         self.report(
             Severity.ERROR,
             "string-open",

@@ -105,6 +105,7 @@ def save_png(path: Path, strips: Sequence[Strip], marks: Sequence[Mark], title: 
             labelcolor=_THEME["text"],
             ncols=len(strip.lines),
         )
+    axes[-1].set_xlim(left=0)
     axes[-1].set_xlabel("time since start [s]", color=_THEME["text2"], fontsize=9)
     figure.suptitle(title, color=_THEME["text"], fontsize=12, x=0.02, ha="left")
     figure.tight_layout(rect=(0, 0, 1, 0.97))

@@ -8,6 +8,7 @@ through a loop per DTO that keeps the complete cycles, and then the same way.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -72,7 +73,7 @@ class _Stream:
         row_count: rows in ``parts``.
         counter: last DTO counter.
         last_ns: time of the last row.
-        gather: (beginnings of the DTOs in a cycle, positions of its data bytes); made when first needed.
+        layout: where the bytes of a cycle are, for the lengths seen last.
     """
 
     raster: Raster
@@ -88,7 +89,7 @@ class _Stream:
     row_count: int = 0
     counter: int | None = None
     last_ns: int | None = None
-    gather: tuple[tuple[int, ...], NDArray[np.intp]] | None = None
+    layout: _Layout | None = None
 
     def blame(self, row: int, lost: int, reason: str) -> None:
         """Mark a loss before a row of the coming block."""
@@ -97,6 +98,54 @@ class _Stream:
             self.trouble[row] = _Trouble(lost, reason)
         elif known.reason == reason:
             known.lost += lost
+
+
+@dataclass(slots=True)
+class _Layout:
+    """Where headers and data are in the joined DTOs of a cycle.
+
+    Attributes:
+        lengths: bytes of each DTO.
+        heads: positions of the first byte of each DTO.
+        expected: uint8[n], what stands there.
+        spans: (first position, bytes) of the data of each DTO.
+        row_size: bytes of a row.
+        index: position of every data byte; made when first needed.
+    """
+
+    lengths: list[int]
+    heads: slice | NDArray[np.intp]
+    expected: NDArray[np.uint8]
+    spans: list[tuple[int, int]]
+    row_size: int
+    index: NDArray[np.intp] | None = None
+
+    @classmethod
+    def of(cls, stream: _Stream, lengths: Sequence[int]) -> _Layout:
+        starts = [0, *accumulate(lengths)][:-1]
+        sizes = stream.raster.odt_sizes
+        return cls(
+            lengths=list(lengths),
+            heads=slice(0, 1) if len(starts) == 1 else np.array(starts, np.intp),
+            expected=np.arange(len(starts), dtype=np.uint8) + np.uint8(stream.first_pid),
+            spans=[(s + o, n) for s, o, n in zip(starts, stream.offsets, sizes, strict=True)],
+            row_size=stream.raster.dtype.itemsize,
+        )
+
+    def gather(self, cycles: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Data bytes of all ODTs side by side: slice by slice, or small ones by one index."""
+        rows = np.empty((len(cycles), self.row_size), np.uint8)
+        if len(self.spans) > 1 and rows.size < INDEX_BYTES_PER_ODT * len(self.spans):
+            if self.index is None:
+                self.index = np.concatenate([np.arange(at, at + n) for at, n in self.spans])
+            # clip, because any other mode takes a copy of the output first
+            np.take(cycles, self.index, axis=1, out=rows, mode="clip")
+            return rows
+        end = 0
+        for at, size in self.spans:
+            rows[:, end : end + size] = cycles[:, at : at + size]
+            end += size
+        return rows
 
 
 class DaqDecoder:
@@ -226,8 +275,17 @@ class DaqDecoder:
                 if stream.packets:
                     self.quality.incomplete += 1
                     stream.packets.clear()
+                self._note_open_end(stream)
         self._ended = True
         return self.quality
+
+    def _note_open_end(self, stream: _Stream) -> None:
+        """Remember a loss behind the last row; no block is left that could carry it."""
+        at = stream.last_ns or 0
+        for trouble in stream.trouble.values():
+            record = GapRecord(stream.raster.name, at, at, trouble.lost, trouble.reason)
+            self.quality.note_gap(record)
+        stream.trouble = {}
 
     def _sort(self, packets: Sequence[bytes]) -> None:
         """Hand each packet to its stream; the one loop over every DTO."""
@@ -321,20 +379,19 @@ class DaqDecoder:
         cycle = np.frombuffer(b"".join(packets), np.uint8).reshape(whole // count, -1)
         return self._take(stream, cycle, stream.lengths)
 
-    def _take(self, stream: _Stream, cycles: NDArray[np.uint8], lengths: Sequence[int]) -> bool:
+    def _take(self, stream: _Stream, cycles: NDArray[np.uint8], lengths: list[int]) -> bool:
         """Rows of complete cycles, uint8[n, sum(lengths)]; False if an ODT number is wrong."""
-        starts = [0]
-        for length in lengths[:-1]:
-            starts.append(starts[-1] + length)
+        layout = stream.layout
+        if layout is None or layout.lengths != lengths:
+            layout = stream.layout = _Layout.of(stream, lengths)
         overload: NDArray[Any] | None = None
         if not self._format.pid_off:
-            heads = cycles[:, starts]
-            expected = np.arange(len(starts), dtype=np.uint8) + np.uint8(stream.first_pid)
-            if ((heads & np.uint8(self._mask)) != expected).any():
+            heads = cycles[:, layout.heads]
+            if ((heads & np.uint8(self._mask)) != layout.expected).any():
                 return False
             if self._mask == 0x7F:
                 overload = np.bitwise_or.reduce(heads, axis=1) & np.uint8(0x80)
-        rows = _gather(stream, cycles, starts)
+        rows = layout.gather(cycles)
         if overload is not None and overload.any():
             self._mark_overloads(stream, np.flatnonzero(overload).tolist())
         if self._format.dto_ctr:
@@ -459,26 +516,6 @@ class DaqDecoder:
             )
         stream.trouble = carried
         return tuple(gaps)
-
-
-def _gather(stream: _Stream, cycles: NDArray[np.uint8], starts: Sequence[int]) -> NDArray[np.uint8]:
-    """Data bytes of all ODTs side by side: slice by slice, or small ones by one index."""
-    size = stream.raster.dtype.itemsize
-    rows = np.empty((len(cycles), size), np.uint8)
-    if len(cycles) * size < INDEX_BYTES_PER_ODT * len(starts):
-        known = tuple(starts)
-        if stream.gather is None or stream.gather[0] != known:
-            spans = zip(starts, stream.offsets, stream.raster.odt_sizes, strict=True)
-            index = np.concatenate([np.arange(s + o, s + o + n) for s, o, n in spans])
-            stream.gather = (known, index)
-        # clip, because any other mode takes a copy of the output first
-        np.take(cycles, stream.gather[1], axis=1, out=rows, mode="clip")
-        return rows
-    at = 0
-    for start, offset, count in zip(starts, stream.offsets, stream.raster.odt_sizes, strict=True):
-        rows[:, at : at + count] = cycles[:, start + offset : start + offset + count]
-        at += count
-    return rows
 
 
 def _key_slice(head: DtoFormat) -> tuple[int, int]:

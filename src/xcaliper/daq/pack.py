@@ -251,7 +251,7 @@ class _Chain:
         self.limits = limits
         self.odts: list[_Odt] = [_Odt(limits.first_payload, limits.max_entries)]
         self.split: list[Region] = []
-        self._first_open = 0
+        self._from = (0, 0, 0)  # size and extension last fitted, first ODT worth trying for it
 
     def open(self) -> bool:
         self.odts.append(_Odt(self.limits.payload, self.limits.max_entries))
@@ -294,21 +294,19 @@ class _Chain:
         size = region.size_bytes
         entries = -(-size // limits.max_entry_bytes)
         piece = _Piece(region.extension, region.start, region.end)
-        while self._first_open < len(self.odts) and self._is_full(self.odts[self._first_open]):
-            self._first_open += 1
-        for odt in self.odts[self._first_open :]:
-            if odt.takes(region.extension, size, entries, one_extension=limits.one_extension):
-                break
-        else:
-            if not self.open():
-                return False
-            odt = self.odts[-1]
+        known = self._from[:2] == (size, region.extension)
+        index = self._from[2] if known else 0
+        while index < len(self.odts) and not self.odts[index].takes(
+            region.extension, size, entries, one_extension=limits.one_extension
+        ):
+            index += 1
+        if index == len(self.odts) and not self.open():
+            return False
+        self._from = (size, region.extension, index)
+        odt = self.odts[index]
         odt.whole.append(piece)
         odt.charge(piece, limits.max_entry_bytes)
         return True
-
-    def _is_full(self, odt: _Odt) -> bool:
-        return odt.free < self.limits.granularity or odt.entries_left <= 0
 
 
 def pack(regions: Sequence[Region], limits: Limits) -> PackedList | None:

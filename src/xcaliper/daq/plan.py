@@ -37,7 +37,7 @@ class Raster:
 
     Attributes:
         index: SampleBlock.raster.
-        name: unique; the event's name, ``#2`` and so on behind it for further lists of the event.
+        name: unique; the event's name, ``(2)`` and so on behind it for further lists of the event.
         event: what triggers it.
         daq_list: number on the wire.
         prescaler: every how many events there is a row.
@@ -532,7 +532,7 @@ def _most(regions: Sequence[Region], limits: Limits) -> tuple[int, PackedList | 
             low, best = middle, packed
         else:
             high = middle - 1
-        middle = (low + high + 1) // 2
+        middle = high - (high - low) // 8 if high - low > 8 else high
     return low, best
 
 
@@ -540,7 +540,7 @@ def _unique(name: str, names: set[str]) -> str:
     candidate, number = name, 1
     while candidate in names:
         number += 1
-        candidate = f"{name} #{number}"
+        candidate = f"{name} ({number})"
     names.add(candidate)
     return candidate
 

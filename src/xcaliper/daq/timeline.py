@@ -31,6 +31,8 @@ __all__ = ["ClockReading", "Timeline"]
 WINDOW_NS: Final = 5_000_000_000
 #: Clocks that wrap sooner cannot be told apart by the host's time; a known period has to do.
 MIN_WRAP_NS: Final = 50_000_000
+#: Largest time; only a slave with absurd ticks can reach it.
+MAX_NS: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ class Timeline:
         if self.clock is None:
             return self._spread(raster, len(ticks), t_ns)
         track = self._tracks[raster]
+        if len(ticks) == 1:
+            return self._place_one(track, int(ticks[0]), t_ns)
         extended = self._extend(track, ticks.astype(np.int64), t_ns)
         if self._origin is None:
             self._origin = int(extended[0])
@@ -126,6 +130,21 @@ class Timeline:
         self._note_ahead(int(extended.max()), t_ns)
         relative = extended - self._origin
         return self._settle(track, self._to_ns(relative))
+
+    def _place_one(self, track: _Track, raw: int, t_ns: int) -> NDArray[np.int64]:
+        """As place(), for the one sample that a quick tick of the pump brings."""
+        extended = self._first(track, raw, raw, 0, t_ns)
+        if self._origin is None:
+            self._origin = extended
+        track.last, track.host_ns = extended, t_ns
+        self._note_ahead(extended, t_ns)
+        time_ns = (extended - self._origin) * self._numerator // self._denominator
+        if track.last_ns is not None and time_ns < track.last_ns:
+            self.backward += 1
+            time_ns = track.last_ns
+        time_ns = max(-MAX_NS, min(time_ns, MAX_NS))
+        track.last_ns = time_ns
+        return np.array([time_ns], np.int64)
 
     def _to_ns(self, ticks: NDArray[np.int64]) -> NDArray[np.int64]:
         """Exact where it matters: whole and broken parts of a tick apart, so nothing overflows."""
@@ -135,15 +154,17 @@ class Timeline:
         return ticks * whole + ticks * rest // self._denominator
 
     def _extend(self, track: _Track, raw: NDArray[np.int64], t_ns: int) -> NDArray[np.int64]:
-        modulus = self._modulus
         low = self._lowest_step(track)
-        steps = (np.diff(raw) - low) % modulus + low
-        travelled = np.concatenate((np.zeros(1, np.int64), np.cumsum(steps)))
+        travelled = np.zeros(len(raw), np.int64)
+        np.cumsum((raw[1:] - raw[:-1] - low) % self._modulus + low, out=travelled[1:])
+        return travelled + self._first(track, int(raw[0]), int(raw[-1]), int(travelled[-1]), t_ns)
+
+    def _first(self, track: _Track, first: int, last: int, travelled: int, t_ns: int) -> int:
+        """Extended value of the first counter of a batch."""
         if track.last is not None and self._is_continuous(track, t_ns):
-            first = track.last + (int(raw[0]) - track.last - low) % modulus + low
-        else:
-            first = self._newest(int(raw[-1]), t_ns) - int(travelled[-1])
-        return travelled + first
+            low = self._lowest_step(track)
+            return track.last + (first - track.last - low) % self._modulus + low
+        return self._newest(last, t_ns) - travelled
 
     def _is_continuous(self, track: _Track, t_ns: int) -> bool:
         """Whether the raster's own last timestamp tells the epoch of its next one."""

@@ -13,7 +13,8 @@ from xcaliper.core.errors import UsageError
 __all__ = ["Formula", "compile_formula"]
 
 Array = NDArray[Any]
-Node = Callable[[tuple[Array, ...]], Array]
+Step = tuple[Callable[..., Any] | None, int, Any]
+"""Function and number of its arguments; without function, a constant, or an input by its index."""
 
 MAX_TOKENS: Final = 20_000
 MAX_DEPTH: Final = 60
@@ -103,7 +104,7 @@ class Formula:
 
     text: str
     inputs: int
-    _node: Node
+    _steps: tuple[Step, ...]
 
     def __call__(self, *inputs: Any) -> Array:
         """Value for arrays of equal shape, or scalars; not-a-number where it has none.
@@ -118,7 +119,18 @@ class Formula:
             )
         arrays = tuple(np.asarray(x, dtype=float) for x in inputs)
         with np.errstate(all="ignore"):
-            return np.asarray(self._node(arrays), dtype=float)
+            return np.asarray(self._run(arrays), dtype=float)
+
+    def _run(self, arrays: tuple[Array, ...]) -> Any:
+        stack: list[Any] = []
+        for function, count, value in self._steps:
+            if function is None:
+                stack.append(arrays[count - 1] if count else value)
+            else:
+                arguments = stack[-count:]
+                del stack[-count:]
+                stack.append(function(*arguments))
+        return stack[-1]
 
 
 def compile_formula(
@@ -137,8 +149,8 @@ def compile_formula(
     major, minor = version.split(".")
     old = (int(major), int(minor)) < (1, 60)
     compiler = _Compiler(text, _OLD if old else _NEW, constants or {}, logical_not=old)
-    node = compiler.all()
-    return Formula(text, compiler.inputs, node)
+    compiler.all()
+    return Formula(text, compiler.inputs, tuple(compiler.steps))
 
 
 class _Compiler:
@@ -159,6 +171,7 @@ class _Compiler:
         self.inputs = 0
         self.at = 0
         self.depth = 0
+        self.steps: list[Step] = []
         self.tokens: list[str] = []
         place = 0
         stripped = text.rstrip()
@@ -182,53 +195,57 @@ class _Compiler:
         self.at += 1
         return found
 
-    def all(self) -> Node:
-        node = self.binary(0)
+    def all(self) -> None:
+        """Append the steps of the whole expression."""
+        self.binary(0)
         if self.peek():
             raise self.error(f"has {self.peek()!r} too much")
-        return node
 
-    def binary(self, level: int) -> Node:
+    def binary(self, level: int) -> None:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise self.error("is nested too deeply")
-        left = self.unary()
+        self.unary()
         while True:
             operator = self.operators.get(self.peek()) or self.operators.get(self.peek().upper())
             if operator is None or operator[0] < level:
                 self.depth -= 1
-                return left
+                return
             self.at += 1
             # powers group from the right, everything else from the left
-            next_level = operator[0] if operator[0] > _UNARY_LEVEL else operator[0] + 1
-            left = _apply(operator[1], (left, self.binary(next_level)))
+            self.binary(operator[0] if operator[0] > _UNARY_LEVEL else operator[0] + 1)
+            self.steps.append((operator[1], 2, None))
 
-    def unary(self) -> Node:
+    def unary(self) -> None:
         sign = self.peek()
+        if sign not in ("+", "-", "!", "~"):
+            self.primary()
+            return
+        self.take()
+        self.binary(_UNARY_LEVEL)
         if sign == "-":
-            self.take()
-            return _apply(np.negative, (self.binary(_UNARY_LEVEL),))
-        if sign == "+":
-            self.take()
-            return self.binary(_UNARY_LEVEL)
-        if sign == "!" or (sign == "~" and self.logical_not):
-            self.take()
-            return _apply(_truth(np.logical_not), (self.binary(_UNARY_LEVEL),))
-        if sign == "~":
-            self.take()
-            return _apply(_ints(np.invert), (self.binary(_UNARY_LEVEL),))
-        return self.primary()
+            self.steps.append((np.negative, 1, None))
+        elif sign == "!" or (sign == "~" and self.logical_not):
+            self.steps.append((_truth(np.logical_not), 1, None))
+        elif sign == "~":
+            self.steps.append((_ints(np.invert), 1, None))
 
-    def primary(self) -> Node:
+    def primary(self) -> None:
         word = self.take()
         if word == "(":
-            node = self.binary(0)
+            self.binary(0)
             self.take(")")
-            return node
-        if word[0].isdigit() or word[0] == ".":
-            return _constant(float(int(word, 16)) if word[:2] in ("0x", "0X") else float(word))
-        if self.peek() == "(":
-            return self.call(word)
+        elif word[0].isdigit() or word[0] == ".":
+            self.constant(float(int(word, 16)) if word[:2] in ("0x", "0X") else float(word))
+        elif self.peek() == "(":
+            self.call(word)
+        else:
+            self.input(word)
+
+    def constant(self, value: float) -> None:
+        self.steps.append((None, 0, np.asarray(value)))
+
+    def input(self, word: str) -> None:
         number = re.fullmatch(r"[xX](\d{0,4})", word)
         if number is None:
             raise self.error(f"names {word!r}, which is no input")
@@ -236,38 +253,31 @@ class _Compiler:
         if which == 0:
             raise self.error("names X0; inputs start at X1")
         self.inputs = max(self.inputs, which)
-        return lambda arrays: arrays[which - 1]
+        self.steps.append((None, which, None))
 
-    def call(self, name: str) -> Node:
+    def call(self, name: str) -> None:
         self.take("(")
         if name.lower() == "sysc":
-            constant = self.take()
+            self.system_constant(self.take())
             self.take(")")
-            return self.system_constant(constant)
+            return
         function = _FUNCTIONS.get(name.lower())
         if function is None:
             raise self.error(f"calls {name!r}, which is no function")
-        arguments = [self.binary(0)]
+        self.binary(0)
+        count = 1
         while self.peek() == ",":
             self.take()
-            arguments.append(self.binary(0))
+            self.binary(0)
+            count += 1
         self.take(")")
-        if len(arguments) != function[0]:
-            raise self.error(f"calls {name} with {len(arguments)} arguments")
-        return _apply(function[1], tuple(arguments))
+        if count != function[0]:
+            raise self.error(f"calls {name} with {count} arguments")
+        self.steps.append((function[1], count, None))
 
-    def system_constant(self, name: str) -> Node:
+    def system_constant(self, name: str) -> None:
         value = self.constants.get(name)
         try:
-            return _constant(float(value if value is not None else ""))
+            self.constant(float(value if value is not None else ""))
         except ValueError:
             raise self.error(f"uses sysc({name}), which is no known number") from None
-
-
-def _apply(function: Callable[..., Any], nodes: tuple[Node, ...]) -> Node:
-    return lambda arrays: function(*(node(arrays) for node in nodes))
-
-
-def _constant(value: float) -> Node:
-    array = np.asarray(value)
-    return lambda _arrays: array

@@ -176,12 +176,15 @@ class BoundMeasurement:
         return [AddressRange(self.address, self.size_bytes)]
 
     def arrange(self, memory: NDArray[Any]) -> NDArray[Any]:
-        """Raw values of memory values in native byte order, array[..., count] or array[...].
+        """Raw values of memory values in native byte order.
 
-        Leading dimensions, as samples of a recording, are kept.
+        Args:
+            memory: array[..., count] or array[..., *shape] in memory order; leading dimensions, as
+                samples of a recording, are kept.
         """
         if self.shape:
-            lead = memory.shape[:-1] if memory.shape[-1:] == (self.count,) else memory.shape
+            inner = 1 if memory.shape[-1:] == (self.count,) else len(self.shape)
+            lead = memory.shape[:-inner]
             memory = self._ordered(memory.reshape(-1, self.count)).reshape(*lead, *self.shape)
         return self.bits.take(memory, self.datatype) if self.bits else memory
 

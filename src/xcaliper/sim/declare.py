@@ -40,6 +40,7 @@ __all__ = [
     "Text",
     "TextMeasurement",
     "ValueBlock",
+    "default_raw",
     "phys_limits",
 ]
 
@@ -471,11 +472,6 @@ class EcuDeclaration:
             assert isinstance(shared, Axis), "checked at construction"
             return shared.default
         return axis.default
-
-
-def table_shape(declaration: EcuDeclaration, table: Curve | Map) -> tuple[int, ...]:
-    """Shape of the values, numpy order: (nx,) or (ny, nx)."""
-    return tuple(len(declaration.points(axis)) for axis in reversed(table.axes))
 
 
 def default_raw(item: Scalar | ValueBlock | Axis | Curve | Map | StdAxis) -> NDArray[np.float64]:

@@ -153,7 +153,6 @@ class _Tcp:
         return [self._conn] if self._conn is not None and self._kept else []
 
     def read(self) -> list[bytes]:
-        self._accept()
         found: list[bytes] = []
         for _ in range(_MAX_READS):
             if self._conn is None:
@@ -169,6 +168,7 @@ class _Tcp:
             except (OSError, FramingError):
                 self._counters.broken += 1
                 self._hang_up()
+        self._accept()  # behind reading: the end of the old connection comes first
         return found
 
     def _accept(self) -> None:
@@ -290,6 +290,7 @@ class EcuServer:
         self.counters = ServerCounters()
         self._clock = clock
         self._stop = threading.Event()
+        self._served = False
         self._thread: threading.Thread | None = None
         self._links: list[_Udp | _Tcp] = []
         try:
@@ -326,7 +327,14 @@ class EcuServer:
     # the loop
 
     def serve(self, duration_s: float | None = None) -> None:
-        """Serve until :meth:`stop`, or for a time; links are closed afterwards."""
+        """Serve until :meth:`stop`, or for a time; links are closed afterwards.
+
+        Raises:
+            UsageError: it has served before.
+        """
+        if self._served:
+            raise UsageError("virtual ECU: a server runs once.", hint="Make a new one.")
+        self._served = True
         self._zero_ns = self._clock() - max(self.ecu.due(), 0)
         end_ns = None if duration_s is None else self._clock() + int(duration_s * 1e9)
         try:
@@ -348,10 +356,13 @@ class EcuServer:
         ecu.on_time(now_ns)
         self._drain()
         wait_s = min(max((ecu.due() - self._now_ns()) * 1e-9, 0.0), _MAX_WAIT_S)
-        reading = [sock for link in self._links for sock in link.sockets()]
-        writing = [sock for link in self._links for sock in link.blocked()]
+        links = self._links
+        reading = [sock for link in links for sock in link.sockets()]
+        writing = [sock for link in links for sock in link.blocked()]
         ready, writable, _ = select.select(reading, writing, (), wait_s)
-        for link in self._links:
+        if not ready and not writable:
+            return
+        for link in links:
             if writable:
                 link.flush()
             if any(sock in ready for sock in link.sockets()):

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from xcaliper.transport.base import Transport
     from xcaliper.transport.inbox import DaqSink
     from xcaliper.xcp.framing.counter import Gap
-    from xcaliper.xcp.master import MasterMachine
+    from xcaliper.xcp.master import MasterEvent, MasterMachine
 
 __all__ = ["Link"]
 
@@ -44,8 +44,13 @@ T = TypeVar("T")
 
 _MAX_EVENTS: Final = 4096
 _DAQ_TICK_S: Final = 0.001
+_SHORT_TICK_S: Final = 0.0004  # a default buffer of 208 KiB holds 1.1 ms of a Gbit/s
+#: Bytes of one tick from which joined datagrams are worth a dearer system call per answer.
+_BATCHING_BYTES: Final = 32 << 10
+_ENOUGH_BUFFER: Final = 1 << 20
 _IDLE_TICK_S: Final = 0.025
 _CLOSE_NS: Final = 500_000_000
+_SLICE_S: Final = 0.1
 _STOP_S: Final = 5.0
 _MAX_FINAL_POLLS: Final = 1024
 
@@ -85,7 +90,7 @@ class Link:
         self._clock = clock
         self._inbox = DaqInbox()
         self._driver = Driver(transport, machine, self._inbox, alignment=alignment, clock=clock)
-        self._events: deque[Any] = deque(maxlen=_MAX_EVENTS)
+        self._events: deque[MasterEvent] = deque(maxlen=_MAX_EVENTS)
         self._lock = threading.Lock()
         self._turn = threading.Lock()
         self._queueing: list[None] = []
@@ -98,6 +103,8 @@ class Link:
         self._wake.acquire()
         self._pump_id = 0
         self._pump_drives = False
+        enough = transport.buffer_size >= _ENOUGH_BUFFER or transport.buffer_size == 0
+        self._daq_tick_s = _DAQ_TICK_S if enough else _SHORT_TICK_S
         #: A drain above an eighth of the kernel's buffer is followed by the next one at once.
         self._large = min((transport.buffer_size or HOLD_BYTES) // 8, HOLD_BYTES // 2)
         self._thread: threading.Thread | None = None
@@ -165,9 +172,9 @@ class Link:
         """DAQ packets that came while no sink was set."""
         return self._inbox.stray
 
-    def events(self) -> list[Any]:
+    def events(self) -> list[MasterEvent]:
         """Event and service packets since the last call, oldest first; the latest 4096 are kept."""
-        found: list[Any] = []
+        found: list[MasterEvent] = []
         with contextlib.suppress(IndexError):
             while True:
                 found.append(self._events.popleft())
@@ -192,6 +199,7 @@ class Link:
         try:
             return self._driver.drive(procedure, deadline)
         finally:
+            self._collect()
             self._lock.release()
 
     def submit(self, procedure: Procedure[T], timeout_s: float | None = None) -> Future[T]:
@@ -228,31 +236,42 @@ class Link:
             lock.release()
 
     def _acquire(self, timeout_s: float | None) -> None:
-        """Take the lock in turn: a caller in a tight loop sees that others wait and queues too."""
-        if self._pump_drives and threading.get_ident() == self._pump_id:
+        """Take the lock in turn: a caller in a tight loop sees that others wait and queues too.
+
+        The pump goes on delivering while it waits.
+        """
+        pumping = threading.get_ident() == self._pump_id
+        if pumping and self._pump_drives:
             raise LocalProtocolError(f"{self.name}: a sink cannot run commands; use submit().")
-        until = None if timeout_s is None else time.monotonic() + timeout_s
+        until = None if timeout_s is None else time.monotonic() + max(timeout_s, 0)
         self._queueing.append(None)
         try:
-            if not self._turn.acquire(timeout=-1 if timeout_s is None else max(timeout_s, 0)):
-                raise self._busy(timeout_s)
+            self._acquire_one(self._turn, until, pumping=pumping)
             try:
-                left = -1 if until is None else max(until - time.monotonic(), 0)
-                if not self._lock.acquire(timeout=left):
-                    raise self._busy(timeout_s)
+                self._acquire_one(self._lock, until, pumping=pumping)
             finally:
                 self._turn.release()
         finally:
             self._queueing.pop()
 
-    def _busy(self, timeout_s: float | None) -> ExchangeTimeoutError:
-        return ExchangeTimeoutError(
-            "link",
-            timer="caller's time",
-            attempts=0,
-            elapsed_ns=int((timeout_s or 0) * 1e9),
-            hint="Another caller kept the link busy.",
-        )
+    def _acquire_one(self, lock: threading.Lock, until: float | None, *, pumping: bool) -> None:
+        while True:
+            wait = _IDLE_TICK_S if pumping else _SLICE_S
+            if until is not None:
+                wait = min(wait, max(until - time.monotonic(), 0))
+            if lock.acquire(timeout=wait):
+                return
+            self._driver.check()
+            if until is not None and time.monotonic() >= until:
+                raise ExchangeTimeoutError(
+                    "link",
+                    timer="caller's time",
+                    attempts=0,
+                    elapsed_ns=0,
+                    hint="Another caller kept the link busy.",
+                )
+            if pumping:
+                self._deliver()
 
     # --- DAQ ---
 
@@ -272,7 +291,6 @@ class Link:
         self._acquire(None)
         try:
             self._inbox.start(sink)
-            self.transport.set_batching(on=True)
         finally:
             self._lock.release()
         if self._switch_interval_s is not None:
@@ -300,12 +318,12 @@ class Link:
             self._switch_before = 0.0
         if self._lock.acquire(timeout=_STOP_S):
             try:
+                with contextlib.suppress(OSError):
+                    self.transport.set_batching(on=False)
                 with contextlib.suppress(XcaliperError):  # what came before a failure still counts
                     for _ in range(_MAX_FINAL_POLLS):
                         if not self._driver.poll():
                             break
-                with contextlib.suppress(OSError):
-                    self.transport.set_batching(on=False)
             finally:
                 self._lock.release()
         finished = self._inbox.finish(self._clock(), _STOP_S)
@@ -346,7 +364,7 @@ class Link:
         while not self._driver.closing:
             if not more:
                 running = self._inbox.running
-                self._wake.acquire(timeout=_DAQ_TICK_S if running else _IDLE_TICK_S)
+                self._wake.acquire(timeout=self._daq_tick_s if running else _IDLE_TICK_S)
             try:
                 more = self._tick()
             except Exception as error:  # noqa: BLE001 - whatever it is, callers shall hear of it
@@ -363,6 +381,8 @@ class Link:
         if self._driver.failure is None and self._lock.acquire(False):
             try:
                 size = self._driver.poll()
+                if size > _BATCHING_BYTES and self._inbox.running:
+                    self.transport.set_batching(on=True)
                 self._collect()
             finally:
                 self._lock.release()

@@ -150,6 +150,7 @@ def test_a_counter_gap_marks_every_raster_and_counts_once():
     assert [(g.before_row, g.lost) for g in block.gaps] == [(0, 1)]
     assert block.gaps[0].t_from_ns == 3000
     assert len(decoder.quality.gaps) == 3
+    assert decoder.finish().gaps[-1] == ("e0", 3000, 3000, 1, "counter")  # no row came behind it
 
 
 def test_halves_of_two_samples_are_never_joined():

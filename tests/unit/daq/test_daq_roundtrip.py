@@ -258,7 +258,8 @@ def test_exactly_the_damaged_samples_are_missing_after_random_loss(data):
             ]
         at += size
     assert seen == expected  # nothing more, nothing less, nothing mixed
-    quality = decoder.finish()
+    quality = decoder.quality
+    assert quality.gaps_total == sum(map(len, gap_rows.values()))
     assert quality.lost_messages == len(lost) - lost_before
     assert quality.samples == sum(map(len, expected.values()))
     for raster in plan.rasters:  # a missing sample is marked before the next one that arrived
@@ -266,7 +267,7 @@ def test_exactly_the_damaged_samples_are_missing_after_random_loss(data):
         for row, number in enumerate(numbers):
             if number > (numbers[row - 1] + 1 if row else 0):
                 assert row in gap_rows[raster.index]
-    assert quality.gaps_total == sum(map(len, gap_rows.values()))
+    assert decoder.finish().gaps_total <= sum(map(len, gap_rows.values())) + len(plan.rasters)
 
 
 @COMMON

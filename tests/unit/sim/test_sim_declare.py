@@ -78,9 +78,7 @@ def test_good_declaration_finds_its_objects():
             "shape",
         ),
         (
-            with_signal(
-                Measurement(name="b", datatype=D.UBYTE, text="", event="T", limits=(3, 2))
-            ),
+            with_signal(Measurement(name="b", datatype=D.UBYTE, text="", event="T", limits=(3, 2))),
             "reversed",
         ),
         (with_signal(BitField(name="b", of="a", mask=0x100, text="")), "does not fit"),
@@ -170,9 +168,7 @@ def test_good_declaration_finds_its_objects():
         ),
         (
             with_parameter(
-                ValueBlock(
-                    name="q", datatype=D.UBYTE, default=((1, 2), (3,)), text="", segment="S"
-                )
+                ValueBlock(name="q", datatype=D.UBYTE, default=((1, 2), (3,)), text="", segment="S")
             ),
             "no regular array",
         ),

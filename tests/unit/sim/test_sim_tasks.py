@@ -1,5 +1,7 @@
 """Tasks on virtual time."""
 
+import itertools
+
 import pytest
 
 from xcaliper.core.errors import UsageError
@@ -53,10 +55,11 @@ def test_crank_event_follows_the_speed():
 
     scheduler = Scheduler((Task("crank", 3, nothing, period),))
     slow = [f.t_ns for f in scheduler.run_until(1000 * MS)]
-    assert [b - a for a, b in zip(slow, slow[1:], strict=False)] == [50 * MS] * (len(slow) - 1)
+    assert [b - a for a, b in itertools.pairwise(slow)] == [50 * MS] * (len(slow) - 1)
     speed[0] = 3000
     fast = [f.t_ns for f in scheduler.run_until(2000 * MS)]
-    assert [b - a for a, b in zip(fast[1:], fast[2:], strict=False)] == [10 * MS] * (len(fast) - 2)
+    assert len(fast) >= 95
+    assert [b - a for a, b in itertools.pairwise(fast)] == [10 * MS] * (len(fast) - 1)
 
 
 def test_crank_event_rests_at_standstill_and_comes_back():

@@ -36,12 +36,14 @@ class FramingCounts:
         malformed: frames, or rests of frames, that had to be dropped.
         empty: messages of length 0, skipped.
         checksum: messages dropped because of a wrong checksum.
+        duplicates: datagrams dropped because the net had doubled them.
     """
 
     messages: int = 0
     malformed: int = 0
     empty: int = 0
     checksum: int = 0
+    duplicates: int = 0
 
     def diagnostics(self, source: str) -> list[Diagnostic]:
         """A finding for every kind of damage that happened."""
@@ -49,6 +51,7 @@ class FramingCounts:
             ("framing-malformed", self.malformed, "did not fit their length field"),
             ("framing-empty", self.empty, "had length 0"),
             ("framing-checksum", self.checksum, "had a wrong checksum"),
+            ("framing-duplicate", self.duplicates, "came twice"),
         )
         return [
             Diagnostic(
@@ -69,36 +72,41 @@ class CounterWatch:
     A step of up to half the modulus is a gap; a larger one is a late or doubled message, which is
     counted in ``late`` and moves nothing.
 
+    A reader may take a message that carries the expected value by itself, when it sets ``expected``
+    and ``last_t_ns`` as :meth:`see` would.
+
     Attributes:
+        expected: counter of the next message; -1 when any will do.
+        last_t_ns: time of the last message.
         lost: messages missing so far.
         late: messages that came out of order or twice.
         gaps: the latest gaps, oldest first, bounded.
     """
 
-    __slots__ = ("_expected", "_last_t_ns", "_modulus", "gaps", "late", "lost")
+    __slots__ = ("_modulus", "expected", "gaps", "last_t_ns", "late", "lost")
 
     def __init__(self, modulus: int) -> None:
         self._modulus = modulus
-        self._expected = -1
-        self._last_t_ns = 0
+        self.expected = -1
+        self.last_t_ns = 0
         self.lost = 0
         self.late = 0
         self.gaps: deque[Gap] = deque(maxlen=_MAX_GAPS)
 
     def reset(self) -> None:
         """Forget where the counter stood; the next message may carry any value."""
-        self._expected = -1
+        self.expected = -1
 
     def see(self, counter: int, t_ns: int) -> int:
         """How many messages are missing just before this one."""
         missing = 0
-        if counter != self._expected and self._expected >= 0:
-            missing = (counter - self._expected) % self._modulus
+        if counter != self.expected and self.expected >= 0:
+            missing = (counter - self.expected) % self._modulus
             if missing >= self._modulus // 2:
                 self.late += 1
                 return 0
             self.lost += missing
-            self.gaps.append(Gap(self._last_t_ns, t_ns, missing))
-        self._expected = (counter + 1) % self._modulus
-        self._last_t_ns = t_ns
+            self.gaps.append(Gap(self.last_t_ns, t_ns, missing))
+        self.expected = (counter + 1) % self._modulus
+        self.last_t_ns = t_ns
         return missing

@@ -5,6 +5,7 @@ Header words are little endian whatever the slave's byte order is *(XCP on Ether
 
 from __future__ import annotations
 
+from collections import deque
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +13,6 @@ from xcaliper.core.errors import FramingError, SettingsError
 from xcaliper.xcp.framing.counter import CounterWatch, FramingCounts
 
 if TYPE_CHECKING:
-    from collections import deque
     from collections.abc import Iterable
 
     from xcaliper.xcp.framing.counter import Gap
@@ -23,8 +23,10 @@ __all__ = ["HEADER_SIZE", "DatagramReader", "EthFraming", "StreamReader"]
 HEADER_SIZE: Final = 4
 
 _HEADER: Final = Struct("<HH")
+_LEN: Final = Struct("<H")
 _MODULUS: Final = 1 << 16
 _MAX_PACKET: Final = 0xFFFF
+_RECENT: Final = 16
 
 
 def _check_alignment(alignment: int) -> int:
@@ -119,15 +121,42 @@ class _Reader:
         """The latest gaps as (t_from_ns, t_to_ns, missing), oldest first, bounded."""
         return self._watch.gaps
 
-    def _message(self, packets: list[bytes], packet: bytes, counter: int, t_ns: int) -> None:
-        missing = self._watch.see(counter, t_ns)
-        if missing:
-            self.new_gaps.append((len(packets), missing))
-        if packet:
-            packets.append(packet)
-            self.counts.messages += 1
-        else:
-            self.counts.empty += 1
+    def _scan(self, data: bytes, packets: list[bytes], t_ns: int) -> int:
+        """Append the packets of whole messages; gives where it stopped.
+
+        It stops before a message that is not complete or is too long. Every received byte of DAQ
+        comes by here, hence the locals and the counter kept at hand.
+        """
+        unpack, watch = _HEADER.unpack_from, self._watch
+        limit, alignment, end = self._max_packet, self._alignment, len(data)
+        expected = watch.expected
+        at = 0
+        while end - at >= HEADER_SIZE:
+            size, counter = unpack(data, at)
+            start = at + HEADER_SIZE
+            stop = start + size
+            if stop > end or size > limit:
+                break
+            if counter == expected:
+                expected = (counter + 1) & 0xFFFF
+            else:
+                if at:
+                    watch.last_t_ns = t_ns
+                watch.expected = expected
+                missing = watch.see(counter, t_ns)
+                expected = watch.expected
+                if missing:
+                    self.new_gaps.append((len(packets), missing))
+            if size:
+                packets.append(data[start:stop])
+            else:
+                self.counts.empty += 1
+            at = stop if alignment == 1 else stop + -stop % alignment
+        if at:
+            watch.expected = expected
+            watch.last_t_ns = t_ns
+            self.counts.messages += len(packets)
+        return at
 
 
 class DatagramReader(_Reader):
@@ -138,32 +167,54 @@ class DatagramReader(_Reader):
         max_packet: a longer LEN is damage.
     """
 
+    def __init__(self, alignment: int = 1, *, max_packet: int = _MAX_PACKET) -> None:
+        super().__init__(alignment, max_packet=max_packet)
+        self._recent: deque[bytes] = deque(maxlen=_RECENT)
+
     def reset(self) -> None:
         """Forget the counter, as after CONNECT; totals stay."""
         self._watch.reset()
+        self._recent.clear()
         self.new_gaps = []
+
+    def _is_duplicate(self, data: bytes) -> bool:
+        """True for a datagram that the net doubled: same counter and content as a recent one.
+
+        A second copy of an answer would pass for the answer to the next command. Slaves that never
+        count are let be: of theirs, equal datagrams are equal answers.
+        """
+        recent = self._recent
+        return data in recent and any(other[2:4] != data[2:4] for other in recent)
 
     def feed(self, datagram: bytes | bytearray | memoryview, t_ns: int = 0) -> list[bytes]:
         """The packets of one datagram, in order.
 
         A message that says more bytes than there are (or than ``max_packet``) ends the datagram and
-        counts as malformed; the ones before it are good. A message of length 0 is skipped.
+        counts as malformed; the ones before it are good. A message of length 0 is skipped. A datagram
+        that the net doubled gives nothing and is counted.
         """
         data = bytes(datagram)
-        end = len(data)
+        watch = self._watch
+        if len(data) > HEADER_SIZE:
+            size, counter = _HEADER.unpack_from(data)
+            if counter == watch.expected and size == len(data) - HEADER_SIZE <= self._max_packet:
+                # One message that is in order, as answers are: the same as below in one step.
+                watch.expected = (counter + 1) & 0xFFFF
+                watch.last_t_ns = t_ns
+                self.counts.messages += 1
+                self._recent.append(data)
+                if self.new_gaps:
+                    self.new_gaps = []
+                return [data[HEADER_SIZE:]]
+            if counter != watch.expected and self._is_duplicate(data):
+                self.counts.duplicates += 1
+                self.new_gaps = []
+                return []
+            self._recent.append(data)
         packets: list[bytes] = []
         self.new_gaps = []
-        at = 0
-        while end - at >= HEADER_SIZE:
-            size, counter = _HEADER.unpack_from(data, at)
-            start = at + HEADER_SIZE
-            if size > end - start or size > self._max_packet:
-                self.counts.malformed += 1
-                return packets
-            self._message(packets, data[start : start + size], counter, t_ns)
-            at = start + size
-            at += -at % self._alignment
-        if at < end:
+        at = self._scan(data, packets, t_ns)
+        if at < len(data):
             self.counts.malformed += 1
         return packets
 
@@ -178,7 +229,7 @@ class StreamReader(_Reader):
 
     def __init__(self, alignment: int = 1, *, max_packet: int = _MAX_PACKET) -> None:
         super().__init__(alignment, max_packet=max_packet)
-        self._buffer = bytearray()
+        self._rest = b""
         self._skip = 0
         self._broken = False
 
@@ -186,7 +237,7 @@ class StreamReader(_Reader):
         """Begin a new stream: drop the rest of the old one and forget the counter."""
         self._watch.reset()
         self.new_gaps = []
-        self._buffer.clear()
+        self._rest = b""
         self._skip = 0
         self._broken = False
 
@@ -203,37 +254,27 @@ class StreamReader(_Reader):
         """The packets that are complete now, in order; the rest waits for the next chunk.
 
         A stream has no mark to find the next header by. So a LEN above ``max_packet`` breaks it:
-        packets before it are given out, and the next call (or this one, when there are none) raises. Close the connection and call
-        :meth:`reset`.
+        packets before it are given out, and the next call (or this one, when there are none)
+        raises. Close the connection and call :meth:`reset`.
 
         Raises:
             FramingError: the stream is broken.
         """
         if self._broken:
             raise self._broken_error()
-        buffer = self._buffer
-        buffer += chunk
-        end = len(buffer)
+        data = self._rest + bytes(chunk) if self._rest else bytes(chunk)
+        if self._skip:
+            data, self._skip = data[self._skip :], max(self._skip - len(data), 0)
         packets: list[bytes] = []
         self.new_gaps = []
-        at = min(self._skip, end)
-        self._skip -= at
-        while end - at >= HEADER_SIZE:
-            size, counter = _HEADER.unpack_from(buffer, at)
+        at = self._scan(data, packets, t_ns)
+        self._rest = data[at:]
+        self._skip += max(at - len(data), 0)
+        if len(self._rest) >= HEADER_SIZE:
+            (size,) = _LEN.unpack_from(self._rest)
             if size > self._max_packet:
                 self.counts.malformed += 1
                 self._broken = True
                 if not packets:
                     raise self._broken_error()
-                break
-            start = at + HEADER_SIZE
-            if size > end - start:
-                break
-            self._message(packets, bytes(buffer[start : start + size]), counter, t_ns)
-            whole = size + HEADER_SIZE
-            at = start + size + (-whole % self._alignment)
-        if at > end:
-            self._skip = at - end
-            at = end
-        del buffer[:at]
         return packets

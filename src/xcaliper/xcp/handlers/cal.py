@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from xcaliper.proto.command import Request
     from xcaliper.xcp.slave_state import Handler, SlaveState
 
-__all__ = ["HANDLERS"]
+__all__ = [
+    "HANDLERS",
+    "download",
+    "download_max",
+    "download_next",
+    "modify_bits",
+    "short_download",
+]
 
 
 def _room(slave: SlaveState) -> int:
@@ -39,9 +46,9 @@ def download(slave: SlaveState, request: cal.Download) -> EmptyResponse | None:
     size_bytes = min(request.count, room) * config.ag
     if request.count == 0:
         raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
-    if request.count > room:
-        if not config.takes_blocks or request.count > config.max_bs * room:
-            raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
+    most = config.max_bs * room if config.takes_blocks else room
+    if request.count > max(most, room):
+        raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
     if len(request.data) < size_bytes:
         raise refuse(ErrorCode.ERR_CMD_SYNTAX)
     if request.count <= room:

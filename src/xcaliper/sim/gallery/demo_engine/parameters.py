@@ -150,7 +150,7 @@ def _axes() -> tuple[Parameter, ...]:
 def _maps() -> tuple[Parameter, ...]:
     speeds = (600.0, 1200.0, 2000.0, 3000.0, 4000.0, 5000.0, 6000.0, 6800.0)
     pressures = (20.0, 30.0, 40.0, 50.0, 60.0, 75.0, 90.0, 100.0)
-    pedals = (0.0, 5.0, 10.0, 20.0, 40.0, 60.0, 80.0, 100.0)
+    pedals = (0.0, 4.0, 10.0, 20.0, 40.0, 60.0, 80.0, 100.0)
     phase = FixAxis(offset=2000, distance=4000, count=6, conversion=u.RPM, input="EngineSpeed")
     loads = FixAxis(offset=1000, distance=3000, count=4, conversion=u.PERCENT, input="Load")
     return (

@@ -1,0 +1,144 @@
+"""``xcaliper vecu``: a virtual ECU on the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from xcaliper.sim.server import EcuServer
+    from xcaliper.xcp.slave_config import SlaveConfig
+
+__all__ = ["vecu"]
+
+
+def vecu(  # noqa: PLR0913  # each option is one setting of the slave
+    name: str = "demo-engine",
+    /,
+    *urls: str,
+    byte_order: Literal["intel", "motorola"] = "intel",
+    granularity: Literal[1, 2, 4] = 1,
+    max_cto: int | None = None,
+    max_dto: int = 1468,
+    id_field: Literal[0, 1, 2, 3] = 1,
+    timestamp_size: Literal[0, 1, 2, 4] = 4,
+    timestamp_unit: Literal["1ns", "1us", "10us", "100us", "1ms"] = "1us",
+    checksum: str = "XCP_CRC_32",
+    disable: Annotated[list[str] | None, Parameter(negative=(), show_default=False)] = None,
+    duration: float | None = None,
+    seed: int = 1,
+    a2l_out: Path | None = None,
+    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+) -> int:
+    """Run a virtual ECU that any XCP master can connect to; Ctrl+C ends it.
+
+    Args:
+        name: which ECU: demo-engine.
+        urls: where to listen; default udp://127.0.0.1:5555 and tcp://127.0.0.1:5555.
+        byte_order: of the slave and of its memory.
+        granularity: bytes per address.
+        max_cto: largest command packet, 8 to 255 bytes; default the largest that the granularity allows.
+        max_dto: largest data packet, 8 to 65535 bytes.
+        id_field: identification field: 0 absolute, 1 + list byte, 2 + list word, 3 + fill + word.
+        timestamp_size: bytes of DAQ timestamps, 0 for none.
+        timestamp_unit: one tick of the timestamps.
+        checksum: algorithm of BUILD_CHECKSUM, such as XCP_ADD_11 or XCP_CRC_16_CITT.
+        disable: standard name of an optional command that the slave shall refuse; may be repeated.
+        duration: seconds; without it until Ctrl+C.
+        seed: of the noise in the engine model.
+        a2l_out: also write the description into this file.
+        json: print one JSON object when it listens.
+    """
+    from xcaliper.sim.gallery import build_ecu
+    from xcaliper.sim.server import EcuServer
+
+    settings = _settings(
+        byte_order,
+        granularity,
+        max_cto or 255 // granularity * granularity,
+        max_dto,
+        id_field,
+        timestamp_size,
+        timestamp_unit,
+    )
+    settings = _with_options(settings, checksum, tuple(disable or ()))
+    listen = urls or ("udp://127.0.0.1:5555", "tcp://127.0.0.1:5555")
+    server = EcuServer(build_ecu(name, settings, seed=seed), listen)
+    try:
+        if a2l_out is not None:
+            a2l_out.write_text(server.ecu.a2l, encoding="utf-8")
+        _announce(name, server, as_json=json)
+        server.serve_until_signal(duration)
+    finally:
+        server.close()
+    return 0
+
+
+def _settings(  # one value per option of the shell
+    byte_order: str,
+    granularity: int,
+    max_cto: int,
+    max_dto: int,
+    id_field: int,
+    timestamp_size: int,
+    timestamp_unit: str,
+) -> SlaveConfig:
+    from xcaliper.core.datatypes import ByteOrder
+    from xcaliper.core.ticks import TickClock
+    from xcaliper.xcp.slave_config import SlaveConfig
+
+    codes = {"1ns": 0, "1us": 3, "10us": 4, "100us": 5, "1ms": 6}
+    return SlaveConfig(
+        byte_order=ByteOrder.MOTOROLA if byte_order == "motorola" else ByteOrder.INTEL,
+        ag=granularity,
+        max_cto=max_cto,
+        max_dto=max_dto,
+        identification_field=id_field,
+        timestamp=TickClock(1, codes[timestamp_unit], timestamp_size),
+        granularity_odt_entry=granularity,
+        max_odt_entry_size=min(255 * granularity, max_dto // granularity * granularity),
+    )
+
+
+def _with_options(settings: SlaveConfig, checksum: str, disabled: tuple[str, ...]) -> SlaveConfig:
+    from dataclasses import replace
+
+    from xcaliper.core.errors import NotFoundError
+    from xcaliper.xcp.codes import ChecksumType
+    from xcaliper.xcp.table import COMMANDS
+
+    names = tuple(kind.name for kind in ChecksumType if kind is not ChecksumType.XCP_USER_DEFINED)
+    if checksum.upper() not in names:
+        raise NotFoundError(checksum, kind="checksum", nearest=names)
+    for command in disabled:
+        if command.upper() not in COMMANDS:
+            near = tuple(info.name for info in COMMANDS if command.upper() in info.name)[:5]
+            raise NotFoundError(command, kind="command", nearest=near)
+    return replace(
+        settings,
+        checksum=ChecksumType[checksum.upper()],
+        disabled=frozenset(command.upper() for command in disabled),
+    )
+
+
+def _announce(name: str, server: EcuServer, *, as_json: bool) -> None:
+    """Say where it listens and what to do with it, before it begins to serve."""
+    from xcaliper.cli.shell import print_json, stdout
+
+    addresses = [str(endpoint) for endpoint in server.endpoints]
+    if as_json:
+        print_json({"name": name, "urls": addresses, "a2l_bytes": len(server.ecu.a2l.encode())})
+        return
+    console = stdout()
+    console.print(f"{name} listens on {' and '.join(addresses)}", markup=False)
+    console.print("In another shell:", style="dim")
+    for line in (
+        f"xcaliper info {addresses[0]}",
+        f"xcaliper read {addresses[0]} EngineSpeed KFZW",
+        f"xcaliper measure {addresses[0]} 'Engine*' 'Lambda*' --duration 5 --out run.mf4",
+    ):
+        console.print(f"  {line}", markup=False, soft_wrap=True)
+    console.print("Ctrl+C ends it.", style="dim")
+    console.file.flush()

@@ -1,0 +1,161 @@
+"""Slaves for link tests: a real slave machine behind a server thread, and a scripted socket."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from xcaliper.core.address import Address
+from xcaliper.core.memory import SparseMemory
+from xcaliper.proto.procedure import ask
+from xcaliper.transport.pump import Link
+from xcaliper.transport.server import SlaveServer, TcpServer, UdpServer
+from xcaliper.transport.url import open_transport
+from xcaliper.xcp.master import MasterMachine
+from xcaliper.xcp.recovery import Timers
+from xcaliper.xcp.slave import SlaveMachine
+from xcaliper.xcp.slave_config import SlaveConfig
+from xcaliper.xcp.std import Connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+BASE = 0x1000
+CONTENT = bytes(range(256))
+CONNECTED = bytes.fromhex("ff0500ffbc050101")
+
+
+def memory() -> SparseMemory:
+    found = SparseMemory()
+    found.add(Address(BASE), bytearray(CONTENT))
+    return found
+
+
+def slave(**settings: object) -> SlaveMachine:
+    return SlaveMachine(SlaveConfig(**settings), memory())
+
+
+class TalkativeSlave:
+    """Answers CONNECT, DISCONNECT and SHORT_UPLOAD; USER_CMD n makes it send n DTOs at once.
+
+    Each DTO is 0x01, a running number (u32 LE) and fill up to ``dto_size``.
+    """
+
+    def __init__(self, dto_size: int = 40) -> None:
+        self.dto_size = dto_size
+        self.connected = False
+        self.sent = 0
+        self.out: list[bytes] = []
+
+    def receive(self, packet: bytes, now_ns: int) -> None:
+        code = packet[0]
+        if code == 0xFF:
+            self.connected = True
+            self.out.append(CONNECTED)
+        elif code == 0xF4:
+            at = int.from_bytes(packet[4:8], "little") - BASE
+            self.out.append(b"\xff" + CONTENT[at : at + packet[1]])
+        elif code == 0xF1:
+            self.out.append(b"\xff")
+            for _ in range(int.from_bytes(packet[2:6], "little")):
+                self.out.append(
+                    (b"\x01" + self.sent.to_bytes(4, "little")).ljust(self.dto_size, b"\0")
+                )
+                self.sent += 1
+        elif code == 0xFE:
+            self.connected = False
+            self.out.append(b"\xff")
+        else:
+            self.out.append(b"\xfe\x20")
+
+    def outgoing(self) -> list[bytes]:
+        out, self.out = self.out, []
+        return out
+
+    def on_time(self, now_ns: int) -> None:
+        pass
+
+    def due(self) -> int | None:
+        return None
+
+    def drop(self, now_ns: int) -> None:
+        self.connected = False
+
+
+@contextlib.contextmanager
+def serving(server: SlaveServer, **options: object) -> Iterator[SlaveServer]:
+    """The server, served by a thread of its own."""
+    stop = threading.Event()
+    thread = threading.Thread(target=server.serve, args=(stop,), kwargs=options)
+    thread.start()
+    try:
+        yield server
+    finally:
+        stop.set()
+        thread.join(5)
+        assert not thread.is_alive()
+        server.close()
+
+
+@contextlib.contextmanager
+def linked(
+    scheme: str = "udp", machine: object = None, host: str = "127.0.0.1", **options: object
+) -> Iterator[tuple[Link, SlaveServer]]:
+    """A connected link to a served slave."""
+    kind = UdpServer if scheme == "udp" else TcpServer
+    with (
+        serving(kind(machine or slave(), host, **options)) as server,
+        open_link(server.url) as link,
+    ):
+        link.run(ask(Connect()))
+        yield link, server
+
+
+def open_link(url: str, *, timers: Timers | None = None, **options: object) -> Link:
+    return Link(open_transport(url), MasterMachine(timers=timers), **options)
+
+
+FAST = Timers.of_ms(60, 60, 60, 60, 60, 60, 20)
+
+
+@contextlib.contextmanager
+def scripted(answer: Callable[[bytes], list[bytes]]) -> Iterator[str]:
+    """A UDP slave made of one function: datagram in, datagrams out; gives its URL."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 0))
+    sock.settimeout(0.02)
+    stop = threading.Event()
+
+    def serve() -> None:
+        while not stop.is_set():
+            try:
+                data, peer = sock.recvfrom(65536)
+            except TimeoutError:
+                continue
+            for out in answer(data):
+                sock.sendto(out, peer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"udp://127.0.0.1:{sock.getsockname()[1]}"
+    finally:
+        stop.set()
+        thread.join(5)
+        sock.close()
+
+
+def message(counter: int, packet: bytes) -> bytes:
+    """One Ethernet message."""
+    return len(packet).to_bytes(2, "little") + counter.to_bytes(2, "little") + packet
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Wait until it is true; fail when it does not become so."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.002)
