@@ -1,4 +1,7 @@
-"""A UDP relay between a master and a slave that counts, loses, delays and damages on demand."""
+"""A UDP relay between a master and a slave that counts, loses, delays and damages on demand.
+
+The order is kept: what is delayed delays all that follows it.
+"""
 
 from __future__ import annotations
 
@@ -67,6 +70,7 @@ class FaultyLink:
     def _run(self) -> None:
         waiting: list[tuple[float, int, bool, bytes]] = []
         order = itertools.count()
+        last = {True: 0.0, False: 0.0}
         while not self._stop.is_set():
             wait_s = min(max(waiting[0][0] - time.monotonic(), 0), 0.02) if waiting else 0.02
             ready, _, _ = select.select([self._front, self._back], [], [], wait_s)
@@ -81,7 +85,8 @@ class FaultyLink:
                     self.down_bytes += len(datagram)
                 now = time.monotonic()
                 for delay_s, copy in (self.down if is_down else self.up)(datagram):
-                    heapq.heappush(waiting, (now + delay_s, next(order), is_down, copy))
+                    last[is_down] = max(now + delay_s, last[is_down])  # nobody overtakes
+                    heapq.heappush(waiting, (last[is_down], next(order), is_down, copy))
             while waiting and waiting[0][0] <= time.monotonic():
                 _, _, is_down, datagram = heapq.heappop(waiting)
                 try:
