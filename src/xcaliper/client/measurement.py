@@ -285,6 +285,7 @@ class Measurement:
         self._keep = keep
         self._decoder: DaqDecoder | None = None
         self._pipeline: Pipeline | None = None
+        self._record_error: XcaliperError | None = None
         self._waiting = _Waiting(MAX_WAITING_BYTES)
         self._kept: dict[int, deque[SampleBlock]] = {}
         self._kept_bytes = 0
@@ -414,8 +415,15 @@ class Measurement:
             self._gap_counts[at] += len(block.gaps)
             self._lost[at] += sum(gap.lost for gap in block.gaps)
             if self._pipeline is not None:
-                self._pipeline.put(block)
+                self._record(self._pipeline, block)
         self._waiting.put(blocks)
+
+    def _record(self, pipeline: Pipeline, block: SampleBlock) -> None:
+        """Hand a block to the recording; its failure is told to the reader, who gets the block."""
+        try:
+            pipeline.put(block)
+        except XcaliperError as error:
+            self._record_error = self._record_error or error
 
     def __iter__(self) -> Iterator[Block]:
         """Blocks as they come, about ten per second and event; ends with the duration or a stop.
@@ -425,6 +433,7 @@ class Measurement:
         Raises:
             LinkError: the link failed.
             ExchangeTimeoutError: the slave fell silent and does not answer any more.
+            MdfError: the recording cannot go on, as with a full disk; what it has stays readable.
         """
         if self._state == "ended" and len(self._waiting):
             yield from self._take()
@@ -441,10 +450,16 @@ class Measurement:
                 wait_s = _BLOCK_S if deadline is None else min(_BLOCK_S, (deadline - now) * 1e-9)
                 self._stopping.wait(wait_s)  # let data gather
                 yield from self._take()
+                self._check_recording()
                 self._check_silence()
         finally:
             self.stop()
         yield from self._take()
+
+    def _check_recording(self) -> None:
+        """End with the trouble of the recording (a full disk) when it comes, not hours later."""
+        if self._record_error is not None:
+            raise self._record_error
 
     def _check_silence(self) -> None:
         """Ask a silent slave for a sign of life, so that its death is not an endless wait."""

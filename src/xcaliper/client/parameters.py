@@ -14,7 +14,7 @@ from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import IntegrityError, UsageError
 from xcaliper.quantity.axis import AxisPoints
 from xcaliper.quantity.compu import Conversion
-from xcaliper.quantity.measurement import BoundMeasurement
+from xcaliper.quantity.measurement import BoundMeasurement, check_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,6 +163,7 @@ def write_value(  # noqa: PLR0913  # options by name
             hint="Write the parameters that it depends on.",
         )
     target = _as_raw(bound) if raw and not isinstance(bound, AxisPoints) else bound
+    _refuse_early(target, value, at)
     before = read_value(bound, read, raw=raw)
     wanted, size, at = _wanted(bound, value, before, at)
     try:
@@ -180,6 +181,19 @@ def write_value(  # noqa: PLR0913  # options by name
     if at is not None:
         before, after = _cell(before, at), _cell(after, at)
     return WriteResult(bound.name, before, after, sent, _changed(before, after), size, notes)
+
+
+def _refuse_early(target: Any, value: Any, at: tuple[int, ...] | None) -> None:
+    """Refuse a number outside of its limits before anything is sent, reading included.
+
+    Tables and texts are judged beside what is in memory now, which decides about their size.
+    """
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    is_text = getattr(target, "type", "") == "ASCII" or target.conversion.kind == "verbal"
+    if is_number and not is_text:
+        cell = "".join(f"[{index}]" for index in at or ())
+        phys = np.asarray(value, dtype=float)
+        check_limits(target.name + cell, phys, target.lower, target.upper, target.unit)
 
 
 def _encode(target: Any, wanted: Any, read: Read) -> list[tuple[Address, bytes]]:
@@ -214,7 +228,13 @@ def _whole(bound: Bound, value: Any, now: Any) -> tuple[Any, int]:
             raise UsageError(f"{bound.name}: one value is needed, {count} were given.")
         return given, 1
     if isinstance(given, list | tuple):
-        flat = np.asarray(given, dtype=object if _has_text(given) else None)
+        try:
+            flat = np.asarray(given, dtype=object if _has_text(given) else None)
+        except ValueError:
+            raise UsageError(
+                f"{bound.name}: the rows have different lengths.",
+                hint="Give as many values in every row as there are columns.",
+            ) from None
         if flat.ndim == 1 and flat.size == now.size:
             given = flat.reshape(now.shape)
     count = np.size(np.asarray(given, dtype=object))
