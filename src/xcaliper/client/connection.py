@@ -450,7 +450,7 @@ class Connection:
         for name in asked:
             wild = "*" in name or "?" in name
             for one in expand_names(catalog, [name]):
-                bound = catalog.bind(one)
+                bound = catalog.bind(one).resolve(self._read)
                 if isinstance(bound, BoundMeasurement) or (
                     isinstance(bound, BoundCharacteristic) and not bound.axes
                 ):

@@ -10,18 +10,18 @@ import numpy as np
 
 from xcaliper.client.binding import plain
 from xcaliper.client.values import Axis, Table
-from xcaliper.core.address import Address
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import IntegrityError, UsageError
 from xcaliper.quantity.axis import AxisPoints
-from xcaliper.quantity.characteristic import BoundCharacteristic, RawCharacteristic
 from xcaliper.quantity.compu import Conversion
 from xcaliper.quantity.measurement import BoundMeasurement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from xcaliper.core.address import Address
     from xcaliper.quantity.catalog import Bound
+    from xcaliper.quantity.characteristic import BoundCharacteristic, RawCharacteristic
 
     Read = Callable[[Address, int], bytes]
     Write = Callable[[Address, bytes], None]

@@ -15,7 +15,7 @@ from xcaliper.quantity.axis import BoundAxis, curve_points
 from xcaliper.quantity.bits import BitField
 from xcaliper.quantity.compu import Conversion
 from xcaliper.quantity.measurement import check_limits
-from xcaliper.quantity.memory_values import Read, to_bytes
+from xcaliper.quantity.memory_values import Read, at_offset, to_bytes
 from xcaliper.quantity.points import check_monotony, read_points, write_points
 from xcaliper.quantity.record_access import OpenRecord, PointerChain, read_exactly
 from xcaliper.quantity.record_layout import Placed, Record, RecordShape, memory_axes
@@ -112,6 +112,33 @@ class BoundCharacteristic:
     def size_bytes(self) -> int:
         """Bytes of the record at its largest, without shared axes."""
         return self._place(None, {}).size_bytes
+
+    @property
+    def value_address(self) -> Address:
+        """Address of the first value of a parameter without axes; elements of the record may precede.
+
+        Raises:
+            UsageError: the values are behind a pointer.
+        """
+        placed = self._place(None, {}).find("fnc_values")
+        assert placed is not None, "checked when bound"
+        if placed.element.pointer is not None:
+            raise UsageError(
+                f"{self.name}: its values are behind a pointer in the record.",
+                hint="Read it instead of measuring it.",
+            )
+        return at_offset(self.address, placed.offset, self.ag, self.name)
+
+    def arrange(self, memory: NDArray[Any]) -> NDArray[Any]:
+        """Raw values of samples of a parameter without axes, array[n, *shape].
+
+        Args:
+            memory: memory values in native byte order, array[n, count] or array[n].
+        """
+        values = self.bits.take(memory, self.datatype) if self.bits else memory
+        order = self.memory_order or tuple(range(len(self.shape)))
+        table = values.reshape(len(memory), *(self.shape[n] for n in order))
+        return table.transpose(0, *(np.argsort(order) + 1).tolist())
 
     def _place(self, data: bytes | None, given: dict[int, int]) -> Record:
         return self.layout.place(
