@@ -323,7 +323,10 @@ def test_last_words_before_the_end_of_a_connection_are_served() -> None:
             at = b"\xf6\x00\x00\x00" + BASE.to_bytes(4, "little")
             for counter, packet in enumerate((b"\xff\x00", at, write)):
                 sock.sendall(message(counter, packet))
-        wait_for(lambda: machine.counters.commands == 3)
+            sock.shutdown(socket.SHUT_WR)
+            while sock.recv(1000):
+                pass
+        assert machine.counters.commands == 3
         wait_for(lambda: not machine.connected)
         with open_link(server.url) as link:
             link.run(ask(Connect()))

@@ -45,6 +45,8 @@ T = TypeVar("T")
 _MAX_EVENTS: Final = 4096
 _DAQ_TICK_S: Final = 0.001
 _SHORT_TICK_S: Final = 0.0004  # a default buffer of 208 KiB holds 1.1 ms of a Gbit/s
+#: Bytes of one tick from which joined datagrams are worth a dearer system call per answer.
+_BATCHING_BYTES: Final = 32 << 10
 _ENOUGH_BUFFER: Final = 1 << 20
 _IDLE_TICK_S: Final = 0.025
 _CLOSE_NS: Final = 500_000_000
@@ -289,7 +291,6 @@ class Link:
         self._acquire(None)
         try:
             self._inbox.start(sink)
-            self.transport.set_batching(on=True)
         finally:
             self._lock.release()
         if self._switch_interval_s is not None:
@@ -380,6 +381,8 @@ class Link:
         if self._driver.failure is None and self._lock.acquire(False):
             try:
                 size = self._driver.poll()
+                if size > _BATCHING_BYTES and self._inbox.running:
+                    self.transport.set_batching(on=True)
                 self._collect()
             finally:
                 self._lock.release()
