@@ -124,7 +124,7 @@ class Conversion:
         raw = np.zeros(given.shape, dtype=float)
         if not flags.all():
             rest = given[~flags]
-            raw[~flags] = self.backward(rest if self.kind == "verbal" else rest.astype(float))
+            raw[~flags] = self.backward(rest)
         raw[flags] = self.status.backward(given[flags])
         return raw
 
