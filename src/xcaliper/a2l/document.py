@@ -297,6 +297,18 @@ class Document:
         before = self.text[start:offset]
         return before.decode("utf-8", "replace") if not before.strip(b" \t") else ""
 
+    def step_of(self, start: int, stop: int) -> str:
+        """How much deeper the first inner line of a block is indented; two blanks where that cannot be seen."""
+        outer = self.indent_of(start)
+        at = self.text.find(b"\n", start, stop) + 1
+        while 0 < at < stop:
+            line = self.text[at : min(stop, at + 200)]
+            blank = line[: len(line) - len(line.lstrip(b" \t"))].decode()
+            if line.strip(b" \t\r\n") and not line.lstrip().startswith(b"/end"):
+                return blank[len(outer) :] if blank.startswith(outer) and blank != outer else "  "
+            at = self.text.find(b"\n", at, stop) + 1
+        return "  "
+
     def newline(self) -> str:
         """Line end of the description: that of its first line."""
         end = self.text.find(b"\n")

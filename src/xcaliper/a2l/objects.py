@@ -169,7 +169,7 @@ class ObjectParser:
             stop = table.optional
         made: Keyword | None = None
         try:
-            values = [self.param(p, table.name) for p in table.params]
+            values = self.params(table)
         except _MissingError as error:
             self.report(
                 Severity.ERROR,
@@ -198,6 +198,25 @@ class ObjectParser:
         """Name of the object that starts at a token, with a space before it."""
         subject = self.subject(start)
         return f" {subject}" if subject else ""
+
+    def params(self, table: Table) -> list[Any]:
+        """Positional parameters; what is as it should be needs no second look."""
+        kinds, texts = self.kinds, self.texts
+        values: list[Any] = []
+        for param in table.params:
+            text = texts[self.at]
+            if param.kind == "text":
+                usual = kinds[self.at] == STRING
+            elif param.kind == "ident":
+                usual = kinds[self.at] == WORD and (param.words is None or text in param.words)
+            else:
+                usual = False
+            if usual:
+                values.append(text)
+                self.at += 1
+            else:
+                values.append(self.param(param, table.name))
+        return values
 
     def param(self, param: Param, owner: str) -> Any:
         """Read one plain value."""

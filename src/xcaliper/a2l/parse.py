@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 
 from xcaliper.a2l.document import Document, Loader, SourceText, open_document
-from xcaliper.a2l.grammar import Entry, Table, table_of
+from xcaliper.a2l.grammar import Entry, Keyword, Table, table_of
+from xcaliper.a2l.ifdata import A2ml
 from xcaliper.a2l.keywords.project import A2mlVersion, Asap2Version, Module, Project
 from xcaliper.a2l.lazy import Objects
 from xcaliper.a2l.lines import bytes_of
@@ -17,7 +18,7 @@ from xcaliper.a2l.outline import Container, Outline, outline
 from xcaliper.a2l.scan import Engine, fnv
 from xcaliper.a2l.tokens import Finding, tokens_of
 from xcaliper.core.diagnostics import Diagnostic, Severity
-from xcaliper.core.errors import A2lError
+from xcaliper.core.errors import A2lError, UsageError
 
 __all__ = ["A2lFile", "Loader", "SourceText", "open_a2l", "parse", "read_outline"]
 
@@ -93,6 +94,34 @@ class A2lFile:
         if self._reading is not None:
             reading, self._reading = self._reading, None
             reading.load_all()
+
+    def update(self, made: Keyword) -> None:
+        """Put the present values of an object in place of its text, indented as before; all else stays.
+
+        Args:
+            made: an object of this file that was changed.
+
+        Raises:
+            UsageError: the object was not read from this file, or it overlaps another edit.
+        """
+        from xcaliper.a2l.write import write
+
+        document = self.document
+        if document is None:
+            raise UsageError(
+                f"{made.KEYWORD}: the description was made by hand and has no text to edit.",
+                hint="Write the whole description.",
+            )
+        start, stop = document.span(made)
+        indent, step = document.indent_of(start), document.step_of(start, stop)
+        lines = write(made).rstrip("\n").split("\n")
+        if not isinstance(made, A2ml):
+            depths = [(len(line) - len(line.lstrip(" "))) // 2 for line in lines]
+            lines = [
+                step * depth + line.lstrip(" ") for depth, line in zip(depths, lines, strict=True)
+            ]
+            lines[1:] = [indent + line for line in lines[1:]]
+        document.replace(made, document.newline().join(lines))
 
     def to_bytes(self) -> bytes:
         """The file: exactly as it was read, but for the edits of ``document``; UTF-8 when made by hand.

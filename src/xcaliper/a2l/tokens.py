@@ -45,9 +45,9 @@ RAW: Final = 5
 _SLASH: Final = 6
 
 _SPACE: Final = rb"(?:[\t-\r\x1c-\x20]|\xc2[\x85\xa0]|\xef\xbb\xbf)"
-SKIP: Final = (
-    rb"(?:[\t-\r\x1c-\x20]++|//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/|\xc2[\x85\xa0]|\xef\xbb\xbf)*+"
-)
+_COMMENT: Final = rb"//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/|\xc2[\x85\xa0]|\xef\xbb\xbf"
+SKIP: Final = rb"[\t-\r\x1c-\x20]*+(?:(?:" + _COMMENT + rb")[\t-\r\x1c-\x20]*+)*+"
+"""Whitespace and comments."""
 _PLAIN: Final = rb"[^\t-\r\x1c-\x20\x22/\xc2\xef]++|\xc2(?![\x85\xa0])|\xef(?!\xbb\xbf)"
 _INNER: Final = rb"|/(?![*/]|(?i:begin|end)" + _SPACE + rb"++[0-9A-Za-z_\x80-\xff])"
 INNER_WORD: Final = rb"(?:" + _PLAIN + rb")(?:" + _PLAIN + _INNER + rb")*+"

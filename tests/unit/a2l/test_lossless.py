@@ -145,7 +145,41 @@ class TestIncludes:
         assert {d.slug for d in file.diagnostics} == {"string-open", "keyword-unknown"}
 
 
+@pytest.mark.parametrize(
+    ("indent", "step", "newline"), [("\t", "\t", "\r\n"), ("   ", "    ", "\n"), ("", "  ", "\n")]
+)
+def test_an_updated_object_keeps_its_style(indent, step, newline):
+    lines = [
+        '/begin PROJECT p "" /begin MODULE m ""',
+        f'{indent}/begin MEASUREMENT a "x"  UBYTE CM 0 0 0 1 // odd',
+        f"{indent}{step}ECU_ADDRESS 0x0010",
+        f"{indent}{step}/begin ANNOTATION",
+        f'{indent}{step}{step}ANNOTATION_LABEL "l"',
+        f"{indent}{step}/end ANNOTATION",
+        f"{indent}/end MEASUREMENT /* stays */",
+        "/end MODULE /end PROJECT",
+    ]
+    file = parse(newline.join(lines).encode())
+    made = file.module.measurement[0]
+    made.ecu_address = 0x20
+    file.update(made)
+    lines[1:6] = [
+        f'{indent}/begin MEASUREMENT a "x" UBYTE CM 0 0 0 1',
+        f"{indent}{step}ECU_ADDRESS 0x20",
+        f"{indent}{step}/begin ANNOTATION",
+        f'{indent}{step}{step}ANNOTATION_LABEL "l"',
+        f"{indent}{step}/end ANNOTATION",
+    ]
+    assert file.to_bytes() == newline.join(lines).encode()
+    made.ecu_address = 0x30
+    file.update(made)
+    assert b"0x30" in file.to_bytes()
+    assert b"0x20" not in file.to_bytes()
+
+
 def test_made_by_hand_is_written_as_utf8():
     file = parse(TEXT)
     file.document = None
     assert parse(file.to_bytes()) == file
+    with pytest.raises(UsageError, match="made by hand"):
+        file.update(file.module.measurement[0])
