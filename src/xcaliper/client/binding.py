@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -38,6 +39,9 @@ _SCOPES = {
     3: AddressExtensionScope.DAQ_LIST,
 }
 _CONSISTENCY = {"ODT": 0, "DAQ": 1, "EVENT": 2, "NONE": 3}
+#: Numbers, words and operators that ASAP2 and MDF4 formulas read alike; ^ is a xor in one of them.
+_FORMULA_PART: Final = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[A-Za-z_]\w*|[-+*/()]|\s+")
+_SAME_FUNCTIONS: Final = frozenset({"sin", "cos", "tan", "exp", "sqrt", "abs"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,7 @@ class Signal:
         bits = bound.bits
         return SignalDescription(
             name=bound.name,
-            unit=bound.unit,
+            unit=bound.unit if rule != mdf.Identity() or not note else "",  # raw has another unit
             conversion=rule,
             lower=bound.lower,
             upper=bound.upper,
@@ -167,8 +171,21 @@ def recorded_conversion(rule: compu.Conversion) -> tuple[mdf.Conversion, str]:
     if isinstance(rule, compu.Lookup):
         return mdf.TableStep(rule.raws, rule.physs), ""
     if isinstance(rule, compu.FormulaConversion):
-        return mdf.Identity(), f"raw values: the formula of {rule.name} is not in the recording"
+        return _formula(rule)
     return mdf.Identity(), ""
+
+
+def _formula(rule: compu.FormulaConversion) -> tuple[mdf.Conversion, str]:
+    """The formula with MDF4's name of the variable, where both languages mean the same."""
+    text = rule.formula.text if rule.formula is not None else ""
+    parts = _FORMULA_PART.findall(text)
+    words = {part for part in parts if part[0].isalpha()} - _SAME_FUNCTIONS
+    if 0 < len(text) == sum(map(len, parts)) and words <= {"X", "X1"}:
+        # Some readers compute with the type of the raw value, which may overflow.
+        formula = "".join("(X*1.0)" if part in words else part for part in parts)
+        if len(formula) <= mdf.MAX_FORMULA:
+            return mdf.Algebraic(formula), ""
+    return mdf.Identity(), f"raw values: the formula of {rule.name} is not in the recording"
 
 
 def _rational(rule: compu.Rational) -> tuple[mdf.Conversion, str]:

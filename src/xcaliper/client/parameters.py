@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import isinf
+from math import isinf, lcm
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import IntegrityError, UsageError
 from xcaliper.quantity.axis import AxisPoints
 from xcaliper.quantity.compu import Conversion
-from xcaliper.quantity.measurement import BoundMeasurement
+from xcaliper.quantity.measurement import BoundMeasurement, check_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,18 +129,28 @@ def _as_raw(bound: BoundCharacteristic | BoundMeasurement) -> Any:
     return replace(bound, conversion=Conversion(), unit="", lower=lower, upper=upper)
 
 
-def write_value(
+def write_value(  # noqa: PLR0913  # options by name
     bound: Bound,
     value: Any,
     *,
     at: tuple[int, ...] | None,
     raw: bool,
     verify: bool,
-    ag: int,
     read: Read,
     write: Write,
+    ag: int = 1,
 ) -> WriteResult:
     """Check a value, write what it changes, read it back.
+
+    Args:
+        bound: the object.
+        value: physical, or raw.
+        at: one cell, None = everything.
+        raw: the value is an ECU value.
+        verify: read back and compare.
+        read: gives bytes for an address and a size.
+        write: takes whole address units.
+        ag: bytes per address unit.
 
     Raises:
         LimitError: outside of its limits; nothing was sent.
@@ -154,6 +164,7 @@ def write_value(
         )
     bound = bound.resolve(read)
     target = _as_raw(bound) if raw and not isinstance(bound, AxisPoints) else bound
+    _refuse_early(target, value, at)
     before = read_value(bound, read, raw=raw)
     wanted, size, at = _wanted(bound, value, before, at)
     try:
@@ -163,7 +174,7 @@ def write_value(
         if type(error) is UsageError and rule and error.message.startswith(f"{rule}: "):
             raise _named(bound, error) from None
         raise
-    sent = _send_changes(writes, _element_size(bound), ag, read, write)
+    sent = _send_changes(writes, lcm(_element_size(bound), ag), ag, read, write)
     if verify:
         _verify(bound.name, writes, read)
     after = read_value(bound, read, raw=raw)
@@ -171,6 +182,19 @@ def write_value(
     if at is not None:
         before, after = _cell(before, at), _cell(after, at)
     return WriteResult(bound.name, before, after, sent, _changed(before, after), size, notes)
+
+
+def _refuse_early(target: Any, value: Any, at: tuple[int, ...] | None) -> None:
+    """Refuse a number outside of its limits before anything is sent, reading included.
+
+    Tables and texts are judged beside what is in memory now, which decides about their size.
+    """
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    is_text = getattr(target, "type", "") == "ASCII" or target.conversion.kind == "verbal"
+    if is_number and not is_text:
+        cell = "".join(f"[{index}]" for index in at or ())
+        phys = np.asarray(value, dtype=float)
+        check_limits(target.name + cell, phys, target.lower, target.upper, target.unit)
 
 
 def _encode(target: Any, wanted: Any, read: Read) -> list[tuple[Address, bytes]]:
@@ -204,7 +228,13 @@ def _whole(bound: Bound, value: Any, now: Any) -> tuple[Any, int]:
             raise UsageError(f"{bound.name}: one value is needed, {count} were given.")
         return given, 1
     if isinstance(given, list | tuple):
-        flat = np.asarray(given, dtype=object if _has_text(given) else None)
+        try:
+            flat = np.asarray(given, dtype=object if _has_text(given) else None)
+        except ValueError:
+            raise UsageError(
+                f"{bound.name}: the rows have different lengths.",
+                hint="Give as many values in every row as there are columns.",
+            ) from None
         if flat.ndim == 1 and flat.size == now.size:
             given = flat.reshape(now.shape)
     count = np.size(np.asarray(given, dtype=object))
@@ -251,19 +281,17 @@ def _element_size(bound: Bound) -> int:
 
 
 def _send_changes(
-    writes: list[tuple[Address, bytes]], element: int, ag: int, read: Read, write: Write
+    writes: list[tuple[Address, bytes]], unit: int, ag: int, read: Read, write: Write
 ) -> int:
-    """Send each run of changed elements; gives the number of bytes sent.
+    """Send each run of changed units, whole elements and whole addresses; gives the bytes sent.
 
-    An address counts AG bytes, so runs begin and end on whole AG elements; bytes of a neighbour
-    inside the last one are sent as they are.
+    A value that fills its last address only in part keeps what lies beside it.
     """
     sent = 0
-    step = max(element, ag)
     for address, data in writes:
         now = read(address, -(-len(data) // ag) * ag)
         wanted = data + now[len(data) :]
-        for begin, end in _changed_runs(now, wanted, step):
+        for begin, end in _changed_runs(now, wanted, unit):
             write(address + begin // ag, wanted[begin:end])
             sent += end - begin
     return sent
