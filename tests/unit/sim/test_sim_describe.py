@@ -7,8 +7,8 @@ from xcaliper.a2l import parse
 from xcaliper.a2l.aml import parse_aml
 from xcaliper.a2l.aml_match import build, match
 from xcaliper.a2l.check import check
-from xcaliper.a2l.ifdata import IfData
 from xcaliper.a2l.if_xcp import XcpOnTcpIp, XcpOnUdpIp, read_segment, read_xcp
+from xcaliper.a2l.ifdata import IfData
 from xcaliper.a2l.index import walk
 from xcaliper.core.address import Address
 from xcaliper.core.datatypes import ByteOrder
