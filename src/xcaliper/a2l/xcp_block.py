@@ -19,23 +19,27 @@ class Block:
         block: the block.
         found: findings are appended here.
         source: name of the text it stands in.
+        interface: what the findings call the IF_DATA.
     """
 
-    def __init__(self, block: IfBlock, found: list[Diagnostic], source: str = "") -> None:
+    def __init__(
+        self, block: IfBlock, found: list[Diagnostic], source: str = "", interface: str = "XCP"
+    ) -> None:
         self.block = block
         self.reader = Reader(block.items)
         self.found = found
         self.source = source
+        self.interface = interface
 
-    def report(self, slug: str, text: str) -> None:
-        """Add a finding about this block."""
+    def report(self, kind: str, text: str) -> None:
+        """Add a finding about this block; its kind is ``missing`` or ``unknown``."""
         self.found.append(
             Diagnostic(
                 Severity.WARNING,
-                slug,
+                f"if-{self.interface.lower()}-{kind}",
                 Where(self.source, self.block.line),
-                f"IF_DATA XCP {self.block.tag}: {text}",
-                "Compare it with the A2ML of the XCP edition in use.",
+                f"IF_DATA {self.interface} {self.block.tag}: {text}",
+                f"Compare it with the A2ML of the {self.interface} edition in use.",
             )
         )
 
@@ -43,7 +47,7 @@ class Block:
         """Next item as a whole number; the default and a finding where there is none."""
         value = self.reader.integer()
         if value is None:
-            self.report("if-xcp-missing", f"{name} is missing; {default} was taken.")
+            self.report("missing", f"{name} is missing; {default} was taken.")
             return default
         return value
 
@@ -51,7 +55,7 @@ class Block:
         """Next item as a number; 0 and a finding where there is none."""
         item = self.reader.peek()
         if not isinstance(item, str) or number_of(item) is None:
-            self.report("if-xcp-missing", f"{name} is missing; 0 was taken.")
+            self.report("missing", f"{name} is missing; 0 was taken.")
             return 0.0
         self.reader.at += 1
         return float_of(item)
@@ -60,7 +64,7 @@ class Block:
         """Next item as a string; empty and a finding where there is none."""
         value = self.reader.text()
         if value is None:
-            self.report("if-xcp-missing", f"{name} is missing.")
+            self.report("missing", f"{name} is missing.")
             return ""
         return value
 
@@ -71,7 +75,7 @@ class Block:
             self.reader.at += 1
             return words[item]
         first = next(iter(words))
-        self.report("if-xcp-missing", f"{name} is missing; {first} was taken.")
+        self.report("missing", f"{name} is missing; {first} was taken.")
         return words[first]
 
     def tags(self, plain: Mapping[str, int]) -> Iterator[tuple[str, list[str], "Block | None"]]:
@@ -79,19 +83,17 @@ class Block:
         reader = self.reader
         while (item := reader.take()) is not None:
             if isinstance(item, IfBlock):
-                yield item.tag, [], Block(item, self.found, self.source)
+                yield item.tag, [], Block(item, self.found, self.source, self.interface)
             elif item in plain:
                 values: list[str] = []
                 while len(values) < plain[item] and isinstance(reader.peek(), str):
                     values.append(str(reader.take()))
                 if len(values) < plain[item]:
-                    self.report("if-xcp-missing", f"{item} lacks a parameter; it was skipped.")
+                    self.report("missing", f"{item} lacks a parameter; it was skipped.")
                 else:
                     yield str(item), values, None
             else:
-                self.report(
-                    "if-xcp-unknown", f"{str(item)[:60]} is not known here; it was skipped."
-                )
+                self.report("unknown", f"{str(item)[:60]} is not known here; it was skipped.")
                 while isinstance(word := reader.peek(), str) and word not in plain:
                     reader.take()
 
@@ -101,7 +103,7 @@ class Block:
 
     def unknown(self, tag: str) -> None:
         """Add a finding about a block that has no place here."""
-        self.report("if-xcp-unknown", f"block {tag[:60]} is not known here; it was skipped.")
+        self.report("unknown", f"block {tag[:60]} is not known here; it was skipped.")
 
 
 def integer_of(word: str) -> int:
