@@ -16,20 +16,21 @@ __all__ = ["vecu"]
 
 def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     name: str = "demo-engine",
+    /,
     *urls: str,
     byte_order: Literal["intel", "motorola"] = "intel",
     granularity: Literal[1, 2, 4] = 1,
-    max_cto: int = 255,
+    max_cto: int | None = None,
     max_dto: int = 1468,
     id_field: Literal[0, 1, 2, 3] = 1,
     timestamp_size: Literal[0, 1, 2, 4] = 4,
     timestamp_unit: Literal["1ns", "1us", "10us", "100us", "1ms"] = "1us",
     checksum: str = "XCP_CRC_32",
-    disable: Annotated[list[str] | None, Parameter(negative=())] = None,
+    disable: Annotated[list[str] | None, Parameter(negative=(), show_default=False)] = None,
     duration: float | None = None,
     seed: int = 1,
     a2l_out: Path | None = None,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """Run a virtual ECU that any XCP master can connect to; Ctrl+C ends it.
 
@@ -38,7 +39,7 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         urls: where to listen; default udp://127.0.0.1:5555 and tcp://127.0.0.1:5555.
         byte_order: of the slave and of its memory.
         granularity: bytes per address.
-        max_cto: largest command packet, 8 to 255 bytes.
+        max_cto: largest command packet, 8 to 255 bytes; default the largest that the granularity allows.
         max_dto: largest data packet, 8 to 65535 bytes.
         id_field: identification field: 0 absolute, 1 + list byte, 2 + list word, 3 + fill + word.
         timestamp_size: bytes of DAQ timestamps, 0 for none.
@@ -54,15 +55,24 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     from xcaliper.sim.server import EcuServer
 
     settings = _settings(
-        byte_order, granularity, max_cto, max_dto, id_field, timestamp_size, timestamp_unit
+        byte_order,
+        granularity,
+        max_cto or 255 // granularity * granularity,
+        max_dto,
+        id_field,
+        timestamp_size,
+        timestamp_unit,
     )
     settings = _with_options(settings, checksum, tuple(disable or ()))
     listen = urls or ("udp://127.0.0.1:5555", "tcp://127.0.0.1:5555")
     server = EcuServer(build_ecu(name, settings, seed=seed), listen)
-    if a2l_out is not None:
-        a2l_out.write_text(server.ecu.a2l, encoding="utf-8")
-    _announce(name, server, as_json=json)
-    server.serve_until_signal(duration)
+    try:
+        if a2l_out is not None:
+            a2l_out.write_text(server.ecu.a2l, encoding="utf-8")
+        _announce(name, server, as_json=json)
+        server.serve_until_signal(duration)
+    finally:
+        server.close()
     return 0
 
 
@@ -119,7 +129,7 @@ def _announce(name: str, server: EcuServer, *, as_json: bool) -> None:
 
     addresses = [str(endpoint) for endpoint in server.endpoints]
     if as_json:
-        print_json({"name": name, "urls": addresses, "a2l_bytes": len(server.ecu.a2l)})
+        print_json({"name": name, "urls": addresses, "a2l_bytes": len(server.ecu.a2l.encode())})
         return
     console = stdout()
     console.print(f"{name} listens on {' and '.join(addresses)}", markup=False)

@@ -141,7 +141,9 @@ class Signal:
             address=bound.address.value,
             bit_mask=bits.mask if bits else None,
             bit_shift=bits.shift if bits else None,
+            sign_extend=bits.sign_extend if bits else False,
             is_text=self.is_text,
+            calibration=isinstance(bound, BoundCharacteristic),
         )
 
 

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import isinf
+from math import isinf, lcm
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xcaliper.client.binding import plain
 from xcaliper.client.values import Axis, Table
-from xcaliper.core.address import Address
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import IntegrityError, UsageError
 from xcaliper.quantity.axis import AxisPoints
-from xcaliper.quantity.characteristic import BoundCharacteristic, RawCharacteristic
 from xcaliper.quantity.compu import Conversion
 from xcaliper.quantity.measurement import BoundMeasurement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from xcaliper.core.address import Address
     from xcaliper.quantity.catalog import Bound
+    from xcaliper.quantity.characteristic import BoundCharacteristic, RawCharacteristic
 
     Read = Callable[[Address, int], bytes]
     Write = Callable[[Address, bytes], None]
@@ -129,7 +129,7 @@ def _as_raw(bound: BoundCharacteristic | BoundMeasurement) -> Any:
     return replace(bound, conversion=Conversion(), unit="", lower=lower, upper=upper)
 
 
-def write_value(
+def write_value(  # noqa: PLR0913  # options by name
     bound: Bound,
     value: Any,
     *,
@@ -138,8 +138,19 @@ def write_value(
     verify: bool,
     read: Read,
     write: Write,
+    ag: int = 1,
 ) -> WriteResult:
     """Check a value, write what it changes, read it back.
+
+    Args:
+        bound: the object.
+        value: physical, or raw.
+        at: one cell, None = everything.
+        raw: the value is an ECU value.
+        verify: read back and compare.
+        read: gives bytes for an address and a size.
+        write: takes whole address units.
+        ag: bytes per address unit.
 
     Raises:
         LimitError: outside of its limits; nothing was sent.
@@ -153,9 +164,15 @@ def write_value(
         )
     target = _as_raw(bound) if raw and not isinstance(bound, AxisPoints) else bound
     before = read_value(bound, read, raw=raw)
-    wanted, size = _wanted(bound, value, before, at)
-    writes = _encode(target, wanted, read)
-    sent = _send_changes(writes, _element_size(bound), read, write)
+    wanted, size, at = _wanted(bound, value, before, at)
+    try:
+        writes = _encode(target, wanted, read)
+    except UsageError as error:
+        rule = getattr(bound.conversion, "name", "")
+        if type(error) is UsageError and rule and error.message.startswith(f"{rule}: "):
+            raise _named(bound, error) from None
+        raise
+    sent = _send_changes(writes, lcm(_element_size(bound), ag), ag, read, write)
     if verify:
         _verify(bound.name, writes, read)
     after = read_value(bound, read, raw=raw)
@@ -175,6 +192,11 @@ def _encode(target: Any, wanted: Any, read: Read) -> list[tuple[Address, bytes]]
     return writes
 
 
+def _named(bound: Bound, error: UsageError) -> UsageError:
+    """The error of a conversion rule, with the name of the object in front."""
+    return UsageError(f"{bound.name}: {error.message.partition(': ')[2]}", hint=error.hint)
+
+
 def _values_of(value: Any) -> Any:
     return value.values if isinstance(value, Table) else value
 
@@ -183,19 +205,39 @@ def _cell(value: Any, at: tuple[int, ...] | None) -> Any:
     return value if at is None else plain(np.asarray(_values_of(value))[at])
 
 
-def _wanted(bound: Bound, value: Any, before: Any, at: tuple[int, ...] | None) -> tuple[Any, int]:
-    """The whole value to write, and how many values the caller meant."""
+def _whole(bound: Bound, value: Any, now: Any) -> tuple[Any, int]:
+    """A value for the whole object, flat lists shaped, and how many values it has."""
+    given = _values_of(value)
+    if isinstance(given, str) or not isinstance(now, np.ndarray):
+        count = 1 if isinstance(given, str) else np.size(np.asarray(given, dtype=object))
+        if not isinstance(now, str) and count != 1:
+            raise UsageError(f"{bound.name}: one value is needed, {count} were given.")
+        return given, 1
+    if isinstance(given, list | tuple):
+        flat = np.asarray(given, dtype=object if _has_text(given) else None)
+        if flat.ndim == 1 and flat.size == now.size:
+            given = flat.reshape(now.shape)
+    count = np.size(np.asarray(given, dtype=object))
+    if count != now.size:
+        form = f" ({' × '.join(map(str, now.shape))})" if now.ndim > 1 else ""
+        noun = "value was" if count == 1 else "values were"
+        raise UsageError(
+            f"{bound.name}: {now.size} values{form} are needed, {count} {noun} given.",
+            hint="Give all of them row by row, or one cell by its indices.",
+        )
+    return given, now.size
+
+
+def _wanted(
+    bound: Bound, value: Any, before: Any, at: tuple[int, ...] | None
+) -> tuple[Any, int, tuple[int, ...] | None]:
+    """The whole value to write, how many values the caller meant, and the cell from 0."""
     now = _values_of(before)
     if at is None:
-        given = _values_of(value)
-        if isinstance(given, list | tuple) and isinstance(now, np.ndarray) and now.ndim > 1:
-            flat = np.asarray(given, dtype=object if _has_text(given) else None)
-            if flat.ndim == 1 and flat.size == now.size:
-                given = flat.reshape(now.shape)
-        return given, now.size if isinstance(now, np.ndarray) else 1
+        return *_whole(bound, value, now), None
     if not isinstance(now, np.ndarray):
         raise UsageError(f"{bound.name}: it is a single value and has no cells.")
-    if len(at) != now.ndim or any(not 0 <= i < n for i, n in zip(at, now.shape, strict=False)):
+    if len(at) != now.ndim or any(not -n <= i < n for i, n in zip(at, now.shape, strict=False)):
         raise UsageError(
             f"{bound.name}: no cell {list(at)} in shape {list(now.shape)}.",
             hint="Cells count from 0, rows (Y) first.",
@@ -203,8 +245,11 @@ def _wanted(bound: Bound, value: Any, before: Any, at: tuple[int, ...] | None) -
     whole = now.astype(object) if isinstance(value, str) else now.copy()
     if whole.dtype.kind in "iu" and isinstance(value, float):
         whole = whole.astype(float)
-    whole[at] = value
-    return whole, 1
+    try:
+        whole[at] = value
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(f"{bound.name}: a cell takes one value, not {value!r}.") from None
+    return whole, 1, tuple(i % n for i, n in zip(at, now.shape, strict=True))
 
 
 def _has_text(values: Any) -> bool:
@@ -216,23 +261,27 @@ def _element_size(bound: Bound) -> int:
 
 
 def _send_changes(
-    writes: list[tuple[Address, bytes]], element: int, read: Read, write: Write
+    writes: list[tuple[Address, bytes]], unit: int, ag: int, read: Read, write: Write
 ) -> int:
-    """Send each run of changed elements; gives the number of bytes sent."""
+    """Send each run of changed units, whole elements and whole addresses; gives the bytes sent.
+
+    A value that fills its last address only in part keeps what lies beside it.
+    """
     sent = 0
     for address, data in writes:
-        now = read(address, len(data))
-        for begin, end in _changed_runs(now, data, element):
-            write(address + begin, data[begin:end])
+        now = read(address, -(-len(data) // ag) * ag)
+        wanted = data + now[len(data) :]
+        for begin, end in _changed_runs(now, wanted, unit):
+            write(address + begin // ag, wanted[begin:end])
             sent += end - begin
     return sent
 
 
-def _changed_runs(now: bytes, data: bytes, element: int) -> list[tuple[int, int]]:
-    """Runs of whole elements that differ; runs less than 8 bytes apart are joined."""
+def _changed_runs(now: bytes, data: bytes, step: int) -> list[tuple[int, int]]:
+    """Runs of whole steps that differ; runs less than 8 bytes apart are joined."""
     runs: list[tuple[int, int]] = []
-    for begin in range(0, len(data), element):
-        end = min(begin + element, len(data))
+    for begin in range(0, len(data), step):
+        end = min(begin + step, len(data))
         if now[begin:end] == data[begin:end]:
             continue
         if runs and begin - runs[-1][1] < 8:
