@@ -62,7 +62,12 @@ def _events(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
             yield finding("event-unknown", made, text, "Add IF_DATA XCP to the module.")
             continue
         used = {*events.fixed, *events.available, *events.default, *events.consistency}
-        for number in sorted(used - known):
+        unknown = sorted(used - known)
+        if unknown and not known:
+            text = "objects ask for events, but no EVENT is described."
+            yield finding("event-unknown", module, text, "Add the EVENT blocks.")
+            return
+        for number in unknown:
             text = f"event channel {number} is not described in the module."
             yield finding("event-unknown", made, text, "Add the EVENT or correct the number.")
         outside = set(events.default) - set(events.available) if events.available else set()

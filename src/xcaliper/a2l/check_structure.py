@@ -159,6 +159,7 @@ def _layouts(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
             letter = _AXES[n]
             if axis.attribute == "STD_AXIS" and not _has(layout, f"axis_pts_{letter}"):
                 yield _layout_lacks(made, layout, f"AXIS_PTS_{letter.upper()}")
+            yield from _dimension(made, layout, letter, axis.max_axis_points)
     axes: list[Any] = [*module.axis_pts, *module.typedef_axis]
     for made in axes:
         name = getattr(made, "deposit_record", "") or getattr(made, "record_layout", "")
@@ -167,8 +168,18 @@ def _layouts(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
             _has(layout, "axis_pts_x") or _has(layout, "axis_rescale_x")
         ):
             yield _layout_lacks(made, layout, "AXIS_PTS_X")
+        if layout is not None:
+            yield from _dimension(made, layout, "x", made.max_axis_points)
     for layout in module.record_layout:
         yield from _positions(layout)
+
+
+def _dimension(made: Any, layout: RecordLayout, letter: str, points: int) -> Iterator[Diagnostic]:
+    fixed = getattr(layout, f"fix_no_axis_pts_{letter}")
+    if fixed is not None and fixed != points:
+        word = f"FIX_NO_AXIS_PTS_{letter.upper()}"
+        text = f"{points} points are announced, {word} of {layout.name} says {fixed}."
+        yield finding("layout-dimension", made, text, "Correct one of them.")
 
 
 def _has(layout: RecordLayout, attr: str) -> bool:

@@ -86,6 +86,7 @@ _TABLE: Final = (
     Rule("axis-count", _E, "The number of axes does not fit the type", "CURVE needs one AXIS_DESCR, MAP two, CUBOID three and so on.", "Add or remove axes."),
     Rule("axis-incomplete", _E, "An axis lacks its reference", "COM_AXIS and RES_AXIS need AXIS_PTS_REF, CURVE_AXIS needs CURVE_AXIS_REF.", "Add the reference."),
     Rule("layout-incomplete", _E, "The record layout lacks an element", "Values need FNC_VALUES, standard axes their AXIS_PTS.", "Add the element or use another layout."),
+    Rule("layout-dimension", _W, "Layout and axis disagree about the points", "FIX_NO_AXIS_PTS of the record layout is not the number of points of the axis.", "Correct one of them."),
     Rule("layout-position", _W, "Two elements share a position", "Their order in memory is not defined.", "Number them in order."),
     # ---- memory
     Rule("memory-outside", _W, "Outside of all memory segments", "Tools find no page and no image data for the address.", "Correct the address or add a segment."),
@@ -102,6 +103,7 @@ _TABLE: Final = (
     Rule("variant-value", _W, "A forbidden combination names no value", "The criterion does not have the value.", "Correct the value."),
     # ---- interface data
     Rule("aml-missing", _I, "IF_DATA without A2ML", "Other tools cannot read the IF_DATA; built-in definitions were used.", "Add an A2ML block."),
+    Rule("a2ml-open", _E, "The A2ML block does not end", "Everything up to the end of the file would belong to it.", "Add /end A2ML."),
     Rule("aml-syntax", _W, "A2ML cannot be understood", "The part was skipped; IF_DATA that need it are read by built-in definitions.", "Correct the A2ML."),
     Rule("aml-reference", _W, "A2ML refers to an unknown type", "Types are defined before they are used.", "Define it above."),
     Rule("aml-depth", _W, "A2ML nests too deeply", "The inner types were not read.", "Flatten them."),
