@@ -56,7 +56,8 @@ def check(  # options by name
     with errors().status(f"Checking {file.name} …"):
         tree = read_a2l(file)
         text, encoding = _text(file)
-        findings = [*tree.diagnostics, *run_checks(tree, encoding=encoding), *lint(tree)]
+        stored = None if text.isascii() else encoding  # every encoding spells ASCII alike
+        findings = [*tree.diagnostics, *run_checks(tree, encoding=stored), *lint(tree)]
         if against is not None:
             findings += _live(against, file, write_corrected)
     ignored = [*(ignore or ()), *suppressions(text)]

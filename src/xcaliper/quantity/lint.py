@@ -41,6 +41,8 @@ def lint(file: A2lFile) -> list[Diagnostic]:
         except UsageError as error:
             text = error.message.removeprefix(f"{name}: ")
             hint = error.hint or "Correct the description."
+            if getattr(_made(catalog, name), "virtual", None) is not None:
+                continue  # computed from others, so it needs no address
             if missing.intersection(re.split(r"[\s:]+", error.message)):
                 continue
             found.append(_found("object-unusable", catalog, name, text, hint))
