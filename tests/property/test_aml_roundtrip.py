@@ -154,8 +154,32 @@ def test_any_items_survive_the_built_in_types(name, given_items):
 @given(
     st.lists(
         st.sampled_from(
-            '"A" struct taggedstruct taggedunion enum block uint char s '
-            '{ } ( ) * [ ] ; = , 3 /* */ " "IF_DATA"'.split()
+            [
+                '"A"',
+                "struct",
+                "taggedstruct",
+                "taggedunion",
+                "enum",
+                "block",
+                "uint",
+                "char",
+                "s",
+                "{",
+                "}",
+                "(",
+                ")",
+                "*",
+                "[",
+                "]",
+                ";",
+                "=",
+                ",",
+                "3",
+                "/*",
+                "*/",
+                '"',
+                '"IF_DATA"',
+            ]
         )
     )
 )

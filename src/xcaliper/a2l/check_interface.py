@@ -1,5 +1,6 @@
 """Findings about IF_DATA: against the A2ML, events that do not exist, blobs that lie elsewhere."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -46,7 +47,7 @@ def _events(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
     if xcp is not None:
         for daq in (xcp.daq, *(t.daq for t in xcp.transports)):
             numbers = [event.channel for event in daq.events] if daq else []
-            for number in sorted({n for n in numbers if numbers.count(n) > 1}):
+            for number in sorted(n for n, count in Counter(numbers).items() if count > 1):
                 text = f"event channel {number} is described more than once."
                 yield finding("event-duplicate", module, text, "Give each event its own number.")
             if daq and len(numbers) > daq.max_event_channel > 0:

@@ -16,7 +16,7 @@ from xcaliper.core.diagnostics import Diagnostic
 __all__ = ["STRUCTURE_CHECKS"]
 
 _AXES: Final = ("x", "y", "z", "4", "5")
-_MAX_COMBINATIONS: Final = 1 << 20
+_MAX_COMBINATIONS: Final = 1 << 16
 #: Keywords that are only there to be referred to.
 _SERVANTS: Final = (
     "COMPU_METHOD",

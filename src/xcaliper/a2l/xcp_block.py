@@ -7,7 +7,11 @@ from typing import TypeVar
 from xcaliper.a2l.ifdata import IfBlock, Reader, number_of
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 
-__all__ = ["Block", "float_of", "integer_of"]
+__all__ = [
+    "Block",
+    "float_of",
+    "integer_of",
+]
 
 T = TypeVar("T")
 

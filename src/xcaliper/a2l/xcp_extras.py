@@ -20,6 +20,23 @@ __all__ = [
     "XcpPackedMode",
     "XcpQueueLoad",
     "XcpTimeCorrelation",
+    "read_core_load",
+    "read_cpu_load",
+    "read_ecu_states",
+    "read_memory_consumption",
+    "read_packed_mode",
+    "read_pair",
+    "read_predefined",
+    "read_queue_load",
+    "read_time_correlation",
+    "write_cpu_load",
+    "write_ecu_states",
+    "write_memory_consumption",
+    "write_packed_mode",
+    "write_pair",
+    "write_predefined",
+    "write_queue_load",
+    "write_time_correlation",
 ]
 
 

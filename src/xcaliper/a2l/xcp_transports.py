@@ -16,6 +16,12 @@ __all__ = [
     "XcpOnSxI",
     "XcpOnUsb",
     "XcpUsbEndpoint",
+    "read_on_flx",
+    "read_on_sxi",
+    "read_on_usb",
+    "write_on_flx",
+    "write_on_sxi",
+    "write_on_usb",
 ]
 
 Common = Callable[[str, Block, dict[str, Any]], bool]
