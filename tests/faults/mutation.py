@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-import random
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pair.link import Pair
 from pair.session import whole_session
 from xcaliper.core.datatypes import ByteOrder
-from xcaliper.xcp.slave_config import SlaveConfig
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+
+    from xcaliper.xcp.slave_config import SlaveConfig
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "xcp" / "vectors.json"
 EDGES = (0x00, 0x01, 0x7F, 0x80, 0xFE, 0xFF)

@@ -28,6 +28,13 @@ LONGEST_S = 3.0
 PATIENCE = 20_000
 
 
+def kind_of(error: XcaliperError) -> str:
+    """Class of an error that says what happened."""
+    assert error.slug
+    assert len(str(error)) > 10
+    return type(error).__name__
+
+
 class Liar:
     """A slave and a link that lie, lose, repeat and delay; the master in front of them."""
 
@@ -82,8 +89,8 @@ class Liar:
         return rng.choice(
             (
                 lambda: connect.connect(rng.randrange(2)),
-                lambda: connect.synchronise(),
-                lambda: connect.disconnect(),
+                connect.synchronise,
+                connect.disconnect,
                 lambda: identify.identify(session),
                 lambda: identify.upload_a2l(session),
                 lambda: identify.get_id(session, rng.randrange(256)),
@@ -98,9 +105,9 @@ class Liar:
                 lambda: pages.copy_page((0, 1), (0, 0)),
                 lambda: daq_info.daq_info(session),
                 lambda: daq_setup.setup(session, lists(), multiple=rng.random() < 0.5),
-                lambda: daq_setup.start(),
-                lambda: daq_setup.stop(),
-                lambda: daq_setup.clock(),
+                daq_setup.start,
+                daq_setup.stop,
+                daq_setup.clock,
             )
         )()
 
@@ -130,9 +137,7 @@ class Liar:
             running.result()
             self.outcomes["result"] += 1
         except XcaliperError as error:
-            assert str(error)
-            assert error.slug
-            self.outcomes[type(error).__name__] += 1
+            self.outcomes[kind_of(error)] += 1
         self.check_bounds()
         assert self.master.idle
 

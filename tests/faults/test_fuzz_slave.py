@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import gc
 import random
+import struct
 import time
 import tracemalloc
+from typing import TYPE_CHECKING
 
 import pytest
 
 from faults.mutation import Stream, golden, recorded, slave_settings
 from pair.link import PagedMemory, config
+from xcaliper.core.address import Address
+from xcaliper.sim.gallery import build_ecu
 from xcaliper.xcp.slave import SlaveMachine
-from xcaliper.xcp.slave_config import SlaveConfig
+
+if TYPE_CHECKING:
+    from xcaliper.xcp.slave_config import SlaveConfig
 
 PACKETS = 1_000_000
 SEEDS = range(20)
@@ -142,3 +148,28 @@ def test_queue_of_a_master_that_never_listens():
     assert len(slave.outgoing()) <= settings.queue_size + BACKLOG + 3
     slave.receive(GET_STATUS, 0)
     assert len(slave.outgoing()) == 1
+
+
+@pytest.mark.parametrize("seed", range(300, 304))
+def test_virtual_ecu_survives(seed):
+    """The same with the demo ECU behind the slave: its memory, pages and running application."""
+    ecu = build_ecu("demo-engine", seed=seed)
+    rng = random.Random(seed)
+    commands, _ = recorded(config(max_cto=255))
+    stream = Stream(rng, [*commands, CONNECT], golden("cmd"), (0, commands.index(FREE_DAQ)))
+    answers = now_ns = 0
+    for _ in range(25_000):
+        ecu.receive(stream.take(), now_ns)
+        now_ns += 100_000
+        ecu.on_time(now_ns)
+        packets = ecu.outgoing()
+        assert len(packets) < 1000
+        answers += sum(packet[0] >= 0xFC for packet in packets)
+    assert answers > 5_000
+    ecu.receive(CONNECT, now_ns)
+    (answer,) = ecu.outgoing()
+    assert answer[0] == 0xFF
+    place = Address(ecu.image["TaskCounter1ms"].address)
+    ecu.receive(struct.pack("<BBBBI", 0xF4, 4, 0, place.extension, place.value), now_ns)
+    (answer,) = ecu.outgoing()
+    assert answer == b"\xff" + ecu.memory.read(place, 4)

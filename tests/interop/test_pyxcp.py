@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import xcaliper
+from xcaliper.client.info import ConnectionInfo
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.ticks import TickClock
 from xcaliper.sim.process import EcuProcess
@@ -41,7 +42,7 @@ class Seen:
     """What both masters found in one ECU."""
 
     pyxcp: dict
-    info: xcaliper.ConnectionInfo
+    info: ConnectionInfo
     a2l: bytes
     memory: list[bytes]
     checksum: tuple[str, int]

@@ -384,6 +384,18 @@ def test_nothing_is_lost_for_those_who_look_afterwards(ecu):
     assert len(measured.blocks()[0]) == measured.quality.samples > 200
 
 
+def test_stop_from_another_thread_wakes_the_reader(ecu, monkeypatch):
+    monkeypatch.setattr("xcaliper.client.measurement._BLOCK_S", 30.0)
+    measurement = ecu.measure("EngineSpeed")
+    measurement.start()
+    reader = threading.Thread(target=lambda: list(measurement))
+    reader.start()
+    time.sleep(0.1)
+    measurement.stop()
+    reader.join(10)
+    assert not reader.is_alive()
+
+
 def test_commands_from_threads_while_measuring(ecu):
     found, errors = [], []
 

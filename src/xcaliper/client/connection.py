@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from xcaliper.daq.capabilities import EventChannel
     from xcaliper.daq.decode import DaqDecoder
     from xcaliper.daq.plan import DaqPlan
-    from xcaliper.quantity.catalog import Bound
     from xcaliper.record.pipeline import Pipeline
     from xcaliper.transport.pump import Link
     from xcaliper.xcp.procedures.connect import Session as XcpSession
@@ -500,7 +499,7 @@ class Connection:
         for name in asked:
             wild = "*" in name or "?" in name
             for one in expand_names(catalog, [name]):
-                bound = catalog.bind(one)
+                bound = catalog.bind(one).resolve(self._read)
                 if isinstance(bound, BoundMeasurement) or (
                     isinstance(bound, BoundCharacteristic) and not bound.axes
                 ):

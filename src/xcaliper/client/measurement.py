@@ -157,11 +157,11 @@ class _Waiting:
         self._blocks: deque[SampleBlock] = deque()
         self._bytes = 0
         self._lost: dict[int, tuple[int, int]] = {}
-        self.arrived = threading.Condition()
+        self._lock = threading.Lock()
         self.dropped = 0
 
     def put(self, blocks: list[SampleBlock]) -> None:
-        with self.arrived:
+        with self._lock:
             for block in blocks:
                 self._blocks.append(block)
                 self._bytes += block.rows.nbytes + 8 * len(block)
@@ -171,11 +171,10 @@ class _Waiting:
                 self.dropped += len(old)
                 since, count = self._lost.get(old.raster, (_first_time(old), 0))
                 self._lost[old.raster] = since, count + len(old)
-            self.arrived.notify()
 
     def take(self) -> list[SampleBlock]:
         """Everything that waits, one block per raster, dropped ones marked as a gap in front."""
-        with self.arrived:
+        with self._lock:
             blocks, self._blocks, self._bytes = list(self._blocks), deque(), 0
             lost, self._lost = self._lost, {}
         by_raster: dict[int, list[SampleBlock]] = {}
@@ -286,6 +285,7 @@ class Measurement:
         self._keep = keep
         self._decoder: DaqDecoder | None = None
         self._pipeline: Pipeline | None = None
+        self._record_error: XcaliperError | None = None
         self._waiting = _Waiting(MAX_WAITING_BYTES)
         self._kept: dict[int, deque[SampleBlock]] = {}
         self._kept_bytes = 0
@@ -298,6 +298,7 @@ class Measurement:
         self._last_data_ns = 0
         self._state = "new"
         self._state_lock = threading.Lock()
+        self._stopping = threading.Event()
 
     # --- life ---
 
@@ -368,14 +369,13 @@ class Measurement:
             if self._state != "running":
                 return
             self._state = "ended"
+            self._stopping.set()
             try:
                 self._session.halt()
             finally:
                 if self._decoder is not None:
                     self._decoder.finish()
                 self._close_pipeline()
-                with self._waiting.arrived:
-                    self._waiting.arrived.notify_all()
 
     def _close_pipeline(self) -> None:
         if self._pipeline is not None:
@@ -415,8 +415,15 @@ class Measurement:
             self._gap_counts[at] += len(block.gaps)
             self._lost[at] += sum(gap.lost for gap in block.gaps)
             if self._pipeline is not None:
-                self._pipeline.put(block)
+                self._record(self._pipeline, block)
         self._waiting.put(blocks)
+
+    def _record(self, pipeline: Pipeline, block: SampleBlock) -> None:
+        """Hand a block to the recording; its failure is told to the reader, who gets the block."""
+        try:
+            pipeline.put(block)
+        except XcaliperError as error:
+            self._record_error = self._record_error or error
 
     def __iter__(self) -> Iterator[Block]:
         """Blocks as they come, about ten per second and event; ends with the duration or a stop.
@@ -426,6 +433,7 @@ class Measurement:
         Raises:
             LinkError: the link failed.
             ExchangeTimeoutError: the slave fell silent and does not answer any more.
+            MdfError: the recording cannot go on, as with a full disk; what it has stays readable.
         """
         if self._state == "ended" and len(self._waiting):
             yield from self._take()
@@ -440,18 +448,18 @@ class Measurement:
                 if deadline is not None and now >= deadline:
                     break
                 wait_s = _BLOCK_S if deadline is None else min(_BLOCK_S, (deadline - now) * 1e-9)
-                self._pause(wait_s)
+                self._stopping.wait(wait_s)  # let data gather
                 yield from self._take()
+                self._check_recording()
                 self._check_silence()
         finally:
             self.stop()
         yield from self._take()
 
-    def _pause(self, wait_s: float) -> None:
-        """Let data gather; ends early only by a stop."""
-        end = time.monotonic() + wait_s
-        while self._state == "running" and (left := end - time.monotonic()) > 0:
-            time.sleep(min(left, _BLOCK_S))
+    def _check_recording(self) -> None:
+        """End with the trouble of the recording (a full disk) when it comes, not hours later."""
+        if self._record_error is not None:
+            raise self._record_error
 
     def _check_silence(self) -> None:
         """Ask a silent slave for a sign of life, so that its death is not an endless wait."""

@@ -14,7 +14,7 @@ from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import IntegrityError, UsageError
 from xcaliper.quantity.axis import AxisPoints
 from xcaliper.quantity.compu import Conversion
-from xcaliper.quantity.measurement import BoundMeasurement
+from xcaliper.quantity.measurement import BoundMeasurement, check_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,12 +86,12 @@ def read_value(bound: Bound, read: Read, *, raw: bool) -> Any:
         read: gives bytes for an address and a size.
         raw: ECU values instead of physical ones.
     """
+    bound = bound.resolve(read)
     if isinstance(bound, BoundMeasurement):
         values = bound.decode(read(bound.address, bound.size_bytes))
         return _single(values if raw else bound.to_phys(values))
     if isinstance(bound, AxisPoints):
-        (where,) = bound.memory_ranges()
-        points = bound.points(read(where.start, where.size_bytes))
+        points = bound.decode(read)
         return points if raw else bound.conversion.to_phys(points)
     return _characteristic(bound, bound.decode(read), raw=raw)
 
@@ -162,7 +162,9 @@ def write_value(  # noqa: PLR0913  # options by name
             f"{bound.name}: the description says that it is read-only.",
             hint="Write the parameters that it depends on.",
         )
+    bound = bound.resolve(read)
     target = _as_raw(bound) if raw and not isinstance(bound, AxisPoints) else bound
+    _refuse_early(target, value, at)
     before = read_value(bound, read, raw=raw)
     wanted, size, at = _wanted(bound, value, before, at)
     try:
@@ -182,10 +184,22 @@ def write_value(  # noqa: PLR0913  # options by name
     return WriteResult(bound.name, before, after, sent, _changed(before, after), size, notes)
 
 
+def _refuse_early(target: Any, value: Any, at: tuple[int, ...] | None) -> None:
+    """Refuse a number outside of its limits before anything is sent, reading included.
+
+    Tables and texts are judged beside what is in memory now, which decides about their size.
+    """
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    is_text = getattr(target, "type", "") == "ASCII" or target.conversion.kind == "verbal"
+    if is_number and not is_text:
+        cell = "".join(f"[{index}]" for index in at or ())
+        phys = np.asarray(value, dtype=float)
+        check_limits(target.name + cell, phys, target.lower, target.upper, target.unit)
+
+
 def _encode(target: Any, wanted: Any, read: Read) -> list[tuple[Address, bytes]]:
     if isinstance(target, AxisPoints):
-        (where,) = target.memory_ranges()
-        return target.encode(wanted, data=read(where.start, where.size_bytes))
+        return target.encode(wanted, read=read)
     if isinstance(target, BoundMeasurement):
         return target.encode(wanted, current=read(target.address, target.size_bytes))
     writes: list[tuple[Address, bytes]] = target.encode(wanted, read=read)
@@ -214,7 +228,13 @@ def _whole(bound: Bound, value: Any, now: Any) -> tuple[Any, int]:
             raise UsageError(f"{bound.name}: one value is needed, {count} were given.")
         return given, 1
     if isinstance(given, list | tuple):
-        flat = np.asarray(given, dtype=object if _has_text(given) else None)
+        try:
+            flat = np.asarray(given, dtype=object if _has_text(given) else None)
+        except ValueError:
+            raise UsageError(
+                f"{bound.name}: the rows have different lengths.",
+                hint="Give as many values in every row as there are columns.",
+            ) from None
         if flat.ndim == 1 and flat.size == now.size:
             given = flat.reshape(now.shape)
     count = np.size(np.asarray(given, dtype=object))
