@@ -527,7 +527,7 @@ class MasterMachine:
 
         Answers keep their order, so only the answer to the last SYNCH says that nothing older is on
         its way; answers to earlier ones, which came too late, are counted off first. Where some got
-        lost, a whole time-out of silence behind an answer says the same.
+        lost, two time-outs of silence behind an answer say the same.
 
         A slave that does not know SYNCH answers ERR_CMD_UNKNOWN, which will do when nothing better
         follows.
@@ -546,7 +546,7 @@ class MasterMachine:
                     if self._open_synchs <= 0:
                         return self._synchronised()
                     heard = True
-                    deadline = self._now_ns + self.timers.t1_ns
+                    deadline = self._now_ns + 2 * self.timers.t1_ns  # they were sent T1 apart
                     continue
                 unknown = packet[0] == PID_ERR and packet[1] == ErrorCode.ERR_CMD_UNKNOWN
                 self.counters.stray += 1
