@@ -1,4 +1,4 @@
-"""Declare a small ECU in Python, a pendulum with friction, serve it, and calibrate it over XCP."""
+"""Declare a small ECU in Python, a pendulum, serve it, and calibrate it over XCP."""
 
 import math
 
@@ -39,16 +39,15 @@ class Model:
 
     def run(self, _now_ns: int) -> None:
         self.parameters.refresh()
-        friction = self.parameters.scalars["cFriction"]
-        self.speed -= (9.81 * math.sin(self.angle) + friction * self.speed) * 0.005
+        drag = self.parameters.scalars["cFriction"] * self.speed
+        self.speed -= (9.81 * math.sin(self.angle) + drag) * 0.005
         self.angle += self.speed * 0.005
         self.signals.write({"Angle": math.degrees(self.angle)})
 
 
 def main() -> None:
-    ecu = VirtualEcu(PENDULUM, Model)
     with (
-        EcuServer(ecu, ["udp://127.0.0.1:0"]) as server,
+        EcuServer(VirtualEcu(PENDULUM, Model), ["udp://127.0.0.1:0"]) as server,
         xcaliper.connect(server.url, cache=False) as master,
     ):
         for friction in (0.2, 10):

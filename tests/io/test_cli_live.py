@@ -105,6 +105,8 @@ def test_write(url, capsys):
         (["measure", "URL", "KFZW"], 2, "cannot be measured"),
         (["measure", "URL", "EngineSpeed", "--event", "Task7ms"], 3, "Task10ms"),
         (["measure", "URL", "EngineSpeed", "-d", "0"], 2, "duration"),
+        (["measure", "URL", "EngineSpeed", "-d", "inf"], 2, "duration"),
+        (["read", "URL", "EngineSpeed", "--timeout", "inf"], 2, "timeout"),
         (["measure", "URL", "EngineSpeed", "-o", "missing-folder/x.mf4"], 3, "missing-folder"),
         (["read", "udp://127.0.0.1:9", "A"], 4, "127.0.0.1:9"),
         (["read", "tcp://127.0.0.1:9", "A"], 4, "127.0.0.1:9"),

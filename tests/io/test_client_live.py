@@ -14,6 +14,7 @@ import pytest
 
 import xcaliper
 from xcaliper.client.a2l_source import A2lCache
+from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import (
     ExchangeTimeoutError,
     IntegrityError,
@@ -268,6 +269,40 @@ def test_memory_by_address(ecu):
             ecu.read_memory(bad, 2)
 
 
+@pytest.mark.parametrize("order", [ByteOrder.INTEL, ByteOrder.MOTOROLA])
+@pytest.mark.parametrize("ag", [2, 4])
+def test_wide_addresses(ag, order):
+    settings = SlaveConfig(
+        byte_order=order, ag=ag, max_cto=252, max_dto=1464,
+        granularity_odt_entry=ag, max_odt_entry_size=252,
+    )  # fmt: skip
+    server = EcuServer(build_ecu("demo-engine", settings), ("udp://127.0.0.1:0",))
+    with server, xcaliper.connect(server.url, cache=False) as ecu:
+        names = [
+            name for name in ecu.names(kind="characteristic") if ecu.describe(name)["writable"]
+        ]
+        before = ecu.read(names)
+        ecu.write("cIdleSpeedTarget", 950)
+        ecu.write("KFZW", 5, at=(1, 1))
+        ecu.write("cLambdaEnable", "OFF")  # one byte of an address that holds several
+        ecu.write("cVehicleName", "Kombi")
+        after = ecu.read(names)
+        changed = {
+            name for name in before if not np.array_equal(_raw(before[name]), _raw(after[name]))
+        }
+        assert changed == {"cIdleSpeedTarget", "KFZW", "cLambdaEnable", "cVehicleName"}
+        assert after["KFZW"].values[1, 1] == 5
+        assert np.sum(after["KFZW"].values != before["KFZW"].values) == 1
+        names = ["EngineSpeed", "WheelSpeed", "EngineState"]
+        measured = ecu.measure(names, event="Task10ms", duration_s=0.2).run()
+        assert measured.quality.samples >= 15
+        assert measured.blocks()[0]["EngineSpeed"].max() < 8000
+
+
+def _raw(value):
+    return getattr(value, "values", value)
+
+
 # --- measuring ---
 
 
@@ -347,6 +382,18 @@ def test_nothing_is_lost_for_those_who_look_afterwards(ecu):
     with ecu.measure("EngineSpeed") as measured:
         time.sleep(0.3)
     assert len(measured.blocks()[0]) == measured.quality.samples > 200
+
+
+def test_stop_from_another_thread_wakes_the_reader(ecu, monkeypatch):
+    monkeypatch.setattr("xcaliper.client.measurement._BLOCK_S", 30.0)
+    measurement = ecu.measure("EngineSpeed")
+    measurement.start()
+    reader = threading.Thread(target=lambda: list(measurement))
+    reader.start()
+    time.sleep(0.1)
+    measurement.stop()
+    reader.join(10)
+    assert not reader.is_alive()
 
 
 def test_commands_from_threads_while_measuring(ecu):

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "connect"]
 
 _MAX_EVENTS: Final = 4096
+_MAX_TIMEOUT_S: Final = 86_400.0
 _SETTLE_S: Final = 0.02
 _STOP_TIMEOUT_NS: Final = 500_000_000
 _STOP_S: Final = 1.5
@@ -97,8 +98,8 @@ def connect(
     from xcaliper.transport.pump import Link
     from xcaliper.transport.url import open_transport, parse_url
 
-    if not timeout_s > 0:
-        raise UsageError(f"timeout: {timeout_s} s is not a length of time.")
+    if not 0 < timeout_s <= _MAX_TIMEOUT_S:
+        raise UsageError(f"timeout: {timeout_s} s is not between 0 and a day.")
     where = parse_url(url)
     limit_ns = int(timeout_s * 1e9)
     usual = Timers()
@@ -421,9 +422,9 @@ class Connection:
                 at=cell_at,
                 raw=raw,
                 verify=verify,
-                ag=self.session.profile.ag,
                 read=self._read,
                 write=self._write,
+                ag=self.session.profile.ag,
             )
         except NegativeResponseError as error:
             error.message = f"{name}: {error.message}"  # the command alone does not say what for

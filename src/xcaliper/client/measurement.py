@@ -7,6 +7,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from html import escape
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
@@ -156,11 +157,11 @@ class _Waiting:
         self._blocks: deque[SampleBlock] = deque()
         self._bytes = 0
         self._lost: dict[int, tuple[int, int]] = {}
-        self.arrived = threading.Condition()
+        self._lock = threading.Lock()
         self.dropped = 0
 
     def put(self, blocks: list[SampleBlock]) -> None:
-        with self.arrived:
+        with self._lock:
             for block in blocks:
                 self._blocks.append(block)
                 self._bytes += block.rows.nbytes + 8 * len(block)
@@ -170,11 +171,10 @@ class _Waiting:
                 self.dropped += len(old)
                 since, count = self._lost.get(old.raster, (_first_time(old), 0))
                 self._lost[old.raster] = since, count + len(old)
-            self.arrived.notify()
 
     def take(self) -> list[SampleBlock]:
         """Everything that waits, one block per raster, dropped ones marked as a gap in front."""
-        with self.arrived:
+        with self._lock:
             blocks, self._blocks, self._bytes = list(self._blocks), deque(), 0
             lost, self._lost = self._lost, {}
         by_raster: dict[int, list[SampleBlock]] = {}
@@ -275,7 +275,7 @@ class Measurement:
         raw: bool,
         keep: bool,
     ) -> None:
-        if duration_s is not None and not duration_s > 0:
+        if duration_s is not None and not 0 < duration_s < inf:
             raise UsageError(f"duration: {duration_s} s is not a length of time.")
         self.plan = plan
         self.signals = signals
@@ -298,6 +298,7 @@ class Measurement:
         self._last_data_ns = 0
         self._state = "new"
         self._state_lock = threading.Lock()
+        self._stopping = threading.Event()
 
     # --- life ---
 
@@ -368,14 +369,13 @@ class Measurement:
             if self._state != "running":
                 return
             self._state = "ended"
+            self._stopping.set()
             try:
                 self._session.halt()
             finally:
                 if self._decoder is not None:
                     self._decoder.finish()
                 self._close_pipeline()
-                with self._waiting.arrived:
-                    self._waiting.arrived.notify_all()
 
     def _close_pipeline(self) -> None:
         if self._pipeline is not None:
@@ -448,19 +448,13 @@ class Measurement:
                 if deadline is not None and now >= deadline:
                     break
                 wait_s = _BLOCK_S if deadline is None else min(_BLOCK_S, (deadline - now) * 1e-9)
-                self._pause(wait_s)
+                self._stopping.wait(wait_s)  # let data gather
                 yield from self._take()
                 self._check_recording()
                 self._check_silence()
         finally:
             self.stop()
         yield from self._take()
-
-    def _pause(self, wait_s: float) -> None:
-        """Let data gather; ends early only by a stop."""
-        end = time.monotonic() + wait_s
-        while self._state == "running" and (left := end - time.monotonic()) > 0:
-            time.sleep(min(left, _BLOCK_S))
 
     def _check_recording(self) -> None:
         """End with the trouble of the recording (a full disk) when it comes, not hours later."""

@@ -30,7 +30,8 @@ from xcaliper.sim.conversion import (
     RatFunc,
     TableInterpolated,
 )
-from xcaliper.sim.declare import (
+from xcaliper.sim.image import CODE, RAM, record_elements, struct_dtype
+from xcaliper.sim.items import (
     Axis,
     BitField,
     Curve,
@@ -47,7 +48,6 @@ from xcaliper.sim.declare import (
     TextMeasurement,
     ValueBlock,
 )
-from xcaliper.sim.image import CODE, RAM, record_elements, struct_dtype
 from xcaliper.sim.xcp_section import describe_segment, describe_slave
 
 if TYPE_CHECKING:

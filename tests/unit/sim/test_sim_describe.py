@@ -7,15 +7,18 @@ from xcaliper.a2l import parse
 from xcaliper.a2l.aml import parse_aml
 from xcaliper.a2l.aml_match import build, match
 from xcaliper.a2l.check import check
-from xcaliper.a2l.ifdata import IfData
 from xcaliper.a2l.if_xcp import XcpOnTcpIp, XcpOnUdpIp, read_segment, read_xcp
+from xcaliper.a2l.ifdata import IfData
 from xcaliper.a2l.index import walk
 from xcaliper.core.address import Address
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import XcaliperError
 from xcaliper.core.ticks import TickClock
 from xcaliper.quantity.catalog import Catalog
-from xcaliper.sim.declare import (
+from xcaliper.sim.describe import describe
+from xcaliper.sim.gallery.demo_engine import demo_engine
+from xcaliper.sim.image import build_image
+from xcaliper.sim.items import (
     Axis,
     BitField,
     Curve,
@@ -27,9 +30,6 @@ from xcaliper.sim.declare import (
     TextMeasurement,
     ValueBlock,
 )
-from xcaliper.sim.describe import describe
-from xcaliper.sim.gallery.demo_engine import demo_engine
-from xcaliper.sim.image import build_image
 from xcaliper.sim.memory import EcuMemory
 from xcaliper.sim.signals import signal_view
 from xcaliper.sim.xcp_section import Endpoint, slave_config
