@@ -302,9 +302,7 @@ class _Matcher:
             raise _MisfitError(f"a string is expected, {_shown(item)} is there.")
         reader.at += 1
         if not isinstance(item, Quoted):
-            self.report(
-                Severity.INFO, "aml-unquoted", self.line, f"{_shown(item)} has no quotes."
-            )
+            self.report(Severity.INFO, "aml-unquoted", self.line, f"{_shown(item)} has no quotes.")
             return _Bare(item)
         if len(item) > made.size:
             self.report(

@@ -234,9 +234,7 @@ def _daq(unit: AmlType) -> AmlType:
 
 
 def _time_correlation(unit: AmlType) -> AmlType:
-    characterization = _block(
-        "TIMESTAMP_CHARACTERIZATION", _U16, unit, _enum(words.CLOCK_SIZES)
-    )
+    characterization = _block("TIMESTAMP_CHARACTERIZATION", _U16, unit, _enum(words.CLOCK_SIZES))
     clock = _block(
         "CLOCK",
         AmlArray(_U8, 8),
@@ -366,9 +364,7 @@ def _on_sxi(common: tuple[AmlTag, ...]) -> AmlType:
         "xcp_on_sxi",
         *(_U16, _U32),
         _either(
-            _tag(
-                "ASYNCH_FULL_DUPLEX_MODE", _enum(words.PARITIES), _enum(words.STOP_BITS), framing
-            ),
+            _tag("ASYNCH_FULL_DUPLEX_MODE", _enum(words.PARITIES), _enum(words.STOP_BITS), framing),
             *_flags(*words.SXI_SYNCHRONOUS),
         ),
         _enum(words.HEADERS),
@@ -493,9 +489,7 @@ def _ccp() -> AmlTag:
         *("AUTO_FLASH_BACK", "FLASH_BACK", "DEFAULT"),
     )
     either = _enum({"DAQ": 0, "ODT": 1})
-    checksum = _any(
-        _tag("CHECKSUM_CALCULATION", _enum(("ACTIVE_PAGE", "BIT_OR_WITH_OPT_PAGE")))
-    )
+    checksum = _any(_tag("CHECKSUM_CALCULATION", _enum(("ACTIVE_PAGE", "BIT_OR_WITH_OPT_PAGE"))))
     tp_blob = _any(
         _block("CAN_PARAM", _U16, _U8, _U8),
         _tag("BAUDRATE", _U32),

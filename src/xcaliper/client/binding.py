@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from xcaliper.a2l.if_xcp import XcpDescription, XcpEvent
+    from xcaliper.core.address import Address
     from xcaliper.record.description import SignalDescription
 
 __all__ = ["Signal", "declared_daq", "plain", "recorded_conversion"]
@@ -73,6 +74,12 @@ class Signal:
         """One byte per character: numpy and MDF4 have a type for it."""
         return self.is_text and self.bound.datatype.size_bytes == 1
 
+    @property
+    def _address(self) -> Address:
+        """Address of the first value, which other parts of a record may precede."""
+        bound = self.bound
+        return bound.address if isinstance(bound, BoundMeasurement) else bound.value_address
+
     def wanted(self) -> WantedSignal:
         """What the planner needs to know."""
         bound, events = self.bound, self.bound.events
@@ -85,7 +92,7 @@ class Signal:
         default = events.default if events else ()
         return WantedSignal(
             name=bound.name,
-            address=bound.address,
+            address=self._address,
             dtype=dtype,
             fixed_event=fixed[0] if len(fixed) == 1 else None,
             default_event=default[0] if default else None,
@@ -108,8 +115,7 @@ class Signal:
         memory, bound = self._memory(column), self.bound
         if isinstance(bound, BoundMeasurement):
             return bound.arrange(memory)
-        values = bound.bits.take(memory, bound.datatype) if bound.bits else memory
-        return values.reshape(len(column), *bound.shape)
+        return bound.arrange(memory)
 
     def phys(self, column: NDArray[Any]) -> NDArray[Any]:
         """Physical values of a column; texts as an object array[n]."""
@@ -142,7 +148,7 @@ class Signal:
             lower=bound.lower,
             upper=bound.upper,
             comment=f"{bound.description} ({note})" if note else bound.description,
-            address=bound.address.value,
+            address=self._address.value,
             bit_mask=bits.mask if bits else None,
             bit_shift=bits.shift if bits else None,
             sign_extend=bits.sign_extend if bits else False,

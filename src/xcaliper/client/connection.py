@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from xcaliper.transport.pump import Link
     from xcaliper.xcp.procedures.connect import Session as XcpSession
 
+
 __all__ = ["Connection", "connect"]
 
 _MAX_EVENTS: Final = 4096
@@ -500,7 +501,7 @@ class Connection:
         for name in asked:
             wild = "*" in name or "?" in name
             for one in expand_names(catalog, [name]):
-                bound = catalog.bind(one)
+                bound = catalog.bind(one).resolve(self._read)
                 if isinstance(bound, BoundMeasurement) or (
                     isinstance(bound, BoundCharacteristic) and not bound.axes
                 ):

@@ -86,12 +86,12 @@ def read_value(bound: Bound, read: Read, *, raw: bool) -> Any:
         read: gives bytes for an address and a size.
         raw: ECU values instead of physical ones.
     """
+    bound = bound.resolve(read)
     if isinstance(bound, BoundMeasurement):
         values = bound.decode(read(bound.address, bound.size_bytes))
         return _single(values if raw else bound.to_phys(values))
     if isinstance(bound, AxisPoints):
-        (where,) = bound.memory_ranges()
-        points = bound.points(read(where.start, where.size_bytes))
+        points = bound.decode(read)
         return points if raw else bound.conversion.to_phys(points)
     return _characteristic(bound, bound.decode(read), raw=raw)
 
@@ -162,6 +162,7 @@ def write_value(  # noqa: PLR0913  # options by name
             f"{bound.name}: the description says that it is read-only.",
             hint="Write the parameters that it depends on.",
         )
+    bound = bound.resolve(read)
     target = _as_raw(bound) if raw and not isinstance(bound, AxisPoints) else bound
     _refuse_early(target, value, at)
     before = read_value(bound, read, raw=raw)
@@ -198,8 +199,7 @@ def _refuse_early(target: Any, value: Any, at: tuple[int, ...] | None) -> None:
 
 def _encode(target: Any, wanted: Any, read: Read) -> list[tuple[Address, bytes]]:
     if isinstance(target, AxisPoints):
-        (where,) = target.memory_ranges()
-        return target.encode(wanted, data=read(where.start, where.size_bytes))
+        return target.encode(wanted, read=read)
     if isinstance(target, BoundMeasurement):
         return target.encode(wanted, current=read(target.address, target.size_bytes))
     writes: list[tuple[Address, bytes]] = target.encode(wanted, read=read)
