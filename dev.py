@@ -50,7 +50,7 @@ STAMP: Final = VENV / ".xcaliper-setup.json"
 
 #: Level → extras and dependency groups it installs. A level contains the ones before it.
 LEVELS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    "demo": (("mdf",), ()),
+    "demo": ((), ()),
     "test": (("mdf",), ("test",)),
     "dev": (("mdf",), ("dev",)),
 }
@@ -258,7 +258,8 @@ def ensure(level: str) -> str:
     say(
         f"installing the packages for '{level}' with {'uv' if uv else 'pip'}; the first time takes a few minutes"
     )
-    install(uv, ["-e", f"{ROOT}[{','.join(extras)}]", *wanted])
+    own = f"{ROOT}[{','.join(extras)}]" if extras else str(ROOT)
+    install(uv, ["-e", own, *wanted])
     if not venv_works():
         raise SetupError(
             f"{VENV.name}: installed, yet the package is not found. Delete {VENV.name} and try again."

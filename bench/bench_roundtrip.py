@@ -261,6 +261,12 @@ def main() -> int:
         print(
             f"xcaliper : {name:14} {value:6.2f}  (at least {BARS[name]})  {'met' if met else 'MISSED'}"
         )
+    if Pyxcp.name in calm:
+        pairs = zip(calm[Raw.name], calm[Pyxcp.name], strict=True)
+        ceiling = statistics.median(raw / theirs for raw, theirs in pairs)
+        print(
+            f"raw socket : pyxcp      {ceiling:6.2f}  (what a client without any cost would reach)"
+        )
     print(f"DAQ datagrams lost: {lost}  {'met' if lost == 0 else 'MISSED'}")
     return int(missed and options.check)
 

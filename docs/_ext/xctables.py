@@ -106,35 +106,15 @@ def own_classes(found: ModuleType) -> list[type]:
 
 def wire_fields(kind: type) -> str:
     """Table of the fields of a packet, '' when it has none."""
-    rows = []
-    views = []
-    for name, term in kind.__layout__.terms:
-        size = f"{term.size_bytes}" if term.size_bytes else ""
-        shape = {"data": "bytes", "fixed": "bytes", "elements": "repeated"}.get(
-            term.kind, f"{'u' if term.code in set('BHIQ') else ''}{term.kind}{8 * term.size_bytes}"
-        )
-        if term.element is not None:
-            shape += f" {term.element.__name__}"
-        if term.view is not None:
-            shape = term.view.__name__
-            views.append(term.view)
-        counted = code(term.count) if term.count else ""
-        offset = "behind" if term.offset < 0 else str(term.offset)
-        offset += f", aligned to {term.align}" if term.align else ""
-        rows.append(
-            (
-                offset,
-                size,
-                code(name),
-                escape(shape),
-                escape(term.unit),
-                counted,
-                shown(term.optional),
-            )
-        )
+    describe = importlib.import_module("xcaliper.wire.describe")
+    rows = [
+        (row.offset, row.size, code(row.name), escape(row.type), escape(row.unit), row.presence)
+        for row in describe.layout_rows(kind)
+    ]
+    views = [term.view for _, term in kind.__layout__.terms if term.view is not None]
     if not rows:
         return ""
-    head = ("Position", "Bytes", "Field", "Type", "Unit", "Counted by", "Optional")
+    head = ("Position", "Bytes", "Field", "Type", "Unit", "Presence")
     parts = [table(head, rows)]
     for name, term in kind.__layout__.terms:
         if term.element is not None:

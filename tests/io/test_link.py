@@ -156,15 +156,21 @@ def test_joined_datagrams_are_told_apart() -> None:
         assert [datagram[5] for datagram in found[1:]] == list(range(1, 40))
 
 
-def test_many_joined_datagrams_reach_the_sink() -> None:
+def test_much_daq_is_taken_in_joined_datagrams_and_commands_go_on() -> None:
     sink = Numbers()
     with linked("udp", TalkativeSlave(dto_size=1300)) as (link, server):
         link.start_daq(sink)
-        for _ in range(30):
-            link.run(ask(burst(60)))
+        for count in range(1, 41):
+            link.submit(ask(burst(60))).result(5)
+            wait_for(lambda count=count: link.daq_received == 60 * count)
+            assert link.short_upload(BASE + count, 4) == CONTENT[count : count + 4]
+        assert link.transport.joining == has_gro()
         link.stop_daq()
-        assert sink.numbers == list(range(1800))
-        assert server.unsent == 0
+        assert not link.transport.joining
+        assert sink.numbers == list(range(2400))
+        assert link.short_upload(BASE, 4) == CONTENT[:4]
+        assert link.lost_messages == 0
+        assert server.port.broken == 0
 
 
 def test_gaps_are_marked_where_they_are_and_carry_their_time() -> None:
@@ -226,6 +232,7 @@ def test_threads_submit_and_ask_while_daq_runs() -> None:
                 stop.set()
             for future in hammers:
                 future.result(timeout=10)
+        wait_for(lambda: link.daq_received == 1000)
         link.stop_daq()
         assert sink.numbers == list(range(1000))
         assert link.lost_messages == 0
@@ -269,7 +276,7 @@ def test_second_tcp_client_is_turned_away_and_the_first_goes_on() -> None:
         with socket.create_connection(server.address, timeout=5) as other:
             assert other.recv(1) == b""
         assert link.short_upload(BASE, 4) == CONTENT[:4]
-        assert server.strangers == 1
+        assert server.port.strangers == 1
 
 
 def test_tcp_server_serves_one_client_after_another() -> None:
@@ -288,3 +295,24 @@ def test_unknown_host_and_used_port_are_named() -> None:
             UdpServer(slave(), "127.0.0.1", used)
     with pytest.raises(UsageError, match="host"):
         open_link("udp://no.such.host.invalid:5555")
+
+
+def test_answers_go_to_whoever_asked_when_masters_change() -> None:
+    with serving(UdpServer(slave())) as server, contextlib.ExitStack() as stack:
+        for at in range(0, 40, 4):
+            link = stack.enter_context(open_link(server.url))
+            link.run(ask(Connect()))
+            assert link.short_upload(BASE + at, 4) == CONTENT[at : at + 4]
+            assert link.lost_messages == 0
+
+
+def test_small_limit_spreads_messages_over_datagrams() -> None:
+    sink = Numbers()
+    for segmentation in (False, True):
+        sink.numbers.clear()
+        with linked("udp", TalkativeSlave(), limit=100, segmentation=segmentation) as (link, _):
+            link.start_daq(sink)
+            link.run(ask(burst(300)))
+            wait_for(lambda link=link: link.daq_received == 300)
+            link.stop_daq()
+        assert sink.numbers == list(range(300))

@@ -125,7 +125,7 @@ def test_answers_missing_for_a_while_then_there_again() -> None:
         b"\xff\xff\x00\x00" + bytes(60),
         bytes(1400),
         message(0, b"\xff"),
-        message(0, b"\xfd\x07") * 30,
+        message(0, b"\xfd\x06") * 30,
         message(0, b"\xfc\x01hello\x00"),
     ],
 )
@@ -164,7 +164,7 @@ def test_strangers_do_not_disturb_the_slave() -> None:
             assert link.short_upload(BASE, 4) == CONTENT[:4]
         with pytest.raises(TimeoutError):
             stranger.recv(100)
-        assert server.strangers == 3
+        assert server.port.strangers == 3
         stranger.settimeout(5)
         stranger.sendto(message(0, b"\xff\x00"), server.address)
         assert stranger.recv(100)[4] == 0xFF
@@ -309,10 +309,29 @@ def test_tcp_stream_that_is_no_xcp_ends_the_connection_but_not_the_server() -> N
         with socket.create_connection(server.address, timeout=5) as sock:
             sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
             assert sock.recv(10) == b""
-        wait_for(lambda: server.refused_streams == 1)
+        wait_for(lambda: server.port.broken == 1)
         with open_link(server.url) as link:
             link.run(ask(Connect()))
             assert link.short_upload(BASE, 4) == CONTENT[:4]
+
+
+def test_last_words_before_the_end_of_a_connection_are_served() -> None:
+    machine = slave()
+    with serving(TcpServer(machine)) as server:
+        with socket.create_connection(server.address, timeout=5) as sock:
+            write = b"\xf0\x02\xaa\xbb"  # DOWNLOAD of two bytes
+            at = b"\xf6\x00\x00\x00" + BASE.to_bytes(4, "little")
+            for counter, packet in enumerate((b"\xff\x00", at, write)):
+                sock.sendall(message(counter, packet))
+            sock.shutdown(socket.SHUT_WR)
+            while sock.recv(1000):
+                pass
+        assert machine.counters.commands == 3
+        wait_for(lambda: not machine.connected)
+        with open_link(server.url) as link:
+            link.run(ask(Connect()))
+            assert link.short_upload(BASE, 2) == b"\xaa\xbb"
+            assert link.machine.counters.stray == 0
 
 
 def test_slave_that_says_the_session_is_over() -> None:

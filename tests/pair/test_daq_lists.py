@@ -106,11 +106,13 @@ def test_sampling_sees_the_memory_of_the_moment() -> None:
     assert pair.dtos == [b"\0\0ab", b"\0\0cd"]
 
 
+@pytest.mark.parametrize("owners", [1, 2])
 @pytest.mark.parametrize("ag", [1, 2, 4])
-def test_many_scattered_entries_come_in_order(ag: int) -> None:
-    """More runs than are joined: the gathered form, from two owners of memory."""
+def test_many_scattered_entries_come_in_order(ag: int, owners: int) -> None:
+    """More runs than are joined: the gathered form, from one or two owners of memory."""
     places = [OdtEntry(RAM + (i * 37) % 200 * 4, 4 // ag) for i in range(90)]
-    places.insert(45, OdtEntry(Address(ROM.value), 4 // ag))
+    if owners == 2:
+        places.insert(45, OdtEntry(Address(ROM.value), 4 // ag))
     odts = (OdtSetup(tuple(places[:50])), OdtSetup(tuple(places[50:])))
     pair = running(
         (DaqListSetup(0, 0, odts, timestamp=True),),
@@ -343,6 +345,7 @@ ENTRIES = [
     (daq.WriteDaq(size=4, address=RAM.value, bit_offset=32), {}, OutOfRangeError),
     (daq.WriteDaq(size=4, address=0x10), {}, AccessDeniedError),
     (daq.WriteDaq(size=7, address=RAM.value), {"max_dto": 8}, NegativeResponseError),
+    (daq.WriteDaq(size=129, address=RAM.value), {"max_dto": 128}, NegativeResponseError),
     (daq.WriteDaqMultiple(count=0, elements=()), {}, OutOfRangeError),
     (
         daq.WriteDaqMultiple(
@@ -461,3 +464,66 @@ def test_the_answer_to_start_comes_before_the_first_dto() -> None:
     packets = pair.slave.outgoing()
     assert packets[0] == b"\xff"
     assert len(packets) == 3
+
+
+REQUESTS_OUT_OF_RANGE = [
+    [daq.FreeDaq(), daq.AllocDaq(daq_count=0)],
+    [daq.FreeDaq(), daq.AllocDaq(daq_count=1), daq.AllocOdt(daq_list=1, odt_count=1)],
+    [daq.FreeDaq(), daq.AllocDaq(daq_count=1), daq.AllocOdt(daq_list=0, odt_count=0)],
+    [
+        *(daq.FreeDaq(), daq.AllocDaq(daq_count=1), daq.AllocOdt(daq_list=0, odt_count=1)),
+        daq.AllocOdtEntry(daq_list=0, odt=1, entry_count=1),
+    ],
+    [
+        *(daq.FreeDaq(), daq.AllocDaq(daq_count=1), daq.AllocOdt(daq_list=0, odt_count=1)),
+        daq.AllocOdtEntry(daq_list=0, odt=0, entry_count=0),
+    ],
+]
+
+
+@pytest.mark.parametrize("requests", REQUESTS_OUT_OF_RANGE)
+def test_numbers_that_do_not_exist(requests) -> None:
+    pair = Pair()
+    for request in requests[:-1]:
+        pair.run(ask(request))
+    with pytest.raises(OutOfRangeError):
+        pair.run(ask(requests[-1]))
+
+
+@pytest.mark.parametrize(("odt", "entry"), [(1, 0), (0, 2)])
+def test_pointers_to_nothing(odt: int, entry: int) -> None:
+    pair = allocated()
+    with pytest.raises(OutOfRangeError):
+        pair.run(ask(daq.SetDaqPtr(daq_list=0, odt=odt, odt_entry=entry)))
+
+
+def test_a_pointer_does_not_outlive_its_list() -> None:
+    pair = allocated()
+    pair.run(ask(daq.SetDaqPtr(daq_list=0, odt=0, odt_entry=1)))
+    pair.run(ask(daq.FreeDaq()))
+    with pytest.raises(OutOfRangeError):
+        pair.run(ask(daq.WriteDaq(size=1, address=RAM.value)))
+
+
+def test_a_list_that_was_started_behind_its_pointer_is_not_written() -> None:
+    pair = allocated()
+    for request in (
+        daq.SetDaqPtr(daq_list=0, odt=0, odt_entry=0),
+        daq.WriteDaq(size=1, address=RAM.value),
+        mode(0x10),
+        daq.StartStopDaqList(mode=1, daq_list=0),
+    ):
+        pair.run(ask(request))
+    with pytest.raises(DaqActiveError):
+        pair.run(ask(daq.WriteDaq(size=1, address=RAM.value)))
+
+
+def test_unused_entries_end_an_odt_and_empty_odts_are_not_sent() -> None:
+    odts = (
+        OdtSetup((OdtEntry(RAM, 1), OdtEntry(RAM, 0), OdtEntry(RAM + 1, 1))),
+        OdtSetup((OdtEntry(RAM, 0),)),
+        entries((2, 1)),
+    )
+    pair = running((DaqListSetup(0, 0, odts, timestamp=False),))
+    pair.event(0)
+    assert [p.hex() for p in pair.dtos] == ["000000", "020002"]

@@ -11,10 +11,12 @@ from xcaliper.core.errors import (
     AccessDeniedError,
     NegativeResponseError,
     OutOfRangeError,
+    SettingsError,
     UnknownCommandError,
     UsageError,
     WriteProtectedError,
 )
+from xcaliper.core.memory import SparseMemory
 from xcaliper.core.ticks import TickClock
 from xcaliper.proto.procedure import ask
 from xcaliper.xcp import cal, daq, level1, pag, std, timecorr
@@ -22,11 +24,13 @@ from xcaliper.xcp.checksum import checksum as reference_checksum
 from xcaliper.xcp.codes import ChecksumType, ErrorCode
 from xcaliper.xcp.handlers import HANDLERS
 from xcaliper.xcp.procedures import PROCEDURES
-from xcaliper.xcp.procedures.connect import connect, disconnect, synchronise
+from xcaliper.xcp.procedures.connect import Session, connect, disconnect, synchronise
 from xcaliper.xcp.procedures.daq_info import daq_info
 from xcaliper.xcp.procedures.identify import IdType, get_id, identify, upload_a2l
 from xcaliper.xcp.procedures.memory import XcpMemory, checksum, modify_bits, read, write
 from xcaliper.xcp.procedures.pages import copy_page, get_pages, page_info, set_page
+from xcaliper.xcp.slave import SlaveMachine
+from xcaliper.xcp.slave_config import EventConfig, PageConfig, SegmentConfig
 from xcaliper.xcp.table import COMMANDS
 
 ORDERS = [ByteOrder.INTEL, ByteOrder.MOTOROLA]
@@ -332,6 +336,93 @@ def test_refusals_have_the_standards_codes(request_, changes: dict, code: ErrorC
     assert caught.value.command == request_.__command__.name
     assert caught.value.request is request_
     assert pair.now_ns == 0
+
+
+def test_download_max_and_modify() -> None:
+    pair = Pair(config(max_cto=8))
+    pair.run(ask(std.SetMta(address=RAM.value)))
+    pair.run(ask(cal.DownloadMax(data=b"ABCDEFG")))
+    pair.run(ask(cal.DownloadMax(data=b"abcdefg")))
+    assert pair.memory.read(RAM, 15) == b"ABCDEFGabcdefg\x0e"
+
+
+def test_a_short_download_of_nothing_moves_the_pointer() -> None:
+    pair = Pair()
+    pair.run(ask(cal.ShortDownload(count=0, address=RAM.value + 5, data=b"")))
+    assert pair.run(ask(std.Upload(count=1))).data == b"\x05"
+
+
+def test_pages_that_nobody_may_use() -> None:
+    closed = SegmentConfig(0, "cal", SEGMENT, 16, (PageConfig(0), PageConfig(1, 0, 0, 0)))
+    pair = Pair(config(segments=(closed,)))
+    for ecu, xcp in ((True, False), (False, True)):
+        with pytest.raises(NegativeResponseError) as caught:
+            pair.run(set_page(0, 1, ecu=ecu, xcp=xcp))
+        assert caught.value.code == ErrorCode.ERR_MODE_NOT_VALID
+
+
+def test_page_information_of_slaves_that_do_not_tell() -> None:
+    pair = Pair(config(disabled=frozenset({"GET_PAG_PROCESSOR_INFO"})))
+    assert pair.run(page_info(pair.session)) is None
+    assert pair.run(page_info(Session())) is None
+    names = {"GET_SEGMENT_INFO", "GET_PAGE_INFO"}
+    pair = Pair(config(disabled=frozenset(names)))
+    first = pair.run(page_info(pair.session))[0]
+    assert (first.address, first.size_bytes, first.pages, first.ecu_page) == (None, 0, (), 0)
+
+
+def test_events_without_names() -> None:
+    pair = Pair(config(events=(EventConfig(0, ""),)))
+    assert [e.name for e in pair.run(daq_info(pair.session)).events] == [""]
+
+
+def test_plain_memory_without_error_codes_is_denied() -> None:
+    plain = SparseMemory()
+    slave = SlaveMachine(config(), plain)
+    for packet in (b"\xff\0", bytes.fromhex("f404000000000020")):
+        slave.receive(packet, 0)
+    assert slave.outgoing()[-1] == b"\xfe\x24"
+
+
+def test_what_the_slave_may_not_send() -> None:
+    pair = Pair(config(max_cto=8), connected=False)
+    pair.slave.notify(6)
+    pair.slave.terminate(0)
+    assert pair.slave.outgoing() == []
+    with pytest.raises(UsageError, match="MAX_CTO"):
+        pair.slave.notify(0xFE, bytes(7))
+    assert pair.slave.due() is None
+    assert pair.slave.on_time(5) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ag": 3},
+        {"max_cto": 7},
+        {"max_cto": 256},
+        {"max_cto": 10, "ag": 4},
+        {"max_dto": 70_000},
+        {"timestamp": TickClock(1, 3, 3)},
+        {"timestamp": TickClock(0, 3, 4)},
+        {"granularity_odt_entry": 3},
+        {"identification_field": 4},
+        {"overload": 3},
+        {"events": (EventConfig(1, "a"),)},
+        {"segments": (SegmentConfig(1, "a", RAM, 4, (PageConfig(0),)),)},
+        {"segments": (SegmentConfig(0, "a", RAM, 4, (PageConfig(1),)),)},
+        {"checksum": ChecksumType.XCP_USER_DEFINED},
+    ],
+)
+def test_settings_that_cannot_be(changes: dict) -> None:
+    with pytest.raises(SettingsError):
+        config(**changes)
+
+
+@pytest.mark.parametrize("name", ["CONNECT", "NO_SUCH_COMMAND"])
+def test_only_optional_commands_can_be_left_out(name: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        Pair(config(disabled=frozenset({name})))
 
 
 def test_locked_resources_are_refused() -> None:

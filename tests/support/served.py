@@ -12,7 +12,7 @@ from xcaliper.core.address import Address
 from xcaliper.core.memory import SparseMemory
 from xcaliper.proto.procedure import ask
 from xcaliper.transport.pump import Link
-from xcaliper.transport.server import SlaveServer, open_server
+from xcaliper.transport.server import SlaveServer, TcpServer, UdpServer
 from xcaliper.transport.url import open_transport
 from xcaliper.xcp.master import MasterMachine
 from xcaliper.xcp.recovery import Timers
@@ -105,8 +105,9 @@ def linked(
     scheme: str = "udp", machine: object = None, host: str = "127.0.0.1", **options: object
 ) -> Iterator[tuple[Link, SlaveServer]]:
     """A connected link to a served slave."""
+    kind = UdpServer if scheme == "udp" else TcpServer
     with (
-        serving(open_server(scheme, machine or slave(), host, **options)) as server,
+        serving(kind(machine or slave(), host, **options)) as server,
         open_link(server.url) as link,
     ):
         link.run(ask(Connect()))

@@ -19,7 +19,7 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     *urls: str,
     byte_order: Literal["intel", "motorola"] = "intel",
     granularity: Literal[1, 2, 4] = 1,
-    max_cto: int = 255,
+    max_cto: int | None = None,
     max_dto: int = 1468,
     id_field: Literal[0, 1, 2, 3] = 1,
     timestamp_size: Literal[0, 1, 2, 4] = 4,
@@ -38,7 +38,7 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         urls: where to listen; default udp://127.0.0.1:5555 and tcp://127.0.0.1:5555.
         byte_order: of the slave and of its memory.
         granularity: bytes per address.
-        max_cto: largest command packet, 8 to 255 bytes.
+        max_cto: largest command packet, 8 to 255 bytes; default the largest that the granularity allows.
         max_dto: largest data packet, 8 to 65535 bytes.
         id_field: identification field: 0 absolute, 1 + list byte, 2 + list word, 3 + fill + word.
         timestamp_size: bytes of DAQ timestamps, 0 for none.
@@ -54,7 +54,13 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     from xcaliper.sim.server import EcuServer
 
     settings = _settings(
-        byte_order, granularity, max_cto, max_dto, id_field, timestamp_size, timestamp_unit
+        byte_order,
+        granularity,
+        max_cto or 255 // granularity * granularity,
+        max_dto,
+        id_field,
+        timestamp_size,
+        timestamp_unit,
     )
     settings = _with_options(settings, checksum, tuple(disable or ()))
     listen = urls or ("udp://127.0.0.1:5555", "tcp://127.0.0.1:5555")

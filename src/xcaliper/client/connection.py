@@ -384,7 +384,14 @@ class Connection:
         bound = self.catalog.bind(name)
         self._check_confirmed(name)
         result = write_value(
-            bound, value, at=at, raw=raw, verify=verify, read=self._read, write=self._write
+            bound,
+            value,
+            at=at,
+            raw=raw,
+            verify=verify,
+            ag=self.session.profile.ag,
+            read=self._read,
+            write=self._write,
         )
         if self._measurement is not None and result.changed:
             cell = "" if at is None else str(list(at))

@@ -136,6 +136,7 @@ def write_value(
     at: tuple[int, ...] | None,
     raw: bool,
     verify: bool,
+    ag: int,
     read: Read,
     write: Write,
 ) -> WriteResult:
@@ -155,7 +156,7 @@ def write_value(
     before = read_value(bound, read, raw=raw)
     wanted, size = _wanted(bound, value, before, at)
     writes = _encode(target, wanted, read)
-    sent = _send_changes(writes, _element_size(bound), read, write)
+    sent = _send_changes(writes, _element_size(bound), ag, read, write)
     if verify:
         _verify(bound.name, writes, read)
     after = read_value(bound, read, raw=raw)
@@ -216,23 +217,29 @@ def _element_size(bound: Bound) -> int:
 
 
 def _send_changes(
-    writes: list[tuple[Address, bytes]], element: int, read: Read, write: Write
+    writes: list[tuple[Address, bytes]], element: int, ag: int, read: Read, write: Write
 ) -> int:
-    """Send each run of changed elements; gives the number of bytes sent."""
+    """Send each run of changed elements; gives the number of bytes sent.
+
+    An address counts AG bytes, so runs begin and end on whole AG elements; bytes of a neighbour
+    inside the last one are sent as they are.
+    """
     sent = 0
+    step = max(element, ag)
     for address, data in writes:
-        now = read(address, len(data))
-        for begin, end in _changed_runs(now, data, element):
-            write(address + begin, data[begin:end])
+        now = read(address, -(-len(data) // ag) * ag)
+        wanted = data + now[len(data) :]
+        for begin, end in _changed_runs(now, wanted, step):
+            write(address + begin // ag, wanted[begin:end])
             sent += end - begin
     return sent
 
 
-def _changed_runs(now: bytes, data: bytes, element: int) -> list[tuple[int, int]]:
-    """Runs of whole elements that differ; runs less than 8 bytes apart are joined."""
+def _changed_runs(now: bytes, data: bytes, step: int) -> list[tuple[int, int]]:
+    """Runs of whole steps that differ; runs less than 8 bytes apart are joined."""
     runs: list[tuple[int, int]] = []
-    for begin in range(0, len(data), element):
-        end = min(begin + element, len(data))
+    for begin in range(0, len(data), step):
+        end = min(begin + step, len(data))
         if now[begin:end] == data[begin:end]:
             continue
         if runs and begin - runs[-1][1] < 8:

@@ -37,7 +37,7 @@ class Raster:
 
     Attributes:
         index: SampleBlock.raster.
-        name: unique; the event's name, ``#2`` and so on behind it for further lists of the event.
+        name: unique; the event's name, ``(2)`` and so on behind it for further lists of the event.
         event: what triggers it.
         daq_list: number on the wire.
         prescaler: every how many events there is a row.
@@ -540,7 +540,7 @@ def _unique(name: str, names: set[str]) -> str:
     candidate, number = name, 1
     while candidate in names:
         number += 1
-        candidate = f"{name} #{number}"
+        candidate = f"{name} ({number})"
     names.add(candidate)
     return candidate
 

@@ -34,12 +34,15 @@ T = TypeVar("T")
 _PID_RES: Final = 0xFF
 _PID_ERR: Final = 0xFE
 _PID_SERV: Final = 0xFC
+_SYNCHED: Final = b"\x00"
 _EV_CMD_PENDING: Final = b"\xfd\x05"
 _CONNECT: Final = 0xFF
 _SHORT_UPLOAD: Final = 0xF4
 
 #: Longest wait in one receive; a closing link is noticed after it.
 SLICE_NS: Final = 100_000_000
+#: DAQ packets passed on before the time is looked at.
+_MAX_PASSED: Final = 256
 _MILLISECOND_NS: Final = 1_000_000
 #: Bytes taken in one poll, so that a command never waits long for the lock.
 HOLD_BYTES: Final = 256 << 10
@@ -86,7 +89,8 @@ class Driver:
         self._ag = 1
         self._max_short = 0
         self._pack: Callable[..., bytes] = Struct("<BBBBI").pack
-        self._suspect = False
+        self._suspect = False  # an answer that nobody wants may be on its way
+        self._careful = True  # go the general way once
         self._patience_ns = self._first_wait_ns = SLICE_NS
         transport.set_wait(SLICE_NS)
 
@@ -131,7 +135,7 @@ class Driver:
         except NegativeResponseError:
             raise
         except BaseException:
-            self._suspect = True  # an answer may still come
+            self._suspect = self._careful = True  # an answer may still come
             raise
         finally:
             machine.cancel(running)
@@ -226,6 +230,8 @@ class Driver:
                 inbox.put_gap(missing_at[index])
             if packet[0] >= _PID_SERV:
                 self.machine.receive(packet, now)
+                if self._max_short and not self.machine.connected:
+                    self._learn()  # the slave ended the session
             else:
                 inbox.put(packet)
 
@@ -258,6 +264,7 @@ class Driver:
         if profile is self._profile:
             return
         self._profile = profile
+        self._careful = True  # the answer to CONNECT may come twice; the machine knows
         if profile is None:
             self._max_short = 0
             return
@@ -267,37 +274,45 @@ class Driver:
 
     def short_upload(self, address: int, size: int, extension: int) -> bytes:
         """Bytes at an address, by the short way when nothing special happens."""
-        if not 0 < size <= self._max_short or self._suspect:
+        if self._careful or not 0 < size <= self._max_short:
             return self._general_upload(address, size, extension)
         ag = self._ag
+        if ag != 1 and size % ag:
+            return self._general_upload(address, size, extension)
         try:
             request = self._pack(_SHORT_UPLOAD, size // ag, 0, extension, address)
-        except struct_error as cause:
-            raise UsageError(
-                f"SHORT_UPLOAD: address {address:#x} or extension {extension} is out of range."
-            ) from cause
-        if ag != 1 and size % ag:
-            raise UsageError(
-                f"SHORT_UPLOAD: {size} bytes are no multiple of {ag}, the granularity."
-            )
+        except struct_error:  # the general way says what is wrong
+            return self._general_upload(address, size, extension)
+        packets: list[bytes] = []
         try:
             self._send(self._frame(request))
-            packets = self._feed(self.transport.receive(), self._clock())
+            for _ in range(_MAX_PASSED):
+                packets = self._feed(self.transport.receive(), self._clock())
+                if len(packets) != 1 or self.reader.new_gaps:
+                    break
+                packet = packets[0]
+                if packet[0] == _PID_RES and len(packet) >= ag + size:
+                    return packet[ag : ag + size]
+                if packet[0] >= _PID_SERV:
+                    break
+                self.inbox.put(packet)
+                packets = []
         except BlockingIOError:
-            return self._await_upload([], address, size, extension)
+            return self._await_upload([], address, size, extension, self._first_wait_ns)
         except (OSError, FramingError):  # the general way meets it again and names it
             return self._general_upload(address, size, extension)
-        if len(packets) == 1 and not self.reader.new_gaps:
-            packet = packets[0]
-            if packet[0] == _PID_RES and len(packet) >= ag + size:
-                return packet[ag : ag + size]
         return self._await_upload(packets, address, size, extension)
 
-    def _await_upload(self, packets: list[bytes], address: int, size: int, extension: int) -> bytes:
+    def _await_upload(
+        self,
+        packets: list[bytes],
+        address: int,
+        size: int,
+        extension: int,
+        waited_ns: int = 0,
+    ) -> bytes:
         """The rest of a short upload whose answer was not the first and only packet."""
-        deadline = self._clock() + self._patience_ns
-        if not packets:  # the first wait is over
-            deadline -= self._first_wait_ns
+        deadline = self._clock() + self._patience_ns - waited_ns
         while True:
             answer = None
             for index, packet in enumerate(packets):
@@ -312,11 +327,13 @@ class Driver:
                 self.transport.set_wait(self._first_wait_ns)
                 if answer[0] == _PID_RES and len(answer) >= self._ag + size:
                     return answer[self._ag : self._ag + size]
-                self._suspect = answer[0] == _PID_RES
+                # Too short, or the answer to an old SYNCH: ours may still come.
+                self._suspect = answer[0] == _PID_RES or answer[1:2] == _SYNCHED
+                self._careful = self._suspect
                 break
             wait = deadline - self._clock()
             if wait <= 0:
-                self._suspect = True
+                self._suspect = self._careful = True
                 break
             packets = self._next_packets(min(wait, SLICE_NS))
         return self._general_upload(address, size, extension)
@@ -341,14 +358,27 @@ class Driver:
 
     def _general_upload(self, address: int, size: int, extension: int) -> bytes:
         """The same through the machine, with its recovery and its errors."""
-        if self._max_short and not 0 < size <= self._max_short:
-            raise UsageError(
-                f"SHORT_UPLOAD: {size} bytes; the slave answers 1 to {self._max_short} at once."
-            )
+        wrong = _wrong_upload(address, size, extension, self._max_short, self._ag)
+        if wrong is not None:
+            raise wrong
         if self._suspect:
             self.machine.suspect()
-            self._suspect = False
+        self._suspect = self._careful = False
         return self.drive(_upload(address, size // self._ag, extension), None)[:size]
+
+
+def _wrong_upload(address: int, size: int, extension: int, most: int, ag: int) -> UsageError | None:
+    """What makes a short upload impossible; the slave's limits count once they are known."""
+    if size <= 0 or (most and size > most):
+        upper = f" to {most}" if most else " byte or more"
+        return UsageError(f"SHORT_UPLOAD: {size} bytes; the slave answers 1{upper} at once.")
+    if size % ag:
+        return UsageError(f"SHORT_UPLOAD: {size} bytes are no multiple of {ag}, the granularity.")
+    if not (0 <= address <= 0xFFFF_FFFF and 0 <= extension <= 0xFF):
+        return UsageError(
+            f"SHORT_UPLOAD: address {address:#x} or extension {extension} is out of range."
+        )
+    return None
 
 
 def _upload(address: int, count: int, extension: int) -> Procedure[bytes]:

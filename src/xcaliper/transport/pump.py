@@ -44,6 +44,10 @@ T = TypeVar("T")
 
 _MAX_EVENTS: Final = 4096
 _DAQ_TICK_S: Final = 0.001
+_SHORT_TICK_S: Final = 0.0004  # a default buffer of 208 KiB holds 1.1 ms of a Gbit/s
+#: Bytes of one tick from which joined datagrams are worth a dearer system call per answer.
+_BATCHING_BYTES: Final = 32 << 10
+_ENOUGH_BUFFER: Final = 1 << 20
 _IDLE_TICK_S: Final = 0.025
 _CLOSE_NS: Final = 500_000_000
 _SLICE_S: Final = 0.1
@@ -99,6 +103,8 @@ class Link:
         self._wake.acquire()
         self._pump_id = 0
         self._pump_drives = False
+        enough = transport.buffer_size >= _ENOUGH_BUFFER or transport.buffer_size == 0
+        self._daq_tick_s = _DAQ_TICK_S if enough else _SHORT_TICK_S
         #: A drain above an eighth of the kernel's buffer is followed by the next one at once.
         self._large = min((transport.buffer_size or HOLD_BYTES) // 8, HOLD_BYTES // 2)
         self._thread: threading.Thread | None = None
@@ -193,6 +199,7 @@ class Link:
         try:
             return self._driver.drive(procedure, deadline)
         finally:
+            self._collect()
             self._lock.release()
 
     def submit(self, procedure: Procedure[T], timeout_s: float | None = None) -> Future[T]:
@@ -284,7 +291,6 @@ class Link:
         self._acquire(None)
         try:
             self._inbox.start(sink)
-            self.transport.set_batching(on=True)
         finally:
             self._lock.release()
         if self._switch_interval_s is not None:
@@ -312,12 +318,12 @@ class Link:
             self._switch_before = 0.0
         if self._lock.acquire(timeout=_STOP_S):
             try:
+                with contextlib.suppress(OSError):
+                    self.transport.set_batching(on=False)
                 with contextlib.suppress(XcaliperError):  # what came before a failure still counts
                     for _ in range(_MAX_FINAL_POLLS):
                         if not self._driver.poll():
                             break
-                with contextlib.suppress(OSError):
-                    self.transport.set_batching(on=False)
             finally:
                 self._lock.release()
         finished = self._inbox.finish(self._clock(), _STOP_S)
@@ -358,7 +364,7 @@ class Link:
         while not self._driver.closing:
             if not more:
                 running = self._inbox.running
-                self._wake.acquire(timeout=_DAQ_TICK_S if running else _IDLE_TICK_S)
+                self._wake.acquire(timeout=self._daq_tick_s if running else _IDLE_TICK_S)
             try:
                 more = self._tick()
             except Exception as error:  # noqa: BLE001 - whatever it is, callers shall hear of it
@@ -375,6 +381,8 @@ class Link:
         if self._driver.failure is None and self._lock.acquire(False):
             try:
                 size = self._driver.poll()
+                if size > _BATCHING_BYTES and self._inbox.running:
+                    self.transport.set_batching(on=True)
                 self._collect()
             finally:
                 self._lock.release()

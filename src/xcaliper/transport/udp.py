@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import sys
 from collections import deque
@@ -128,8 +127,9 @@ class UdpTransport:
         except OSError:  # older kernel: one datagram per call
             return
         self._joining = on
-        # Joined datagrams may still wait when it is switched off, so the careful way stays.
-        self.receive = self._receive_joined
+        if on:
+            self.receive = self._receive_joined
+        # When it is switched off, joined datagrams may still wait; poll() goes back after the last.
 
     def _receive_joined(self) -> bytes:
         pending = self._pending
@@ -153,7 +153,7 @@ class UdpTransport:
         size = 0
         joined = self.receive is not self._receive_plain
         recv = self._sock.recv
-        with contextlib.suppress(BlockingIOError):
+        try:
             while size < limit:
                 if not DONTWAIT and not is_readable(self._sock):
                     break
@@ -165,6 +165,12 @@ class UdpTransport:
                     data = recv(MAX_DATAGRAM, DONTWAIT)
                     found.append(data)
                     size += len(data) + 1
+        except BlockingIOError:
+            if not self._joining:
+                self.receive = self._receive_plain
+        except OSError:
+            if not found:  # else it is news about what was sent; what has come counts more
+                raise
         return found
 
     def close(self) -> None:

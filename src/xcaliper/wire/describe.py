@@ -60,7 +60,7 @@ def _type(term: Term) -> str:
         return f"{'i' if term.code.islower() else 'u'}{8 * term.size_bytes}"
     if term.kind == "elements":
         assert term.element is not None  # elements always have one
-        return f"{term.element.__name__} …"
+        return term.element.__name__
     return {"float": "f64", "sized": "unsigned"}.get(term.kind, "bytes")
 
 
@@ -70,6 +70,8 @@ def _size(term: Term) -> str:
     if term.kind == "sized":
         sizes = [str(size) for size in term.sizes if size] or ["1", "2", "4", "8"]
         return f"{' or '.join(sizes)}, by {term.by}"
+    if term.element is not None:
+        return f"{term.count or 'n'} × {term.element.__name__}"
     if not term.count:
         return "to the end"
     return term.count + (f" × {term.scale}" if term.scale else "")

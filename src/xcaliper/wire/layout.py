@@ -400,15 +400,34 @@ class Choice:
 
 
 class Packet:
-    """Base of every layout class."""
+    """Base of every layout class.
+
+    Comparison and text are written once here: generating them for each of the many classes would
+    take longer than all other start-up work.
+    """
 
     __slots__ = ()
     __layout__: ClassVar[Layout]
 
+    def _values(self) -> tuple[Any, ...]:
+        return tuple([getattr(self, name) for name, _ in self.__layout__.terms])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Packet) or type(self) is not type(other):
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._values()))
+
+    def __repr__(self) -> str:
+        pairs = zip(self.__layout__.terms, self._values(), strict=True)
+        return f"{type(self).__name__}({', '.join(f'{term[0]}={v!r}' for term, v in pairs)})"
+
 
 def make_layout(cls: type[Any], prefix: bytes) -> type[Any]:
     """Turn a class with terms into a frozen dataclass with ``__layout__``."""
-    made = dataclass(frozen=True, slots=True, kw_only=True)(cls)
+    made = dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)(cls)
     terms = tuple((f.name, f.metadata[TERM_KEY]) for f in dataclasses.fields(made))
     made.__layout__ = Layout(made.__name__, prefix, terms)
     return made

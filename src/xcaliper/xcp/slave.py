@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import struct
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from xcaliper.core.address import Address
 from xcaliper.core.errors import NegativeResponseError, SettingsError, UsageError, WireError
 from xcaliper.proto.command import CommandInfo, CommandTable, Response
 from xcaliper.wire.codec import Codec, codec_for
 from xcaliper.xcp.codes import (
     PID_ERR,
     PID_EV,
+    PID_RES,
     PID_SERV,
     ErrorCode,
     EventCode,
@@ -19,6 +22,7 @@ from xcaliper.xcp.codes import (
     ServiceCode,
 )
 from xcaliper.xcp.handlers import HANDLERS
+from xcaliper.xcp.handlers.std import short_upload
 from xcaliper.xcp.slave_state import SlaveState
 from xcaliper.xcp.table import COMMANDS
 
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["SlaveCounters", "SlaveEvent", "SlaveMachine"]
 
 _CONNECT: Final = 0xFF
+_SHORT_UPLOAD: Final = 0xF4
 _FIRST_COMMAND: Final = 0xC0
 _MAX_ANSWERS: Final = 4096
 _MAX_EVENTS: Final = 1024
@@ -114,6 +119,10 @@ class SlaveMachine:
         self._entries: list[_Entry | None] = [None] * 256
         self._families: dict[int, dict[bytes, _Entry]] = {}
         self._encoders: dict[type[Response], Codec] = {}
+        self._backlog = config.queue_size + _MAX_ANSWERS
+        self._short = struct.Struct(config.byte_order.mark + "BBxBI")
+        self._max_short = 0
+        self._answer_head = bytes((PID_RES,)).ljust(config.ag, b"\0")
         self._enter(table, handlers)
 
     def _enter(self, table: CommandTable, handlers: Mapping[type[Request[Any]], Handler]) -> None:
@@ -132,6 +141,9 @@ class SlaveMachine:
                 self._entries[info.code] = entry
             else:
                 self._families.setdefault(info.code, {})[info.prefix] = entry
+        short = self._entries[_SHORT_UPLOAD]
+        if short is not None and short.handler is short_upload:
+            self._max_short = config.max_cto // config.ag - 1
 
     # -- commands ---------------------------------------------------------------------------------
 
@@ -148,7 +160,9 @@ class SlaveMachine:
     def receive(self, packet: bytes, now_ns: int) -> None:
         """Serve one command; silent before CONNECT; STIM packets are counted and dropped."""
         state = self.state
-        if not packet or packet[0] < _FIRST_COMMAND or len(self._out) > self._max_backlog:
+        if len(packet) == 8 and packet[0] == _SHORT_UPLOAD and self._short_way(packet):
+            return
+        if not packet or packet[0] < _FIRST_COMMAND or len(self._out) > self._backlog:
             self.counters.ignored += 1
             return
         if not state.connected and packet[0] != _CONNECT:
@@ -166,9 +180,30 @@ class SlaveMachine:
         else:
             self._serve(entry, packet)
 
-    @property
-    def _max_backlog(self) -> int:
-        return self.config.queue_size + _MAX_ANSWERS
+    def _short_way(self, packet: bytes) -> bool:
+        """Serve a plain SHORT_UPLOAD without objects; False leaves it to the general way.
+
+        Polling lives on this command, so it is worth a way of its own; it never answers anything
+        that the handler would not.
+        """
+        state = self.state
+        _, count, extension, value = self._short.unpack(packet)
+        if (
+            not 0 < count <= self._max_short
+            or not state.connected
+            or state.block is not None
+            or len(self._out) > self._backlog
+        ):
+            return False
+        try:
+            data = state.memory.read(Address(value, extension), count * self.config.ag)
+        except (NegativeResponseError, UsageError):
+            return False
+        state.mta = Address(value + count, extension)
+        state.text = None
+        self.counters.commands += 1
+        self._out.append(self._answer_head + data)
+        return True
 
     def _sub_entry(self, packet: bytes) -> _Entry | bytes:
         """The command of a family, or the refusal (XCP Base, ERR_SUBCMD_UNKNOWN, 1.3)."""
@@ -296,7 +331,7 @@ class SlaveMachine:
         packet = bytes((pid, code)) + info
         if len(packet) > self.config.max_cto:
             raise UsageError(f"packet of {len(packet)} bytes: MAX_CTO is {self.config.max_cto}.")
-        if self.state.connected and len(self._out) <= self._max_backlog:
+        if self.state.connected and len(self._out) <= self._backlog:
             self._out.append(packet)
 
     def terminate(self, now_ns: int) -> None:

@@ -158,7 +158,7 @@ def test_several_lists_per_event_when_one_is_full():
     )
     plan = plan_of(caps, *(signal(f"s{i}", 8 * i, fixed_event=1) for i in range(300)))
     assert [(s.daq_list, len(s.odts)) for s in plan.lists] == [(3, 252), (4, 48)]
-    assert [r.name for r in plan.rasters] == ["task10", "task10 #2"]
+    assert [r.name for r in plan.rasters] == ["task10", "task10 (2)"]
     assert sorted(n for r in plan.rasters for n in r.signals) == sorted(f"s{i}" for i in range(300))
 
 

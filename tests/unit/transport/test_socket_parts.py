@@ -8,7 +8,7 @@ import pytest
 
 from xcaliper.core.errors import UsageError
 from xcaliper.transport.base import ask_receive_buffer, format_address, link_error, resolve
-from xcaliper.transport.server import segment_runs
+from xcaliper.transport.ports import segment_runs
 
 
 class FakeSocket:

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.xcp.observer import ObserverMachine
 from xcaliper.xcp.profile import DtoFormat, Profile
+from xcaliper.xcp.table import COMMANDS
+from xcaliper.xcp.tlcmd import CAN_COMMANDS
 
 DOCUMENT = json.loads(
     (Path(__file__).parents[2] / "vectors" / "xcp" / "vectors.json").read_text("utf-8")
@@ -212,3 +214,46 @@ def test_memory_is_bounded():
     for number in range(70_000):
         observer.receive(b"\x01\x02", number, from_master=False)
     assert observer.dropped == 70_000 - len(observer.rows()) > 0
+
+
+def test_daq_headers_are_learned():
+    rows = run(
+        ObserverMachine(),
+        (">", "da"),
+        ("<", "ff10010001000040"),
+        (">", "d9"),
+        ("<", "ff01f801f8320100"),
+        (">", "e010050000000100"),
+        ("<", "ff"),
+        ("<", "0005e803aa"),
+        ("<", "0105bb"),
+        ("<", "00"),
+        (">", "d6"),
+        ("<", "ff"),
+        ("<", "0005e803aa"),
+    )
+    stamped, second, damaged, after = rows[6], rows[7], rows[8], rows[11]
+    assert (stamped.decoded.timestamp, stamped.decoded.data) == (1000, b"\xaa")
+    assert (second.decoded.timestamp, second.decoded.data) == (None, b"\xbb")
+    assert (damaged.decoded, "DTO" in damaged.error) == (None, True)
+    assert after.decoded.timestamp is None
+
+
+def test_multicasts_wait_for_nothing():
+    table = COMMANDS.extended(*CAN_COMMANDS)
+    rows = run(ObserverMachine(table), (">", "f2fa01002a"), (">", "fd"), ("<", "ff0000000000"))
+    assert [(r.kind, r.name) for r in rows] == [
+        ("CMD", "GET_DAQ_CLOCK_MULTICAST"),
+        ("CMD", "GET_STATUS"),
+        ("RES", "GET_STATUS"),
+    ]
+
+
+def test_damaged_answers_are_named():
+    rows = run(
+        ObserverMachine(), (">", "fd"), ("<", "fe"), (">", "fd"), ("<", "ff01"), ("<", "fe99")
+    )
+    assert (rows[1].kind, rows[1].name, rows[1].decoded) == ("ERR", "GET_STATUS", None)
+    assert "ErrorResponse" in rows[1].error
+    assert "GetStatusResponse" in rows[3].error
+    assert rows[4].error == "ERR_99"

@@ -36,12 +36,14 @@ class FramingCounts:
         malformed: frames, or rests of frames, that had to be dropped.
         empty: messages of length 0, skipped.
         checksum: messages dropped because of a wrong checksum.
+        duplicates: datagrams dropped because the net had doubled them.
     """
 
     messages: int = 0
     malformed: int = 0
     empty: int = 0
     checksum: int = 0
+    duplicates: int = 0
 
     def diagnostics(self, source: str) -> list[Diagnostic]:
         """A finding for every kind of damage that happened."""
@@ -49,6 +51,7 @@ class FramingCounts:
             ("framing-malformed", self.malformed, "did not fit their length field"),
             ("framing-empty", self.empty, "had length 0"),
             ("framing-checksum", self.checksum, "had a wrong checksum"),
+            ("framing-duplicate", self.duplicates, "came twice"),
         )
         return [
             Diagnostic(

@@ -5,6 +5,7 @@ Header words are little endian whatever the slave's byte order is *(XCP on Ether
 
 from __future__ import annotations
 
+from collections import deque
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +13,6 @@ from xcaliper.core.errors import FramingError, SettingsError
 from xcaliper.xcp.framing.counter import CounterWatch, FramingCounts
 
 if TYPE_CHECKING:
-    from collections import deque
     from collections.abc import Iterable
 
     from xcaliper.xcp.framing.counter import Gap
@@ -26,6 +26,7 @@ _HEADER: Final = Struct("<HH")
 _LEN: Final = Struct("<H")
 _MODULUS: Final = 1 << 16
 _MAX_PACKET: Final = 0xFFFF
+_RECENT: Final = 16
 
 
 def _check_alignment(alignment: int) -> int:
@@ -166,16 +167,31 @@ class DatagramReader(_Reader):
         max_packet: a longer LEN is damage.
     """
 
+    def __init__(self, alignment: int = 1, *, max_packet: int = _MAX_PACKET) -> None:
+        super().__init__(alignment, max_packet=max_packet)
+        self._recent: deque[bytes] = deque(maxlen=_RECENT)
+
     def reset(self) -> None:
         """Forget the counter, as after CONNECT; totals stay."""
         self._watch.reset()
+        self._recent.clear()
         self.new_gaps = []
+
+    def _is_duplicate(self, data: bytes) -> bool:
+        """True for a datagram that the net doubled: same counter and content as a recent one.
+
+        A second copy of an answer would pass for the answer to the next command. Slaves that never
+        count are let be: of theirs, equal datagrams are equal answers.
+        """
+        recent = self._recent
+        return data in recent and any(other[2:4] != data[2:4] for other in recent)
 
     def feed(self, datagram: bytes | bytearray | memoryview, t_ns: int = 0) -> list[bytes]:
         """The packets of one datagram, in order.
 
         A message that says more bytes than there are (or than ``max_packet``) ends the datagram and
-        counts as malformed; the ones before it are good. A message of length 0 is skipped.
+        counts as malformed; the ones before it are good. A message of length 0 is skipped. A datagram
+        that the net doubled gives nothing and is counted.
         """
         data = bytes(datagram)
         watch = self._watch
@@ -186,9 +202,15 @@ class DatagramReader(_Reader):
                 watch.expected = (counter + 1) & 0xFFFF
                 watch.last_t_ns = t_ns
                 self.counts.messages += 1
+                self._recent.append(data)
                 if self.new_gaps:
                     self.new_gaps = []
                 return [data[HEADER_SIZE:]]
+            if counter != watch.expected and self._is_duplicate(data):
+                self.counts.duplicates += 1
+                self.new_gaps = []
+                return []
+            self._recent.append(data)
         packets: list[bytes] = []
         self.new_gaps = []
         at = self._scan(data, packets, t_ns)

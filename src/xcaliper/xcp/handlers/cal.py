@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from xcaliper.proto.command import Request
     from xcaliper.xcp.slave_state import Handler, SlaveState
 
-__all__ = ["HANDLERS"]
+__all__ = [
+    "HANDLERS",
+    "download",
+    "download_max",
+    "download_next",
+    "modify_bits",
+    "short_download",
+]
 
 
 def _room(slave: SlaveState) -> int:

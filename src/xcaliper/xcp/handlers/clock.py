@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from xcaliper.proto.command import Request
     from xcaliper.xcp.slave_state import Handler, SlaveState
 
-__all__ = ["HANDLERS"]
+__all__ = [
+    "HANDLERS",
+    "get_daq_clock",
+    "get_version",
+]
 
 
 def get_daq_clock(slave: SlaveState, request: timecorr.GetDaqClock) -> timecorr.DaqClockLegacy:

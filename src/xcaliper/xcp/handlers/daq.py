@@ -29,7 +29,27 @@ if TYPE_CHECKING:
     from xcaliper.xcp.slave_sampler import Sampler
     from xcaliper.xcp.slave_state import Handler, SlaveState
 
-__all__ = ["HANDLERS", "first_pid"]
+__all__ = [
+    "HANDLERS",
+    "alloc_daq",
+    "alloc_odt",
+    "alloc_odt_entry",
+    "clear_daq_list",
+    "first_pid",
+    "free_daq",
+    "get_daq_event_info",
+    "get_daq_list_info",
+    "get_daq_list_mode",
+    "get_daq_processor_info",
+    "get_daq_resolution_info",
+    "read_daq",
+    "set_daq_list_mode",
+    "set_daq_ptr",
+    "start_stop_daq_list",
+    "start_stop_synch",
+    "write_daq",
+    "write_daq_multiple",
+]
 
 _STOP: Final = 0
 _START: Final = 1

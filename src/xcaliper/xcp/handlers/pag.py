@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from xcaliper.xcp.slave_config import PageConfig, SegmentConfig
     from xcaliper.xcp.slave_state import Handler, SlaveState
 
-__all__ = ["HANDLERS"]
+__all__ = [
+    "HANDLERS",
+    "copy_cal_page",
+    "get_cal_page",
+    "get_pag_processor_info",
+    "get_page_info",
+    "get_segment_info",
+    "get_segment_mode",
+    "set_cal_page",
+    "set_segment_mode",
+]
 
 
 def _segment(slave: SlaveState, number: int) -> SegmentConfig:

@@ -27,7 +27,19 @@ if TYPE_CHECKING:
     from xcaliper.proto.command import Request
     from xcaliper.xcp.slave_state import Handler, SlaveState
 
-__all__ = ["HANDLERS"]
+__all__ = [
+    "HANDLERS",
+    "build_checksum",
+    "connect",
+    "disconnect",
+    "get_comm_mode_info",
+    "get_id",
+    "get_status",
+    "set_mta",
+    "short_upload",
+    "synch",
+    "upload",
+]
 
 
 def connect(slave: SlaveState, request: std.Connect) -> std.ConnectResponse:

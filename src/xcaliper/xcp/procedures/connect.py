@@ -58,10 +58,16 @@ def optional(request: Request[R]) -> Procedure[R | None]:
     """The answer, or None when the slave refuses the command or leaves it unanswered.
 
     Small slaves lack commands that others need: each costs one time-out at most.
+
+    Raises:
+        ExchangeTimeoutError: the slave does not answer SYNCH either; it is gone.
     """
     try:
         return (yield from ask(request, attempts=1))
-    except (NegativeResponseError, ExchangeTimeoutError):
+    except NegativeResponseError:
+        return None
+    except ExchangeTimeoutError:
+        yield from ask(std.Synch())
         return None
 
 

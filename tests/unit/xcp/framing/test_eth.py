@@ -106,7 +106,7 @@ def test_late_messages_are_not_gaps():
     assert reader.feed(b) == [b"\1"]
     assert (reader.lost, reader.late) == (1, 1)
     reader.feed(c)
-    assert (reader.lost, reader.late) == (1, 2)
+    assert (reader.lost, reader.late, reader.counts.duplicates) == (1, 1, 1)
 
 
 def test_reset_forgets_the_counter():
@@ -148,3 +148,30 @@ def test_a_stream_keeps_running_over_connect():
     reader.restart_counter()
     assert reader.feed(bytes.fromhex("0000fd")) == [b"\xfd"]
     assert reader.lost == 0
+
+
+def test_a_doubled_datagram_gives_nothing_and_is_counted() -> None:
+    reader = DatagramReader()
+    first, second = bytes.fromhex("0100 0700 ff"), bytes.fromhex("0200 0800 ff2a")
+    assert reader.feed(first) == [b"\xff"]
+    assert reader.feed(second) == [b"\xff\x2a"]
+    assert reader.feed(first) == []
+    assert reader.feed(second) == []
+    assert reader.feed(bytes.fromhex("0100 0900 ff")) == [b"\xff"]
+    assert reader.counts.duplicates == 2
+    assert reader.lost == 0
+
+
+def test_a_slave_that_never_counts_is_understood() -> None:
+    reader = DatagramReader()
+    same = bytes.fromhex("0100 0000 ff")
+    assert [reader.feed(same) for _ in range(5)] == [[b"\xff"]] * 5
+    assert reader.counts.duplicates == 0
+
+
+def test_the_same_bytes_after_connect_are_no_duplicate() -> None:
+    reader = DatagramReader()
+    answers = [bytes.fromhex("0100 0000 ff"), bytes.fromhex("0100 0100 ff")]
+    for _ in range(2):
+        assert [reader.feed(answer) for answer in answers] == [[b"\xff"], [b"\xff"]]
+        reader.reset()
