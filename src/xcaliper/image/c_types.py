@@ -13,6 +13,7 @@ from xcaliper.core.datatypes import DataType
 
 __all__ = [
     "Array",
+    "BareType",
     "Base",
     "BaseKind",
     "CType",
@@ -198,7 +199,8 @@ class Typedef:
     type: CType
 
 
-CType: TypeAlias = Void | Base | Pointer | Function | Array | Struct | Enum | Typedef
+BareType: TypeAlias = Void | Base | Pointer | Function | Array | Struct | Enum
+CType: TypeAlias = BareType | Typedef
 
 
 def base_name(name: str) -> str:
@@ -213,7 +215,7 @@ def base_name(name: str) -> str:
     return sign + (" ".join(size) or "int")
 
 
-def strip(kind: CType) -> CType:
+def strip(kind: CType) -> BareType:
     """The type behind any typedefs."""
     while isinstance(kind, Typedef):
         kind = kind.type

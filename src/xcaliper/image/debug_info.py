@@ -124,8 +124,9 @@ def parse_symbol_path(text: str) -> SymbolPath | None:
             return None
         at = step.end()
         old = _OLD_INDEX.fullmatch(step[1]) if step[1] else None
-        if step[2] or old:
-            steps.append(int(step[2], 0) if step[2] and "x" in step[2].lower() else int(step[2] or old[1]))  # type: ignore[index]
+        number = step[2] or (old[1] if old else "")
+        if number:
+            steps.append(int(number, 16 if "x" in number.lower() else 10))
         else:
             steps.append(step[1])
     return SymbolPath(
@@ -172,9 +173,10 @@ def choose(variables: Iterable[Variable], path: SymbolPath) -> Variable | None:
     for variable in variables:
         if path.unit and not _same_unit(variable.unit, path.unit):
             continue
-        if path.function and variable.function.rpartition("::")[2] != path.function.rpartition(
-            "::"
-        )[2]:
+        if (
+            path.function
+            and variable.function.rpartition("::")[2] != path.function.rpartition("::")[2]
+        ):
             continue
         space = path.namespace
         if space and space.lower() != "global" and not variable.name.startswith(f"{space}::"):

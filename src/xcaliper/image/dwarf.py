@@ -139,7 +139,9 @@ class _Found:
 class _Reader:
     """Work in progress on one file."""
 
-    def __init__(self, file: ElfFile, info: Any, foreign: tuple[type[Exception], ...], type_unit: type) -> None:
+    def __init__(
+        self, file: ElfFile, info: Any, foreign: tuple[type[Exception], ...], type_unit: type
+    ) -> None:
         self.type_unit = type_unit
         self.file = file
         self.info = info
@@ -209,16 +211,26 @@ class _Reader:
             die, scope, function = todo.pop()
             for child in self.children(die):
                 tag = child.tag
-                if tag == "DW_TAG_variable" or (tag == "DW_TAG_member" and "DW_AT_declaration" in child.attributes):
+                if tag == "DW_TAG_variable" or (
+                    tag == "DW_TAG_member" and "DW_AT_declaration" in child.attributes
+                ):
                     self.scopes[child.offset] = scope
                     found.append(_Found(child, scope, function, name))
                 elif tag in _SCOPES or tag == "DW_TAG_enumeration_type":
                     self.scopes[child.offset] = scope
                     inner = _text(child, "DW_AT_name")
                     path = f"{scope}::{inner}" if scope and inner else inner or scope
-                    if tag != "DW_TAG_namespace" and inner and "DW_AT_declaration" not in child.attributes:
+                    if (
+                        tag != "DW_TAG_namespace"
+                        and inner
+                        and "DW_AT_declaration" not in child.attributes
+                    ):
                         self.complete.setdefault((_family(tag), path), child)
-                    if child.has_children and tag != "DW_TAG_enumeration_type" and self.worth(child, tag):
+                    if (
+                        child.has_children
+                        and tag != "DW_TAG_enumeration_type"
+                        and self.worth(child, tag)
+                    ):
                         todo.append((child, path, function))
                 elif tag in _CODE and child.has_children:
                     inner = self.name(child) if tag == "DW_TAG_subprogram" else ""
@@ -297,7 +309,10 @@ class _Reader:
         linkage = self.linkage(chain)
         location = entry.die.attributes.get("DW_AT_location")
         if location is None:
-            if "DW_AT_declaration" in entry.die.attributes and "DW_AT_const_value" not in entry.die.attributes:
+            if (
+                "DW_AT_declaration" in entry.die.attributes
+                and "DW_AT_const_value" not in entry.die.attributes
+            ):
                 declared.setdefault(full, entry)
             return None
         address = self.address(entry.die, location)
@@ -347,7 +362,9 @@ class _Reader:
         bare = strip(kind)
         if not isinstance(bare, Array) or bare.dims[0]:
             return kind
-        row = size_of(Array(bare.element, bare.dims[1:])) if bare.dims[1:] else size_of(bare.element)
+        row = (
+            size_of(Array(bare.element, bare.dims[1:])) if bare.dims[1:] else size_of(bare.element)
+        )
         size = next((s.size_bytes for s in self.file.find(name) if s.address == address), 0)
         return Array(bare.element, (size // row, *bare.dims[1:])) if row and size >= row else kind
 
@@ -425,14 +442,18 @@ class _Reader:
         if tag == "DW_TAG_enumeration_type":
             return self.enumeration(die)
         if tag in _POINTERS:
-            return Pointer(_number(die, "DW_AT_byte_size") or die.cu["address_size"], self.label(die))
+            return Pointer(
+                _number(die, "DW_AT_byte_size") or die.cu["address_size"], self.label(die)
+            )
         if tag == "DW_TAG_subroutine_type":
             return Function()
         if tag == "DW_TAG_subrange_type" and "DW_AT_byte_size" not in die.attributes:
             return self.type_of(die)
         if tag in ("DW_TAG_base_type", "DW_TAG_subrange_type", "DW_TAG_ptr_to_member_type"):
             kind = _ENCODINGS.get(_number(die, "DW_AT_encoding") or 0, "other")
-            return Base(base_name(_text(die, "DW_AT_name")), kind, _number(die, "DW_AT_byte_size") or 0)
+            return Base(
+                base_name(_text(die, "DW_AT_name")), kind, _number(die, "DW_AT_byte_size") or 0
+            )
         return Void()
 
     def scoped(self, die: Any) -> str:

@@ -172,7 +172,7 @@ class ElfFile:
             return None
         for section in self.sections:
             offset = address - section.address
-            inside = 0 <= offset and offset + size_bytes <= section.size_bytes
+            inside = offset >= 0 and offset + size_bytes <= section.size_bytes
             if section.is_alloc and not section.is_tls and inside:
                 if not section.has_bytes:
                     return bytes(size_bytes)
@@ -180,7 +180,7 @@ class ElfFile:
                 return found if len(found) == size_bytes else None
         for segment in self.segments:
             offset = address - segment.address
-            if 0 <= offset and offset + size_bytes <= segment.size_bytes:
+            if offset >= 0 and offset + size_bytes <= segment.size_bytes:
                 return segment.data[offset : offset + size_bytes].ljust(size_bytes, b"\0")
         return None
 
@@ -250,9 +250,7 @@ def read_elf(data: bytes, *, source: str = "") -> ElfFile:
             "the ELF file is cut off or damaged.", source=source, hint=_HINT
         ) from error
     order = ByteOrder.INTEL if mark == "<" else ByteOrder.MOTOROLA
-    return ElfFile(
-        order, 8 if wide else 4, head[1], sections, segments, symbols, source, data
-    )
+    return ElfFile(order, 8 if wide else 4, head[1], sections, segments, symbols, source, data)
 
 
 class _Reader:
@@ -273,7 +271,9 @@ class _Reader:
         if size < need or offset + need > len(self.data):
             raise struct.error("table outside of the file")
         count = min(count, (len(self.data) - offset - need) // size + 1)
-        return [struct.unpack_from(self.mark + code, self.data, offset + n * size) for n in range(count)]
+        return [
+            struct.unpack_from(self.mark + code, self.data, offset + n * size) for n in range(count)
+        ]
 
     def sections(self, offset: int, size: int, count: int, names: int) -> tuple[Section, ...]:
         code = "IIQQQQIIQQ" if self.wide else "IIIIIIIIII"

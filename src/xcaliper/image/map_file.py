@@ -20,7 +20,9 @@ MapFormat: TypeAlias = Literal["gnu", "lld", "tasking", "ghs", "iar", "keil"]
 _MAX_LINE: Final = 4096
 _NAME: Final = r"[A-Za-z_.$?@~][^\s|]*"
 _HEX: Final = r"0[xX][0-9a-fA-F]{1,16}"
-_HINT: Final = "Give a map of GNU ld, lld, TASKING, Green Hills, IAR ILINK or Keil armlink, or the ELF file."
+_HINT: Final = (
+    "Give a map of GNU ld, lld, TASKING, Green Hills, IAR ILINK or Keil armlink, or the ELF file."
+)
 
 
 @dataclass(frozen=True, slots=True)

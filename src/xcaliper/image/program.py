@@ -7,7 +7,14 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.errors import UsageError
-from xcaliper.image.debug_info import DebugInfo, Place, Variable, VariableSource, locate, parse_symbol_path
+from xcaliper.image.debug_info import (
+    DebugInfo,
+    Place,
+    Variable,
+    VariableSource,
+    locate,
+    parse_symbol_path,
+)
 
 if TYPE_CHECKING:
     from xcaliper.core.datatypes import ByteOrder
