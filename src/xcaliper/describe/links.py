@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from xcaliper.a2l.ifdata import IfBlock, IfData, IfItem, Quoted, number_of
 from xcaliper.core.datatypes import DataType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Blob", "Link", "LinkMap", "blobs_of", "link_maps_of", "links_of"]
 
@@ -120,9 +122,11 @@ def links_of(made: Any) -> list[Link]:
     found: list[Link] = []
     if made.symbol_link is not None and made.symbol_link.symbol_name.strip():
         found.append(Link("SYMBOL_LINK", made.symbol_link.symbol_name, made.symbol_link.offset))
-    for entry in link_maps_of(made.if_data):
-        if entry.symbol.strip():
-            found.append(Link("LINK_MAP", entry.symbol, entry.number(LinkMap.OFFSET) or 0))
+    found.extend(
+        Link("LINK_MAP", entry.symbol, entry.number(LinkMap.OFFSET) or 0)
+        for entry in link_maps_of(made.if_data)
+        if entry.symbol.strip()
+    )
     if not found:
         found.append(Link("NAME", made.name))
         if made.display_identifier:

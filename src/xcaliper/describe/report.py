@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from xcaliper.core.diagnostics import Diagnostic
+if TYPE_CHECKING:
+    from xcaliper.core.diagnostics import Diagnostic
 
 __all__ = ["Change", "ChangeKind", "ChangeSink", "MissingSymbol", "SilentSink", "UpdateReport"]
 

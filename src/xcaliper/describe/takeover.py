@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from xcaliper.core.datatypes import DataType
 from xcaliper.core.errors import UsageError
 from xcaliper.describe.enums import EnumConversions
 from xcaliper.describe.links import LINK_MAP_TYPES, LinkMap, link_maps_of
@@ -30,6 +29,7 @@ from xcaliper.quantity.compu import compile_conversion
 
 if TYPE_CHECKING:
     from xcaliper.a2l.index import ModuleIndex
+    from xcaliper.core.datatypes import DataType
     from xcaliper.describe.links import Link
     from xcaliper.describe.report import ChangeSink
 
@@ -173,11 +173,14 @@ class Takeover:
         if isinstance(bare, Struct):
             self.record(made, made.deposit, bare, "deposit")
             return
+        if made.type == "ASCII":
+            self.block(made, dims)
+            return  # a character is a byte, signed or not
         datatype = self.scalar(made, element, place)
         if datatype is None:
             return
         self.relayout(made, "deposit", {"fnc_values": datatype})
-        if made.type in ("VAL_BLK", "ASCII"):
+        if made.type == "VAL_BLK":
             self.block(made, dims)
         elif made.type != "VALUE" and dims:
             self.table(made, dims)
@@ -203,14 +206,14 @@ class Takeover:
 
     def blob(self, target: _Target) -> None:
         """Size."""
-        made, element, dims, place = target.made, target.element, target.dims, target.place
+        made, element, dims = target.made, target.element, target.dims
         size = size_of(element) * prod(dims)
         if size:
             self.editor.set(made, "size", size, "dimension")
 
     def instance(self, target: _Target) -> None:
         """Typedef and dimensions."""
-        made, element, dims, place = target.made, target.element, target.dims, target.place
+        made, element, dims = target.made, target.element, target.dims
         if made.address_type not in (None, "DIRECT") or isinstance(strip(element), Pointer):
             return  # the typedef describes what lies behind the pointer
         inner = self.typedef(made, made.typedef_name, element, dims, "typedef_name")
@@ -341,7 +344,10 @@ class Takeover:
             if other == wanted:
                 return other
         names = {other.name for other in module.record_layout}
-        wanted.name = free_name(f"{layout.name}_{'_'.join(dict.fromkeys(words.values()))}", names)
+        old = next(getattr(layout, part).datatype for part in words)
+        new = "_".join(dict.fromkeys(words.values()))
+        name = layout.name.replace(old, new) if old in layout.name else f"{layout.name}_{new}"
+        wanted.name = free_name(name, names)
         self.editor.add(module.record_layout, wanted)
         return wanted
 
@@ -438,7 +444,7 @@ class Takeover:
         inner = bool(typedef.matrix_dim) or getattr(typedef, "number", None) is not None
         if typedef.KEYWORD == "TYPEDEF_MEASUREMENT":
             quiet.set(wanted, "datatype", datatype.value, "type")
-        else:
+        elif typedef.type != "ASCII":
             other.relayout(wanted, "deposit", {"fnc_values": datatype})
         if inner and dims:
             if typedef.KEYWORD == "TYPEDEF_CHARACTERISTIC":
@@ -450,8 +456,9 @@ class Takeover:
             operation = getattr(wanted, "bit_operation", None)
             if operation is not None and operation.right_shift is not None:
                 operation.right_shift = place.bit_shift
-        other.enums.apply(wanted, element, quiet)
-        other.limits(wanted, datatype, place)
+        if getattr(typedef, "type", "") != "ASCII":
+            other.enums.apply(wanted, element, quiet)
+            other.limits(wanted, datatype, place)
         if wanted != typedef:
             self.replace(made, typedef, wanted, attr)
         return () if inner else dims

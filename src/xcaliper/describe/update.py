@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from xcaliper.a2l.grammar import Keyword, table_of
@@ -16,6 +15,8 @@ from xcaliper.describe.takeover import Takeover
 from xcaliper.image.c_types import size_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from xcaliper.a2l.keywords.project import Module
     from xcaliper.a2l.parse import A2lFile
     from xcaliper.image.debug_info import Place

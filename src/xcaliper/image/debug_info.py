@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Final, Protocol
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from xcaliper.image.c_types import Array, CType, Enum, Pointer, Struct, size_of, strip
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from xcaliper.core.diagnostics import Diagnostic
 
 __all__ = ["DebugInfo", "Place", "SymbolPath", "Variable", "VariableSource", "parse_symbol_path"]

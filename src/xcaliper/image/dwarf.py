@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import ImageError
@@ -28,6 +27,9 @@ from xcaliper.image.c_types import (
 )
 from xcaliper.image.debug_info import DebugInfo, Variable
 from xcaliper.image.elf import ElfFile, read_elf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["bit_field_place", "read_debug_info"]
 

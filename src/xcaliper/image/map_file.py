@@ -7,11 +7,13 @@ everything else is passed over.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from xcaliper.core.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 __all__ = ["LinkerMap", "MapFormat", "MapSymbol", "read_map"]
 
