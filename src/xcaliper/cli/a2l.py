@@ -14,6 +14,16 @@ if TYPE_CHECKING:
 __all__ = ["a2l"]
 
 a2l = App(name="a2l", help="Look into an ASAP2 description and check it.")
+a2l.command(
+    "xcaliper.cli.a2l_update:update",
+    name="update",
+    help="Bring a description up to date with a linked program.",
+)
+a2l.command(
+    "xcaliper.cli.a2l_generate:generate",
+    name="generate",
+    help="Make a description from a program, a header or declarations.",
+)
 
 
 def _load(file: Path) -> A2lFile:

@@ -100,46 +100,26 @@ _GNU_SYMBOL: Final = re.compile(rf"^\s{{10,}}({_HEX})\s+({_NAME}(?:\([^()]*\))?)
 
 def _gnu(lines: list[str]) -> Iterator[MapSymbol]:
     """GNU ld: an input section with its object, then its global symbols; static ones show with -fdata-sections."""
-    section, unit, start, end = "", "", 0, 0
-    begun = False
-    last: MapSymbol | None = None
-    for line in lines:
-        if not begun:  # discarded sections come first, at address 0
-            begun = line.startswith("Linker script and memory map")
-            continue
+    section, unit = "", ""
+    begin = next(
+        (n for n, line in enumerate(lines) if line.startswith("Linker script and memory map")), 0
+    )  # discarded sections come before, at address 0
+    for line in lines[begin:]:
         head = _GNU_SECTION.match(line)
         rest = None if head else _GNU_REST.match(line)
-        if head or rest:
-            if last is not None:
-                yield _sized(last, end)
-                last = None
-            if head:
-                section = head[1]
-            place = head.groups()[1:] if head else rest.groups() if rest else ()
-            if place and place[0] is not None:
-                start, unit = int(place[0], 16), place[2].strip()
-                end = start + int(place[1], 16)
-                if end > start and section.count(".") > 1 and start:
-                    name = section.split(".", 2)[2]
-                    code = section.startswith(".text")
-                    yield MapSymbol(name, start, end - start, unit, code)
-            continue
-        symbol = _GNU_SYMBOL.match(line)
-        if symbol:
-            address = int(symbol[1], 16)
-            if last is not None:
-                yield _sized(last, address)
-            last = MapSymbol(symbol[2], address, 0, unit, section.startswith(".text"))
-        elif last is not None and not line.strip():
-            yield _sized(last, end)
-            last = None
-    if last is not None:
-        yield _sized(last, end)
+        if head:
+            section = head[1]
+        place = head.groups()[1:] if head else rest.groups() if rest else ()
+        if place and place[0] is not None:
+            start, size, unit = int(place[0], 16), int(place[1], 16), place[2].strip()
+            if start and size and section.count(".") > 1:
+                yield MapSymbol(section.split(".", 2)[2], start, size, unit, _is_text(section))
+        elif symbol := _GNU_SYMBOL.match(line):
+            yield MapSymbol(symbol[2], int(symbol[1], 16), 0, unit, _is_text(section))
 
 
-def _sized(symbol: MapSymbol, end: int) -> MapSymbol:
-    """The symbol; the room up to the next one is not its size, as it may hold static symbols and gaps."""
-    return symbol if end >= symbol.address else MapSymbol(symbol.name, symbol.address)
+def _is_text(section: str) -> bool:
+    return section.startswith(".text")
 
 
 _LLD: Final = re.compile(
