@@ -36,7 +36,7 @@ def generate(  # noqa: PLR0913  # each option is one choice of the user
         elf: the linked program; with a header it gives addresses and types.
         map: map of the linker, for symbols that the program file does not have.
         header: a C header with @@ annotations.
-        python: an ECU declaration, as package.module:NAME.
+        python: an ECU declaration or a function that gives one, as package.module:NAME.
         project: name of the project; from the input file when empty.
         include: pattern of variables to describe; may be repeated.
         exclude: pattern of variables to leave out; may be repeated.
@@ -102,6 +102,8 @@ def _declared(text: str) -> A2lFile:
         raise UsageError(
             f"{text}: it cannot be imported: {error}.", hint="Write package.module:NAME."
         ) from error
+    if callable(declaration):
+        declaration = declaration()
     if not isinstance(declaration, EcuDeclaration):
         raise UsageError(f"{text}: it is no EcuDeclaration.", hint="Write package.module:NAME.")
     return describe_tree(build_image(declaration), SlaveConfig())

@@ -15,7 +15,7 @@ __all__ = ["update"]
 _SHOWN = 20
 
 
-def update(
+def update(  # noqa: PLR0913  # each option is one choice of the user
     file: Path,
     *,
     elf: Path | None = None,

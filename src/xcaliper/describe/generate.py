@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from xcaliper.image.elf import Section
     from xcaliper.image.program import Program
 
-__all__ = ["GenerateOptions", "generate"]
+__all__ = ["GenerateOptions", "generate", "natural_alignment"]
 
 _MAX_OBJECTS: Final = 1_000_000
 _ORDER_WORDS: Final = {ByteOrder.INTEL: "MSB_LAST", ByteOrder.MOTOROLA: "MSB_FIRST"}
@@ -87,18 +87,7 @@ def generate(program: Program, options: GenerateOptions | None = None) -> A2lFil
     options = options or GenerateOptions()
     name = a2l_name(options.project)
     module = kw_project.Module(name, f"generated from {options.project}")
-    order = program.byte_order or ByteOrder.INTEL
-    module.mod_common = kw_memory.ModCommon(
-        "natural alignment",
-        alignment_byte=1,
-        alignment_word=2,
-        alignment_long=4,
-        alignment_int64=8,
-        alignment_float16_ieee=2,
-        alignment_float32_ieee=4,
-        alignment_float64_ieee=8,
-        byte_order=_ORDER_WORDS[order],
-    )
+    module.mod_common = natural_alignment(program.byte_order or ByteOrder.INTEL)
     if options.epk:
         module.mod_par = _identification(program, options.epk)
     maker = _Maker(module, options)
@@ -109,6 +98,21 @@ def generate(program: Program, options: GenerateOptions | None = None) -> A2lFil
     return A2lFile(
         asap2_version=kw_project.Asap2Version(1, 71),
         project=kw_project.Project(name, "", module=[module]),
+    )
+
+
+def natural_alignment(order: ByteOrder) -> kw_memory.ModCommon:
+    """Defaults of a module as a C compiler lays things out."""
+    return kw_memory.ModCommon(
+        "natural alignment",
+        alignment_byte=1,
+        alignment_word=2,
+        alignment_long=4,
+        alignment_int64=8,
+        alignment_float16_ieee=2,
+        alignment_float32_ieee=4,
+        alignment_float64_ieee=8,
+        byte_order=_ORDER_WORDS[order],
     )
 
 

@@ -25,6 +25,7 @@ from xcaliper.a2l.parse import A2lFile
 from xcaliper.core.datatypes import DataType
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.describe.enums import a2l_name
+from xcaliper.describe.generate import natural_alignment
 from xcaliper.describe.takeover import free_name, matrix_dim
 from xcaliper.describe.typedefs import NO_METHOD, Typedefs
 from xcaliper.describe.update import update
@@ -136,6 +137,8 @@ def parse_header(
         project or source.replace("\\", "/").rpartition("/")[2].partition(".")[0] or "header"
     )
     module = kw_project.Module(name, "")
+    if program is not None and program.byte_order is not None:
+        module.mod_common = natural_alignment(program.byte_order)
     file = A2lFile(
         asap2_version=kw_project.Asap2Version(1, 71),
         project=kw_project.Project(name, "", module=[module]),

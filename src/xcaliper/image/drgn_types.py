@@ -21,6 +21,7 @@ from xcaliper.image.c_types import (
     Typedef,
     Void,
     base_name,
+    size_of,
 )
 from xcaliper.image.debug_info import Variable, VariableSource
 from xcaliper.image.dwarf import bit_field_place
@@ -107,7 +108,9 @@ class DrgnVariables:
             if found.absent_:
                 return None
             kind = self._type(found.type_, 0)
-        except (LookupError, ValueError, TypeError, OverflowError, _UnsureError, drgn.FaultError):
+        except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
+            return None
+        except (_UnsureError, drgn.FaultError):
             return None
         if found.type_.language.name != "C":
             return None
@@ -167,7 +170,7 @@ class DrgnVariables:
             name = member.name or ""
             if member.bit_field_size:
                 place = bit_field_place(
-                    member.bit_offset, member.bit_field_size, member.type.size, big=big
+                    member.bit_offset, member.bit_field_size, size_of(inner), big=big
                 )
                 members.append(Member(name, inner, *place))
             else:

@@ -239,7 +239,7 @@ class _Reader:
                     todo.append((child, scope, inner or function))
                 elif tag == "DW_TAG_typedef":
                     self.scopes[child.offset] = scope
-        return found
+        return sorted(found, key=lambda entry: int(entry.die.offset))
 
     def worth(self, die: Any, tag: str) -> bool:
         """Structures of C hold no variables and no types that need a scope."""
