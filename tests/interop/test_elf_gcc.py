@@ -19,7 +19,7 @@ from xcaliper.image.dwarf import read_debug_info
 from xcaliper.image.elf import read_elf
 from xcaliper.image.map_file import read_map
 from xcaliper.image.program import Program
-from xcaliper.quantity import Catalog
+from xcaliper.quantity import BoundMeasurement, Catalog
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
 
@@ -63,7 +63,9 @@ EXPECTED = {
 }  # fmt: skip
 
 
-def compile_c(folder: Path, name: str, *flags: str, gap: str = "", filler: str = "", count: str = "uint16_t") -> Path:
+def compile_c(
+    folder: Path, name: str, *flags: str, gap: str = "", filler: str = "", count: str = "uint16_t"
+) -> Path:
     source = folder / f"{name}.c"
     text = SOURCE.replace("GAP", gap).replace("FILLER", filler).replace("COUNT_TYPE", count)
     source.write_text(text)
@@ -88,7 +90,7 @@ def values(tree, program: Program) -> dict[str, object]:
 
     for name in catalog.names:
         bound = catalog.bind(name)
-        if hasattr(bound, "datatype"):
+        if isinstance(bound, BoundMeasurement):
             raw = bound.decode(memory.read(bound.address, bound.size_bytes))
         else:
             raw = bound.decode(read)
@@ -154,7 +156,9 @@ def test_addresses_from_symbols_and_from_the_map_alone(folder) -> None:
     for made in (*tree.module.measurement, *tree.module.instance, *tree.module.characteristic):
         setattr(made, "ecu_address" if hasattr(made, "ecu_address") else "address", 0x10)
     report = update(tree, listing, mode="addresses")
-    assert {m.name for m in report.missing} == {"counter_calls"}  # locals are not in a map by their name
+    assert {m.name for m in report.missing} == {
+        "counter_calls"
+    }  # locals are not in a map by their name
     assert {m.name: m.ecu_address for m in tree.module.measurement if m.name in truth} == {
         m.name: truth[m.name] for m in tree.module.measurement if m.name in truth
     }

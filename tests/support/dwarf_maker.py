@@ -133,7 +133,12 @@ class Maker:
             assert isinstance(value, bytes)
             return bytes([len(value)]) + value
         assert isinstance(value, int)
-        made = {"udata": uleb, "sdata": sleb, "data1": lambda v: bytes([v]), "flag": lambda v: bytes([v])}
+        made = {
+            "udata": uleb,
+            "sdata": sleb,
+            "data1": lambda v: bytes([v]),
+            "flag": lambda v: bytes([v]),
+        }
         return made[form](value) if form in made else self.pack("I", value)
 
     def elf(
@@ -177,7 +182,9 @@ class Maker:
             at = strings.find(b"\0" + name.encode() + b"\0") + 1 if name else 0
             code = "IIQQQQIIQQ" if self.wide else "IIIIIIIIII"
             rows += self.pack(code, at, kind, flags, address, offset, len(data), link, 0, 1, entry)
-        ident = b"\x7fELF" + bytes([2 if self.wide else 1, 2 if self.mark == ">" else 1, 1]) + bytes(9)
+        ident = (
+            b"\x7fELF" + bytes([2 if self.wide else 1, 2 if self.mark == ">" else 1, 1]) + bytes(9)
+        )
         code = "HHIQQQIHHHHHH" if self.wide else "HHIIIIIHHHHHH"
         row = 64 if self.wide else 40
         fixed = self.pack(

@@ -50,8 +50,8 @@ def generate(  # noqa: PLR0913  # each option is one choice of the user
     from xcaliper.cli.program_source import read_program
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors
     from xcaliper.core.errors import UsageError
-    from xcaliper.describe.generate import GenerateOptions
-    from xcaliper.describe.generate import generate as from_program
+    from xcaliper.describe.generator import GenerateOptions
+    from xcaliper.describe.generator import generate as from_program
     from xcaliper.describe.header import parse_header
 
     if sum((bool(python), header is not None or bool(elf or map))) != 1:

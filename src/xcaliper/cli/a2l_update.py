@@ -41,7 +41,7 @@ def update(  # noqa: PLR0913  # each option is one choice of the user
     from xcaliper.cli.program_source import read_program
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json
     from xcaliper.client.a2l_source import read_a2l
-    from xcaliper.describe.update import update as run_update
+    from xcaliper.describe.updater import update as run_update
 
     program = read_program(elf, map)
     tree = read_a2l(file)

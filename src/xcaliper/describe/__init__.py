@@ -7,10 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xcaliper.describe.generate import GenerateOptions, generate
+    from xcaliper.describe.generator import GenerateOptions, generate
     from xcaliper.describe.header import parse_header
     from xcaliper.describe.report import Change, MissingSymbol, UpdateReport
-    from xcaliper.describe.update import update
+    from xcaliper.describe.updater import update
 
 __all__ = [
     "Change",
@@ -26,12 +26,12 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     homes = {
         "Change": "report",
-        "GenerateOptions": "generate",
+        "GenerateOptions": "generator",
         "MissingSymbol": "report",
         "UpdateReport": "report",
-        "generate": "generate",
+        "generate": "generator",
         "parse_header": "header",
-        "update": "update",
+        "update": "updater",
     }
     if name not in homes:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -25,10 +25,10 @@ from xcaliper.a2l.parse import A2lFile
 from xcaliper.core.datatypes import DataType
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.describe.enums import a2l_name
-from xcaliper.describe.generate import natural_alignment
+from xcaliper.describe.generator import natural_alignment
 from xcaliper.describe.takeover import free_name, matrix_dim
 from xcaliper.describe.typedefs import NO_METHOD, Typedefs
-from xcaliper.describe.update import update
+from xcaliper.describe.updater import update
 from xcaliper.image.c_types import Struct, Typedef, datatype_of, element_of, strip
 
 if TYPE_CHECKING:

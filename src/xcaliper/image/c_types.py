@@ -35,7 +35,8 @@ __all__ = [
 BaseKind: TypeAlias = Literal["bool", "signed", "unsigned", "float", "other"]
 
 _WORDS: Final = frozenset({"signed", "unsigned", "short", "long", "int", "char"})
-_CHARACTERS: Final = frozenset({"char", "signed char", "unsigned char", "char8_t"})
+#: ``signed char`` and ``unsigned char`` are what ``int8_t`` and ``uint8_t`` are made of.
+_CHARACTERS: Final = frozenset({"char", "char8_t"})
 _MAX_DEPTH: Final = 64
 
 

@@ -480,14 +480,20 @@ class _Reader:
                 return (base_name(name) if die.tag == "DW_TAG_base_type" else name) + text
         return text
 
+    def completed(self, die: Any) -> Any | None:
+        """The full entry of a type that is only declared here: in a type unit, else by its name."""
+        found = self.target(die, "DW_AT_signature")
+        if found is None and "DW_AT_declaration" in die.attributes:
+            found = self.complete.get((_family(die.tag), self.scoped(die)))
+        same = found is not None and (found.offset, found.cu) == (die.offset, die.cu)
+        return None if same else found
+
     def structure(self, die: Any) -> CType:
         """A structure; a declaration is completed by name."""
+        complete = self.completed(die)
+        if complete is not None:
+            return self.type(complete)
         if "DW_AT_declaration" in die.attributes:
-            complete = self.target(die, "DW_AT_signature") or self.complete.get(
-                (_family(die.tag), self.scoped(die))
-            )
-            if complete is not None and complete.offset != die.offset:
-                return self.type(complete)
             return Struct(_STRUCTS[die.tag], self.scoped(die), 0, (), is_complete=False)  # type: ignore[arg-type]
         size = _number(die, "DW_AT_byte_size") or 0
         members = [m for child in self.children(die) if (m := self.member(child)) is not None]
@@ -556,12 +562,9 @@ class _Reader:
         return count if 0 < count < 1 << 48 else 0
 
     def enumeration(self, die: Any) -> CType:
-        if "DW_AT_declaration" in die.attributes:
-            complete = self.target(die, "DW_AT_signature") or self.complete.get(
-                (_family(die.tag), self.scoped(die))
-            )
-            if complete is not None and complete.offset != die.offset:
-                return self.type(complete)
+        complete = self.completed(die)
+        if complete is not None:
+            return self.type(complete)
         size = _number(die, "DW_AT_byte_size") or 0
         below = strip(self.type_of(die))
         size = size or size_of(below)

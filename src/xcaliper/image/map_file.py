@@ -180,7 +180,7 @@ def _iar(lines: list[str]) -> Iterator[MapSymbol]:
     inside = False
     pending = ""
     for line in lines:
-        if line.startswith("***"):
+        if line.startswith("***") and line.strip("* "):
             inside = "ENTRY LIST" in line
         if not inside:
             continue

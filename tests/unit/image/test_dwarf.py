@@ -66,7 +66,9 @@ def test_bit_fields_old_and_new_in_both_orders(big, attributes, shift) -> None:
 
 def test_negative_old_bit_offset_reaches_into_the_next_unit() -> None:
     maker = Maker()
-    member = die("member", name="f", type="u32", bit_size=10, size=4, offset=2, bit_offset_old=0xFFFFFFF6)
+    member = die(
+        "member", name="f", type="u32", bit_size=10, size=4, offset=2, bit_offset_old=0xFFFFFFF6
+    )
     info = read(
         maker,
         U32,
@@ -154,7 +156,15 @@ def test_specification_takes_name_type_and_scope_from_its_declaration() -> None:
                 die(
                     "class",
                     "",
-                    die("member", "decl", name="rows", type="u32", declaration=1, external=1, linkage="_ZN1n1C4rowsE"),
+                    die(
+                        "member",
+                        "decl",
+                        name="rows",
+                        type="u32",
+                        declaration=1,
+                        external=1,
+                        linkage="_ZN1n1C4rowsE",
+                    ),
                     name="C",
                     size=1,
                 ),
@@ -194,7 +204,13 @@ def test_types_that_contain_themselves_end() -> None:
 
 def test_anonymous_members_belong_to_the_parent() -> None:
     maker = Maker()
-    inner = die("union", "u", die("member", name="word", type="u32"), die("member", name="half", type="i16"), size=4)
+    inner = die(
+        "union",
+        "u",
+        die("member", name="word", type="u32"),
+        die("member", name="half", type="i16"),
+        size=4,
+    )
     info = read(
         maker,
         U32,
@@ -214,9 +230,7 @@ def test_enum_said_to_be_unsigned_with_negative_values() -> None:
     kind = die(
         "enum", "e", die("enumerator", name="BAD", const_value=-1), die("enumerator", name="OK", const_value=0), name="e", size=4, type="u32"
     )  # fmt: skip
-    info = read(
-        maker, U32, kind, die("variable", name="v", type="e", location=maker.at(0x1000))
-    )
+    info = read(maker, U32, kind, die("variable", name="v", type="e", location=maker.at(0x1000)))
     assert info.find("v")[0].type == Enum("e", 4, is_signed=True, values=(("BAD", -1), ("OK", 0)))
 
 
@@ -256,7 +270,9 @@ def test_damaged_unit_costs_itself_only() -> None:
     good = maker.elf(
         die("cu", "", U32, die("variable", name="v", type="u32", location=maker.at(0x1000)), name="u", language=0x0C)
     )  # fmt: skip
-    at = good.index(b"unsigned int") + 13  # size and encoding of the type follow; then the next entry's code
+    at = (
+        good.index(b"unsigned int") + 13
+    )  # size and encoding of the type follow; then the next entry's code
     damaged = good[: at + 2] + b"\x7e" + good[at + 3 :]
     info = read_debug_info(read_elf(damaged, source="prog.elf"))
     assert len(info) == 0

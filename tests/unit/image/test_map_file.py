@@ -139,7 +139,9 @@ def test_leading_underscores_are_forgiven_and_equal_names_told() -> None:
 
 
 @settings(deadline=None, max_examples=150)
-@given(st.text(max_size=300), st.sampled_from([GNU, LLD, TASKING, GHS, IAR, KEIL]), st.integers(0, 400))
+@given(
+    st.text(max_size=300), st.sampled_from([GNU, LLD, TASKING, GHS, IAR, KEIL]), st.integers(0, 400)
+)
 def test_any_text_gives_a_map_or_our_error(text, base, at) -> None:
     for made in (text, base[:at] + text + base[at:]):
         try:

@@ -44,7 +44,9 @@ def test_texts(text, expected) -> None:
     assert parse_symbol_path(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "[1]", ".a", "a[", "a[x]", "a[-1]", "a." + ".b" * 3, "a[99999999999]"])
+@pytest.mark.parametrize(
+    "text", ["", "[1]", ".a", "a[", "a[x]", "a[-1]", "a." + ".b" * 3, "a[99999999999]"]
+)
 def test_no_paths(text) -> None:
     assert parse_symbol_path(text) is None
 

@@ -92,9 +92,11 @@ def generate(program: Program, options: GenerateOptions | None = None) -> A2lFil
         module.mod_par = _identification(program, options.epk)
     maker = _Maker(module, options)
     chosen = list(_chosen(program, options))
-    counts = Counter(variable.name for variable, _ in chosen)
+    counts = Counter((variable.name, variable.function) for variable, _ in chosen)
     for variable, parameter in chosen:
-        maker.variable(variable, parameter=parameter, alone=counts[variable.name] == 1)
+        maker.variable(
+            variable, parameter=parameter, alone=counts[variable.name, variable.function] == 1
+        )
     return A2lFile(
         asap2_version=kw_project.Asap2Version(1, 71),
         project=kw_project.Project(name, "", module=[module]),
@@ -188,7 +190,7 @@ class _Maker:
         link = variable.name
         if variable.function:
             link += f"{{Function:{variable.function}}}"
-        if variable.unit and (variable.function or not alone):
+        if variable.unit and not alone:
             unit = variable.unit.replace("\\", "/").rpartition("/")[2].replace(".", "_")
             link += f"{{CompileUnit:{unit}}}"
         self.place(a2l_name(wanted), link, variable.type, variable.address, parameter=parameter)
