@@ -90,7 +90,7 @@ def generate(program: Program, options: GenerateOptions | None = None) -> A2lFil
     module.mod_common = natural_alignment(program.byte_order or ByteOrder.INTEL)
     if options.epk:
         module.mod_par = _identification(program, options.epk)
-    maker = _Maker(module, options)
+    maker = _Maker(module, program, options)
     chosen = list(_chosen(program, options))
     counts = Counter((variable.name, variable.function) for variable, _ in chosen)
     for variable, parameter in chosen:
@@ -178,8 +178,12 @@ def _matches(name: str, patterns: tuple[str, ...]) -> bool:
 class _Maker:
     """Makes the objects of one module."""
 
-    def __init__(self, module: kw_project.Module, options: GenerateOptions) -> None:
+    def __init__(
+        self, module: kw_project.Module, program: Program, options: GenerateOptions
+    ) -> None:
         self.module = module
+        self.program = program
+        self.numbered: dict[int, str] | None = None
         self.options = options
         self.names: set[str] = set()
         self.typedefs = Typedefs(module)
@@ -193,7 +197,19 @@ class _Maker:
         if variable.unit and not alone:
             unit = variable.unit.replace("\\", "/").rpartition("/")[2].replace(".", "_")
             link += f"{{CompileUnit:{unit}}}"
-        self.place(a2l_name(wanted), link, variable.type, variable.address, parameter=parameter)
+        found = self.program.locate(link)
+        if found is None or found.address != variable.address:
+            link = self.symbol(variable)
+        if link:
+            self.place(a2l_name(wanted), link, variable.type, variable.address, parameter=parameter)
+
+    def symbol(self, variable: Variable) -> str:
+        """The linker's own name of a variable that shares all its other names; empty when it has none."""
+        if self.numbered is None:
+            symbols = self.program.elf.symbols if self.program.elf else ()
+            self.numbered = {s.address: s.name for s in symbols if s.kind == "object"}
+        name = self.numbered.get(variable.address, "")
+        return name if name.partition(".")[0] == variable.name else ""
 
     def place(self, name: str, link: str, kind: CType, address: int, *, parameter: bool) -> None:
         """Add what lies at an address."""

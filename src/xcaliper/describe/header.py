@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["parse_header"]
 
-_COMMENT: Final = re.compile(r"/\*(.*?)\*/|((?://[^\n]*\n?[ \t]*)+)", re.DOTALL)
+_COMMENT: Final = re.compile(r"/\*(.*?)\*/|//([^\n]*)", re.DOTALL)
 _MARK: Final = re.compile(r"@@\s*(\w+)[ \t]*(.*)")
 _DEFINE: Final = re.compile(
     r"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+\(?(\d{1,9})[uUlL]*\)?[ \t]*$", re.MULTILINE
@@ -93,6 +93,7 @@ _TYPES: Final = {
        for s in ("", "_t", "_T")},
 }  # fmt: skip
 _MAX_OBJECTS: Final = 200_000
+_MAX_DECLARATION: Final = 2000
 
 
 @dataclass(slots=True)
@@ -155,29 +156,50 @@ def parse_header(
 def _notes(text: str, maker: _Maker) -> Iterator[_Note]:
     """Annotated declarations in order; a comment belongs to the declaration on its line, else to the next one."""
     constants = {match[1]: int(match[2]) for match in _DEFINE.finditer(text)}
-    for count, comment in enumerate(_COMMENT.finditer(text)):
-        if "@@" not in comment[0]:
+    for count, (start, end, comment) in enumerate(_comments(text)):
+        if "@@" not in comment:
             continue
         if count > _MAX_OBJECTS:
             return
-        line = text.count("\n", 0, comment.start()) + 1
-        note = _note(comment[1] if comment[1] is not None else comment[2], line, maker)
+        note = _note(comment, text.count("\n", 0, start) + 1, maker)
         if note is None:
             continue
-        before = text[text.rfind("\n", 0, comment.start()) + 1 : comment.start()]
+        before = _before(text, start)
         if ";" in before:
-            declaration = before.partition(";")[0]
+            declaration = _COMMENT.sub(" ", before).rstrip().rstrip(";").rpartition(";")[2]
         else:
-            rest = _COMMENT.sub(" ", text[comment.end() : comment.end() + 2000])
-            declaration = "\n".join(
-                row
-                for row in rest.partition(";")[0].splitlines()
-                if not row.lstrip().startswith("#")
-            )
+            rest = _COMMENT.sub(" ", text[end : end + _MAX_DECLARATION]).partition(";")[0]
+            rows = [row for row in rest.splitlines() if not row.lstrip().startswith("#")]
+            declaration = "\n".join(rows)
         if _declare(note, declaration, constants):
             yield note
         else:
             maker.finding(note, "no declaration follows.", "Put the annotation before a variable.")
+
+
+def _comments(text: str) -> Iterator[tuple[int, int, str]]:
+    """Begin, end and text of every comment; full lines of ``//`` in a row are one."""
+    run: tuple[int, int, str] | None = None
+    for match in _COMMENT.finditer(text):
+        block = match[1] is not None
+        full = not block and not _before(text, match.start()).strip()
+        if run is not None:
+            if full and text[run[1] : match.start()].strip(" \t") == "\n":
+                run = (run[0], match.end(), f"{run[2]}\n{match[2]}")
+                continue
+            yield run
+            run = None
+        if full:
+            run = (match.start(), match.end(), match[2])
+        else:
+            yield match.start(), match.end(), match[1] if block else match[2]
+    if run is not None:
+        yield run
+
+
+def _before(text: str, at: int) -> str:
+    """What stands on the line before a place."""
+    return text[text.rfind("\n", 0, at) + 1 : at]
 
 
 def _note(comment: str, line: int, maker: _Maker) -> _Note | None:
@@ -188,7 +210,7 @@ def _note(comment: str, line: int, maker: _Maker) -> _Note | None:
             continue
         key, value = mark[1], mark[2].strip().strip("*").strip()
         if key in _KINDS and note is None:
-            note = _Note(key, value.split()[0] if value else "", line)
+            note = _Note(key, _ident(value.split()[0]) if value else "", line)
         elif note is None:
             maker.finding(
                 _Note(key, "", line),
@@ -202,6 +224,11 @@ def _note(comment: str, line: int, maker: _Maker) -> _Note | None:
         else:
             maker.finding(note, f"key {key} is unknown.", f"Use one of {', '.join(sorted(_KEYS))}.")
     return note
+
+
+def _ident(text: str) -> str:
+    """An identifier of ASAP2; dots and brackets are part of names there."""
+    return re.sub(r"[^\w.\[\]]", "_", text, flags=re.ASCII)
 
 
 def _declare(note: _Note, declaration: str, constants: dict[str, int]) -> bool:
@@ -397,7 +424,7 @@ class _Maker:
                 note.name,
                 note.get("text"),
                 0,
-                note.get("x") or "NO_INPUT_QUANTITY",
+                _ident(note.get("x")) or "NO_INPUT_QUANTITY",
                 layout,
                 0.0,
                 self.method(note),
@@ -451,7 +478,7 @@ class _Maker:
             )
             made.fix_axis_par_list = FixAxisParList(values)
             return made
-        axis = next((a for a in self.module.axis_pts if a.name == text), None)
+        axis = next((a for a in self.module.axis_pts if a.name == _ident(text)), None)
         ends = (axis.lower_limit, axis.upper_limit) if axis else (-1e38, 1e38)
         return AxisDescr(
             "COM_AXIS",
@@ -460,7 +487,7 @@ class _Maker:
             count,
             ends[0],
             ends[1],
-            axis_pts_ref=text,
+            axis_pts_ref=_ident(text),
         )
 
     def instance(self, note: _Note, element: Any, dims: tuple[int, ...]) -> None:

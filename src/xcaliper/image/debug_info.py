@@ -105,6 +105,10 @@ class VariableSource(Protocol):
         """Variables of a name, external ones first."""
         ...
 
+    def at(self, address: int) -> Variable | None:
+        """The variable that begins at an address."""
+        ...
+
 
 def parse_symbol_path(text: str) -> SymbolPath | None:
     """The path a symbol text spells; None when it spells none.
@@ -153,6 +157,7 @@ class DebugInfo:
         self.variables = tuple(variables)
         self.diagnostics = diagnostics
         self._by_name: dict[str, list[Variable]] = {}
+        self._by_address: dict[int, Variable] = {}
         for variable in self.variables:
             for name in {variable.name, variable.linkage_name} - {""}:
                 self._by_name.setdefault(name, []).append(variable)
@@ -167,6 +172,13 @@ class DebugInfo:
         """Variables of a name, plain or mangled: external ones first, static locals last."""
         found = self._by_name.get(name, ())
         return tuple(sorted(found, key=lambda v: (bool(v.function), not v.is_external)))
+
+    def at(self, address: int) -> Variable | None:
+        """The variable that begins at an address; the first one of several."""
+        if not self._by_address:
+            for variable in self.variables:
+                self._by_address.setdefault(variable.address, variable)
+        return self._by_address.get(address)
 
 
 def choose(variables: Iterable[Variable], path: SymbolPath) -> Variable | None:

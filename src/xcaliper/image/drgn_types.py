@@ -93,9 +93,16 @@ class DrgnVariables:
         if variable is not None:
             self.answered += 1
             return (variable,)
+        return self._all().find(name)
+
+    def at(self, address: int) -> Variable | None:
+        """The variable that begins at an address, by the full reader."""
+        return self._all().at(address)
+
+    def _all(self) -> VariableSource:
         if self._full is None:
             self._full = self._fallback()
-        return self._full.find(name)
+        return self._full
 
     def _quick(self, name: str) -> Variable | None:
         """The global variable of a name that the symbol table has exactly once."""

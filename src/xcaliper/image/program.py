@@ -88,12 +88,22 @@ class Program:
             for candidate in (name, self._mangled().get(name, "")):
                 symbols = self.elf.find(candidate) if candidate else ()
                 if symbols:
-                    return Place(symbols[0].address, None, symbols[0].size_bytes, symbol=candidate)
+                    return self._typed(symbols[0].address, symbols[0].size_bytes, candidate)
         if self.linker_map is not None:
             found = self.linker_map.find(name)
             if found is not None:
                 return Place(found.address, None, found.size_bytes, symbol=found.name)
         return None
+
+    def _typed(self, address: int, size: int, symbol: str) -> Place:
+        """A place by its symbol, with the type of the variable that lies there.
+
+        Compilers number static locals, ``count.2``, and only the address tells which variable that is.
+        """
+        variable = self.types.at(address) if self.types is not None else None
+        if variable is None or variable.size_bytes != size:
+            return Place(address, None, size, symbol=symbol)
+        return Place(address, variable.type, size, symbol=symbol)
 
     def _mangled(self) -> dict[str, str]:
         if self._demangled is None:

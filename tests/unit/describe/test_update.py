@@ -28,7 +28,9 @@ PACK = Struct(
         Member("rows", Array(I16, (2, 3)), 12),
     ),
 )
-RECORD = Struct("struct", "rec", 20, (Member("x", Array(U16, (5,)), 0), Member("z", Array(U16, (5,)), 10)))
+RECORD = Struct(
+    "struct", "rec", 20, (Member("x", Array(U16, (5,)), 0), Member("z", Array(U16, (5,)), 10))
+)
 
 
 def program(**more) -> Program:
@@ -42,7 +44,9 @@ def program(**more) -> Program:
 
 
 def module(body: str, version: str = "1 71"):
-    tree = parse(f'ASAP2_VERSION {version} /begin PROJECT p "" /begin MODULE m "" {body} /end MODULE /end PROJECT')
+    tree = parse(
+        f'ASAP2_VERSION {version} /begin PROJECT p "" /begin MODULE m "" {body} /end MODULE /end PROJECT'
+    )
     assert tree.diagnostics == []
     return tree
 
@@ -157,7 +161,11 @@ def test_copies_inside_if_data_follow() -> None:
     assert ccp.items[:4] == ["KP_BLOB", "0x0", "0x1000", "2"]
     assert canape.items[2:] == ["speed", "0x1000", "0x0", "0", "0x0", "1", "0x8F", "0x0"]
     blob = tree.module.characteristic[0].if_data[0].block("DP_BLOB")
-    assert blob.items == ["0x0", "0x4004", "0x28"]  # it stood 4 bytes behind the object, and still does
+    assert blob.items == [
+        "0x0",
+        "0x4004",
+        "0x28",
+    ]  # it stood 4 bytes behind the object, and still does
     assert {c.attribute for c in report.moved} == {
         "ECU_ADDRESS", "ADDRESS", "BLOB address", "BLOB length", "LINK_MAP", "LINK_MAP type",
     }  # fmt: skip
@@ -218,7 +226,8 @@ def test_array_size_and_elements() -> None:
     assert (first(tree).array_size, first(tree).matrix_dim) == (20, None)
     # two objects in one array are elements of it
     tree = module(
-        measurement("e0", "UWORD", 'SYMBOL_LINK "axis" 0') + measurement("e1", "UBYTE", 'SYMBOL_LINK "axis" 2')
+        measurement("e0", "UWORD", 'SYMBOL_LINK "axis" 0')
+        + measurement("e1", "UBYTE", 'SYMBOL_LINK "axis" 2')
     )
     update(tree, program(), mode="full")
     assert [(m.ecu_address, m.datatype, m.matrix_dim) for m in tree.module.measurement] == [
@@ -342,14 +351,25 @@ def test_typedefs_and_instances() -> None:
     offsets = {c.name: c.address_offset for t in structures.values() for c in t.structure_component}
     assert offsets == {"n": 0, "volts": 4, "flags": 0, "sub": 4, "rows": 12, "lost": 9}
     types = {c.name: kinds[c.typedef_name].datatype for t in structures.values() for c in t.structure_component if c.typedef_name in kinds}  # fmt: skip
-    assert types == {"n": "UWORD", "volts": "FLOAT32_IEEE", "flags": "ULONG", "rows": "SWORD", "lost": "UBYTE"}
+    assert types == {
+        "n": "UWORD",
+        "volts": "FLOAT32_IEEE",
+        "flags": "ULONG",
+        "rows": "SWORD",
+        "lost": "UBYTE",
+    }
     flags = kinds[structures["tp"].structure_component[0].typedef_name]
     assert flags.bit_mask == 0xF8
     assert kinds["tm"].datatype == "UBYTE"  # shared, so replaced instead of changed
     assert structures["tp"].structure_component[2].matrix_dim == (3, 2)
     instances = {i.name: i for i in tree.module.instance}
     assert instances["cells"].matrix_dim == (3,)
-    assert [instances[n].address for n in ("pack", "cells", "speed", "ptr")] == [0x2000, 0x5000, 0x1000, 0x9000]
+    assert [instances[n].address for n in ("pack", "cells", "speed", "ptr")] == [
+        0x2000,
+        0x5000,
+        0x1000,
+        0x9000,
+    ]
     assert kinds[instances["speed"].typedef_name].datatype == "UWORD"
     assert parse(write(tree)).diagnostics == []
     assert update(tree, program(), mode="full").is_current
