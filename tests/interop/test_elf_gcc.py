@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,6 +20,9 @@ from xcaliper.image.elf import read_elf
 from xcaliper.image.map_file import read_map
 from xcaliper.image.program import Program
 from xcaliper.quantity import BoundMeasurement, Catalog
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
 

@@ -86,7 +86,7 @@ _TYPES: Final = {
     "unsigned long": DataType.ULONG, "long long": DataType.A_INT64, "unsigned long long": DataType.A_UINT64,
     "float": DataType.FLOAT32_IEEE, "double": DataType.FLOAT64_IEEE, "real_T": DataType.FLOAT64_IEEE,
     **{f"{p}int{b}{s}": DataType[n] for b, n in ((8, "SBYTE"), (16, "SWORD"), (32, "SLONG"), (64, "A_INT64"))
-       for p, s in (("", "_t"), ("", "_T"), ("s", ""))},
+       for p, s in (("", "_t"), ("", "_T"), ("", ""), ("s", ""))},
     **{f"uint{b}{s}": DataType[n] for b, n in ((8, "UBYTE"), (16, "UWORD"), (32, "ULONG"), (64, "A_UINT64"))
        for s in ("_t", "_T", "")},
     **{f"{w}{s}": DataType[n] for w, n in (("float32", "FLOAT32_IEEE"), ("float64", "FLOAT64_IEEE"), ("real32", "FLOAT32_IEEE"))

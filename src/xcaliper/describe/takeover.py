@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from xcaliper.describe.links import Link
     from xcaliper.describe.report import ChangeSink
 
-__all__ = ["Takeover", "leaf_at", "matrix_dim"]
+__all__ = ["Takeover", "free_name", "leaf_at", "matrix_dim"]
 
 _MAX_DEPTH: Final = 32
 _AXES: Final = ("x", "y", "z", "4", "5")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from xcaliper.image.debug_info import Place
     from xcaliper.image.program import Program
 
-__all__ = ["MissingPolicy", "UpdateMode", "update"]
+__all__ = ["Editor", "MissingPolicy", "UpdateMode", "update"]
 
 UpdateMode: TypeAlias = Literal["report", "addresses", "full"]
 MissingPolicy: TypeAlias = Literal["keep", "zero", "remove", "fail"]

@@ -14,7 +14,18 @@ if TYPE_CHECKING:
 
     from xcaliper.core.diagnostics import Diagnostic
 
-__all__ = ["DebugInfo", "Place", "SymbolPath", "Variable", "VariableSource", "parse_symbol_path"]
+__all__ = [
+    "DebugInfo",
+    "Place",
+    "SymbolPath",
+    "Variable",
+    "VariableSource",
+    "choose",
+    "locate",
+    "parse_symbol_path",
+    "type_text",
+    "walk",
+]
 
 _STEP: Final = re.compile(r"\.?([^.\[\]{}]+)|\[\s*(0[xX][0-9a-fA-F]{1,8}|\d{1,9})\s*\]")
 _OLD_INDEX: Final = re.compile(r"_(\d{1,9})_")
