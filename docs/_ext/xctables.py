@@ -178,12 +178,17 @@ def commands_page() -> str:
     )
     if found is None:
         return page("XCP commands", lead, ABSENT)
-    infos = list(found.COMMANDS)
+    transports = module("xcaliper.xcp.tlcmd")
+    rows = [("", info) for info in found.COMMANDS]
+    for name in ("CAN", "ETH", "USB", "FLEXRAY") if transports else ():
+        rows += [
+            (f" ({name})", kind.__command__) for kind in getattr(transports, f"{name}_COMMANDS")
+        ]
     overview = table(
         ("Command", "Code", "Group", "Mandatory", "Since", "Timer", "Resource"),
         [
             (
-                code(info.name),
+                code(info.name) + where,
                 " ".join(f"0x{part:02X}" for part in info.prefix),
                 escape(shown(info.group)),
                 shown(info.mandatory),
@@ -191,12 +196,12 @@ def commands_page() -> str:
                 shown(info.timer),
                 escape(shown(info.resource)),
             )
-            for info in infos
+            for where, info in rows
         ],
     )
     parts = [overview]
-    for info in infos:
-        parts += [f"## {info.name}\n", f"{escape(summary(info.request))}\n"]
+    for where, info in rows:
+        parts += [f"## {info.name}{where}\n", f"{escape(summary(info.request))}\n"]
         if listing := wire_fields(info.request):
             parts += ["Request:\n", listing]
         if not info.answered:
@@ -208,6 +213,50 @@ def commands_page() -> str:
                 )
                 parts += [f"{title}:\n", listing]
     return page("XCP commands", lead, *parts)
+
+
+def packets_page() -> str:
+    """Error codes, events and service requests: what a slave sends besides answers and data."""
+    lead = (
+        "What a slave sends besides positive answers and data: refusals, events, service requests."
+    )
+    codes = module("xcaliper.xcp.codes")
+    if codes is None:
+        return page("Errors, events and services", lead, ABSENT)
+    meanings = [(item, codes.meaning_of(item)) for item in codes.ErrorCode]
+    parts = [
+        "## Error codes\n",
+        table(
+            ("Code", "Name", "Severity", "Meaning", "Remedy", "Since"),
+            [
+                (
+                    f"0x{item:02X}",
+                    code(item.name),
+                    f"S{meaning.severity}",
+                    escape(meaning.meaning),
+                    escape(meaning.remedy),
+                    meaning.since,
+                )
+                for item, meaning in meanings
+            ],
+        ),
+    ]
+    for title, name, base, names in (
+        ("Refusals that say more", "refusals", "Response", None),
+        ("Events", "events", "Event", codes.EventCode),
+        ("Service requests", "events", "Service", codes.ServiceCode),
+    ):
+        found = module(f"xcaliper.xcp.{name}")
+        parts.append(f"## {title}\n")
+        if names is not None:
+            parts.append(table(("Code", "Name"), [(f"0x{i:02X}", code(i.name)) for i in names]))
+        for kind in own_classes(found):
+            if base in (parent.__name__ for parent in kind.__mro__[1:]):
+                parts.append(f"### {kind.__name__}\n\n{escape(summary(kind))}\n")
+                parts.append(wire_fields(kind) if hasattr(kind, "__layout__") else "")
+    kinds = [(f"0x{item:02X}", code(item.name)) for item in codes.ChecksumType]
+    parts += ["## Checksum types\n", table(("Type", "Name"), kinds)]
+    return page("Errors, events and services", lead, *parts)
 
 
 def keywords_page() -> str:
@@ -335,6 +384,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "errors.md": errors_page,
     "keywords.md": keywords_page,
     "mdf-blocks.md": blocks_page,
+    "packets.md": packets_page,
 }
 
 

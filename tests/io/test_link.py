@@ -21,11 +21,12 @@ from support.served import (
     scripted,
     serving,
     slave,
+    tcp_server,
+    udp_server,
     wait_for,
 )
 from xcaliper.core.errors import AccessDeniedError, LinkError, LocalProtocolError, UsageError
 from xcaliper.proto.procedure import ask
-from xcaliper.transport.server import TcpServer, UdpServer
 from xcaliper.transport.udp import UdpTransport, has_gro
 from xcaliper.xcp.std import Connect, GetStatus, ShortUpload, UserCmd
 
@@ -139,8 +140,8 @@ def test_idle_link_delivers_by_its_pump() -> None:
 @pytest.mark.skipif(not has_gro(), reason="the system cannot join datagrams")
 def test_joined_datagrams_are_told_apart() -> None:
     slave_machine = TalkativeSlave(dto_size=1400)
-    with serving(UdpServer(slave_machine, limit=1472)) as server, contextlib.ExitStack() as stack:
-        host, port = server.address
+    with serving(udp_server(slave_machine, limit=1472)) as server, contextlib.ExitStack() as stack:
+        host, port = server.ports[0].address
         transport = stack.enter_context(contextlib.closing(UdpTransport(host, port)))
         transport.set_batching(on=True)
         assert transport.joining
@@ -170,7 +171,7 @@ def test_much_daq_is_taken_in_joined_datagrams_and_commands_go_on() -> None:
         assert sink.numbers == list(range(2400))
         assert link.short_upload(BASE, 4) == CONTENT[:4]
         assert link.lost_messages == 0
-        assert server.port.broken == 0
+        assert server.counters.broken == 0
 
 
 def test_gaps_are_marked_where_they_are_and_carry_their_time() -> None:
@@ -273,14 +274,14 @@ def test_sink_cannot_lock_up_the_link() -> None:
 
 def test_second_tcp_client_is_turned_away_and_the_first_goes_on() -> None:
     with linked("tcp") as (link, server):
-        with socket.create_connection(server.address, timeout=5) as other:
+        with socket.create_connection(server.ports[0].address, timeout=5) as other:
             assert other.recv(1) == b""
         assert link.short_upload(BASE, 4) == CONTENT[:4]
-        assert server.port.strangers == 1
+        assert server.counters.refused == 1
 
 
 def test_tcp_server_serves_one_client_after_another() -> None:
-    with serving(TcpServer(slave())) as server:
+    with serving(tcp_server(slave())) as server:
         for _ in range(5):
             with open_link(server.url) as link:
                 link.run(ask(Connect()))
@@ -289,16 +290,16 @@ def test_tcp_server_serves_one_client_after_another() -> None:
 
 
 def test_unknown_host_and_used_port_are_named() -> None:
-    with serving(UdpServer(slave())) as server:
-        used = server.address[1]
+    with serving(udp_server(slave())) as server:
+        used = server.ports[0].address[1]
         with pytest.raises(LinkError, match=str(used)):
-            UdpServer(slave(), "127.0.0.1", used)
+            udp_server(slave(), "127.0.0.1", used)
     with pytest.raises(UsageError, match="host"):
         open_link("udp://no.such.host.invalid:5555")
 
 
 def test_answers_go_to_whoever_asked_when_masters_change() -> None:
-    with serving(UdpServer(slave())) as server, contextlib.ExitStack() as stack:
+    with serving(udp_server(slave())) as server, contextlib.ExitStack() as stack:
         for at in range(0, 40, 4):
             link = stack.enter_context(open_link(server.url))
             link.run(ask(Connect()))

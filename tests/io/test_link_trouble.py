@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +24,8 @@ from support.served import (
     scripted,
     serving,
     slave,
+    tcp_server,
+    udp_server,
     wait_for,
 )
 from xcaliper.core.errors import (
@@ -29,7 +35,8 @@ from xcaliper.core.errors import (
     XcaliperError,
 )
 from xcaliper.proto.procedure import ask
-from xcaliper.transport.server import TcpServer, UdpServer
+from xcaliper.transport.ports import TcpPort, UdpPort
+from xcaliper.transport.server import SlaveServer
 from xcaliper.xcp.std import Connect, GetStatus
 
 
@@ -160,13 +167,13 @@ def test_strangers_do_not_disturb_the_slave() -> None:
     with linked() as (link, server), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         stranger.settimeout(0.1)
         for packet in (b"\xfe", b"\xf4\x04\x00\x00\x00\x10\x00\x00", b"\xfd"):
-            stranger.sendto(message(0, packet), server.address)
+            stranger.sendto(message(0, packet), server.ports[0].address)
             assert link.short_upload(BASE, 4) == CONTENT[:4]
         with pytest.raises(TimeoutError):
             stranger.recv(100)
-        assert server.port.strangers == 3
+        assert server.counters.strangers == 3
         stranger.settimeout(5)
-        stranger.sendto(message(0, b"\xff\x00"), server.address)
+        stranger.sendto(message(0, b"\xff\x00"), server.ports[0].address)
         assert stranger.recv(100)[4] == 0xFF
 
 
@@ -174,10 +181,10 @@ def test_random_datagrams_do_not_end_the_server() -> None:
     import random
 
     rnd = random.Random(7)
-    with serving(UdpServer(slave())) as server:
+    with serving(udp_server(slave())) as server:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             for _ in range(500):
-                sock.sendto(rnd.randbytes(rnd.randrange(40)), server.address)
+                sock.sendto(rnd.randbytes(rnd.randrange(40)), server.ports[0].address)
         with open_link(server.url, timers=FAST) as link:
             link.run(ask(Connect()))
             assert link.short_upload(BASE, 4) == CONTENT[:4]
@@ -283,7 +290,7 @@ def test_closing_is_bounded_while_a_caller_waits() -> None:
 
 def test_close_leaves_no_thread_behind() -> None:
     before = threading.active_count()
-    with serving(UdpServer(slave())) as server:
+    with serving(udp_server(slave())) as server:
         for _ in range(20):
             with open_link(server.url) as link:
                 link.run(ask(Connect()))
@@ -305,11 +312,11 @@ def test_stuck_sink_does_not_hold_up_the_end_for_ever() -> None:
 
 
 def test_tcp_stream_that_is_no_xcp_ends_the_connection_but_not_the_server() -> None:
-    with serving(TcpServer(slave(), max_packet=255)) as server:
-        with socket.create_connection(server.address, timeout=5) as sock:
+    with serving(tcp_server(slave(), max_packet=255)) as server:
+        with socket.create_connection(server.ports[0].address, timeout=5) as sock:
             sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
             assert sock.recv(10) == b""
-        wait_for(lambda: server.port.broken == 1)
+        wait_for(lambda: server.counters.broken == 1)
         with open_link(server.url) as link:
             link.run(ask(Connect()))
             assert link.short_upload(BASE, 4) == CONTENT[:4]
@@ -317,8 +324,8 @@ def test_tcp_stream_that_is_no_xcp_ends_the_connection_but_not_the_server() -> N
 
 def test_last_words_before_the_end_of_a_connection_are_served() -> None:
     machine = slave()
-    with serving(TcpServer(machine)) as server:
-        with socket.create_connection(server.address, timeout=5) as sock:
+    with serving(tcp_server(machine)) as server:
+        with socket.create_connection(server.ports[0].address, timeout=5) as sock:
             write = b"\xf0\x02\xaa\xbb"  # DOWNLOAD of two bytes
             at = b"\xf6\x00\x00\x00" + BASE.to_bytes(4, "little")
             for counter, packet in enumerate((b"\xff\x00", at, write)):
@@ -346,22 +353,128 @@ def test_slave_that_says_the_session_is_over() -> None:
         assert link.short_upload(BASE, 4) == CONTENT[:4]
 
 
+class CyclicSlave(TalkativeSlave):
+    """One with a task: it says a DTO in every period, once somebody is connected."""
+
+    def __init__(self, period_ns: int) -> None:
+        super().__init__()
+        self.fired: list[int] = []
+        self.start_ns = time.monotonic_ns()
+        self.period_ns = period_ns
+
+    def due(self) -> int:
+        return self.start_ns + len(self.fired) * self.period_ns
+
+    def on_time(self, now_ns: int) -> None:
+        self.fired.append(now_ns)
+        if self.connected:
+            self.out += [b"\x01" + bytes(39)] * 70  # two datagrams
+
+
 def test_cyclic_work_of_the_slave_is_paced() -> None:
-    fired: list[int] = []
-    period = 2_000_000
-    start = time.monotonic_ns()
-
-    def due() -> int:
-        return start + len(fired) * period
-
-    server = UdpServer(slave())
-    server.serve(
-        lambda: len(fired) >= 50,
-        next_due_ns=due,
-        on_due=fired.append,
-        until_ns=start + 5_000_000_000,
-    )
-    server.close()
+    machine = CyclicSlave(2_000_000)
+    with udp_server(machine) as server:
+        server.serve(lambda: len(machine.fired) >= 50, until_ns=machine.start_ns + 5_000_000_000)
+    fired, start = machine.fired, machine.start_ns
     assert len(fired) == 50
-    assert all(t >= start + i * period for i, t in enumerate(fired))
+    assert all(t >= start + i * 2_000_000 for i, t in enumerate(fired))
     assert fired[-1] - start < 1_000_000_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell whom they mean")
+@pytest.mark.parametrize("segmentation", [False, True])
+def test_master_that_vanished_loses_its_session(segmentation: bool) -> None:
+    machine = CyclicSlave(1_000_000)
+    fast = {"clock": lambda: time.monotonic_ns() * 10, "segmentation": segmentation}
+    with serving(udp_server(machine, **fast)) as server:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as master:
+            master.settimeout(5)
+            master.sendto(message(0, b"\xff\x00"), server.ports[0].address)
+            for _ in range(3):
+                master.recv(100)
+            time.sleep(0.3)  # a silent master is no vanished one
+            assert machine.connected
+        wait_for(lambda: not machine.connected)
+        assert server.counters.broken > 1
+        assert server.ports[0].segmentation == segmentation
+        with open_link(server.url) as link:
+            link.run(ask(Connect()))
+            assert link.short_upload(BASE, 4) == CONTENT[:4]
+
+
+def test_connect_again_with_the_same_counter_is_served_at_once() -> None:
+    with (
+        serving(udp_server(slave())) as server,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as master,
+    ):
+        master.settimeout(5)
+        for _ in range(3):
+            for counter, packet in enumerate((b"\xff\x00", b"\xfd")):
+                master.sendto(message(counter, packet), server.ports[0].address)
+                assert master.recv(100)[4] == 0xFF
+        assert server.machine.counters.commands == 6
+
+
+def test_newest_connect_owns_the_session_of_all_ports() -> None:
+    machine = slave()
+    ports = [UdpPort("127.0.0.1", 0), TcpPort("127.0.0.1", 0)]
+    with (
+        serving(SlaveServer(machine, ports)) as server,
+        open_link(ports[0].url, timers=FAST) as first,
+        open_link(ports[1].url) as second,
+    ):
+        first.run(ask(Connect()))
+        second.run(ask(Connect()))
+        with pytest.raises(ExchangeTimeoutError):
+            first.short_upload(BASE, 4)
+        assert server.counters.strangers > 0
+        assert second.short_upload(BASE, 4) == CONTENT[:4]
+        first.run(ask(Connect()))
+        second.close()  # the end of a connection without the session ends nothing
+        assert first.short_upload(BASE, 4) == CONTENT[:4]
+
+
+def test_two_masters_in_one_turn_are_both_answered() -> None:
+    with udp_server(slave()) as server, contextlib.ExitStack() as stack:
+        masters = [
+            stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(2)
+        ]
+        for master in masters:
+            master.settimeout(5)
+            master.sendto(message(0, b"\xff\x00"), server.ports[0].address)
+        server.step(1_000_000_000)
+        server.step(1_000_000_000)
+        assert [master.recv(100)[4] for master in masters] == [0xFF, 0xFF]
+
+
+def test_broken_stream_ends_behind_the_packets_before_the_damage() -> None:
+    with serving(tcp_server(slave(), max_packet=255)) as server:
+        with socket.create_connection(server.ports[0].address, timeout=5) as sock:
+            sock.sendall(message(0, b"\xff\x00") + b"\xff\xff\x00\x00")
+            assert sock.recv(100)[4] == 0xFF
+            sock.sendall(b"\0")
+            with contextlib.suppress(ConnectionResetError):
+                while sock.recv(100):
+                    pass
+        wait_for(lambda: not server.machine.connected)
+        assert server.counters.broken == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="descriptors of POSIX")
+def test_descriptors_above_1024_are_served() -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 1200:
+        pytest.skip("the system allows too few descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1200), hard))
+    try:
+        with contextlib.ExitStack() as stack:
+            for _ in range(1100):
+                stack.enter_context(Path(os.devnull).open())
+            for make in (udp_server, tcp_server):
+                with serving(make(slave())) as server, open_link(server.url) as link:
+                    link.run(ask(Connect()))
+                    assert link.short_upload(BASE, 4) == CONTENT[:4]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -149,7 +149,8 @@ def test_status_start_stop_and_events() -> None:
     pair.run(setup(pair.session, TWO_LISTS))
     assert pair.run(ask(daq.GetDaqListMode(daq_list=1))).mode.selected
     pair.now_ns = 42 * MS
-    assert pair.run(start()) == 42_000
+    assert pair.run(clock()) == 42_000
+    pair.run(start())
     assert pair.run(ask(std.GetStatus())).session_status.daq_running
     state = pair.run(ask(daq.GetDaqListMode(daq_list=1)))
     assert (state.mode.running, state.mode.selected, state.mode.timestamp) == (1, 0, 1)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from xcaliper.core.address import Address
 from xcaliper.core.memory import SparseMemory
 from xcaliper.proto.procedure import ask
+from xcaliper.transport.ports import TcpPort, UdpPort
 from xcaliper.transport.pump import Link
-from xcaliper.transport.server import SlaveServer, TcpServer, UdpServer
+from xcaliper.transport.server import SlaveServer
 from xcaliper.transport.url import open_transport
 from xcaliper.xcp.master import MasterMachine
 from xcaliper.xcp.recovery import Timers
@@ -85,11 +86,23 @@ class TalkativeSlave:
         self.connected = False
 
 
+def udp_server(
+    machine: object, host: str = "127.0.0.1", port: int = 0, **options: object
+) -> SlaveServer:
+    return SlaveServer(machine, [UdpPort(host, port, **options)])
+
+
+def tcp_server(
+    machine: object, host: str = "127.0.0.1", port: int = 0, **options: object
+) -> SlaveServer:
+    return SlaveServer(machine, [TcpPort(host, port, **options)])
+
+
 @contextlib.contextmanager
-def serving(server: SlaveServer, **options: object) -> Iterator[SlaveServer]:
+def serving(server: SlaveServer) -> Iterator[SlaveServer]:
     """The server, served by a thread of its own."""
     stop = threading.Event()
-    thread = threading.Thread(target=server.serve, args=(stop,), kwargs=options)
+    thread = threading.Thread(target=server.serve, args=(stop.is_set,))
     thread.start()
     try:
         yield server
@@ -105,9 +118,9 @@ def linked(
     scheme: str = "udp", machine: object = None, host: str = "127.0.0.1", **options: object
 ) -> Iterator[tuple[Link, SlaveServer]]:
     """A connected link to a served slave."""
-    kind = UdpServer if scheme == "udp" else TcpServer
+    make = udp_server if scheme == "udp" else tcp_server
     with (
-        serving(kind(machine or slave(), host, **options)) as server,
+        serving(make(machine or slave(), host, **options)) as server,
         open_link(server.url) as link,
     ):
         link.run(ask(Connect()))

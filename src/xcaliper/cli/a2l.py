@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import App, Parameter
+
+from xcaliper.cli.shell import example_text
 
 if TYPE_CHECKING:
     from xcaliper.a2l import A2lFile
     from xcaliper.quantity.catalog import Catalog
 
-__all__ = ["a2l"]
+__all__ = ["a2l", "check", "info", "list_names"]
 
-a2l = App(name="a2l", help="Look into an ASAP2 description and check it.")
+_EXAMPLES: Final = (
+    "xcaliper a2l info engine.a2l",
+    "xcaliper a2l check engine.a2l",
+    "xcaliper a2l list engine.a2l 'Engine*'",
+    "xcaliper a2l update engine.a2l --elf engine.elf --out new.a2l",
+)
+
+a2l = App(
+    name="a2l",
+    help="Look into an ASAP2 description and check it.",
+    help_epilogue=example_text(_EXAMPLES),
+)
 a2l.command(
     "xcaliper.cli.a2l_update:update",
     name="update",
@@ -37,7 +50,9 @@ def _load(file: Path) -> A2lFile:
 
 
 @a2l.command
-def info(file: Path, *, json: Annotated[bool, Parameter(negative=())] = False) -> int:
+def info(
+    file: Path, /, *, json: Annotated[bool, Parameter(negative=(), show_default=False)] = False
+) -> int:
     """Show what a description holds.
 
     Args:
@@ -46,7 +61,7 @@ def info(file: Path, *, json: Annotated[bool, Parameter(negative=())] = False) -
     """
     from rich.table import Table
 
-    from xcaliper.cli.shell import print_json, stdout
+    from xcaliper.cli.shell import print_json, print_table
 
     tree = _load(file)
     counts: dict[str, int] = {}
@@ -76,12 +91,14 @@ def info(file: Path, *, json: Annotated[bool, Parameter(negative=())] = False) -
     for keyword, count in counts.items():
         table.add_row(keyword, str(count))
     table.add_row("findings", str(len(tree.diagnostics)))
-    stdout().print(table)
+    print_table(table)
     return 0
 
 
 @a2l.command
-def check(file: Path, *, json: Annotated[bool, Parameter(negative=())] = False) -> int:
+def check(
+    file: Path, /, *, json: Annotated[bool, Parameter(negative=(), show_default=False)] = False
+) -> int:
     """Report defects: syntax, references, duplicates, limits, versions. Exit code 6 for errors.
 
     Args:
@@ -124,8 +141,9 @@ def check(file: Path, *, json: Annotated[bool, Parameter(negative=())] = False) 
 def list_names(
     file: Path,
     pattern: str = "*",
+    /,
     *,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """List measurements and parameters.
 
@@ -136,7 +154,7 @@ def list_names(
     """
     from rich.table import Table
 
-    from xcaliper.cli.shell import print_json, stdout
+    from xcaliper.cli.shell import print_json, print_table
     from xcaliper.client.names import expand_names
     from xcaliper.quantity.catalog import Catalog
 
@@ -151,7 +169,7 @@ def list_names(
         table.add_column(column, overflow="ellipsis", no_wrap=column != "text")
     for row in rows:
         table.add_row(*[str(row[column]) for column in ("name", "kind", "unit", "text")])
-    stdout().print(table)
+    print_table(table)
     return 0
 
 

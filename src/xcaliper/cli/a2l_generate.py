@@ -15,6 +15,7 @@ __all__ = ["generate"]
 
 def generate(  # noqa: PLR0913  # each option is one choice of the user
     out: Path,
+    /,
     *,
     elf: Path | None = None,
     map: Path | None = None,  # noqa: A002  # the name of the option

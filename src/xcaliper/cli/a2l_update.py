@@ -17,6 +17,7 @@ _SHOWN = 20
 
 def update(  # noqa: PLR0913  # each option is one choice of the user
     file: Path,
+    /,
     *,
     elf: Path | None = None,
     map: Path | None = None,  # noqa: A002  # the name of the option
@@ -24,7 +25,7 @@ def update(  # noqa: PLR0913  # each option is one choice of the user
     missing: Literal["keep", "zero", "remove", "fail"] = "keep",
     epk: str = "",
     out: Path | None = None,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """Bring a description up to date with a linked program. Exit code 6 when symbols are missing.
 

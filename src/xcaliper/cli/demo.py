@@ -54,7 +54,7 @@ def demo(
     *,
     duration: float = 10.0,
     out: Annotated[Path, Parameter(name=["--out", "-o"])] = Path("demo.mf4"),
-    json: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """Start the demo engine, measure, calibrate and record it: the whole tour in 10 s.
 
@@ -220,9 +220,10 @@ def _show(  # everything that there is to show
 ) -> None:
     from xcaliper.cli.measure import summary_table
     from xcaliper.cli.plots import draw_terminal
+    from xcaliper.cli.shell import print_table
 
     console.print()
-    console.print(summary_table(measurement))
+    print_table(summary_table(measurement))
     console.print()
     for strip in strips[:2]:
         text = draw_terminal(strip, width=console.width, colour=console.is_terminal)

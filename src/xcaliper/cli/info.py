@@ -10,14 +10,15 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     from xcaliper.client.info import ConnectionInfo
 
-__all__ = ["info"]
+__all__ = ["info", "show"]
 
 
 def info(
     url: str,
+    /,
     *,
     a2l: Path | None = None,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     timeout: float = 2.0,
 ) -> int:
     """Connect and show what the slave is and can do.
@@ -43,31 +44,30 @@ def show(found: ConnectionInfo) -> None:
     """Print what a connection found out, as tables."""
     from rich.table import Table
 
-    from xcaliper.cli.shell import errors, stdout
+    from xcaliper.cli.shell import errors, print_table, stdout
 
-    console = stdout()
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column()
     for label, value in found.rows():
         table.add_row(label, value)
-    console.print(table)
+    print_table(table)
     if found.events:
         events = Table(title="Events", title_justify="left", box=None, padding=(0, 2, 0, 0))
         for name in ("no", "name", "period", "direction", "lists"):
             events.add_column(name, justify="right" if name in ("no", "period") else "left")
         for row in found.event_rows():
             events.add_row(*row)
-        console.print()
-        console.print(events)
+        stdout().print()
+        print_table(events)
     if found.segments:
         segments = Table(title="Segments", title_justify="left", box=None, padding=(0, 2, 0, 0))
         for name in ("no", "name", "address", "bytes", "pages", "ECU page", "XCP page"):
             segments.add_column(name)
         for cells in found.segment_rows():
             segments.add_row(*cells)
-        console.print()
-        console.print(segments)
+        stdout().print()
+        print_table(segments)
     notes = errors()
     for diagnostic in found.diagnostics:
         notes.print(f"note: {diagnostic}", markup=False, soft_wrap=True)

@@ -2,30 +2,71 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
+import traceback
 from typing import TYPE_CHECKING, Final
 
 import xcaliper
 from xcaliper.cli import shell
-from xcaliper.core.errors import XcaliperError
+from xcaliper.core.errors import UsageError, XcaliperError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cyclopts import App
 
-__all__ = ["main", "make_app"]
+__all__ = ["VERBS", "main", "make_app"]
 
-#: Verb, function, one line of help. The order is that of the help page.
-VERBS: Final = (
-    ("demo", "Start the demo engine, measure, calibrate and record it: the whole tour in 10 s."),
-    ("vecu", "Run a virtual ECU that any XCP master can connect to."),
-    ("info", "Connect and show what the slave is and can do."),
-    ("read", "Read measurements and parameters by name, in physical units."),
-    ("write", "Write a parameter by name, with limits checked and the value read back."),
-    ("measure", "Measure signals in step with ECU events, live and into an MDF4 file."),
-    ("a2l", "Look into an ASAP2 description and check it."),
+_URL: Final = "udp://127.0.0.1:5555"
+
+#: Verb, one line of help, examples. The order is that of the help page.
+VERBS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
+    (
+        "demo",
+        "Start the demo engine, measure, calibrate and record it: the whole tour in 10 s.",
+        ("xcaliper demo", "xcaliper demo --duration 5 --out tour.mf4"),
+    ),
+    (
+        "vecu",
+        "Run a virtual ECU that any XCP master can connect to.",
+        (
+            "xcaliper vecu",
+            "xcaliper vecu demo-engine tcp://127.0.0.1:5556",
+            "xcaliper vecu --byte-order motorola --disable SHORT_UPLOAD",
+        ),
+    ),
+    (
+        "info",
+        "Connect and show what the slave is and can do.",
+        (f"xcaliper info {_URL}", f"xcaliper info {_URL} --json"),
+    ),
+    (
+        "read",
+        "Read measurements and parameters by name, in physical units.",
+        (f"xcaliper read {_URL} EngineSpeed KFZW", f"xcaliper read {_URL} 'cIdle*' --json"),
+    ),
+    (
+        "write",
+        "Write a parameter by name, with limits checked and the value read back.",
+        (
+            f"xcaliper write {_URL} cIdleSpeedTarget 900",
+            f"xcaliper write {_URL} 'KFZW[3,4]' 12.5",
+            f"xcaliper write {_URL} cLambdaEnable OFF",
+        ),
+    ),
+    (
+        "measure",
+        "Measure signals in step with ECU events, live and into an MDF4 file.",
+        (
+            f"xcaliper measure {_URL} 'Engine*' Lambda",
+            f"xcaliper measure {_URL} 'Engine*' --duration 10 --out run.mf4",
+            f"xcaliper measure {_URL} EngineSpeed --event Task10ms --plan",
+        ),
+    ),
+    ("a2l", "Look into an ASAP2 description and check it.", ()),
 )
 
 
@@ -36,24 +77,54 @@ def make_app() -> App:
     app = App(
         name="xcaliper",
         help="Measure, calibrate and simulate electronic control units over XCP.",
-        help_epilogue="New here? Run `xcaliper demo`.",
+        help_epilogue="New here? Run: xcaliper demo",
         version=xcaliper.__version__,
         help_format="plaintext",
+        suppress_keyboard_interrupt=False,
+        console=shell.make_console(),
     )
-    for verb, text in VERBS:
-        app.command(f"xcaliper.cli.{verb}:{verb}", name=verb, help=text)
+    for at, (verb, text, examples) in enumerate(VERBS):
+        target = f"xcaliper.cli.{verb}:{verb}"
+        if not examples:  # a group of verbs, which has its own
+            app.command(target, name=verb, help=text, sort_key=at)
+            continue
+        app.command(
+            target,
+            name=verb,
+            help=text,
+            help_epilogue=shell.example_text(examples),
+            sort_key=at,
+        )
     return app
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line.
+    """Run one command line; no error ends in a traceback unless ``XCALIPER_DEBUG`` is set.
 
     Returns:
         0 ok, 1 failure, 2 usage, 3 not found, 4 connection, 5 refused by the ECU, 6 a check found
         something, 130 interrupted.
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
-    as_json = "--json" in tokens
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a sign that a terminal lacks is no failure
+    try:
+        code = _run(tokens)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has what it wanted, as in "| head"
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return shell.EXIT_OK
+    except KeyboardInterrupt:
+        shell.errors().print("Interrupted; files are closed.")
+        return shell.EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the border to the shell user
+        return _report(error, tokens)
+    return code
+
+
+def _run(tokens: list[str]) -> int:
     from cyclopts import CycloptsError
 
     try:
@@ -61,30 +132,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tokens, exit_on_error=False, print_error=False, result_action="return_value"
         )
     except CycloptsError as error:
-        console = shell.errors()
-        console.print("[bold red]error[/] [dim]usage[/]", end=" ")
-        console.print(str(error), markup=False, soft_wrap=True)
-        console.print("[bold]try[/]   xcaliper --help, or xcaliper VERB --help")
-        return shell.EXIT_USAGE
-    except XcaliperError as error:
-        shell.report(error, as_json=as_json)
-        return shell.exit_code(error)
-    except KeyboardInterrupt:
-        shell.errors().print("Interrupted; files are closed.")
-        return shell.EXIT_INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return shell.EXIT_OK
-    except OSError as error:
-        return _report_os_error(error, as_json=as_json)
+        verb = next((token for token in tokens if any(token == name for name, *_ in VERBS)), "")
+        hint = " ".join(filter(None, ("See xcaliper", verb, "--help")))
+        raise UsageError(str(error), hint=f"{hint}.") from error
     return result if isinstance(result, int) else shell.EXIT_OK
 
 
-def _report_os_error(error: OSError, *, as_json: bool) -> int:
-    """A file that is missing, protected or does not fit is the user's to mend: no traceback."""
-    where = f"{error.filename}: " if error.filename else ""
-    wrapped = XcaliperError(
-        f"{where}{error.strerror or error}.", hint="Check path, rights and free space."
-    )
-    shell.report(wrapped, as_json=as_json)
+def _report(error: Exception, tokens: list[str]) -> int:
+    """Say in one or two lines what went wrong; gives the exit code."""
+    if os.environ.get("XCALIPER_DEBUG"):
+        traceback.print_exception(error)
+    if isinstance(error, XcaliperError):
+        told = error
+    elif isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        told = XcaliperError(
+            f"{where}{error.strerror or error}.", hint="Check path, rights and free space."
+        )
+    else:
+        told = XcaliperError(
+            f"xcaliper {xcaliper.__version__}: unexpected {type(error).__name__}: {error}",
+            hint="This is a defect: please report it with the command line and the output of the "
+            "same command with XCALIPER_DEBUG=1.",
+        )
+    shell.report(told, as_json="--json" in tokens)
     return shell.exit_code(error)

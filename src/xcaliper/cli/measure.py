@@ -10,21 +10,23 @@ from cyclopts import Parameter
 
 if TYPE_CHECKING:
     from xcaliper.client.measurement import Block, Measurement
+    from xcaliper.daq.plan import DaqPlan
 
 __all__ = ["follow", "measure", "summary_table"]
 
 
-def measure(
+def measure(  # noqa: PLR0913  # options by name
     url: str,
+    /,
     *signals: str,
     event: Annotated[str | None, Parameter(name=["--event", "-e"])] = None,
     duration: Annotated[float | None, Parameter(name=["--duration", "-d"])] = None,
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
-    overwrite: Annotated[bool, Parameter(negative=())] = False,
+    overwrite: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     prescaler: int = 1,
     a2l: Path | None = None,
-    plan: Annotated[bool, Parameter(negative=())] = False,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    plan: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     timeout: float = 2.0,
 ) -> int:
     """Measure signals in step with ECU events, live and into an MDF4 file.
@@ -32,26 +34,38 @@ def measure(
     Args:
         url: where the slave listens, such as udp://127.0.0.1:5555.
         signals: names of the A2L; * and ? are wildcards.
-        event: event for all signals, by name or number; without it the A2L chooses.
+        event: event for all signals, by name, number or period (10ms); without it the A2L chooses.
         duration: seconds; without it until Ctrl+C.
         out: MDF4 file to record into.
         overwrite: replace the file when it exists.
         prescaler: take every n-th event only.
         a2l: description to use; without it the slave is asked for its own.
-        plan: show the DAQ lists and stop there.
+        plan: show the DAQ lists and stop there; nothing is measured.
         json: one JSON object per block of samples, a summary last.
         timeout: seconds to wait for an answer.
     """
     from xcaliper import connect
-    from xcaliper.cli.shell import errors, print_json, stdout
+    from xcaliper.cli.shell import (
+        EXIT_INTERRUPTED,
+        EXIT_OK,
+        errors,
+        print_json,
+        print_table,
+        stdout,
+    )
     from xcaliper.core.errors import UsageError
 
     if not signals:
         raise UsageError("measure: no signal given.", hint="xcaliper measure URL 'Engine*' -d 10")
+    if out is not None and out.exists() and not overwrite and not plan:
+        raise UsageError(
+            f"{out}: the file exists already.", hint="Choose another name, or add --overwrite."
+        )
+    code = EXIT_OK
     with connect(url, a2l=a2l, timeout_s=timeout) as ecu:
         if plan:
-            stdout().print(ecu.plan(signals, event=event).describe(), markup=False)
-            return 0
+            _show_plan(ecu.plan(signals, event=event, prescaler=prescaler), as_json=json)
+            return EXIT_OK
         measurement = ecu.measure(
             signals,
             event=event,
@@ -70,13 +84,32 @@ def measure(
                     follow(measurement, duration)
         except KeyboardInterrupt:
             errors().print("Stopped by Ctrl+C.")
+            code = EXIT_INTERRUPTED
         if json:
             print_json({"summary": measurement.summary()})
         else:
-            stdout().print(summary_table(measurement))
+            print_table(summary_table(measurement))
             if out is not None:
                 stdout().print(f"recorded {out}", markup=False, soft_wrap=True)
-    return 0
+    return code
+
+
+def _show_plan(plan: DaqPlan, *, as_json: bool) -> None:
+    from xcaliper.cli.shell import print_json, stdout
+
+    if not as_json:
+        stdout().print(plan.describe(), markup=False, soft_wrap=True)
+        return
+    for raster in plan.rasters:
+        print_json(
+            {
+                "event": raster.name,
+                "event_channel": raster.event_channel,
+                "cycle_ns": raster.cycle_ns,
+                "signals": list(raster.signals),
+                "bytes_per_sample": raster.dtype.itemsize,
+            }
+        )
 
 
 def _json_block(block: Block) -> dict[str, Any]:
@@ -95,6 +128,10 @@ def follow(measurement: Measurement, duration: float | None) -> None:
     from xcaliper.cli.shell import errors
 
     console = errors()
+    if not console.is_terminal:
+        for _ in measurement:  # nobody looks
+            pass
+        return
     progress = Progress(
         TextColumn("measuring"),
         BarColumn(),

@@ -96,6 +96,8 @@ def save_png(path: Path, strips: Sequence[Strip], marks: Sequence[Mark], title: 
                     color=_THEME["mark"],
                     fontsize=8,
                 )
+        low, high = axis.get_ylim()
+        axis.set_ylim(low, high + 0.25 * (high - low))  # room for the legend
         axis.legend(
             loc="upper right",
             fontsize=8,

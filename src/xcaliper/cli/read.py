@@ -15,10 +15,11 @@ __all__ = ["read"]
 
 def read(
     url: str,
+    /,
     *names: str,
     a2l: Path | None = None,
-    raw: Annotated[bool, Parameter(negative=())] = False,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    raw: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     timeout: float = 2.0,
 ) -> int:
     """Read measurements and parameters by name, in physical units.
@@ -44,7 +45,7 @@ def read(
 def _show(ecu: Connection, names: list[str], *, raw: bool, as_json: bool) -> None:
     from rich.table import Table as Grid
 
-    from xcaliper.cli.shell import print_json, stdout
+    from xcaliper.cli.shell import print_json, print_table, stdout
     from xcaliper.client.values import Table, format_number
 
     values = ecu.read(names, raw=raw)
@@ -60,13 +61,15 @@ def _show(ecu: Connection, names: list[str], *, raw: bool, as_json: bool) -> Non
     grid.add_column()
     tables: list[Table] = []
     for name, value in values.items():
+        unit = "" if raw or isinstance(value, str) else ecu.describe(name)["unit"]
         if isinstance(value, Table):
             tables.append(value)
+        elif getattr(value, "ndim", 0) > 1:
+            tables.append(Table(name, value, (), unit))
         else:
-            unit = "" if raw or isinstance(value, str) else ecu.describe(name)["unit"]
             grid.add_row(name, _text(value, format_number), unit)
     if grid.row_count:
-        console.print(grid)
+        print_table(grid)
     for table in tables:
         console.print(table.text(), markup=False, soft_wrap=True)
 

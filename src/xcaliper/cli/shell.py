@@ -12,6 +12,7 @@ from xcaliper.core.errors import (
     LinkError,
     NegativeResponseError,
     NotFoundError,
+    RemoteProtocolError,
     UsageError,
     XcaliperError,
 )
@@ -29,8 +30,11 @@ __all__ = [
     "EXIT_REFUSED",
     "EXIT_USAGE",
     "errors",
+    "example_text",
     "exit_code",
+    "make_console",
     "print_json",
+    "print_table",
     "report",
     "stdout",
 ]
@@ -44,12 +48,16 @@ EXIT_REFUSED: Final = 5
 EXIT_FOUND: Final = 6
 EXIT_INTERRUPTED: Final = 130
 
+#: Columns where nobody looks: a file or the next command of a pipe.
+_WIDE: Final = 1000
+
 #: First match wins, so the special ones stand first.
 _CODES: Final[tuple[tuple[type[BaseException], int], ...]] = (
     (NotFoundError, EXIT_NOT_FOUND),
     (FileNotFoundError, EXIT_NOT_FOUND),
     (ExchangeTimeoutError, EXIT_CONNECTION),
     (LinkError, EXIT_CONNECTION),
+    (RemoteProtocolError, EXIT_CONNECTION),
     (NegativeResponseError, EXIT_REFUSED),
     (UsageError, EXIT_USAGE),
     (A2lError, EXIT_FAILURE),
@@ -59,27 +67,54 @@ _CODES: Final[tuple[tuple[type[BaseException], int], ...]] = (
 
 def exit_code(error: BaseException) -> int:
     """The exit code of an error."""
+    if isinstance(error.__cause__, FileNotFoundError):
+        return EXIT_NOT_FOUND
     return next((code for kind, code in _CODES if isinstance(error, kind)), EXIT_FAILURE)
 
 
-def stdout() -> Console:
-    """A console on standard output: for data."""
+def example_text(lines: tuple[str, ...]) -> str:
+    """Examples as they stand below a help page."""
+    return "\n".join(["Examples:", *(f"  {line}" for line in lines)])
+
+
+def make_console(*, stderr: bool = False, width: int | None = None) -> Console:
+    """A console that leaves a broken pipe to the end of the command line."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return Plain(highlight=False, stderr=stderr, width=width)
+
+
+def stdout() -> Console:
+    """A console on standard output: for data; lines are not folded when it goes elsewhere."""
+    return make_console(stderr=False, width=None if sys.stdout.isatty() else _WIDE)
+
+
+def print_table(table: Any) -> None:
+    """Print a table on standard output, without blanks at the ends of lines."""
+    console = stdout()
+    with console.capture() as captured:
+        console.print(table)
+    lines = captured.get().splitlines()
+    console.file.write("".join(f"{line.rstrip()}\n" for line in lines))
 
 
 def errors() -> Console:
     """A console on standard error: for everything that is not data."""
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False)
+    return make_console(stderr=True, width=None)
 
 
 def print_json(value: Any) -> None:
     """One JSON object on standard output, one line."""
-    json.dump(value, sys.stdout, ensure_ascii=False, default=_plain)
-    sys.stdout.write("\n")
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=_plain, allow_nan=False)
+    except ValueError:  # JSON has no NaN and no infinity
+        rough = json.loads(json.dumps(value, default=_plain), parse_constant=lambda _: None)
+        text = json.dumps(rough, ensure_ascii=False)
+    sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
@@ -108,5 +143,5 @@ def report(error: XcaliperError, *, as_json: bool) -> None:
     for problem in problems if len(problems) > 1 else ():
         console.print(f"  - {problem}", markup=False, soft_wrap=True)
     if error.hint:
-        console.print("[bold]try[/]", end="   ")
+        console.print("[bold]hint[/]", end="  ")
         console.print(error.hint, markup=False, soft_wrap=True)

@@ -16,6 +16,7 @@ __all__ = ["vecu"]
 
 def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     name: str = "demo-engine",
+    /,
     *urls: str,
     byte_order: Literal["intel", "motorola"] = "intel",
     granularity: Literal[1, 2, 4] = 1,
@@ -25,11 +26,11 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     timestamp_size: Literal[0, 1, 2, 4] = 4,
     timestamp_unit: Literal["1ns", "1us", "10us", "100us", "1ms"] = "1us",
     checksum: str = "XCP_CRC_32",
-    disable: Annotated[list[str] | None, Parameter(negative=())] = None,
+    disable: Annotated[list[str] | None, Parameter(negative=(), show_default=False)] = None,
     duration: float | None = None,
     seed: int = 1,
     a2l_out: Path | None = None,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """Run a virtual ECU that any XCP master can connect to; Ctrl+C ends it.
 
@@ -65,10 +66,13 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     settings = _with_options(settings, checksum, tuple(disable or ()))
     listen = urls or ("udp://127.0.0.1:5555", "tcp://127.0.0.1:5555")
     server = EcuServer(build_ecu(name, settings, seed=seed), listen)
-    if a2l_out is not None:
-        a2l_out.write_text(server.ecu.a2l, encoding="utf-8")
-    _announce(name, server, as_json=json)
-    server.serve_until_signal(duration)
+    try:
+        if a2l_out is not None:
+            a2l_out.write_text(server.ecu.a2l, encoding="utf-8")
+        _announce(name, server, as_json=json)
+        server.serve_until_signal(duration)
+    finally:
+        server.close()
     return 0
 
 
@@ -125,7 +129,7 @@ def _announce(name: str, server: EcuServer, *, as_json: bool) -> None:
 
     addresses = [str(endpoint) for endpoint in server.endpoints]
     if as_json:
-        print_json({"name": name, "urls": addresses, "a2l_bytes": len(server.ecu.a2l)})
+        print_json({"name": name, "urls": addresses, "a2l_bytes": len(server.ecu.a2l.encode())})
         return
     console = stdout()
     console.print(f"{name} listens on {' and '.join(addresses)}", markup=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -16,10 +16,11 @@ _TARGET = re.compile(r"(?P<name>.+?)(?P<at>(\[\d+(,\d+)*\])?)$")
 def write(
     url: str,
     name: str,
+    /,
     *values: Annotated[str, Parameter(allow_leading_hyphen=True)],
     a2l: Path | None = None,
-    raw: Annotated[bool, Parameter(negative=())] = False,
-    json: Annotated[bool, Parameter(negative=())] = False,
+    raw: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     timeout: float = 2.0,
 ) -> int:
     """Write a parameter by name, with limits checked and the value read back.
@@ -40,11 +41,12 @@ def write(
 
     if not values:
         raise UsageError(f"{name}: no value given.", hint=f"xcaliper write {url} {name} VALUE")
-    parsed = [parse_value(text) for text in values]
     with connect(url, a2l=a2l, timeout_s=timeout) as ecu:
         target, at = (name, None) if name in ecu.catalog.names else parse_target(name)
-        done = ecu.write(target, parsed[0] if len(parsed) == 1 else parsed, at=at, raw=raw)
-        unit = "" if raw else ecu.describe(target)["unit"]
+        facts = ecu.describe(target)
+        is_text = facts["kind"] == "ASCII" and not raw
+        done = ecu.write(target, _value(values, is_text=is_text), at=at, raw=raw)
+        unit = "" if raw else facts["unit"]
         if json:
             print_json({**done.as_dict(), "unit": unit})
             return 0
@@ -57,6 +59,13 @@ def write(
         for diagnostic in done.diagnostics:
             console.print(f"note: {diagnostic.text}", markup=False)
     return 0
+
+
+def _value(values: tuple[str, ...], *, is_text: bool) -> Any:
+    if is_text:
+        return " ".join(values)
+    parsed = [parse_value(text) for text in values]
+    return parsed[0] if len(parsed) == 1 else parsed
 
 
 def parse_target(name: str) -> tuple[str, tuple[int, ...] | None]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from xcaliper.a2l.if_xcp import XcpDescription, XcpEvent
+    from xcaliper.core.address import Address
     from xcaliper.record.description import SignalDescription
 
 __all__ = ["Signal", "declared_daq", "plain", "recorded_conversion"]
@@ -37,6 +39,9 @@ _SCOPES = {
     3: AddressExtensionScope.DAQ_LIST,
 }
 _CONSISTENCY = {"ODT": 0, "DAQ": 1, "EVENT": 2, "NONE": 3}
+#: Numbers, words and operators that ASAP2 and MDF4 formulas read alike; ^ is a xor in one of them.
+_FORMULA_PART: Final = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[A-Za-z_]\w*|[-+*/()]|\s+")
+_SAME_FUNCTIONS: Final = frozenset({"sin", "cos", "tan", "exp", "sqrt", "abs"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,12 @@ class Signal:
         """One byte per character: numpy and MDF4 have a type for it."""
         return self.is_text and self.bound.datatype.size_bytes == 1
 
+    @property
+    def _address(self) -> Address:
+        """Address of the first value, which other parts of a record may precede."""
+        bound = self.bound
+        return bound.address if isinstance(bound, BoundMeasurement) else bound.value_address
+
     def wanted(self) -> WantedSignal:
         """What the planner needs to know."""
         bound, events = self.bound, self.bound.events
@@ -81,7 +92,7 @@ class Signal:
         default = events.default if events else ()
         return WantedSignal(
             name=bound.name,
-            address=bound.address,
+            address=self._address,
             dtype=dtype,
             fixed_event=fixed[0] if len(fixed) == 1 else None,
             default_event=default[0] if default else None,
@@ -104,8 +115,7 @@ class Signal:
         memory, bound = self._memory(column), self.bound
         if isinstance(bound, BoundMeasurement):
             return bound.arrange(memory)
-        values = bound.bits.take(memory, bound.datatype) if bound.bits else memory
-        return values.reshape(len(column), *bound.shape)
+        return bound.arrange(memory)
 
     def phys(self, column: NDArray[Any]) -> NDArray[Any]:
         """Physical values of a column; texts as an object array[n]."""
@@ -133,15 +143,17 @@ class Signal:
         bits = bound.bits
         return SignalDescription(
             name=bound.name,
-            unit=bound.unit,
+            unit=bound.unit if rule != mdf.Identity() or not note else "",  # raw has another unit
             conversion=rule,
             lower=bound.lower,
             upper=bound.upper,
             comment=f"{bound.description} ({note})" if note else bound.description,
-            address=bound.address.value,
+            address=self._address.value,
             bit_mask=bits.mask if bits else None,
             bit_shift=bits.shift if bits else None,
+            sign_extend=bits.sign_extend if bits else False,
             is_text=self.is_text,
+            calibration=isinstance(bound, BoundCharacteristic),
         )
 
 
@@ -159,8 +171,21 @@ def recorded_conversion(rule: compu.Conversion) -> tuple[mdf.Conversion, str]:
     if isinstance(rule, compu.Lookup):
         return mdf.TableStep(rule.raws, rule.physs), ""
     if isinstance(rule, compu.FormulaConversion):
-        return mdf.Identity(), f"raw values: the formula of {rule.name} is not in the recording"
+        return _formula(rule)
     return mdf.Identity(), ""
+
+
+def _formula(rule: compu.FormulaConversion) -> tuple[mdf.Conversion, str]:
+    """The formula with MDF4's name of the variable, where both languages mean the same."""
+    text = rule.formula.text if rule.formula is not None else ""
+    parts = _FORMULA_PART.findall(text)
+    words = {part for part in parts if part[0].isalpha()} - _SAME_FUNCTIONS
+    if 0 < len(text) == sum(map(len, parts)) and words <= {"X", "X1"}:
+        # Some readers compute with the type of the raw value, which may overflow.
+        formula = "".join("(X*1.0)" if part in words else part for part in parts)
+        if len(formula) <= mdf.MAX_FORMULA:
+            return mdf.Algebraic(formula), ""
+    return mdf.Identity(), f"raw values: the formula of {rule.name} is not in the recording"
 
 
 def _rational(rule: compu.Rational) -> tuple[mdf.Conversion, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import threading
 import time
 from collections import deque
 from dataclasses import replace
@@ -12,12 +14,19 @@ from xcaliper.client.binding import Signal
 from xcaliper.client.description import Description, find_description
 from xcaliper.client.info import ConnectionInfo
 from xcaliper.client.measurement import Measurement, Session
-from xcaliper.client.names import expand_names
+from xcaliper.client.names import expand_names, nearest_names
 from xcaliper.client.parameters import WriteResult, read_value, write_value
 from xcaliper.client.survey import survey_daq, survey_segments
 from xcaliper.core.address import Address
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
-from xcaliper.core.errors import IntegrityError, NotFoundError, UsageError, XcaliperError
+from xcaliper.core.errors import (
+    ExchangeTimeoutError,
+    IntegrityError,
+    NegativeResponseError,
+    NotFoundError,
+    UsageError,
+    XcaliperError,
+)
 from xcaliper.proto.procedure import ask
 from xcaliper.quantity.catalog import Catalog
 from xcaliper.quantity.characteristic import BoundCharacteristic
@@ -39,7 +48,6 @@ if TYPE_CHECKING:
     from xcaliper.daq.capabilities import EventChannel
     from xcaliper.daq.decode import DaqDecoder
     from xcaliper.daq.plan import DaqPlan
-    from xcaliper.quantity.catalog import Bound
     from xcaliper.record.pipeline import Pipeline
     from xcaliper.transport.pump import Link
     from xcaliper.xcp.procedures.connect import Session as XcpSession
@@ -47,8 +55,15 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "connect"]
 
 _MAX_EVENTS: Final = 4096
+_MAX_TIMEOUT_S: Final = 86_400.0
 _SETTLE_S: Final = 0.02
-_STOP_TIMEOUT_NS: Final = 1_000_000_000
+_STOP_TIMEOUT_NS: Final = 500_000_000
+_STOP_S: Final = 1.5
+_FREE_S: Final = 1.0
+_ALIVE_S: Final = 1.5
+_MAX_ADDRESS: Final = 0xFFFF_FFFF
+_PERIOD: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ns|us|µs|ms|s)")
+_UNIT_NS: Final = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9}
 _ETHERNET: Final = 7
 _BUS: Final = {"udp": _ETHERNET, "tcp": _ETHERNET}
 
@@ -82,8 +97,8 @@ def connect(
     from xcaliper.transport.pump import Link
     from xcaliper.transport.url import open_transport, parse_url
 
-    if not timeout_s > 0:
-        raise UsageError(f"timeout: {timeout_s} s is not a length of time.")
+    if not 0 < timeout_s <= _MAX_TIMEOUT_S:
+        raise UsageError(f"timeout: {timeout_s} s is not between 0 and a day.")
     where = parse_url(url)
     limit_ns = int(timeout_s * 1e9)
     usual = Timers()
@@ -142,6 +157,8 @@ class Connection:
         self._daq, found = survey_daq(link, session, self._catalog)
         self._segments = survey_segments(link, session, description.file)
         self._measurement: Measurement | None = None
+        self._claim_lock = threading.Lock()
+        self._silent = False
         self._events: deque[Any] = deque(maxlen=_MAX_EVENTS)
         self._epk_problem = self._compare_epk()
         findings = [*link.diagnostics, *description.diagnostics, *found]
@@ -254,7 +271,7 @@ class Connection:
         Raises:
             NotFoundError: no such name.
         """
-        bound = self.catalog.bind(name)
+        bound = self._bound(name)
         events = getattr(bound, "events", None)
         datatype = getattr(bound, "datatype", None)
         return {
@@ -350,18 +367,31 @@ class Connection:
             NotFoundError: no such name; carries the nearest ones.
         """
         if isinstance(name, str):
-            return read_value(self.catalog.bind(name), self._read, raw=raw)
+            return read_value(self._bound(name), self._read, raw=raw)
         return {
             one: read_value(self.catalog.bind(one), self._read, raw=raw)
             for one in self.expand(name)
         }
+
+    def _bound(self, name: str) -> Bound:
+        """The object of one name; the nearest names regardless of case when there is none."""
+        try:
+            return self.catalog.bind(name)
+        except NotFoundError:
+            if self.catalog.find(name):
+                raise UsageError(
+                    f"{name}: a pattern is not one name.", hint=f"Give a list: [{name!r}]."
+                ) from None
+            raise NotFoundError(
+                name, kind="name in the description", nearest=nearest_names(self.catalog, name)
+            ) from None
 
     def write(
         self,
         name: str,
         value: Any,
         *,
-        at: tuple[int, ...] | None = None,
+        at: int | tuple[int, ...] | None = None,
         raw: bool = False,
         verify: bool = True,
     ) -> WriteResult:
@@ -370,7 +400,7 @@ class Connection:
         Args:
             name: of the parameter.
             value: physical value: number, text, array, nested lists or table.
-            at: one cell of an array, curve or map, ``(y, x)`` for a map.
+            at: one cell of an array, curve or map, as numpy counts: ``(y, x)`` for a map.
             raw: the value is an ECU value.
             verify: read back and compare.
 
@@ -381,20 +411,25 @@ class Connection:
             IntegrityError: the EPK differs, or the ECU did not take the value.
             NegativeResponseError: the slave refused.
         """
-        bound = self.catalog.bind(name)
+        bound = self._bound(name)
         self._check_confirmed(name)
-        result = write_value(
-            bound,
-            value,
-            at=at,
-            raw=raw,
-            verify=verify,
-            ag=self.session.profile.ag,
-            read=self._read,
-            write=self._write,
-        )
+        cell_at = (at,) if isinstance(at, int) else at
+        try:
+            result = write_value(
+                bound,
+                value,
+                at=cell_at,
+                raw=raw,
+                verify=verify,
+                read=self._read,
+                write=self._write,
+                ag=self.session.profile.ag,
+            )
+        except NegativeResponseError as error:
+            error.message = f"{name}: {error.message}"  # the command alone does not say what for
+            raise
         if self._measurement is not None and result.changed:
-            cell = "" if at is None else str(list(at))
+            cell = "" if cell_at is None else str(list(cell_at))
             text = f"{name}{cell} changed"
             if result.is_scalar:
                 text = f"{name}{cell}: {result.before} → {result.after} {bound.unit}".rstrip()
@@ -447,6 +482,12 @@ class Connection:
                 return channel.number
         if event.isdecimal():
             return int(event)
+        period = _PERIOD.fullmatch(event.strip())
+        if period is not None:
+            cycle_ns = float(period[1]) * _UNIT_NS[period[2]]
+            same = [channel.number for channel in known if channel.cycle_ns == cycle_ns]
+            if len(same) == 1:
+                return same[0]
         raise NotFoundError(
             event, kind="event", nearest=tuple(channel.label for channel in known)[:8]
         )
@@ -458,7 +499,7 @@ class Connection:
         for name in asked:
             wild = "*" in name or "?" in name
             for one in expand_names(catalog, [name]):
-                bound = catalog.bind(one)
+                bound = catalog.bind(one).resolve(self._read)
                 if isinstance(bound, BoundMeasurement) or (
                     isinstance(bound, BoundCharacteristic) and not bound.axes
                 ):
@@ -536,7 +577,8 @@ class Connection:
 
         Args:
             names: names and patterns with ``*`` and ``?``.
-            event: for all signals; or pattern → event; None = as the description says.
+            event: for all signals, by name, number or period such as ``"10ms"``; or pattern →
+                event; None = as the description says.
             duration_s: length, None = until stopped.
             record: MDF4 file to record into.
             overwrite: replace the file when it exists.
@@ -549,11 +591,7 @@ class Connection:
             PlanError: it does not fit; carries every reason.
             UsageError: another measurement is running.
         """
-        if self._measurement is not None and self._measurement.is_running:
-            raise UsageError(
-                "measure: another measurement of this connection is running.",
-                hint="Stop it, or put all signals into one.",
-            )
+        self._check_free()
         signals = self._signals(names)
         plan = self._plan(signals, event, prescaler)
         sink = None
@@ -564,6 +602,7 @@ class Connection:
                 return self._recording(target, plan, signals, overwrite=overwrite)
 
         daq = Session(
+            claim=self._claim,
             setup=lambda: self._set_up(plan),
             listen=self._listen,
             go=self._go,
@@ -572,10 +611,21 @@ class Connection:
             overloads=self._overloads,
             sink=sink,
         )
-        self._measurement = Measurement(
-            daq, plan, signals, duration_s=duration_s, raw=raw, keep=keep
-        )
-        return self._measurement
+        return Measurement(daq, plan, signals, duration_s=duration_s, raw=raw, keep=keep)
+
+    def _check_free(self) -> None:
+        if self._measurement is not None and self._measurement.is_running:
+            raise UsageError(
+                "measure: another measurement of this connection is running.",
+                hint="Stop it, or put all signals into one.",
+            )
+
+    def _claim(self, measurement: Measurement) -> None:
+        """Give the DAQ lists of the slave to one measurement."""
+        with self._claim_lock:
+            self._check_free()
+            self._measurement = measurement
+            self._silent = False
 
     def _set_up(self, plan: DaqPlan) -> DaqDecoder:
         from xcaliper.daq.decode import DaqDecoder
@@ -596,18 +646,39 @@ class Connection:
         self.link.run(daq_setup.start())
 
     def _halt(self) -> None:
-        """Stop the lists, let the last packets arrive, stop listening, free the lists."""
+        """Stop the lists, let the last packets arrive, stop listening, free the lists.
+
+        Raises:
+            ExchangeTimeoutError: the slave does not answer; listening has ended all the same.
+        """
+        reachable = self.link.is_open and not self._silent
         try:
-            if self.link.is_open:
-                self.link.run(daq_setup.stop(timeout_ns=_STOP_TIMEOUT_NS))
+            if reachable:
+                self.link.run(daq_setup.stop(timeout_ns=_STOP_TIMEOUT_NS), _STOP_S)
                 time.sleep(_SETTLE_S)
+        except ExchangeTimeoutError as error:
+            raise self._gone("stopping", error) from error
         finally:
             self.link.stop_daq()
-        if self.link.is_open:
-            self.link.run(daq_setup.free(attempts=1))
+        if reachable:
+            self.link.run(daq_setup.free(attempts=1), _FREE_S)
 
     def _check_alive(self) -> None:
-        self.link.run(ask(std.GetStatus()))
+        try:
+            self.link.run(ask(std.GetStatus()), _ALIVE_S)
+        except ExchangeTimeoutError as error:
+            raise self._gone("no data", error) from error
+
+    def _gone(self, what: str, error: ExchangeTimeoutError) -> ExchangeTimeoutError:
+        """Nobody waits for this slave a second time; says so in terms of the measurement."""
+        self._silent = True
+        return ExchangeTimeoutError(
+            f"measurement: {what}",
+            timer=error.timer,
+            attempts=error.attempts,
+            elapsed_ns=error.elapsed_ns,
+            hint="The slave has gone; what came until then is kept.",
+        )
 
     def events(self) -> list[Any]:
         """Events and service requests of the slave since the last call, oldest first."""
@@ -662,4 +733,10 @@ class Connection:
 
 
 def _address(address: int | Address, extension: int) -> Address:
-    return address if isinstance(address, Address) else Address(address, extension)
+    if isinstance(address, Address):
+        return address
+    if not 0 <= address <= _MAX_ADDRESS or not 0 <= extension <= 0xFF:
+        raise UsageError(
+            f"address {address:#x}, extension {extension}: XCP has 32 bits for one, 8 for the other."
+        )
+    return Address(address, extension)

@@ -6,10 +6,13 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from html import escape
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
+from xcaliper.client.values import format_number
 from xcaliper.core.errors import LocalProtocolError, UsageError, XcaliperError
 from xcaliper.core.samples import Gap, SampleBlock
 
@@ -25,13 +28,14 @@ if TYPE_CHECKING:
     from xcaliper.daq.plan import DaqPlan, Raster
     from xcaliper.record.pipeline import Pipeline
 
-__all__ = ["Block", "Measurement", "Quality"]
+__all__ = ["Block", "Measurement", "Quality", "Session", "join_blocks"]
 
 #: Blocks that nobody takes are dropped, oldest first and counted, beyond this size.
 MAX_WAITING_BYTES: Final = 256 << 20
 #: Blocks kept for frames are dropped, oldest first and counted, beyond this size.
 MAX_KEPT_BYTES: Final = 512 << 20
 _BLOCK_S: Final = 0.1
+_SHOWN_NAMES: Final = 20
 #: Silence after which the slave is asked whether it is still there.
 _SILENCE_S: Final = 2.0
 
@@ -75,7 +79,7 @@ class Block:
         self, event: str, samples: SampleBlock, signals: Mapping[str, Signal], *, raw_only: bool
     ) -> None:
         self.event = event
-        self.t: NDArray[np.float64] = samples.t_ns.astype(np.float64) * 1e-9
+        self.t: NDArray[np.float64] = samples.t_ns / 1e9
         self.names = tuple(samples.rows.dtype.names or ())
         self.gaps = samples.gaps
         self._samples = samples
@@ -88,6 +92,22 @@ class Block:
 
     def __repr__(self) -> str:
         return f"<Block {self.event}: {len(self)} samples of {len(self.names)} signals>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{escape(self._newest(name))}</td>"
+            f"<td>{escape('' if self._raw_only else self._signals[name].unit)}</td></tr>"
+            for name in self.names[:_SHOWN_NAMES]
+        )
+        more = len(self.names) - _SHOWN_NAMES
+        rest = f"<tr><td>… {more} more</td></tr>" if more > 0 else ""
+        return f"<table><caption>{escape(repr(self)[1:-1])}</caption>{rows}{rest}</table>"
+
+    def _newest(self, name: str) -> str:
+        if not len(self):
+            return "–"
+        value = self.latest(name)
+        return "…" if np.shape(value) else format_number(value)
 
     def __contains__(self, name: str) -> bool:
         return name in self.names
@@ -117,7 +137,13 @@ class Block:
         return self._signals[name].raw(self._samples.column(name))
 
     def latest(self, name: str) -> Any:
-        """The newest value of a signal, as ``block[name][-1]`` but cheap."""
+        """The newest value of a signal, as ``block[name][-1]`` but cheap.
+
+        Raises:
+            KeyError: the signal is not in this block.
+        """
+        if name not in self.names:
+            raise KeyError(name)
         signal = self._signals[name]
         column = self._samples.column(name)[-1:]
         return (signal.raw(column) if self._raw_only else signal.phys(column))[0]
@@ -131,11 +157,11 @@ class _Waiting:
         self._blocks: deque[SampleBlock] = deque()
         self._bytes = 0
         self._lost: dict[int, tuple[int, int]] = {}
-        self.arrived = threading.Condition()
+        self._lock = threading.Lock()
         self.dropped = 0
 
     def put(self, blocks: list[SampleBlock]) -> None:
-        with self.arrived:
+        with self._lock:
             for block in blocks:
                 self._blocks.append(block)
                 self._bytes += block.rows.nbytes + 8 * len(block)
@@ -145,11 +171,10 @@ class _Waiting:
                 self.dropped += len(old)
                 since, count = self._lost.get(old.raster, (_first_time(old), 0))
                 self._lost[old.raster] = since, count + len(old)
-            self.arrived.notify()
 
     def take(self) -> list[SampleBlock]:
         """Everything that waits, one block per raster, dropped ones marked as a gap in front."""
-        with self.arrived:
+        with self._lock:
             blocks, self._blocks, self._bytes = list(self._blocks), deque(), 0
             lost, self._lost = self._lost, {}
         by_raster: dict[int, list[SampleBlock]] = {}
@@ -194,6 +219,7 @@ class Session:
     """What a measurement needs from its connection; filled in by it.
 
     Attributes:
+        claim: reserve the lists for one measurement; raises while another one runs.
         setup: allocate and fill the lists, gives a decoder.
         listen: hand every batch of DAQ packets to a function from now on.
         go: start the lists together.
@@ -203,11 +229,12 @@ class Session:
         sink: open the recording, None = nothing is recorded.
     """
 
-    __slots__ = ("go", "halt", "is_alive", "listen", "overloads", "setup", "sink")
+    __slots__ = ("claim", "go", "halt", "is_alive", "listen", "overloads", "setup", "sink")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one per duty
         self,
         *,
+        claim: Callable[[Measurement], None],
         setup: Callable[[], DaqDecoder],
         listen: Callable[[Callable[[DtoBatch], object]], None],
         go: Callable[[], None],
@@ -216,6 +243,7 @@ class Session:
         overloads: Callable[[], int],
         sink: Callable[[], Pipeline] | None,
     ) -> None:
+        self.claim = claim
         self.setup = setup
         self.listen = listen
         self.go = go
@@ -247,7 +275,7 @@ class Measurement:
         raw: bool,
         keep: bool,
     ) -> None:
-        if duration_s is not None and not duration_s > 0:
+        if duration_s is not None and not 0 < duration_s < inf:
             raise UsageError(f"duration: {duration_s} s is not a length of time.")
         self.plan = plan
         self.signals = signals
@@ -257,6 +285,7 @@ class Measurement:
         self._keep = keep
         self._decoder: DaqDecoder | None = None
         self._pipeline: Pipeline | None = None
+        self._record_error: XcaliperError | None = None
         self._waiting = _Waiting(MAX_WAITING_BYTES)
         self._kept: dict[int, deque[SampleBlock]] = {}
         self._kept_bytes = 0
@@ -269,6 +298,7 @@ class Measurement:
         self._last_data_ns = 0
         self._state = "new"
         self._state_lock = threading.Lock()
+        self._stopping = threading.Event()
 
     # --- life ---
 
@@ -307,10 +337,11 @@ class Measurement:
                 raise LocalProtocolError(
                     "measurement: it has ended.", hint="Make a new one with measure()."
                 )
+            self._session.claim(self)
             self._state = "ended"
-            if self._session.sink is not None:
-                self._pipeline = self._session.sink()
             try:
+                if self._session.sink is not None:
+                    self._pipeline = self._session.sink()
                 self._decoder = self._session.setup()
                 self._session.listen(self._on_batch)
                 self._started_ns = self._last_data_ns = time.monotonic_ns()
@@ -338,14 +369,13 @@ class Measurement:
             if self._state != "running":
                 return
             self._state = "ended"
+            self._stopping.set()
             try:
                 self._session.halt()
             finally:
                 if self._decoder is not None:
                     self._decoder.finish()
                 self._close_pipeline()
-                with self._waiting.arrived:
-                    self._waiting.arrived.notify_all()
 
     def _close_pipeline(self) -> None:
         if self._pipeline is not None:
@@ -385,16 +415,29 @@ class Measurement:
             self._gap_counts[at] += len(block.gaps)
             self._lost[at] += sum(gap.lost for gap in block.gaps)
             if self._pipeline is not None:
-                self._pipeline.put(block)
+                self._record(self._pipeline, block)
         self._waiting.put(blocks)
+
+    def _record(self, pipeline: Pipeline, block: SampleBlock) -> None:
+        """Hand a block to the recording; its failure is told to the reader, who gets the block."""
+        try:
+            pipeline.put(block)
+        except XcaliperError as error:
+            self._record_error = self._record_error or error
 
     def __iter__(self) -> Iterator[Block]:
         """Blocks as they come, about ten per second and event; ends with the duration or a stop.
 
+        What nobody took while it ran can still be taken after it ended.
+
         Raises:
             LinkError: the link failed.
             ExchangeTimeoutError: the slave fell silent and does not answer any more.
+            MdfError: the recording cannot go on, as with a full disk; what it has stays readable.
         """
+        if self._state == "ended" and len(self._waiting):
+            yield from self._take()
+            return
         self.start()
         deadline = (
             None if self.duration_s is None else self._started_ns + int(self.duration_s * 1e9)
@@ -405,18 +448,18 @@ class Measurement:
                 if deadline is not None and now >= deadline:
                     break
                 wait_s = _BLOCK_S if deadline is None else min(_BLOCK_S, (deadline - now) * 1e-9)
-                self._pause(wait_s)
+                self._stopping.wait(wait_s)  # let data gather
                 yield from self._take()
+                self._check_recording()
                 self._check_silence()
         finally:
             self.stop()
         yield from self._take()
 
-    def _pause(self, wait_s: float) -> None:
-        """Let data gather; ends early only by a stop."""
-        end = time.monotonic() + wait_s
-        while self._state == "running" and (left := end - time.monotonic()) > 0:
-            time.sleep(min(left, _BLOCK_S))
+    def _check_recording(self) -> None:
+        """End with the trouble of the recording (a full disk) when it comes, not hours later."""
+        if self._record_error is not None:
+            raise self._record_error
 
     def _check_silence(self) -> None:
         """Ask a silent slave for a sign of life, so that its death is not an endless wait."""
@@ -446,7 +489,10 @@ class Measurement:
             self._forgotten += len(old)
 
     def blocks(self) -> list[Block]:
-        """Everything measured and taken so far, one block per event."""
+        """Everything taken so far, one block per event; once it ended, everything measured."""
+        if self._keep and self._state == "ended":
+            for samples in self._waiting.take():
+                self._remember(samples)
         return [self._block(join_blocks(list(blocks))) for _, blocks in sorted(self._kept.items())]
 
     def _columns(self, block: Block) -> dict[str, NDArray[Any]]:
@@ -560,7 +606,20 @@ class Measurement:
 
     def __repr__(self) -> str:
         events = ", ".join(raster.name for raster in self.plan.rasters)
-        return f"<Measurement {self._state}: {len(self.signals)} signals over {events}>"
+        count = sum(self._samples)
+        return (
+            f"<Measurement {self._state}: {len(self.signals)} signals over {events}, "
+            f"{count} samples>"
+        )
+
+    def _repr_html_(self) -> str:
+        names = ("event", "signals", "samples", "rate_hz", "lost", "gaps")
+        head = "".join(f"<th>{name}</th>" for name in names)
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{escape(format_number(row[name]))}</td>" for name in names)
+            for row in self.summary()["events"]
+        )
+        return f"<table><caption>{escape(repr(self)[1:-1])}</caption><tr>{head}</tr>{rows}</table>"
 
 
 def _optional(name: str) -> Any:

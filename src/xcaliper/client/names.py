@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
     from xcaliper.quantity.catalog import Catalog
 
-__all__ = ["expand_names"]
+__all__ = ["expand_names", "nearest_names"]
+
+
+def nearest_names(catalog: Catalog, name: str) -> tuple[str, ...]:
+    """Up to three existing names that look alike in any case, best first."""
+    folded = {known.casefold(): known for known in catalog.names}
+    return tuple(folded[one] for one in get_close_matches(name.casefold(), folded, n=3))
 
 
 def expand_names(catalog: Catalog, names: str | Iterable[str]) -> list[str]:
@@ -25,10 +31,8 @@ def expand_names(catalog: Catalog, names: str | Iterable[str]) -> list[str]:
     for name in [names] if isinstance(names, str) else names:
         matches = catalog.find(name)
         if not matches:
-            folded = {known.casefold(): known for known in catalog.names}
-            near = get_close_matches(name.casefold(), folded, n=3)
             raise NotFoundError(
-                name, kind="name in the description", nearest=tuple(folded[one] for one in near)
+                name, kind="name in the description", nearest=nearest_names(catalog, name)
             )
         found.update(dict.fromkeys(matches))
     return list(found)

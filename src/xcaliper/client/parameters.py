@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import isinf
+from math import isinf, lcm
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xcaliper.client.binding import plain
 from xcaliper.client.values import Axis, Table
-from xcaliper.core.address import Address
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import IntegrityError, UsageError
 from xcaliper.quantity.axis import AxisPoints
-from xcaliper.quantity.characteristic import BoundCharacteristic, RawCharacteristic
 from xcaliper.quantity.compu import Conversion
-from xcaliper.quantity.measurement import BoundMeasurement
+from xcaliper.quantity.measurement import BoundMeasurement, check_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from xcaliper.core.address import Address
     from xcaliper.quantity.catalog import Bound
+    from xcaliper.quantity.characteristic import BoundCharacteristic, RawCharacteristic
 
     Read = Callable[[Address, int], bytes]
     Write = Callable[[Address, bytes], None]
@@ -86,12 +86,12 @@ def read_value(bound: Bound, read: Read, *, raw: bool) -> Any:
         read: gives bytes for an address and a size.
         raw: ECU values instead of physical ones.
     """
+    bound = bound.resolve(read)
     if isinstance(bound, BoundMeasurement):
         values = bound.decode(read(bound.address, bound.size_bytes))
         return _single(values if raw else bound.to_phys(values))
     if isinstance(bound, AxisPoints):
-        (where,) = bound.memory_ranges()
-        points = bound.points(read(where.start, where.size_bytes))
+        points = bound.decode(read)
         return points if raw else bound.conversion.to_phys(points)
     return _characteristic(bound, bound.decode(read), raw=raw)
 
@@ -129,18 +129,28 @@ def _as_raw(bound: BoundCharacteristic | BoundMeasurement) -> Any:
     return replace(bound, conversion=Conversion(), unit="", lower=lower, upper=upper)
 
 
-def write_value(
+def write_value(  # noqa: PLR0913  # options by name
     bound: Bound,
     value: Any,
     *,
     at: tuple[int, ...] | None,
     raw: bool,
     verify: bool,
-    ag: int,
     read: Read,
     write: Write,
+    ag: int = 1,
 ) -> WriteResult:
     """Check a value, write what it changes, read it back.
+
+    Args:
+        bound: the object.
+        value: physical, or raw.
+        at: one cell, None = everything.
+        raw: the value is an ECU value.
+        verify: read back and compare.
+        read: gives bytes for an address and a size.
+        write: takes whole address units.
+        ag: bytes per address unit.
 
     Raises:
         LimitError: outside of its limits; nothing was sent.
@@ -152,11 +162,19 @@ def write_value(
             f"{bound.name}: the description says that it is read-only.",
             hint="Write the parameters that it depends on.",
         )
+    bound = bound.resolve(read)
     target = _as_raw(bound) if raw and not isinstance(bound, AxisPoints) else bound
+    _refuse_early(target, value, at)
     before = read_value(bound, read, raw=raw)
-    wanted, size = _wanted(bound, value, before, at)
-    writes = _encode(target, wanted, read)
-    sent = _send_changes(writes, _element_size(bound), ag, read, write)
+    wanted, size, at = _wanted(bound, value, before, at)
+    try:
+        writes = _encode(target, wanted, read)
+    except UsageError as error:
+        rule = getattr(bound.conversion, "name", "")
+        if type(error) is UsageError and rule and error.message.startswith(f"{rule}: "):
+            raise _named(bound, error) from None
+        raise
+    sent = _send_changes(writes, lcm(_element_size(bound), ag), ag, read, write)
     if verify:
         _verify(bound.name, writes, read)
     after = read_value(bound, read, raw=raw)
@@ -166,14 +184,31 @@ def write_value(
     return WriteResult(bound.name, before, after, sent, _changed(before, after), size, notes)
 
 
+def _refuse_early(target: Any, value: Any, at: tuple[int, ...] | None) -> None:
+    """Refuse a number outside of its limits before anything is sent, reading included.
+
+    Tables and texts are judged beside what is in memory now, which decides about their size.
+    """
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    is_text = getattr(target, "type", "") == "ASCII" or target.conversion.kind == "verbal"
+    if is_number and not is_text:
+        cell = "".join(f"[{index}]" for index in at or ())
+        phys = np.asarray(value, dtype=float)
+        check_limits(target.name + cell, phys, target.lower, target.upper, target.unit)
+
+
 def _encode(target: Any, wanted: Any, read: Read) -> list[tuple[Address, bytes]]:
     if isinstance(target, AxisPoints):
-        (where,) = target.memory_ranges()
-        return target.encode(wanted, data=read(where.start, where.size_bytes))
+        return target.encode(wanted, read=read)
     if isinstance(target, BoundMeasurement):
         return target.encode(wanted, current=read(target.address, target.size_bytes))
     writes: list[tuple[Address, bytes]] = target.encode(wanted, read=read)
     return writes
+
+
+def _named(bound: Bound, error: UsageError) -> UsageError:
+    """The error of a conversion rule, with the name of the object in front."""
+    return UsageError(f"{bound.name}: {error.message.partition(': ')[2]}", hint=error.hint)
 
 
 def _values_of(value: Any) -> Any:
@@ -184,19 +219,45 @@ def _cell(value: Any, at: tuple[int, ...] | None) -> Any:
     return value if at is None else plain(np.asarray(_values_of(value))[at])
 
 
-def _wanted(bound: Bound, value: Any, before: Any, at: tuple[int, ...] | None) -> tuple[Any, int]:
-    """The whole value to write, and how many values the caller meant."""
+def _whole(bound: Bound, value: Any, now: Any) -> tuple[Any, int]:
+    """A value for the whole object, flat lists shaped, and how many values it has."""
+    given = _values_of(value)
+    if isinstance(given, str) or not isinstance(now, np.ndarray):
+        count = 1 if isinstance(given, str) else np.size(np.asarray(given, dtype=object))
+        if not isinstance(now, str) and count != 1:
+            raise UsageError(f"{bound.name}: one value is needed, {count} were given.")
+        return given, 1
+    if isinstance(given, list | tuple):
+        try:
+            flat = np.asarray(given, dtype=object if _has_text(given) else None)
+        except ValueError:
+            raise UsageError(
+                f"{bound.name}: the rows have different lengths.",
+                hint="Give as many values in every row as there are columns.",
+            ) from None
+        if flat.ndim == 1 and flat.size == now.size:
+            given = flat.reshape(now.shape)
+    count = np.size(np.asarray(given, dtype=object))
+    if count != now.size:
+        form = f" ({' × '.join(map(str, now.shape))})" if now.ndim > 1 else ""
+        noun = "value was" if count == 1 else "values were"
+        raise UsageError(
+            f"{bound.name}: {now.size} values{form} are needed, {count} {noun} given.",
+            hint="Give all of them row by row, or one cell by its indices.",
+        )
+    return given, now.size
+
+
+def _wanted(
+    bound: Bound, value: Any, before: Any, at: tuple[int, ...] | None
+) -> tuple[Any, int, tuple[int, ...] | None]:
+    """The whole value to write, how many values the caller meant, and the cell from 0."""
     now = _values_of(before)
     if at is None:
-        given = _values_of(value)
-        if isinstance(given, list | tuple) and isinstance(now, np.ndarray) and now.ndim > 1:
-            flat = np.asarray(given, dtype=object if _has_text(given) else None)
-            if flat.ndim == 1 and flat.size == now.size:
-                given = flat.reshape(now.shape)
-        return given, now.size if isinstance(now, np.ndarray) else 1
+        return *_whole(bound, value, now), None
     if not isinstance(now, np.ndarray):
         raise UsageError(f"{bound.name}: it is a single value and has no cells.")
-    if len(at) != now.ndim or any(not 0 <= i < n for i, n in zip(at, now.shape, strict=False)):
+    if len(at) != now.ndim or any(not -n <= i < n for i, n in zip(at, now.shape, strict=False)):
         raise UsageError(
             f"{bound.name}: no cell {list(at)} in shape {list(now.shape)}.",
             hint="Cells count from 0, rows (Y) first.",
@@ -204,8 +265,11 @@ def _wanted(bound: Bound, value: Any, before: Any, at: tuple[int, ...] | None) -
     whole = now.astype(object) if isinstance(value, str) else now.copy()
     if whole.dtype.kind in "iu" and isinstance(value, float):
         whole = whole.astype(float)
-    whole[at] = value
-    return whole, 1
+    try:
+        whole[at] = value
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(f"{bound.name}: a cell takes one value, not {value!r}.") from None
+    return whole, 1, tuple(i % n for i, n in zip(at, now.shape, strict=True))
 
 
 def _has_text(values: Any) -> bool:
@@ -217,19 +281,17 @@ def _element_size(bound: Bound) -> int:
 
 
 def _send_changes(
-    writes: list[tuple[Address, bytes]], element: int, ag: int, read: Read, write: Write
+    writes: list[tuple[Address, bytes]], unit: int, ag: int, read: Read, write: Write
 ) -> int:
-    """Send each run of changed elements; gives the number of bytes sent.
+    """Send each run of changed units, whole elements and whole addresses; gives the bytes sent.
 
-    An address counts AG bytes, so runs begin and end on whole AG elements; bytes of a neighbour
-    inside the last one are sent as they are.
+    A value that fills its last address only in part keeps what lies beside it.
     """
     sent = 0
-    step = max(element, ag)
     for address, data in writes:
         now = read(address, -(-len(data) // ag) * ag)
         wanted = data + now[len(data) :]
-        for begin, end in _changed_runs(now, wanted, step):
+        for begin, end in _changed_runs(now, wanted, unit):
             write(address + begin // ag, wanted[begin:end])
             sent += end - begin
     return sent

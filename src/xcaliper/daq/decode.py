@@ -32,6 +32,10 @@ __all__ = ["DaqDecoder"]
 #: Below this many data bytes per ODT an index is quicker than a slice assignment per ODT.
 INDEX_BYTES_PER_ODT: Final = 300
 
+#: Blocks of a raster that may hold the end of the gap that an EV_DAQ_OVERLOAD told of: rows that
+#: were queued before it may share its batch, the first row behind the gap follows it.
+DOUBTFUL_BLOCKS: Final = 2
+
 #: What a later reason at the same row does not replace.
 _RANK: Final = {"counter": 0, "sequence": 1, "overload": 2}
 
@@ -73,6 +77,7 @@ class _Stream:
         row_count: rows in ``parts``.
         counter: last DTO counter.
         last_ns: time of the last row.
+        doubt: blocks whose times are still to be searched for what an overload has cost.
         layout: where the bytes of a cycle are, for the lengths seen last.
     """
 
@@ -89,6 +94,7 @@ class _Stream:
     row_count: int = 0
     counter: int | None = None
     last_ns: int | None = None
+    doubt: int = 0
     layout: _Layout | None = None
 
     def blame(self, row: int, lost: int, reason: str) -> None:
@@ -263,10 +269,17 @@ class DaqDecoder:
         return [b for b in (self._block(s, batch.t_ns) for s in self._streams) if b is not None]
 
     def note_overload(self) -> None:
-        """Mark samples lost by the slave before the next row of every raster (EV_DAQ_OVERLOAD)."""
+        """The slave says that it has lost samples, not of which list (EV_DAQ_OVERLOAD).
+
+        Rasters whose timestamps should be evenly spaced are marked where they are not; of the
+        others nobody knows, so they are marked before their next row.
+        """
         self.quality.overloads += 1
         for stream in self._streams:
-            stream.blame(0, 0, "overload")
+            if self._is_even(stream):
+                stream.doubt = DOUBTFUL_BLOCKS
+            else:
+                stream.blame(0, 0, "overload")
 
     def finish(self) -> Quality:
         """End the measurement: an unfinished cycle counts as incomplete, what follows as late."""
@@ -491,6 +504,9 @@ class DaqDecoder:
         times = self.timeline.place(index, ticks, t_ns)
         self.quality.backward = self.timeline.backward
         self.quality.samples += len(times)
+        if stream.doubt:
+            stream.doubt -= 1
+            self._search(stream, times)
         gaps = self._gaps(stream, times)
         stream.parts.clear()
         stream.row_count = 0
@@ -498,6 +514,24 @@ class DaqDecoder:
         # ndarray() instead of rows.view(): the latter looks at every field of the dtype
         shaped: NDArray[Any] = np.ndarray((len(rows),), stream.raster.dtype, buffer=rows)
         return SampleBlock(index, times, shaped, gaps)
+
+    def _is_even(self, stream: _Stream) -> bool:
+        """True when timestamps of the slave are one known period apart."""
+        return bool(self._format.timestamp_size and stream.raster.cycle_ns)
+
+    def _missing(self, stream: _Stream, step_ns: int) -> int:
+        """Samples that a step of the time axis leaves out, 0 when the raster cannot tell."""
+        cycle_ns = stream.raster.cycle_ns
+        if not cycle_ns or not self._is_even(stream):
+            return 0
+        return max((step_ns + cycle_ns // 2) // cycle_ns - 1, 0)
+
+    def _search(self, stream: _Stream, times: NDArray[np.int64]) -> None:
+        """Blame an overload for every step that leaves out a sample."""
+        before = times[0] if stream.last_ns is None else stream.last_ns
+        steps = np.diff(times, prepend=before)
+        for row in np.flatnonzero(steps * 2 > 3 * (stream.raster.cycle_ns or 0)).tolist():
+            stream.blame(row, 0, "overload")
 
     def _gaps(self, stream: _Stream, times: NDArray[np.int64]) -> tuple[Gap, ...]:
         """Gaps of the block; one behind its last row stays for the next block."""
@@ -509,7 +543,11 @@ class DaqDecoder:
                 continue
             to = int(times[row])
             before = int(times[row - 1]) if row else stream.last_ns
-            gap = Gap(row, to if before is None else before, to, trouble.lost, trouble.reason)
+            lost = trouble.lost
+            if trouble.reason == "overload" and before is not None:
+                lost = self._missing(stream, to - before)
+                self.quality.lost_samples += lost
+            gap = Gap(row, to if before is None else before, to, lost, trouble.reason)
             gaps.append(gap)
             self.quality.note_gap(
                 GapRecord(stream.raster.name, gap.t_from_ns, to, gap.lost, gap.reason)

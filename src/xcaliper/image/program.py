@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Program", "demangle"]
 
+_MAX_ALIKE: Final = 5000  # comparing names is slow
 _LENGTH: Final = re.compile(r"L?([1-9]\d{0,3})")
 
 
@@ -51,6 +52,7 @@ class Program:
         self.elf = elf
         self.linker_map = linker_map
         self._demangled: dict[str, str] | None = None
+        self._listed: list[str] | None = None
 
     @property
     def byte_order(self) -> ByteOrder | None:
@@ -114,15 +116,23 @@ class Program:
 
     def nearest(self, text: str) -> tuple[str, ...]:
         """Names that look like a missing one, best first."""
-        names: set[str] = set()
-        if isinstance(self.types, DebugInfo):
-            names.update(v.name for v in self.types.variables)
-        elif self.elf is not None:
-            names.update(s.name for s in self.elf.symbols if s.kind == "object")
-        elif self.linker_map is not None:
-            names.update(self.linker_map.symbols)
         root = re.split(r"[.\[{]", text, maxsplit=1)[0]
-        return tuple(get_close_matches(root, sorted(names)[:20_000], n=3))
+        start = root[:2].casefold()
+        alike = [name for name in self._names() if name[:2].casefold() == start]
+        return tuple(get_close_matches(root, alike[:_MAX_ALIKE], n=3))
+
+    def _names(self) -> list[str]:
+        """Names a link could mean, sorted."""
+        if self._listed is None:
+            names: set[str] = set()
+            if isinstance(self.types, DebugInfo):
+                names.update(v.name for v in self.types.variables)
+            elif self.elf is not None:
+                names.update(s.name for s in self.elf.symbols if s.kind == "object")
+            if self.linker_map is not None:
+                names.update(self.linker_map.symbols)
+            self._listed = sorted(names)
+        return self._listed
 
     def variables(self) -> tuple[Variable, ...]:
         """Every variable with its type.

@@ -1,7 +1,7 @@
-"""Axes of tables: standard, fixed and common ones (ASAP2, AXIS_DESCR)."""
+"""Axes of tables: standard, fixed, common, rescale and curve axes (ASAP2, AXIS_DESCR, AXIS_PTS)."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,38 +11,19 @@ from xcaliper.a2l.keywords.axis import AxisDescr
 from xcaliper.core.address import Address, AddressRange
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import NotFoundError, UsageError
-from xcaliper.quantity.compu import Conversion, compile_conversion, round_to
+from xcaliper.quantity.compu import Conversion, compile_conversion
 from xcaliper.quantity.instance import Located, locate
-from xcaliper.quantity.measurement import check_limits
-from xcaliper.quantity.memory_values import at_offset, byte_order_of, from_bytes, to_bytes
-from xcaliper.quantity.record_layout import Placed, Record, RecordShape, shape_of
+from xcaliper.quantity.measurement import chain_of, check_limits
+from xcaliper.quantity.memory_values import Read, byte_order_of
+from xcaliper.quantity.points import check_monotony, read_pairs, read_points, write_points
+from xcaliper.quantity.record_access import OpenRecord, PointerChain, read_exactly
+from xcaliper.quantity.record_layout import Record, RecordShape, shape_of
+from xcaliper.quantity.sizes import fixed_points
 
-__all__ = ["AxisPoints", "BoundAxis", "bind_axis", "bind_axis_points", "read_points"]
+if TYPE_CHECKING:
+    from xcaliper.quantity.characteristic import BoundCharacteristic
 
-
-def read_points(
-    data: bytes, placed: Placed, order: ByteOrder, *, difference: bool = False
-) -> NDArray[Any]:
-    """Raw axis points in rising order of index: DEPOSIT and INDEX_DECR undone."""
-    assert placed.element.datatype is not None, "axis points have a type"
-    raw = data[placed.offset : placed.offset + placed.size_bytes]
-    points = from_bytes(raw, placed.element.datatype, order)
-    if difference:
-        points = np.cumsum(points, dtype=float if points.dtype.kind == "f" else np.int64)
-    return points[::-1] if placed.element.reversed else points
-
-
-def write_points(
-    raw: NDArray[Any], placed: Placed, order: ByteOrder, name: str, *, difference: bool
-) -> bytes:
-    """Bytes of raw axis points."""
-    assert placed.element.datatype is not None, "axis points have a type"
-    points = raw[::-1] if placed.element.reversed else raw
-    if difference:
-        points = np.diff(points, prepend=0)
-    return to_bytes(
-        round_to(points, placed.element.datatype, name=name), placed.element.datatype, order
-    )
+__all__ = ["AxisPoints", "BoundAxis", "bind_axis", "bind_axis_points", "curve_points", "sibling"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +41,14 @@ class AxisPoints:
         difference: DEPOSIT DIFFERENCE.
         conversion: raw to physical.
         unit: physical unit.
-        lower: lowest physical value.
-        upper: highest physical value.
+        lower: lowest physical value that is accepted.
+        upper: highest physical value that is accepted.
         writable: may be changed.
         input_quantity: name of the measurement for the working point, or empty.
         monotony: MONOTONY word, or empty.
+        format: display format.
+        soft_limits: limits of normal use; equal to the others without EXTENDED_LIMITS.
+        pointers: pointers between the address and the data, or None; see ``resolve``.
     """
 
     name: str
@@ -83,6 +67,8 @@ class AxisPoints:
     input_quantity: str = ""
     monotony: str = ""
     format: str = ""
+    soft_limits: tuple[float, float] = (-np.inf, np.inf)
+    pointers: PointerChain | None = None
 
     @property
     def type(self) -> str:
@@ -94,73 +80,136 @@ class AxisPoints:
         """Largest shape."""
         return (self.max_points,)
 
+    @property
+    def is_rescale(self) -> bool:
+        """True when pairs are stored, from which the points are computed (ASAP2, AXIS_RESCALE_X)."""
+        return self.layout.find("axis_rescale", 0) is not None and (
+            self.layout.find("axis_pts", 0) is None
+        )
+
+    def resolve(self, read: Read) -> "AxisPoints":
+        """The same axis at the address its pointers lead to now.
+
+        Raises:
+            UsageError: a pointer is null or cannot be read.
+        """
+        if self.pointers is None:
+            return self
+        return replace(self, address=self.pointers.follow(self.address, read), pointers=None)
+
     def _place(self, data: bytes | None = None) -> Record:
         return self.layout.place(
             self.address.value * self.ag, (self.max_points,), data=data, order=self.byte_order
         )
 
     def memory_ranges(self) -> list[AddressRange]:
-        """What to read: the record at its largest."""
+        """What to read: the record at its largest; behind a pointer, where the pointer is."""
+        if self.pointers is not None:
+            return [self.pointers.first(self.address)]
         return [AddressRange(self.address, self._place().size_bytes)]
 
-    def points(self, data: bytes) -> NDArray[Any]:
-        """Raw points of the record's bytes."""
-        placed = self._place(data).find("axis_pts", 0)
-        if placed is None:
+    def _open(self, data: bytes, read: Read | None) -> OpenRecord:
+        return OpenRecord(
+            self.name, self.address, self.ag, self.layout, self._place(data), data, read
+        )
+
+    def _data(self, read: Read) -> bytes:
+        return read_exactly(read, self.address, self._place().size_bytes, self.name)
+
+    def points(self, data: bytes, *, read: Read | None = None) -> NDArray[Any]:
+        """Raw points of the record's bytes.
+
+        Args:
+            data: bytes of the record.
+            read: gives memory; needed where the record holds pointers.
+        """
+        record = self._open(data, read)
+        found = read_points(record, 0, self.byte_order, difference=self.difference)
+        if found is None:
             raise UsageError(f"{self.name}: its record layout has no AXIS_PTS_X.", hint="Add it.")
-        return read_points(data, placed, self.byte_order, difference=self.difference)
+        return found
+
+    def decode(self, read: Read) -> NDArray[Any]:
+        """Raw points.
+
+        Args:
+            read: gives bytes of memory for an address and a size in bytes.
+        """
+        if self.pointers is not None:
+            return self.resolve(read).decode(read)
+        return self.points(self._data(read), read=read)
+
+    def pairs(self, read: Read) -> NDArray[Any]:
+        """Raw rescale pairs, array[n, 2] of axis point and virtual point.
+
+        Raises:
+            UsageError: it is no rescale axis.
+        """
+        if self.pointers is not None:
+            return self.resolve(read).pairs(read)
+        found = read_pairs(self._open(self._data(read), read), 0, self.byte_order)
+        if found is None:
+            raise UsageError(f"{self.name}: it is no rescale axis.", hint="Read its points.")
+        return found
 
     def to_phys(self, raw: Any) -> NDArray[Any]:
         """Physical values of raw ones."""
         return self.conversion.to_phys(raw)
 
-    def encode(self, phys: Any, *, data: bytes) -> list[tuple[Address, bytes]]:
+    def encode(
+        self, phys: Any, *, data: bytes | None = None, read: Read | None = None
+    ) -> list[tuple[Address, bytes]]:
         """Writes that change the points, not their number.
 
         Args:
-            phys: as many values as there are points now.
+            phys: as many values as there are points now; for a rescale axis its pairs, array[n, 2],
+                of a physical axis point and a virtual point each.
             data: bytes of the record now.
+            read: gives memory, instead of the bytes or where the record holds pointers.
 
         Raises:
             LimitError: a value is outside of its limits.
             UsageError: wrong number of points, or a fall where MONOTONY forbids it.
         """
+        if read is None and (data is None or self.pointers is not None):
+            raise UsageError(f"{self.name}: writing it depends on memory.", hint="Give a reader.")
+        if read is not None and self.pointers is not None:
+            return self.resolve(read).encode(phys, read=read)
+        now = self._data(read) if data is None and read is not None else data or b""
         values = np.asarray(phys, dtype=float)
-        placed = self._place(data).find("axis_pts", 0)
-        if placed is None or values.shape != (placed.count,):
-            need = placed.count if placed else 0
-            raise UsageError(f"{self.name}: {need} points are needed, {values.size} were given.")
-        check_limits(self.name, values, self.lower, self.upper, self.unit)
-        check_monotony(self.name, values, self.monotony)
-        raw = write_points(
-            self.conversion.to_raw(values),
-            placed,
+        rescale = self.is_rescale and values.ndim == 2 and values.shape[1:] == (2,)
+        if self.is_rescale and not rescale:
+            raise UsageError(
+                f"{self.name}: its points are computed from rescale pairs.",
+                hint="Give the pairs, an array of shape (n, 2).",
+            )
+        points = values[:, 0] if rescale else values
+        check_limits(self.name, points, self.lower, self.upper, self.unit)
+        check_monotony(self.name, points, self.monotony)
+        raw = self.conversion.to_raw(points)
+        if rescale:
+            check_monotony(self.name, values[:, 1], "MON_INCREASE")
+            raw = np.stack([raw, values[:, 1]], axis=1)
+        return write_points(
+            self._open(now, read),
+            0,
+            raw,
             self.byte_order,
             self.name,
             difference=self.difference,
         )
-        return [(at_offset(self.address, placed.offset, self.ag, self.name), raw)]
 
 
-def check_monotony(name: str, values: NDArray[Any], word: str) -> None:
-    """Refuse points that break MONOTONY.
+def _limits(made: Any) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Hard and soft limits."""
+    hard, soft = made.extended_limits, (made.lower_limit, made.upper_limit)
+    return ((hard.lower_limit, hard.upper_limit) if hard else soft), soft
 
-    Raises:
-        UsageError: they do.
-    """
-    steps = np.diff(values)
-    rising, falling = bool(np.all(steps >= 0)), bool(np.all(steps <= 0))
-    strict = bool(np.all(steps != 0))
-    fine = {
-        "MON_INCREASE": rising,
-        "MON_DECREASE": falling,
-        "STRICT_INCREASE": rising and strict,
-        "STRICT_DECREASE": falling and strict,
-        "MONOTONOUS": rising or falling,
-        "STRICT_MON": (rising or falling) and strict,
-    }.get(word, True)
-    if not fine:
-        raise UsageError(f"{name}: the points break {word}.", hint="Nothing was written.")
+
+def _deposit(made: Any, index: ModuleIndex) -> bool:
+    """True for DIFFERENCE: the object's own word, else MOD_COMMON's."""
+    common = index.module.mod_common
+    return (made.deposit or (common.deposit if common else None)) == "DIFFERENCE"
 
 
 def bind_axis_points(
@@ -170,12 +219,10 @@ def bind_axis_points(
     made = located.made
     name = located.name
     assert located.address is not None, "AXIS_PTS have an address by grammar"
-    hard = made.extended_limits
-    limits = (hard.lower_limit, hard.upper_limit) if hard else (made.lower_limit, made.upper_limit)
+    limits, soft = _limits(made)
     conversion = compile_conversion(
         made.conversion, index, limits=limits, phys_unit=made.phys_unit, version=version
     )
-    access = getattr(made, "calibration_access", None)
     none = made.input_quantity == "NO_INPUT_QUANTITY"
     return AxisPoints(
         name=name,
@@ -184,16 +231,18 @@ def bind_axis_points(
         ag=ag,
         layout=shape_of(made.deposit_record, index, name),
         byte_order=byte_order_of(made.byte_order, index),
-        max_points=made.max_axis_points,
-        difference=made.deposit == "DIFFERENCE",
+        max_points=max(0, made.max_axis_points),
+        difference=_deposit(made, index),
         conversion=conversion,
         unit=conversion.unit,
         lower=limits[0],
         upper=limits[1],
-        writable=not getattr(made, "read_only", False) and access in (None, "CALIBRATION"),
+        writable=not getattr(made, "read_only", False) and located.access in (None, "CALIBRATION"),
         input_quantity="" if none else made.input_quantity,
         monotony=made.monotony or "",
         format=made.format or "",
+        soft_limits=soft,
+        pointers=chain_of(index, located),
     )
 
 
@@ -202,19 +251,22 @@ class BoundAxis:
     """One axis of a table.
 
     Attributes:
-        attribute: STD_AXIS, FIX_AXIS or COM_AXIS.
-        name: name of the axis object, else of the input quantity; may be empty.
+        attribute: STD_AXIS, FIX_AXIS, COM_AXIS, RES_AXIS or CURVE_AXIS.
+        name: name of the axis object or curve, else of the input quantity; may be empty.
         input_quantity: name of the measurement for the working point, or empty.
         max_points: largest number of points.
         conversion: raw to physical.
         unit: physical unit.
-        lower: lowest physical value.
-        upper: highest physical value.
+        lower: lowest physical value that is accepted.
+        upper: highest physical value that is accepted.
         byte_order: order of its bytes, for points inside the table.
         difference: DEPOSIT DIFFERENCE, for points inside the table.
         fixed: raw points listed or computed by the description; None otherwise.
-        shared: the axis object of a common axis; None otherwise.
+        shared: the axis object of a common or rescale axis; None otherwise.
         monotony: MONOTONY word, or empty.
+        curve: the curve that gives the index into a curve axis; None otherwise.
+        soft_limits: limits of normal use.
+        read_only: READ_ONLY of the axis.
     """
 
     attribute: str
@@ -230,6 +282,57 @@ class BoundAxis:
     fixed: tuple[float, ...] | None = None
     shared: AxisPoints | None = None
     monotony: str = ""
+    curve: "BoundCharacteristic | None" = None
+    soft_limits: tuple[float, float] = (-np.inf, np.inf)
+    read_only: bool = False
+
+    def to_phys(self, raw: Any) -> NDArray[Any]:
+        """Physical values of raw points; those of a curve axis are physical inputs already."""
+        return np.asarray(raw) if self.curve is not None else self.conversion.to_phys(raw)
+
+    def own(self) -> AxisPoints:
+        """The axis object as this table sees it: with the conversion and limits of AXIS_DESCR."""
+        assert self.shared is not None, "asked for common axes only"
+        return replace(
+            self.shared,
+            conversion=self.conversion,
+            unit=self.unit,
+            lower=self.lower,
+            upper=self.upper,
+        )
+
+
+def curve_points(inputs: NDArray[Any], indices: NDArray[Any], count: int) -> NDArray[np.float64]:
+    """Inputs at which a curve yields 0, 1, 2, …; not-a-number where it never does.
+
+    Args:
+        inputs: physical axis points of the curve, array[n].
+        indices: physical values of the curve, array[n].
+        count: number of points of the axis.
+    """
+    x, y = inputs.astype(float), indices.astype(float)
+    wanted = np.arange(count, dtype=float)
+    found = np.full(count, np.nan)
+    if len(x) == 1:
+        found[wanted == y[0]] = x[0]
+    for n in range(len(x) - 1):
+        low, high = sorted((y[n], y[n + 1]))
+        hit = np.isnan(found) & (wanted >= low) & (wanted <= high)
+        rise = y[n + 1] - y[n]
+        part = (wanted[hit] - y[n]) / rise if rise else np.zeros(int(hit.sum()))
+        found[hit] = x[n] + part * (x[n + 1] - x[n])
+    return found
+
+
+def sibling(index: ModuleIndex, owner: Located, name: str, *, ag: int = 1) -> Located | None:
+    """What an AXIS_DESCR refers to: a plain name, or one beside the component (ASAP2, THIS, 1.7)."""
+    if name.startswith("THIS."):
+        name = owner.scope + name.removeprefix("THIS.")
+    located = locate(index, name, ag=ag)
+    if located is None and owner.scope:
+        # Deviates: some generators name a sibling component without THIS
+        located = locate(index, owner.scope + name, ag=ag)
+    return located
 
 
 def bind_axis(
@@ -240,71 +343,55 @@ def bind_axis(
     *,
     ag: int = 1,
     version: str = "1.71",
+    curve: "BoundCharacteristic | None" = None,
 ) -> BoundAxis:
     """An axis of a table.
+
+    Args:
+        index: the module.
+        descr: its description.
+        owner: the table.
+        order: byte order of the table.
+        ag: bytes per address unit.
+        version: version of ASAP2.
+        curve: the bound curve of a curve axis.
 
     Raises:
         UsageError: the axis cannot be used.
     """
-    if descr.attribute not in ("STD_AXIS", "FIX_AXIS", "COM_AXIS"):
-        raise UsageError(
-            f"{owner.name}: axes of type {descr.attribute} are not supported.",
-            hint="Read the bytes by address.",
-        )
+    limits, soft = _limits(descr)
     conversion = compile_conversion(
-        descr.conversion,
-        index,
-        limits=(descr.lower_limit, descr.upper_limit),
-        phys_unit=descr.phys_unit,
-        version=version,
+        descr.conversion, index, limits=limits, phys_unit=descr.phys_unit, version=version
     )
     quantity = "" if descr.input_quantity == "NO_INPUT_QUANTITY" else descr.input_quantity
     shared: AxisPoints | None = None
-    if descr.attribute == "COM_AXIS":
-        shared = _shared(index, descr, owner, ag, version)
+    if descr.attribute in ("COM_AXIS", "RES_AXIS"):
+        located = sibling(index, owner, descr.axis_pts_ref or "", ag=ag)
+        if located is None or located.kind != "axis_pts":
+            raise NotFoundError(descr.axis_pts_ref or "AXIS_PTS_REF", kind=f"axis of {owner.name}")
+        shared = bind_axis_points(index, located, ag=ag, version=version)
     fixed = fixed_points(descr) if descr.attribute == "FIX_AXIS" else None
+    named = shared or curve
+    unit = conversion.unit
+    if curve is not None:
+        unit = curve.axes[0].unit
     return BoundAxis(
         attribute=descr.attribute,
-        name=shared.name if shared else quantity,
+        name=named.name if named else quantity,
         input_quantity=quantity,
-        max_points=shared.max_points if shared else len(fixed or ()) or descr.max_axis_points,
+        max_points=max(
+            0, shared.max_points if shared else len(fixed or ()) or descr.max_axis_points
+        ),
         conversion=conversion,
-        unit=conversion.unit,
-        lower=descr.lower_limit,
-        upper=descr.upper_limit,
+        unit=unit,
+        lower=limits[0],
+        upper=limits[1],
         byte_order=byte_order_of(descr.byte_order, index) if descr.byte_order else order,
-        difference=descr.deposit == "DIFFERENCE",
+        difference=_deposit(descr, index),
         fixed=fixed,
         shared=shared,
         monotony=descr.monotony or "",
+        curve=curve,
+        soft_limits=soft,
+        read_only=descr.read_only,
     )
-
-
-def _shared(
-    index: ModuleIndex, descr: AxisDescr, owner: Located, ag: int, version: str
-) -> AxisPoints:
-    name = descr.axis_pts_ref or ""
-    if name.startswith("THIS."):
-        name = owner.scope + name.removeprefix("THIS.")
-    located = locate(index, name, ag=ag)
-    if located is None and owner.scope:
-        # Deviates: some generators name a sibling component without THIS
-        located = locate(index, owner.scope + name, ag=ag)
-    if located is None or located.kind != "axis_pts":
-        raise NotFoundError(name or "AXIS_PTS_REF", kind=f"axis of {owner.name}")
-    return bind_axis_points(index, located, ag=ag, version=version)
-
-
-def fixed_points(descr: AxisDescr) -> tuple[float, ...] | None:
-    """Raw points that the description itself gives; None when they are in memory."""
-    if descr.fix_axis_par_list is not None:
-        return tuple(descr.fix_axis_par_list.axis_pts_value)
-    if descr.fix_axis_par is not None:
-        par = descr.fix_axis_par
-        step = 2.0**par.shift if -64 <= par.shift <= 64 else 1.0
-        return tuple(par.offset + i * step for i in range(min(par.number_apo, 65_535)))
-    if descr.fix_axis_par_dist is not None:
-        dist = descr.fix_axis_par_dist
-        count = min(dist.number_apo, 65_535)
-        return tuple(dist.offset + i * dist.distance for i in range(count))
-    return None

@@ -146,8 +146,11 @@ def compile_formula(
     Raises:
         UsageError: the expression cannot be read.
     """
-    major, minor = version.split(".")
-    old = (int(major), int(minor)) < (1, 60)
+    parts = re.findall(r"\d{1,6}", version)[:2]
+    old = bool(parts) and (int(parts[0]), int((parts[1] if parts[1:] else "0").ljust(2, "0"))) < (
+        1,
+        60,
+    )
     compiler = _Compiler(text, _OLD if old else _NEW, constants or {}, logical_not=old)
     compiler.all()
     return Formula(text, compiler.inputs, tuple(compiler.steps))
@@ -276,8 +279,9 @@ class _Compiler:
         self.steps.append((function[1], count, None))
 
     def system_constant(self, name: str) -> None:
-        value = self.constants.get(name)
+        value = self.constants.get(name, "").strip()
         try:
-            self.constant(float(value if value is not None else ""))
-        except ValueError:
+            hexadecimal = value[:2] in ("0x", "0X")
+            self.constant(float(int(value, 16)) if hexadecimal else float(value))
+        except (ValueError, OverflowError):
             raise self.error(f"uses sysc({name}), which is no known number") from None

@@ -1,6 +1,6 @@
 """Measurements bound to memory: address, type, shape, mask, conversion, events."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -9,90 +9,28 @@ from numpy.typing import NDArray
 
 from xcaliper.a2l.if_xcp import XcpDaqEvent, read_daq_event
 from xcaliper.a2l.index import ModuleIndex
-from xcaliper.a2l.keywords.common import BitOperation
 from xcaliper.core.address import Address, AddressRange
 from xcaliper.core.datatypes import ByteOrder, DataType
 from xcaliper.core.errors import LimitError, NotFoundError, UsageError
-from xcaliper.quantity.compu import Conversion, compile_conversion, round_to
+from xcaliper.quantity.bits import BitField, bit_field
+from xcaliper.quantity.compu import Conversion, compile_conversion
 from xcaliper.quantity.instance import Located, locate
-from xcaliper.quantity.memory_values import byte_order_of, datatype_of, from_bytes, to_bytes
+from xcaliper.quantity.memory_values import Read, byte_order_of, datatype_of, from_bytes, to_bytes
+from xcaliper.quantity.record_access import PointerChain
+from xcaliper.quantity.record_layout import memory_axes
+from xcaliper.quantity.rounding import PhysToRaw, Target, outside_limits, phys_to_raw
+from xcaliper.quantity.sizes import own_dims
 
-__all__ = ["BitField", "BoundMeasurement", "bind_measurement", "check_limits"]
-
-
-@dataclass(frozen=True, slots=True)
-class BitField:
-    """Mask and shift of a value (ASAP2, BIT_MASK, BIT_OPERATION).
-
-    Attributes:
-        mask: bits that belong to the value, before shifting.
-        shift: bits to shift right; negative shifts left.
-        sign_extend: the top bit of the field is its sign.
-    """
-
-    mask: int
-    shift: int = 0
-    sign_extend: bool = False
-
-    def take(self, memory: NDArray[Any], datatype: DataType) -> NDArray[Any]:
-        """Raw values out of memory values."""
-        bits = 8 * datatype.size_bytes
-        unsigned = memory.astype(f"u{datatype.size_bytes}").astype(np.uint64)
-        value = unsigned & np.uint64(self.mask)
-        value = (
-            value >> np.uint64(self.shift) if self.shift >= 0 else value << np.uint64(-self.shift)
-        )
-        if self.sign_extend:
-            width = max(0, self.mask.bit_length() - self.shift)
-            if 0 < width < 64:
-                top = np.uint64(1 << (width - 1))
-                return ((value ^ top).astype(np.int64) - np.int64(1 << (width - 1))).astype(
-                    np.int64
-                )
-            return value.astype(np.int64)
-        if bits == 64 and not datatype.is_signed:
-            return value
-        return value.astype(np.int64)
-
-    def put(self, memory: NDArray[Any], raw: NDArray[Any], name: str) -> NDArray[Any]:
-        """Memory values with the field replaced by raw values.
-
-        Raises:
-            LimitError: a raw value needs more bits than the field has.
-        """
-        width = max(0, self.mask.bit_length() - max(0, self.shift))
-        lower, upper = (
-            0,
-            (self.mask >> self.shift) if self.shift >= 0 else self.mask << -self.shift,
-        )
-        if self.sign_extend and width:
-            lower, upper = -(1 << (width - 1)), (1 << (width - 1)) - 1
-        size = memory.dtype.itemsize
-        out = memory.astype(f"u{size}").ravel().tolist()
-        for n, value in enumerate(raw.ravel().tolist()):
-            if not lower <= value <= upper:
-                raise LimitError(name, phys=value, lower=lower, upper=upper)
-            moved = value << self.shift if self.shift >= 0 else value >> -self.shift
-            out[n] = (out[n] & ~self.mask) | (moved & self.mask)
-        full = (1 << (8 * size)) - 1
-        made = np.asarray([v & full for v in out], dtype=f"u{size}")
-        return made.astype(memory.dtype).reshape(memory.shape)
-
-
-def bit_field(
-    mask: int | None, operation: BitOperation | None, datatype: DataType
-) -> BitField | None:
-    """The field of an object; None when the whole value counts."""
-    if datatype.is_float or (mask is None and operation is None):
-        return None
-    full = (1 << (8 * datatype.size_bytes)) - 1
-    masked = (full if mask is None else mask) & full
-    if operation is not None:
-        shift = (operation.right_shift or 0) - (operation.left_shift or 0)
-        return BitField(masked, shift, operation.sign_extend)
-    if masked == full:
-        return None
-    return BitField(masked, (masked & -masked).bit_length() - 1 if masked else 0)
+__all__ = [
+    "BitField",
+    "BoundMeasurement",
+    "bind_located_measurement",
+    "bind_measurement",
+    "chain_of",
+    "check_limits",
+    "dims_to_shape",
+    "joined_order",
+]
 
 
 def check_limits(name: str, phys: NDArray[Any], lower: float, upper: float, unit: str = "") -> None:
@@ -101,10 +39,7 @@ def check_limits(name: str, phys: NDArray[Any], lower: float, upper: float, unit
     Raises:
         LimitError: names the first element outside.
     """
-    low = lower - 4 * np.spacing(abs(float(lower)))
-    high = upper + 4 * np.spacing(abs(float(upper)))
-    with np.errstate(invalid="ignore"):
-        outside = np.argwhere(~((phys >= low) & (phys <= high)))
+    outside = np.argwhere(outside_limits(phys, lower, upper))
     if len(outside):
         place = tuple(outside[0].tolist())
         element = name + "".join(f"[{i}]" for i in place)
@@ -122,7 +57,6 @@ class BoundMeasurement:
         datatype: type of one element in memory.
         byte_order: order of its bytes.
         shape: numpy shape, slowest first; ``()`` for a scalar.
-        column_dir: elements lie Y fastest in memory (LAYOUT COLUMN_DIR).
         bits: mask and shift, or None.
         conversion: raw to physical.
         unit: physical unit.
@@ -132,6 +66,9 @@ class BoundMeasurement:
         events: DAQ events of the description, or None.
         error_mask: bits that flag an invalid value.
         format: display format.
+        memory_order: dimensions of the array in memory, slowest first; empty for those of the shape.
+        pointers: pointers between the address and the data, or None; see ``resolve``.
+        ag: bytes per address unit.
     """
 
     name: str
@@ -140,7 +77,6 @@ class BoundMeasurement:
     datatype: DataType
     byte_order: ByteOrder
     shape: tuple[int, ...]
-    column_dir: bool
     bits: BitField | None
     conversion: Conversion
     unit: str
@@ -150,6 +86,9 @@ class BoundMeasurement:
     events: XcpDaqEvent | None
     error_mask: int | None = None
     format: str = ""
+    memory_order: tuple[int, ...] = ()
+    pointers: PointerChain | None = None
+    ag: int = 1
 
     @property
     def count(self) -> int:
@@ -171,9 +110,26 @@ class BoundMeasurement:
         """Events it may be measured with; empty when any will do."""
         return self.events.fixed or self.events.available if self.events else ()
 
+    @property
+    def column_dir(self) -> bool:
+        """True when elements do not lie in the order of the shape."""
+        return self.memory_order not in ((), tuple(range(len(self.shape))))
+
     def memory_ranges(self) -> list[AddressRange]:
-        """What to read."""
+        """What to read; behind a pointer, where the pointer is."""
+        if self.pointers is not None:
+            return [self.pointers.first(self.address)]
         return [AddressRange(self.address, self.size_bytes)]
+
+    def resolve(self, read: Read) -> "BoundMeasurement":
+        """The same measurement at the address its pointers lead to now.
+
+        Raises:
+            UsageError: a pointer is null or cannot be read.
+        """
+        if self.pointers is None:
+            return self
+        return replace(self, address=self.pointers.follow(self.address, read), pointers=None)
 
     def arrange(self, memory: NDArray[Any]) -> NDArray[Any]:
         """Raw values of memory values in native byte order.
@@ -189,10 +145,11 @@ class BoundMeasurement:
         return self.bits.take(memory, self.datatype) if self.bits else memory
 
     def _ordered(self, flat: NDArray[Any]) -> NDArray[Any]:
-        if not self.column_dir or len(self.shape) < 2:
+        if not self.column_dir:
             return flat
-        *slow, ny, nx = self.shape
-        return flat.reshape(-1, *slow, nx, ny).swapaxes(-1, -2).reshape(len(flat), -1)
+        table = flat.reshape(-1, *(self.shape[n] for n in self.memory_order))
+        back = np.argsort(self.memory_order) + 1
+        return table.transpose(0, *back.tolist()).reshape(len(flat), -1)
 
     def decode(self, data: bytes) -> NDArray[Any]:
         """Raw values, masked and shifted: an array of ``shape``; 0-dimensional for a scalar.
@@ -211,36 +168,68 @@ class BoundMeasurement:
         """Physical values of raw ones."""
         return self.conversion.to_phys(raw)
 
-    def encode(self, phys: Any, *, current: bytes | None = None) -> list[tuple[Address, bytes]]:
+    def invalid(self, memory: NDArray[Any]) -> NDArray[np.bool_]:
+        """Where ERROR_MASK flags memory values as invalid (ASAP2, ERROR_MASK)."""
+        if not self.error_mask or self.datatype.is_float:
+            return np.zeros(memory.shape, dtype=bool)
+        bits = memory.astype(f"u{self.datatype.size_bytes}").astype(np.uint64)
+        return np.asarray((bits & np.uint64(self.error_mask & (1 << 64) - 1)) != 0)
+
+    def phys_to_raw(self, phys: Any, *, clamp: bool = False) -> PhysToRaw:
+        """Raw values for physical ones, with a report of rounding and clamping.
+
+        Args:
+            phys: values of any shape.
+            clamp: bring values outside of the limits to them instead of refusing them.
+
+        Raises:
+            LimitError: a value is outside of its limits.
+            UsageError: no way back.
+        """
+        target = Target(
+            self.name,
+            self.conversion,
+            self.datatype,
+            (self.lower, self.upper),
+            self.unit,
+            self.bits.bounds if self.bits else None,
+        )
+        return phys_to_raw(phys, target, clamp=clamp)
+
+    def encode(
+        self, phys: Any, *, current: bytes | None = None, clamp: bool = False
+    ) -> list[tuple[Address, bytes]]:
         """Writes that give the measurement physical values; limits are checked first.
 
         Args:
             phys: values of ``shape``.
             current: bytes in memory now; needed where a mask leaves bits alone.
+            clamp: bring values outside of the limits to them instead of refusing them.
 
         Raises:
             LimitError: a value is outside of its limits.
-            UsageError: wrong shape, or no way back.
+            UsageError: wrong shape, no way back, or the data are behind a pointer.
         """
-        raw = self.conversion.to_raw(phys)
-        if raw.shape != self.shape:
-            raise UsageError(f"{self.name}: shape {self.shape} is needed, {raw.shape} was given.")
-        if self.conversion.kind != "verbal":
-            check_limits(self.name, np.asarray(phys, float), self.lower, self.upper, self.unit)
+        if self.pointers is not None:
+            raise UsageError(
+                f"{self.name}: its data are behind a pointer.", hint="Resolve it with a reader."
+            )
+        if np.shape(phys) != self.shape:
+            raise UsageError(
+                f"{self.name}: shape {self.shape} is needed, {np.shape(phys)} was given."
+            )
+        raw = self._stored(self.phys_to_raw(phys, clamp=clamp).raw)
         if self.bits:
             if current is None or len(current) != self.size_bytes:
                 raise UsageError(f"{self.name}: its bit mask needs the bytes in memory now.")
             memory = from_bytes(current, self.datatype, self.byte_order)
-            whole = round_to(raw, DataType.A_INT64, name=self.name)
-            stored = self.bits.put(memory, self._stored(whole), self.name)
-        else:
-            stored = self._stored(round_to(raw, self.datatype, name=self.name))
-        return [(self.address, to_bytes(stored, self.datatype, self.byte_order))]
+            raw = self.bits.put(memory, raw, self.name)
+        return [(self.address, to_bytes(raw, self.datatype, self.byte_order))]
 
     def _stored(self, raw: NDArray[Any]) -> NDArray[Any]:
         """Elements in memory order, array[count]."""
-        if self.column_dir and len(self.shape) > 1:
-            raw = raw.swapaxes(-1, -2)
+        if self.column_dir:
+            raw = raw.transpose(self.memory_order)
         return raw.reshape(-1)
 
 
@@ -250,6 +239,21 @@ def dims_to_shape(dims: tuple[int, ...] | None) -> tuple[int, ...]:
     while used and used[-1] == 1:
         used.pop()
     return tuple(reversed(used))
+
+
+def joined_order(
+    located: Located, outer: tuple[int, ...], own: tuple[int, ...], mode: str
+) -> tuple[int, ...]:
+    """Dimensions of an array in memory: those of the instance around those of the object."""
+    around = memory_axes("COLUMN_DIR" if located.column_dir else "", len(outer))
+    return around + tuple(len(outer) + n for n in memory_axes(mode, len(own)))
+
+
+def chain_of(index: ModuleIndex, located: Located) -> PointerChain | None:
+    """Pointers on the way to an object; None when it lies at its address."""
+    if not located.hops:
+        return None
+    return PointerChain(located.hops, byte_order_of(None, index), located.name)
 
 
 def bind_measurement(
@@ -270,24 +274,26 @@ def bind_measurement(
     located = locate(index, name, ag=ag)
     if located is None or located.kind != "measurement":
         raise NotFoundError(name, kind="measurement")
-    return bind_located_measurement(index, located, version=version)
+    return bind_located_measurement(index, located, ag=ag, version=version)
 
 
 def bind_located_measurement(
-    index: ModuleIndex, located: Located, *, version: str = "1.71"
+    index: ModuleIndex, located: Located, *, ag: int = 1, version: str = "1.71"
 ) -> BoundMeasurement:
-    """A measurement whose description was found already."""
+    """A measurement whose description was found already.
+
+    Raises:
+        UsageError: it has no memory, or its description cannot be used.
+    """
     made = located.made
     name = located.name
     if located.address is None:
         raise UsageError(
-            f"{name}: it has no address.", hint="It is virtual, or the description is incomplete."
+            f"{name}: it has no address.",
+            hint="Where it is virtual, compute it: Catalog.dependencies.evaluate().",
         )
-    if getattr(made, "address_type", None) not in (None, "DIRECT"):
-        raise UsageError(f"{name}: it is reached through a pointer, which is not supported.")
     datatype = datatype_of(made.datatype, name)
-    size = getattr(made, "array_size", None)
-    own = made.matrix_dim or ((size,) if size else None)
+    outer, own = dims_to_shape(located.dims), tuple(reversed(own_dims(made)))
     limits = (made.lower_limit, made.upper_limit)
     conversion = compile_conversion(
         made.conversion, index, limits=limits, phys_unit=made.phys_unit, version=version
@@ -298,8 +304,7 @@ def bind_located_measurement(
         address=Address(located.address, located.extension),
         datatype=datatype,
         byte_order=byte_order_of(made.byte_order, index),
-        shape=dims_to_shape(located.dims) + dims_to_shape(own),
-        column_dir=made.layout == "COLUMN_DIR",
+        shape=outer + own,
         bits=bit_field(made.bit_mask, made.bit_operation, datatype),
         conversion=conversion,
         unit=conversion.unit,
@@ -309,4 +314,7 @@ def bind_located_measurement(
         events=read_daq_event(located.if_data),
         error_mask=made.error_mask,
         format=made.format or "",
+        memory_order=joined_order(located, outer, own, made.layout or ""),
+        pointers=chain_of(index, located),
+        ag=ag,
     )

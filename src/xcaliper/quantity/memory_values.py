@@ -1,5 +1,6 @@
 """Bytes of the ECU to numbers and back: byte orders, the mixed ones too, and addresses in AG."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +11,27 @@ from xcaliper.core.address import Address
 from xcaliper.core.datatypes import ByteOrder, DataType
 from xcaliper.core.errors import UsageError
 
-__all__ = ["at_offset", "byte_order_of", "datatype_of", "from_bytes", "to_bytes"]
+__all__ = [
+    "POINTERS",
+    "Read",
+    "at_offset",
+    "byte_order_of",
+    "datatype_of",
+    "from_bytes",
+    "to_bytes",
+]
+
+Read = Callable[[Address, int], bytes]
+"""Gives bytes of memory for an address and a size in bytes."""
+
+POINTERS: Final = {
+    "PBYTE": DataType.UBYTE,
+    "PWORD": DataType.UWORD,
+    "PLONG": DataType.ULONG,
+    "PLONGLONG": DataType.A_UINT64,
+}
+"""Type of the pointer that an address type means; DIRECT means none (ASAP2, AddrType)."""
+
 
 _ORDERS: Final = {
     "MSB_LAST": ByteOrder.INTEL,

@@ -1,420 +1,50 @@
-"""Declarations of a virtual ECU: memory image, A2L and event list follow from them.
+"""The declaration of a virtual ECU: memory image, A2L and event list follow from it.
 
-Defaults and limits are physical. Shapes are those of numpy: the last dimension is the fastest.
-Addresses count in units of the address granularity (AG).
+It checks itself: every problem at once, one sentence each.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xcaliper.core.datatypes import ByteOrder, DataType
-from xcaliper.core.errors import NotFoundError, PlanError
-from xcaliper.sim.conversion import Conversion, Identical
+from xcaliper.core.datatypes import ByteOrder
+from xcaliper.core.errors import NotFoundError, PlanError, UsageError
+from xcaliper.sim.items import (
+    Axis,
+    BitField,
+    Curve,
+    Event,
+    FixAxis,
+    Function,
+    Group,
+    Map,
+    Measurement,
+    Parameter,
+    Scalar,
+    Segment,
+    Signal,
+    StdAxis,
+    StructArray,
+    TableAxis,
+    Text,
+    TextMeasurement,
+    ValueBlock,
+    default_raw,
+)
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Iterator
 
-__all__ = [
-    "Axis",
-    "BitField",
-    "Curve",
-    "EcuDeclaration",
-    "Event",
-    "FixAxis",
-    "Function",
-    "Group",
-    "Map",
-    "Measurement",
-    "Page",
-    "Parameter",
-    "Scalar",
-    "Segment",
-    "Signal",
-    "StdAxis",
-    "StructArray",
-    "StructMember",
-    "Text",
-    "TextMeasurement",
-    "ValueBlock",
-    "default_raw",
-    "phys_limits",
-]
+__all__ = ["EcuDeclaration"]
 
-_RAW: Final = Identical()
-_BITS: Final = Identical(format="%3.0")
-
-Limits: TypeAlias = tuple[float, float]
-Numbers: TypeAlias = tuple[float, ...] | tuple["Numbers", ...]
-
-
-def phys_limits(datatype: DataType, conversion: Conversion) -> Limits:
-    """Lowest and highest physical value that the data type can hold."""
-    ends = [float(end) for end in conversion.to_phys(datatype.limits)]
-    return min(ends), max(ends)
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """An event channel (XCP Base, event channel, 1.0).
-
-    Attributes:
-        name: full name.
-        channel: number, from 0 without holes.
-        cycle_ms: period; None when the event is not cyclic.
-        short_name: at most 8 characters.
-        priority: 255 is the highest.
-    """
-
-    name: str
-    channel: int
-    cycle_ms: int | None
-    short_name: str
-    priority: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
-    """A scalar or an array that the ECU computes (ASAP2, MEASUREMENT).
-
-    Attributes:
-        event: name of the event whose task writes it.
-        limits: physical; None = what the data type holds.
-        shape: () for a scalar.
-        writable: True permits stimulation and writing.
-        address: fixed address; None lets the image place it.
-    """
-
-    name: str
-    datatype: DataType
-    text: str
-    event: str
-    conversion: Conversion = _RAW
-    limits: Limits | None = None
-    shape: tuple[int, ...] = ()
-    writable: bool = False
-    address: int | None = None
-
-    @property
-    def phys_limits(self) -> Limits:
-        """Declared limits, else those of the data type."""
-        return self.limits or phys_limits(self.datatype, self.conversion)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BitField:
-    """Some bits of an integer measurement (ASAP2, BIT_MASK).
-
-    Attributes:
-        of: name of the measurement that holds the bits.
-        mask: bits inside it; one run of ones.
-    """
-
-    name: str
-    of: str
-    mask: int
-    text: str
-    conversion: Conversion = _BITS
-
-    @property
-    def shift(self) -> int:
-        """Position of the lowest bit."""
-        return (self.mask & -self.mask).bit_length() - 1
-
-    @property
-    def top(self) -> int:
-        """Highest value the bits can hold."""
-        return self.mask >> self.shift
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextMeasurement:
-    """A text that the ECU writes: NUL-padded characters, read-only (ASAP2, ASCII)."""
-
-    name: str
-    size_bytes: int
-    text: str
-    event: str
-    address: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StructMember:
-    """One component of a structure (ASAP2, STRUCTURE_COMPONENT, 1.7)."""
-
-    name: str
-    datatype: DataType
-    text: str
-    conversion: Conversion = _RAW
-    limits: Limits | None = None
-    shape: tuple[int, ...] = ()
-
-    @property
-    def phys_limits(self) -> Limits:
-        """Declared limits, else those of the data type."""
-        return self.limits or phys_limits(self.datatype, self.conversion)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StructArray:
-    """An array of equal structures that the ECU computes (ASAP2, INSTANCE, 1.7).
-
-    Attributes:
-        type_name: name of the structure type.
-        shape: (n,) or more dimensions; () for one structure.
-    """
-
-    name: str
-    type_name: str
-    members: tuple[StructMember, ...]
-    text: str
-    event: str
-    shape: tuple[int, ...]
-    address: int | None = None
-
-
-Signal: TypeAlias = Measurement | BitField | TextMeasurement | StructArray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scalar:
-    """One adjustable number (ASAP2, CHARACTERISTIC VALUE).
-
-    Attributes:
-        segment: name of the segment it lives in.
-        hard_limits: refused beyond; None = same as ``limits`` (ASAP2, EXTENDED_LIMITS).
-        step: step of adjustment in a tool; None = unsaid.
-    """
-
-    name: str
-    datatype: DataType
-    default: float
-    text: str
-    segment: str
-    conversion: Conversion = _RAW
-    limits: Limits | None = None
-    hard_limits: Limits | None = None
-    step: float | None = None
-    address: int | None = None
-
-    @property
-    def phys_limits(self) -> Limits:
-        """Declared limits, else those of the data type."""
-        return self.limits or phys_limits(self.datatype, self.conversion)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
-    """An adjustable text, NUL-padded (ASAP2, CHARACTERISTIC ASCII)."""
-
-    name: str
-    size_bytes: int
-    default: str
-    text: str
-    segment: str
-    address: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ValueBlock:
-    """An adjustable array without axes (ASAP2, CHARACTERISTIC VAL_BLK)."""
-
-    name: str
-    datatype: DataType
-    default: Numbers
-    text: str
-    segment: str
-    conversion: Conversion = _RAW
-    limits: Limits | None = None
-    address: int | None = None
-
-    @property
-    def phys_limits(self) -> Limits:
-        """Declared limits, else those of the data type."""
-        return self.limits or phys_limits(self.datatype, self.conversion)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Axis:
-    """Axis points shared by several tables (ASAP2, AXIS_PTS).
-
-    Attributes:
-        default: strictly rising physical points.
-        input: measurement that moves along the axis; empty = none.
-    """
-
-    name: str
-    datatype: DataType
-    default: tuple[float, ...]
-    text: str
-    segment: str
-    conversion: Conversion = _RAW
-    limits: Limits | None = None
-    input: str = ""
-    address: int | None = None
-
-    @property
-    def phys_limits(self) -> Limits:
-        """Declared limits, else those of the data type."""
-        return self.limits or phys_limits(self.datatype, self.conversion)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StdAxis:
-    """Axis points inside the record of their table (ASAP2, STD_AXIS)."""
-
-    datatype: DataType
-    default: tuple[float, ...]
-    conversion: Conversion = _RAW
-    limits: Limits | None = None
-    input: str = ""
-
-    @property
-    def phys_limits(self) -> Limits:
-        """Declared limits, else those of the data type."""
-        return self.limits or phys_limits(self.datatype, self.conversion)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FixAxis:
-    """Computed axis points: raw = offset + i · distance (ASAP2, FIX_AXIS_PAR_DIST)."""
-
-    offset: int
-    distance: int
-    count: int
-    conversion: Conversion = _RAW
-    input: str = ""
-
-    @property
-    def default(self) -> tuple[float, ...]:
-        """The physical points."""
-        raw = [self.offset + i * self.distance for i in range(self.count)]
-        return tuple(float(phys) for phys in self.conversion.to_phys(raw))
-
-    @property
-    def phys_limits(self) -> Limits:
-        """The outermost points."""
-        points = self.default
-        return (min(points), max(points)) if points else (0.0, 0.0)
-
-
-#: An axis of a table; a string names a shared :class:`Axis`.
-TableAxis: TypeAlias = StdAxis | FixAxis | str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
-    """A table over one axis (ASAP2, CHARACTERISTIC CURVE)."""
-
-    name: str
-    datatype: DataType
-    x: TableAxis
-    default: tuple[float, ...]
-    text: str
-    segment: str
-    conversion: Conversion = _RAW
-    limits: Limits | None = None
-    address: int | None = None
-
-    @property
-    def axes(self) -> tuple[TableAxis, ...]:
-        """The axis, in a tuple."""
-        return (self.x,)
-
-    @property
-    def phys_limits(self) -> Limits:
-        """Declared limits, else those of the data type."""
-        return self.limits or phys_limits(self.datatype, self.conversion)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Map:
-    """A table over two axes; ``default[iy][ix]`` (ASAP2, CHARACTERISTIC MAP).
-
-    Attributes:
-        by_column: True stores column by column (COLUMN_DIR) instead of row by row (ROW_DIR).
-    """
-
-    name: str
-    datatype: DataType
-    x: TableAxis
-    y: TableAxis
-    default: tuple[tuple[float, ...], ...]
-    text: str
-    segment: str
-    conversion: Conversion = _RAW
-    limits: Limits | None = None
-    by_column: bool = False
-    address: int | None = None
-
-    @property
-    def axes(self) -> tuple[TableAxis, ...]:
-        """X, then Y."""
-        return self.x, self.y
-
-    @property
-    def phys_limits(self) -> Limits:
-        """Declared limits, else those of the data type."""
-        return self.limits or phys_limits(self.datatype, self.conversion)
-
-
-Parameter: TypeAlias = Scalar | Text | ValueBlock | Axis | Curve | Map
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One of the memories of a segment (XCP Base, PAGE, 1.0)."""
-
-    number: int
-    text: str
-    writable: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """A block of parameters with several pages at one address range (XCP Base, SEGMENT, 1.0).
-
-    Attributes:
-        number: from 0 without holes.
-        address: first address.
-        init_page: page that ECU and XCP use after start.
-    """
-
-    name: str
-    number: int
-    address: int
-    size_bytes: int
-    text: str = ""
-    extension: int = 0
-    pages: tuple[Page, ...] = (
-        Page(0, "working page in RAM", writable=True),
-        Page(1, "reference page in flash", writable=False),
-    )
-    init_page: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Signals and parameters that belong together (ASAP2, GROUP)."""
-
-    name: str
-    text: str
-    members: tuple[str, ...] = ()
-    groups: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Function:
-    """A software function with what it reads, computes and is adjusted by (ASAP2, FUNCTION)."""
-
-    name: str
-    text: str
-    parameters: tuple[str, ...] = ()
-    inputs: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = ()
+_IDENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
+_MAX_DIMENSIONS = 3
+_MAX_ELEMENTS = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -448,9 +78,7 @@ class EcuDeclaration:
     )
 
     def __post_init__(self) -> None:
-        from xcaliper.sim.check import problems
-
-        found = problems(self)
+        found = _problems(self)
         if found:
             raise PlanError(self.name or "ECU", found, hint="Correct the declaration.")
         self._by_name.update({item.name: item for item in (*self.signals, *self.parameters)})
@@ -474,10 +102,251 @@ class EcuDeclaration:
         return axis.default
 
 
-def default_raw(item: Scalar | ValueBlock | Axis | Curve | Map | StdAxis) -> NDArray[np.float64]:
-    """Raw defaults before the cast to the data type: rounded for integers, as floats."""
-    raw = item.conversion.to_raw(item.default)
-    if item.datatype.is_float:
-        return raw
-    rounded: NDArray[np.float64] = np.sign(raw) * np.floor(np.abs(raw) + 0.5)
-    return rounded
+def _problems(declaration: EcuDeclaration) -> tuple[str, ...]:
+    """Everything that does not fit, in the order of the declaration."""
+    return (
+        *_names(declaration),
+        *_events(declaration),
+        *_segments(declaration),
+        *(text for signal in declaration.signals for text in _signal(signal, declaration)),
+        *(text for item in declaration.parameters for text in _parameter(item, declaration)),
+        *_groups(declaration),
+        *_functions(declaration),
+    )
+
+
+def _names(declaration: EcuDeclaration) -> Iterator[str]:
+    objects = [item.name for item in (*declaration.signals, *declaration.parameters)]
+    kinds = {
+        "object": objects,
+        "event": [event.name for event in declaration.events],
+        "segment": [segment.name for segment in declaration.segments],
+        "group": [group.name for group in declaration.groups],
+        "function": [function.name for function in declaration.functions],
+    }
+    for kind, names in kinds.items():
+        for name, count in Counter(names).items():
+            if count > 1:
+                yield f"{kind} {name} is declared {count} times"
+            if kind != "event" and not _IDENT.match(name):
+                yield f"{kind} name {name!r} is no identifier"
+    if not _IDENT.match(declaration.name):
+        yield f"ECU name {declaration.name!r} is no identifier"
+    if not declaration.epk.isascii() or not 0 < len(declaration.epk) <= 255:
+        yield "EPK must be 1 to 255 ASCII characters"
+
+
+def _events(declaration: EcuDeclaration) -> Iterator[str]:
+    channels = sorted(event.channel for event in declaration.events)
+    if channels != list(range(len(channels))):
+        yield f"event channels {channels} are not 0 to {len(channels) - 1} without holes"
+    for event in declaration.events:
+        if not 0 < len(event.short_name) <= 8:
+            yield f"event {event.name}: short name {event.short_name!r} needs 1 to 8 characters"
+        if not 0 <= event.priority <= 255:
+            yield f"event {event.name}: priority {event.priority} is outside 0 to 255"
+        if event.cycle_ms is not None and not 0 < event.cycle_ms <= 255:
+            yield f"event {event.name}: cycle {event.cycle_ms} ms is outside 1 to 255"
+
+
+def _segments(declaration: EcuDeclaration) -> Iterator[str]:
+    numbers = sorted(segment.number for segment in declaration.segments)
+    if numbers != list(range(len(numbers))):
+        yield f"segment numbers {numbers} are not 0 to {len(numbers) - 1} without holes"
+    for segment in declaration.segments:
+        yield from _pages(segment)
+        if segment.address % 8 or segment.size_bytes % 8 or segment.size_bytes <= 0:
+            yield f"segment {segment.name}: address and size must be multiples of 8"
+        if not 0 <= segment.extension <= 255:
+            yield f"segment {segment.name}: address extension is outside 0 to 255"
+    if declaration.ram_address % 8 or declaration.ram_size_bytes % 8:
+        yield "RAM: address and size must be multiples of 8"
+
+
+def _pages(segment: Segment) -> Iterator[str]:
+    pages = [page.number for page in segment.pages]
+    if not pages or pages != list(range(len(pages))):
+        yield f"segment {segment.name}: pages {pages} are not 0, 1, … without holes"
+    if segment.init_page not in pages:
+        yield f"segment {segment.name}: first page {segment.init_page} does not exist"
+
+
+def _signal(signal: Signal, declaration: EcuDeclaration) -> Iterator[str]:
+    if isinstance(signal, BitField):
+        yield from _bit_field(signal, declaration)
+        return
+    if signal.event not in {event.name for event in declaration.events}:
+        yield f"{signal.name}: event {signal.event!r} is not declared"
+    if isinstance(signal, TextMeasurement):
+        if not 0 < signal.size_bytes <= 255:
+            yield f"{signal.name}: size {signal.size_bytes} is outside 1 to 255"
+        return
+    yield from _shape(signal.name, signal.shape)
+    if isinstance(signal, Measurement):
+        yield from _limits(signal.name, signal.phys_limits)
+        if signal.conversion.linear is None and signal.shape:
+            yield f"{signal.name}: an array needs a linear conversion"
+        return
+    yield from _members(signal)
+
+
+def _members(signal: StructArray) -> Iterator[str]:
+    if not signal.members:
+        yield f"{signal.name}: the structure has no members"
+    if not _IDENT.match(signal.type_name):
+        yield f"{signal.name}: type name {signal.type_name!r} is no identifier"
+    for name, count in Counter(member.name for member in signal.members).items():
+        if count > 1:
+            yield f"{signal.name}.{name} is declared {count} times"
+        if not _IDENT.match(name):
+            yield f"{signal.name}: member name {name!r} is no identifier"
+    for member in signal.members:
+        yield from _shape(f"{signal.name}.{member.name}", member.shape)
+        yield from _limits(f"{signal.name}.{member.name}", member.phys_limits)
+
+
+def _bit_field(signal: BitField, declaration: EcuDeclaration) -> Iterator[str]:
+    holder = next((item for item in declaration.signals if item.name == signal.of), None)
+    if not isinstance(holder, Measurement) or holder.shape or holder.datatype.is_float:
+        yield f"{signal.name}: {signal.of!r} is no integer measurement"
+        return
+    if signal.mask <= 0 or signal.mask.bit_length() > 8 * holder.datatype.size_bytes:
+        yield f"{signal.name}: mask 0x{signal.mask:X} does not fit {holder.datatype.name}"
+    elif signal.top & (signal.top + 1):
+        yield f"{signal.name}: mask 0x{signal.mask:X} has holes"
+
+
+def _shape(name: str, shape: tuple[int, ...]) -> Iterator[str]:
+    if len(shape) > _MAX_DIMENSIONS or any(size < 1 for size in shape):
+        yield f"{name}: shape {shape} needs up to {_MAX_DIMENSIONS} sizes of at least 1"
+    elif int(np.prod(shape, dtype=np.int64)) > _MAX_ELEMENTS:
+        yield f"{name}: shape {shape} has more than {_MAX_ELEMENTS} elements"
+
+
+def _limits(name: str, limits: tuple[float, float]) -> Iterator[str]:
+    if not limits[0] <= limits[1]:
+        yield f"{name}: limits {limits[0]:g} … {limits[1]:g} are reversed"
+
+
+def _parameter(item: Parameter, declaration: EcuDeclaration) -> Iterator[str]:
+    if item.segment not in {segment.name for segment in declaration.segments}:
+        yield f"{item.name}: segment {item.segment!r} is not declared"
+    if isinstance(item, Text):
+        if not item.default.isascii() or not 0 < item.size_bytes <= 255:
+            yield f"{item.name}: needs 1 to 255 ASCII characters"
+        elif len(item.default) > item.size_bytes:
+            yield f"{item.name}: {item.default!r} is longer than {item.size_bytes} characters"
+        return
+    yield from _limits(item.name, item.phys_limits)
+    if isinstance(item, (Curve, Map)):
+        for axis in item.axes:
+            yield from _axis(item.name, axis, declaration)
+        shape = tuple(_length(axis, declaration) for axis in reversed(item.axes))
+        yield from _table_shape(item, shape)
+    if isinstance(item, Axis):
+        yield from _rising(item.name, item.default)
+        yield from _input(item.name, item.input, declaration)
+    yield from _default(item.name, item)
+
+
+def _table_shape(item: Curve | Map, shape: tuple[int | None, ...]) -> Iterator[str]:
+    try:
+        found = np.shape(item.default)
+    except ValueError:
+        found = ()
+    if None not in shape and found != shape:
+        yield f"{item.name}: values have shape {found}, the axes need {shape}"
+
+
+def _axis(name: str, axis: TableAxis, declaration: EcuDeclaration) -> Iterator[str]:
+    if isinstance(axis, str):
+        if _shared(axis, declaration) is None:
+            yield f"{name}: shared axis {axis!r} is not declared"
+        return
+    yield from _input(name, axis.input, declaration)
+    yield from _rising(f"{name} axis", axis.default)
+    if isinstance(axis, FixAxis):
+        if not 2 <= axis.count <= 255 or axis.distance < 1:
+            yield f"{name}: a fixed axis needs 2 to 255 points at a distance of at least 1"
+        return
+    if len(axis.default) > 255:
+        yield f"{name}: an axis has at most 255 points"
+    yield from _default(f"{name} axis", axis)
+
+
+def _shared(name: str, declaration: EcuDeclaration) -> Axis | None:
+    return next(
+        (item for item in declaration.parameters if isinstance(item, Axis) and item.name == name),
+        None,
+    )
+
+
+def _length(axis: TableAxis, declaration: EcuDeclaration) -> int | None:
+    found = _shared(axis, declaration) if isinstance(axis, str) else axis
+    return None if found is None else len(found.default)
+
+
+def _default(name: str, item: Scalar | ValueBlock | Axis | Curve | Map | StdAxis) -> Iterator[str]:
+    try:
+        phys = np.asarray(item.default, dtype=np.float64)
+        raw = default_raw(item)
+    except (ValueError, TypeError, UsageError):
+        yield f"{name}: default is no regular array of numbers"
+        return
+    if not phys.size:
+        yield f"{name}: default is empty"
+        return
+    low, high = item.phys_limits
+    slack = 1e-9 * max(abs(low), abs(high), 1.0)
+    if not bool(np.all((phys >= low - slack) & (phys <= high + slack))):
+        yield f"{name}: default is outside {low:g} … {high:g}"
+    raw_low, raw_high = item.datatype.limits
+    if not bool(np.all((raw >= raw_low) & (raw <= raw_high))):
+        yield f"{name}: default does not fit {item.datatype.name}"
+
+
+def _rising(name: str, points: tuple[float, ...]) -> Iterator[str]:
+    if len(points) < 2 or not bool(np.all(np.diff(points) > 0)):
+        yield f"{name}: axis points need at least two values that rise strictly"
+
+
+def _input(name: str, source: str, declaration: EcuDeclaration) -> Iterator[str]:
+    if source and source not in {signal.name for signal in declaration.signals}:
+        yield f"{name}: input {source!r} is no declared signal"
+
+
+def _groups(declaration: EcuDeclaration) -> Iterator[str]:
+    objects = {item.name for item in (*declaration.signals, *declaration.parameters)}
+    groups = {group.name: group for group in declaration.groups}
+    for group in declaration.groups:
+        for name in group.members:
+            if name not in objects:
+                yield f"group {group.name}: member {name!r} is not declared"
+        for name in group.groups:
+            if name not in groups:
+                yield f"group {group.name}: group {name!r} is not declared"
+    if _has_cycle(groups):
+        yield "groups contain each other in a circle"
+
+
+def _has_cycle(groups: dict[str, Group]) -> bool:
+    left = {name: set(group.groups) & set(groups) for name, group in groups.items()}
+    while left:
+        ends = [name for name, inner in left.items() if not inner & set(left)]
+        if not ends:
+            return True
+        for name in ends:
+            del left[name]
+    return False
+
+
+def _functions(declaration: EcuDeclaration) -> Iterator[str]:
+    signals = {item.name for item in declaration.signals}
+    parameters = {item.name for item in declaration.parameters}
+    for function in declaration.functions:
+        for name in function.parameters:
+            if name not in parameters:
+                yield f"function {function.name}: parameter {name!r} is not declared"
+        for name in (*function.inputs, *function.outputs):
+            if name not in signals:
+                yield f"function {function.name}: signal {name!r} is not declared"

@@ -6,7 +6,9 @@ import re
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from xcaliper.a2l import A2lFile, write
+from xcaliper.a2l.builtin_aml import xcp_aml_text
 from xcaliper.a2l.if_xcp import XcpDaqEvent, write_daq_event, write_segment, write_xcp
+from xcaliper.a2l.ifdata import A2ml
 from xcaliper.a2l.keywords import axis as kw_axis
 from xcaliper.a2l.keywords import compu as kw_compu
 from xcaliper.a2l.keywords import function as kw_function
@@ -28,7 +30,8 @@ from xcaliper.sim.conversion import (
     RatFunc,
     TableInterpolated,
 )
-from xcaliper.sim.declare import (
+from xcaliper.sim.image import CODE, RAM, record_elements, struct_dtype
+from xcaliper.sim.items import (
     Axis,
     BitField,
     Curve,
@@ -45,7 +48,6 @@ from xcaliper.sim.declare import (
     TextMeasurement,
     ValueBlock,
 )
-from xcaliper.sim.image import CODE, RAM, record_elements, struct_dtype
 from xcaliper.sim.xcp_section import describe_segment, describe_slave
 
 if TYPE_CHECKING:
@@ -86,6 +88,7 @@ def describe_tree(
     declaration = image.declaration
     maker = _Maker(image)
     module = kw_project.Module(declaration.name, declaration.text)
+    module.a2ml = A2ml(f"\n{xcp_aml_text()}\n")
     module.mod_common = _mod_common(declaration.byte_order)
     module.mod_par = _mod_par(image, config)
     module.if_data.append(write_xcp(describe_slave(config, declaration, endpoints)))

@@ -11,10 +11,9 @@ import numpy as np
 
 from xcaliper.core.datatypes import ByteOrder, DataType
 from xcaliper.core.errors import NotFoundError, PlanError
-from xcaliper.sim.declare import (
+from xcaliper.sim.items import (
     Axis,
     BitField,
-    EcuDeclaration,
     Map,
     Measurement,
     Parameter,
@@ -29,6 +28,8 @@ from xcaliper.sim.declare import (
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from xcaliper.sim.declare import EcuDeclaration
 
 __all__ = [
     "CODE",

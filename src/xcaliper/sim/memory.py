@@ -21,7 +21,7 @@ from xcaliper.xcp.codes import ErrorCode
 
 if TYPE_CHECKING:
     from xcaliper.core.address import Address
-    from xcaliper.sim.declare import Segment
+    from xcaliper.sim.items import Segment
 
 __all__ = ["EcuMemory"]
 

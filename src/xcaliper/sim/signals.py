@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xcaliper.core.errors import UsageError
-from xcaliper.sim.declare import (
+from xcaliper.sim.image import RAM, EcuImage, record_elements, record_offsets, struct_dtype
+from xcaliper.sim.items import (
     Axis,
     Curve,
     Map,
@@ -26,7 +27,6 @@ from xcaliper.sim.declare import (
     TextMeasurement,
     ValueBlock,
 )
-from xcaliper.sim.image import RAM, EcuImage, record_elements, record_offsets, struct_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -112,7 +112,7 @@ class SignalWriter:
         self._curved: list[tuple[int, Conversion]] = []
         self._scale(packed)
         places = {item.name: at for at, item in enumerate(packed)}
-        self._order = [places[item.name] for item in items]
+        self._order = itemgetter(*(places[item.name] for item in items)) if items else None
         self._runs = _runs(image, items)
 
     def _scale(self, packed: list[Measurement]) -> None:
@@ -127,7 +127,7 @@ class SignalWriter:
 
     def write(self, phys: Mapping[str, float]) -> None:
         """Write all signals; values saturate at what the data type holds."""
-        if self._pick is None:
+        if self._pick is None or self._order is None:
             return
         picked = self._pick(phys)
         raw = np.array(picked if self._many else (picked,), dtype=np.float64)
@@ -139,7 +139,7 @@ class SignalWriter:
         split = self._integers
         whole = np.rint(raw[:split]).astype(np.int64).tolist()
         values = [*whole, *raw[split:].tolist()]
-        ordered = [values[at] for at in self._order]
+        ordered = self._order(values) if self._many else values
         for run in self._runs:
             run.packer.pack_into(self._ram, run.offset, *ordered[run.first : run.last])
 
@@ -203,7 +203,7 @@ def _locate(points: list[float], at: float) -> tuple[int, float]:
     last = len(points) - 2
     if at >= points[-1]:
         return last, 1.0
-    index = min(max(bisect_right(points, at) - 1, 0), last)
+    index = bisect_right(points, at) - 1  # inside, whatever the order of the points is
     width = points[index + 1] - points[index]
     return index, (at - points[index]) / width if width > 0.0 else 0.0
 

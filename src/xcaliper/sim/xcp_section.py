@@ -25,7 +25,8 @@ from xcaliper.xcp.slave_config import EventConfig, PageConfig, SegmentConfig, Sl
 from xcaliper.xcp.table import COMMANDS
 
 if TYPE_CHECKING:
-    from xcaliper.sim.declare import EcuDeclaration, Page, Segment
+    from xcaliper.sim.declare import EcuDeclaration
+    from xcaliper.sim.items import Page, Segment
 
 __all__ = ["Endpoint", "describe_segment", "describe_slave", "slave_config"]
 

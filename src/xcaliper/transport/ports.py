@@ -6,14 +6,16 @@ A slave reads packets, calls :meth:`restart` when one is CONNECT, and sends what
 from __future__ import annotations
 
 import contextlib
-import select
+import errno
+import selectors
 import socket
 import struct
 import sys
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from xcaliper.core.errors import FramingError, SettingsError
+from xcaliper.core.errors import FramingError, LinkError, SettingsError
 from xcaliper.transport.base import (
     MAX_DATAGRAM,
     RECEIVE_BUFFER,
@@ -22,6 +24,7 @@ from xcaliper.transport.base import (
     link_error,
     resolve,
 )
+from xcaliper.transport.url import parse_url
 from xcaliper.xcp.framing.eth import DatagramReader, EthFraming, StreamReader
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
     from xcaliper.core.diagnostics import Diagnostic
 
-__all__ = ["DATAGRAM_LIMIT", "SlavePort", "TcpPort", "UdpPort", "segment_runs"]
+__all__ = ["DATAGRAM_LIMIT", "SlavePort", "TcpPort", "UdpPort", "open_port", "segment_runs"]
 
 #: Bytes of one datagram that fit an Ethernet frame *(XCP on Ethernet, MTU)*.
 DATAGRAM_LIMIT: Final = 1472
@@ -43,6 +46,19 @@ _MAX_READS: Final = 64
 _MAX_DATAGRAM_BACKLOG: Final = 4096
 _MAX_STREAM_BACKLOG: Final = 1 << 20
 _DRAIN_S: Final = 0.2
+#: A master that takes no datagram for so long, and sends none, is gone.
+_GONE_NS: Final = 2_000_000_000
+_REFUSALS: Final = frozenset(
+    {errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH, errno.ENETUNREACH}
+)
+#: Linux tells about refused datagrams, and whose they were, on demand: (level, option).
+_REPORT_ERRORS: Final = {
+    socket.AF_INET: (socket.IPPROTO_IP, 11),
+    socket.AF_INET6: (socket.IPPROTO_IPV6, 25),
+}
+_MSG_ERRQUEUE: Final = 0x2000
+
+Watched: TypeAlias = "tuple[socket.socket, int]"
 
 
 def _never() -> bool:
@@ -73,7 +89,12 @@ def _listen(scheme: str, host: str, port: int) -> socket.socket:
             continue
         return sock
     assert failure is not None, "resolve() gives at least one address"
-    raise link_error(format_address(scheme, (host, port)), failure, "listening") from failure
+    name = format_address(scheme, (host, port))
+    if failure.errno == errno.EADDRINUSE:
+        raise LinkError(
+            f"{name}: the port is taken.", hint="Choose another port, or 0 for any."
+        ) from failure
+    raise link_error(name, failure, "listening") from failure
 
 
 class _Port:
@@ -81,7 +102,8 @@ class _Port:
 
     Attributes:
         diagnostics: what is not as good as it could be.
-        strangers: datagrams, or connections, of others during a session; they were ignored.
+        strangers: datagrams of others during a session; they were ignored.
+        refused: connections turned away.
         broken: connections ended, or datagrams lost, by damage or a failed socket.
         in_session: set by the owner: says whether a session lasts.
         dropped: set by the owner: called when the connection is gone.
@@ -92,6 +114,7 @@ class _Port:
     def __init__(self, host: str, port: int, alignment: int) -> None:
         self.diagnostics: list[Diagnostic] = []
         self.strangers = 0
+        self.refused = 0
         self.broken = 0
         self.in_session: Callable[[], bool] = _never
         self.dropped: Callable[[], None] = _nothing
@@ -117,6 +140,8 @@ class UdpPort(_Port):
 
     During a session, datagrams of others are ignored and counted. A CONNECT from another port of
     the same host takes the session over, so that a master that was restarted is not locked out.
+    The session of a master that has gone without a word, so that datagrams to it are refused, is
+    dropped after two seconds.
 
     Args:
         host: address to listen on.
@@ -124,6 +149,7 @@ class UdpPort(_Port):
         alignment: bytes that messages are aligned to, 1, 2 or 4.
         limit: bytes of one datagram; messages are gathered up to it.
         segmentation: let the system cut joined datagrams (UDP_SEGMENT) where it can.
+        clock: monotonic nanoseconds.
 
     Raises:
         LinkError: the port cannot be had.
@@ -139,6 +165,7 @@ class UdpPort(_Port):
         alignment: int = 1,
         limit: int = DATAGRAM_LIMIT,
         segmentation: bool = True,
+        clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         if not 16 <= limit <= _MAX_JOINED:
             raise SettingsError("limit", f"{limit} is not from 16 to {_MAX_JOINED} bytes")
@@ -152,6 +179,19 @@ class UdpPort(_Port):
         self._peer: Any = None
         self._held: tuple[bytes, Any] | None = None
         self._kept: deque[list[bytes]] = deque()
+        self._clock = clock
+        self._refused_ns: int | None = None
+        self._reports = self._ask_reports()
+
+    def _ask_reports(self) -> bool:
+        option = _REPORT_ERRORS.get(self._sock.family)
+        if sys.platform != "linux" or option is None:
+            return False
+        try:
+            self._sock.setsockopt(*option, 1)
+        except OSError:
+            return False
+        return True
 
     @property
     def malformed(self) -> int:
@@ -163,13 +203,15 @@ class UdpPort(_Port):
         """True while joined datagrams are sent."""
         return self._segmentation
 
-    def sockets(self) -> list[socket.socket]:
-        """What to wait for reading on."""
-        return [self._sock]
+    def watched(self) -> list[Watched]:
+        """What to wait for: sockets, each with ``selectors.EVENT_...``."""
+        writing = selectors.EVENT_WRITE if self._kept else 0
+        return [(self._sock, selectors.EVENT_READ | writing)]
 
-    def blocked(self) -> list[socket.socket]:
-        """What to wait for writing on."""
-        return [self._sock] if self._kept else []
+    @property
+    def waiting(self) -> bool:
+        """True when there is something to read that no socket tells of."""
+        return self._held is not None
 
     def read(self) -> list[bytes]:
         """Packets of the master that wait, oldest first; never blocks."""
@@ -183,22 +225,25 @@ class UdpPort(_Port):
                 except BlockingIOError:
                     break
                 except OSError:  # news about an earlier datagram that nobody took
+                    self._take_news()
                     continue
+            begins = len(data) >= 6 and data[4] == _CONNECT
             if sender != self._peer:
                 if found:  # what the old peer asked is answered before the new one has its turn
                     self._held = (data, sender)
                     break
-                if not self._may_begin(data, sender):
+                if not begins or not self._may_begin(sender):
                     self.strangers += 1
                     continue
                 self._peer = sender
                 self._kept.clear()
+            self._refused_ns = None
+            if begins:
+                self._reader.reset()  # else a second CONNECT would pass for the first one, doubled
             found += self._reader.feed(data)
         return found
 
-    def _may_begin(self, data: bytes, sender: Any) -> bool:
-        if len(data) < 6 or data[4] != _CONNECT:
-            return False
+    def _may_begin(self, sender: Any) -> bool:
         return self._peer is None or sender[0] == self._peer[0] or not self.in_session()
 
     def restart(self) -> None:
@@ -223,16 +268,50 @@ class UdpPort(_Port):
     def flush(self) -> None:
         """Send what was kept."""
         kept = self._kept
+        again = False
         while kept:
             try:
                 self._send_run(kept[0])
             except BlockingIOError:
                 break
-            except OSError:  # refused or too long: lost, as on any cable
-                self.broken += 1
-            kept.popleft()
+            except OSError as error:  # lost, as on any cable
+                if error.errno not in _REFUSALS:
+                    self.broken += 1
+                elif again:
+                    self._refuse()
+                else:  # that was news about an earlier datagram
+                    again = True
+                    self._take_news()
+                    continue
+            again = False
+            if kept:
+                kept.popleft()
         while len(kept) > _MAX_DATAGRAM_BACKLOG:
             self.broken += len(kept.popleft())
+
+    def _take_news(self) -> None:
+        """Learn which datagrams nobody took."""
+        if not self._reports:
+            self._refuse()
+            return
+        for _ in range(_MAX_READS):
+            try:
+                _, _, _, receiver = self._sock.recvmsg(1, 0, _MSG_ERRQUEUE)
+            except OSError:  # that was all
+                return
+            if receiver == self._peer:
+                self._refuse()
+
+    def _refuse(self) -> None:
+        """Count a datagram that the master did not take; after a while there is no master."""
+        self.broken += 1
+        now = self._clock()
+        if self._refused_ns is None:
+            self._refused_ns = now
+        elif now - self._refused_ns >= _GONE_NS:
+            self._peer = self._refused_ns = None
+            self._kept.clear()
+            self.dropped()
 
     def _send_run(self, run: list[bytes]) -> None:
         if len(run) > 1 and self._segmentation:
@@ -241,8 +320,10 @@ class UdpPort(_Port):
                 self._sock.sendmsg(run, control, 0, self._peer)
             except BlockingIOError:
                 raise
-            except OSError:  # the system or the interface cannot
-                self._segmentation = False
+            except OSError as error:
+                if error.errno in _REFUSALS:
+                    raise
+                self._segmentation = False  # the system or the interface cannot
             else:
                 return
         while run:
@@ -282,40 +363,46 @@ class TcpPort(_Port):
         self._reader = StreamReader(alignment, max_packet=max_packet)
         self._client: socket.socket | None = None
         self._kept = bytearray()
+        self._ended = False
 
     @property
     def malformed(self) -> int:
         """Damaged messages."""
         return self._reader.counts.malformed
 
-    def sockets(self) -> list[socket.socket]:
-        """What to wait for reading on."""
-        return [self._sock] if self._client is None else [self._sock, self._client]
+    def watched(self) -> list[Watched]:
+        """What to wait for: sockets, each with ``selectors.EVENT_...``."""
+        found = [(self._sock, selectors.EVENT_READ)]
+        if self._client is not None:
+            writing = selectors.EVENT_WRITE if self._kept else 0
+            found.append((self._client, selectors.EVENT_READ | writing))
+        return found
 
-    def blocked(self) -> list[socket.socket]:
-        """What to wait for writing on."""
-        return [self._client] if self._client is not None and self._kept else []
+    @property
+    def waiting(self) -> bool:
+        """True when there is something to read that no socket tells of."""
+        return self._ended
 
     def read(self) -> list[bytes]:
         """Packets of the master that wait, oldest first; never blocks."""
         found: list[bytes] = []
         for _ in range(_MAX_READS):
-            if self._client is None:
+            if self._client is None or self._ended:
                 break
             try:
                 data = self._client.recv(MAX_DATAGRAM)
-                packets = self._reader.feed(data) if data else []
+                found += self._reader.feed(data)
             except BlockingIOError:
                 break
             except (OSError, FramingError):
                 self.broken += 1
-                data, packets = b"", []
-            if not data:
-                if found:  # serve these first; the end will still be there
-                    return found
-                self._hang_up()
-                break
-            found += packets
+                self._ended = True
+            else:
+                self._ended = not data
+        if self._ended:
+            if found:  # these are served first
+                return found
+            self._hang_up()
         self._accept()  # behind reading: the end of the old connection comes first
         return found
 
@@ -326,7 +413,7 @@ class TcpPort(_Port):
             return
         if self._client is not None:
             if self.in_session():
-                self.strangers += 1
+                self.refused += 1
                 client.close()
                 return
             self._hang_up()
@@ -373,6 +460,7 @@ class TcpPort(_Port):
         """End the connection, which ends the session *(XCP on Ethernet, TCP)*."""
         client, self._client = self._client, None
         self._kept.clear()
+        self._ended = False
         if client is None:
             return
         with contextlib.suppress(OSError):
@@ -383,13 +471,31 @@ class TcpPort(_Port):
     def close(self) -> None:
         """Send the rest if the pipe takes it soon, give the sockets back; harmless when closed."""
         if self._kept and self._client is not None:
-            select.select([], [self._client], [], _DRAIN_S)
-            self.flush()
+            with contextlib.suppress(OSError):
+                self._client.settimeout(_DRAIN_S)
+                self._client.sendall(self._kept)
         self._hang_up()
         self._sock.close()
 
 
 SlavePort: TypeAlias = UdpPort | TcpPort
+
+
+def open_port(url: str, *, max_packet: int = 0xFFFF) -> SlavePort:
+    """A port that listens where a URL says; port 0 takes any.
+
+    Args:
+        url: ``udp://host:port`` or ``tcp://host:port``.
+        max_packet: a longer message ends a TCP connection.
+
+    Raises:
+        UsageError: the URL is wrong, or the host has no address.
+        LinkError: the port cannot be had.
+    """
+    wanted = parse_url(url)
+    if wanted.scheme == "udp":
+        return UdpPort(wanted.host, wanted.port, alignment=wanted.alignment)
+    return TcpPort(wanted.host, wanted.port, alignment=wanted.alignment, max_packet=max_packet)
 
 
 def segment_runs(datagrams: Sequence[bytes]) -> list[list[bytes]]:

@@ -1,22 +1,21 @@
-"""Serves one slave machine on one port, in the thread of the caller."""
+"""Serves one slave machine on its ports, in the thread of the caller: one master at a time."""
 
 from __future__ import annotations
 
-import select
-import threading
+import selectors
 import time
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
-from xcaliper.transport.ports import DATAGRAM_LIMIT, TcpPort, UdpPort
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import Self
 
-    from xcaliper.transport.ports import SlavePort
+    from xcaliper.transport.ports import SlavePort, Watched
 
-__all__ = ["ServedMachine", "SlaveServer", "TcpServer", "UdpServer"]
+__all__ = ["ServedMachine", "ServerCounters", "SlaveServer"]
 
 _CONNECT: Final = 0xFF
 _TURN_NS: Final = 50_000_000
@@ -51,31 +50,51 @@ class ServedMachine(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ServerCounters:
+    """What happened on the ports of a server so far.
+
+    Attributes:
+        strangers: packets of somebody who holds no session.
+        refused: TCP connections turned away.
+        broken: connections ended, or datagrams lost, by damage or a failed socket.
+    """
+
+    strangers: int
+    refused: int
+    broken: int
+
+
 class SlaveServer:
-    """A slave machine behind a port.
+    """A slave machine behind its ports; the port of the newest CONNECT owns the session.
 
     Args:
         machine: the slave; only the thread that serves may touch it.
-        port: where it listens; the server owns and closes it.
-        clock: monotonic nanoseconds.
+        ports: where it listens; the server owns and closes them.
+        clock: monotonic nanoseconds, as the machine gets them.
 
     Attributes:
         machine: as given.
-        port: as given.
+        ports: as given.
     """
 
     def __init__(
         self,
         machine: ServedMachine,
-        port: SlavePort,
+        ports: Sequence[SlavePort],
         *,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.machine = machine
-        self.port = port
+        self.ports = tuple(ports)
         self._clock = clock
-        port.in_session = self._in_session
-        port.dropped = self._drop
+        self._owner: SlavePort | None = None
+        self._strangers = 0
+        self._selector = selectors.DefaultSelector()
+        self._watched: list[Watched] = []
+        for port in self.ports:
+            port.in_session = partial(self._in_session, port)
+            port.dropped = partial(self._drop, port)
 
     def __enter__(self) -> Self:
         return self
@@ -89,128 +108,103 @@ class SlaveServer:
         self.close()
 
     @property
-    def address(self) -> tuple[str, int]:
-        """Host and port that the server listens on; the port is a real one when 0 was asked for."""
-        return self.port.address
+    def url(self) -> str:
+        """Address of the first port for a master on the same machine."""
+        return self.ports[0].url
 
     @property
-    def url(self) -> str:
-        """Address for a master on the same machine."""
-        return self.port.url
+    def counters(self) -> ServerCounters:
+        """What happened on all ports together."""
+        return ServerCounters(
+            strangers=self._strangers + sum(port.strangers for port in self.ports),
+            refused=sum(port.refused for port in self.ports),
+            broken=sum(port.broken for port in self.ports),
+        )
 
-    def _in_session(self) -> bool:
-        return self.machine.connected
+    def _in_session(self, port: SlavePort) -> bool:
+        return self._owner is port and self.machine.connected
 
-    def _drop(self) -> None:
+    def _drop(self, port: SlavePort) -> None:
+        if self._owner is not port:
+            return
+        self._owner = None
         if self.machine.connected:
             self.machine.drop(self._clock())
         self.machine.outgoing()
 
-    def serve(
-        self,
-        stop: threading.Event | Callable[[], bool],
-        *,
-        next_due_ns: Callable[[], int | None] | None = None,
-        on_due: Callable[[int], object] | None = None,
-        until_ns: int | None = None,
-    ) -> None:
+    def serve(self, stopped: Callable[[], bool], *, until_ns: int | None = None) -> None:
         """Serve until told to stop, noticed within 50 ms; the caller's thread does everything.
 
         Args:
-            stop: an event, or a function that says True.
-            next_due_ns: when the ECU's next task is due, on the server's clock; None = none.
-            on_due: runs the tasks that are due; gets the time.
+            stopped: says when to stop.
             until_ns: serve until this time on the server's clock.
         """
-        stopped = stop.is_set if isinstance(stop, threading.Event) else stop
         machine, clock = self.machine, self._clock
         while not stopped():
             now = clock()
-            if until_ns is not None and now >= until_ns:
-                break
-            wake = now + _TURN_NS if until_ns is None else min(now + _TURN_NS, until_ns)
-            own = machine.due()
-            if own is not None and own <= now:
+            wake = now + _TURN_NS
+            if until_ns is not None:
+                if now >= until_ns:
+                    break
+                wake = min(wake, until_ns)
+            due = machine.due()
+            if due is not None and due <= now:
                 machine.on_time(now)
-                own = machine.due()
-            due = next_due_ns() if next_due_ns is not None else None
-            if due is not None and due <= now and on_due is not None:
-                on_due(now)
-                due = next_due_ns() if next_due_ns is not None else None
+                due = machine.due()
             self.flush()
-            for time_ns in (own, due):
-                if time_ns is not None and time_ns < wake:
-                    wake = time_ns
+            if due is not None and due < wake:
+                wake = due
             self.step(wake - clock())
         self.flush()
 
     def step(self, wait_ns: int = 0) -> None:
         """Wait at most so long for the master, serve what came, send the answers."""
-        port = self.port
-        ready, writable, _ = select.select(
-            port.sockets(), port.blocked(), [], max(wait_ns, 0) / 1e9
-        )
-        if writable:
-            port.flush()
-        if not ready:
+        self._watch()
+        ready = [port for port in self.ports if port.waiting]
+        for key, events in self._selector.select(0 if ready else max(wait_ns, 0) / 1e9):
+            port: SlavePort = key.data
+            if events & selectors.EVENT_WRITE:
+                port.flush()
+            if events & selectors.EVENT_READ and port not in ready:
+                ready.append(port)
+        for port in ready:
+            self._receive(port)
+
+    def _watch(self) -> None:
+        """Tell the selector what has changed: connections come and go, pipes get full."""
+        wanted = [one for port in self.ports for one in port.watched()]
+        if wanted == self._watched:
             return
+        for sock, _ in self._watched:
+            self._selector.unregister(sock)
+        self._watched = wanted
+        for port in self.ports:
+            for sock, events in port.watched():
+                self._selector.register(sock, events, port)
+
+    def _receive(self, port: SlavePort) -> None:
         now = self._clock()
         for packet in port.read():
             if packet[0] == _CONNECT:
                 self.flush()
+                self.machine.outgoing()  # what did not get out was for the old session
+                self._owner = port
                 port.restart()
-            self.machine.receive(packet, now)
+            if self._owner is port:
+                self.machine.receive(packet, now)
+            else:
+                self._strangers += 1
         self.flush()
 
     def flush(self) -> None:
         """Send what the slave has to say; while the port is busy its queue fills."""
-        if not self.port.busy:
-            self.port.send(self.machine.outgoing())
+        owner = self._owner
+        if owner is not None and not owner.busy:
+            owner.send(self.machine.outgoing())
 
     def close(self) -> None:
         """End the session and give the sockets back; harmless when closed."""
-        self.port.close()
-        self._drop()
-
-
-class UdpServer(SlaveServer):
-    """A slave on UDP; see :class:`~xcaliper.transport.ports.UdpPort`.
-
-    Raises:
-        LinkError: the port cannot be had.
-    """
-
-    def __init__(
-        self,
-        machine: ServedMachine,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        *,
-        limit: int = DATAGRAM_LIMIT,
-        segmentation: bool = True,
-        alignment: int = 1,
-        clock: Callable[[], int] = time.monotonic_ns,
-    ) -> None:
-        made = UdpPort(host, port, alignment=alignment, limit=limit, segmentation=segmentation)
-        super().__init__(machine, made, clock=clock)
-
-
-class TcpServer(SlaveServer):
-    """A slave on TCP; see :class:`~xcaliper.transport.ports.TcpPort`.
-
-    Raises:
-        LinkError: the port cannot be had.
-    """
-
-    def __init__(
-        self,
-        machine: ServedMachine,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        *,
-        max_packet: int = 0xFFFF,
-        alignment: int = 1,
-        clock: Callable[[], int] = time.monotonic_ns,
-    ) -> None:
-        made = TcpPort(host, port, alignment=alignment, max_packet=max_packet)
-        super().__init__(machine, made, clock=clock)
+        for port in self.ports:
+            port.close()
+            self._drop(port)
+        self._selector.close()

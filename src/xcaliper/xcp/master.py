@@ -144,6 +144,7 @@ class MasterMachine:
         self._exchange: Exchange | None = None
         self._deadline_ns: int | None = None
         self._stale = False
+        self._open_synchs = 0  # sent, not yet answered
         self._terminated = False
         self._mta: Address | None = None
         self._daq_pointer: tuple[int, int, int] | None = None
@@ -297,6 +298,8 @@ class MasterMachine:
     def _end_session(self) -> None:
         self.connected = False
         self._terminated = True
+        self._out.clear()
+        self._text.clear()
         if self._running is not None and self._action is not None:
             self._stop_action()
             self._proceed(None, _session_ended())
@@ -412,6 +415,7 @@ class MasterMachine:
                 if not repeat:
                     raise answers
                 if answers.code in _BUSY:
+                    self._exchange = None  # answered: EV_CMD_PENDING has nothing to put off
                     yield from self._pause(self.timers.t7_ns)
             if not repeat or not (yield from self._recover(rule, requests, answers)):
                 raise answers or self._given_up(exchange)
@@ -441,6 +445,7 @@ class MasterMachine:
             if packet[0] == PID_ERR:
                 if packet[1] == ErrorCode.ERR_CMD_SYNCH:
                     self.counters.stray += 1  # the second answer to a repeated SYNCH
+                    self._open_synchs = max(self._open_synchs - 1, 0)
                     continue
                 name = request.__command__.name
                 return negative_response(name, packet[1], bytes(packet[2:]), request)
@@ -516,6 +521,7 @@ class MasterMachine:
         self.profile = Profile.from_connect(response, self.profile.transport)
         self.connected = True
         self._terminated = False
+        self._text.clear()
         self._echo = bytes(packet)
         self._echo_left = _ECHO_WINDOW
         return response
@@ -523,26 +529,39 @@ class MasterMachine:
     def _synchronise(self) -> _Action:
         """SYNCH until it is answered, at most three times; whatever else comes is late.
 
+        Answers keep their order, so only the answer to the last SYNCH says that nothing older is on
+        its way; answers to earlier ones, which came too late, are counted off first. Where some got
+        lost, a whole time-out of silence behind an answer says the same.
+
         A slave that does not know SYNCH answers ERR_CMD_UNKNOWN, which will do when nothing better
         follows.
         """
         for _ in range(_ATTEMPTS):
             self._out.append(_SYNCH)
+            self._open_synchs += 1
             deadline = self._now_ns + self.timers.t1_ns
-            unknown = False
+            heard = unknown = False
             while True:
                 packet = yield deadline
                 if packet is None:
                     break
                 if packet[0] == PID_ERR and packet[1] == ErrorCode.ERR_CMD_SYNCH:
-                    self._stale = False
-                    return True
+                    self._open_synchs -= 1
+                    if self._open_synchs <= 0:
+                        return self._synchronised()
+                    heard = True
+                    deadline = self._now_ns + self.timers.t1_ns
+                    continue
                 unknown = packet[0] == PID_ERR and packet[1] == ErrorCode.ERR_CMD_UNKNOWN
                 self.counters.stray += 1
-            if unknown:
-                self._stale = False
-                return True
+            if heard or unknown:
+                return self._synchronised()
         return False
+
+    def _synchronised(self) -> bool:
+        self._stale = False
+        self._open_synchs = 0
+        return True
 
     def _recover(
         self,

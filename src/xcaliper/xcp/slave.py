@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from xcaliper.proto.command import Request
     from xcaliper.xcp.slave_config import SlaveConfig, SlaveMemory
-    from xcaliper.xcp.slave_state import Handler
+    from xcaliper.xcp.slave_state import DaqList, Handler
 
 __all__ = ["SlaveCounters", "SlaveEvent", "SlaveMachine"]
 
@@ -115,7 +115,7 @@ class SlaveMachine:
         self._queued_dtos = 0
         self._events: deque[SlaveEvent] = deque(maxlen=_MAX_EVENTS)
         self._event_counters = [0] * len(config.events)
-        self._overloaded = False
+        self._tick = config.timestamp.tick_ns
         self._entries: list[_Entry | None] = [None] * 256
         self._families: dict[int, dict[bytes, _Entry]] = {}
         self._encoders: dict[type[Response], Codec] = {}
@@ -260,7 +260,6 @@ class SlaveMachine:
             kind = "connected" if state.connected else "disconnected"
             self._events.append(SlaveEvent(state.now_ns, kind))
         if not running and state.daq.running:
-            self._overloaded = False
             self._events.append(SlaveEvent(state.now_ns, "daq-started"))
 
     # -- data acquisition -------------------------------------------------------------------------
@@ -280,7 +279,7 @@ class SlaveMachine:
         lists = self.state.daq.by_event.get(channel)
         if not lists:
             return
-        ticks = self.config.ticks(now_ns)
+        ticks = now_ns * self._tick.denominator // self._tick.numerator
         for _, daq_list in lists:
             daq_list.skipped += 1
             if daq_list.skipped < daq_list.prescaler:
@@ -289,23 +288,24 @@ class SlaveMachine:
             sampler = daq_list.sampler
             assert sampler is not None, "schedule() keeps running lists only"
             if self._queued_dtos + sampler.packets > self.config.queue_size:
-                daq_list.lost = True
-                self._lose(now_ns)
+                self._lose(daq_list, now_ns)
                 continue
             mark = daq_list.lost and self.config.overload == 1
             packets = sampler.sample(ticks, counter, lost=mark)
             daq_list.lost = False
-            self._overloaded = False
             self._queued_dtos += len(packets)
             self.counters.dtos += len(packets)
             self._out.extend(packets)
 
-    def _lose(self, now_ns: int) -> None:
-        """Count a lost sample; tell once per overload (XCP Base, EV_DAQ_OVERLOAD, 1.0)."""
+    def _lose(self, daq_list: DaqList, now_ns: int) -> None:
+        """Count a lost sample; tell once until the list gets through again.
+
+        *(XCP Base, EV_DAQ_OVERLOAD, 1.0)*
+        """
         self.counters.lost_samples += 1
-        if self._overloaded:
+        if daq_list.lost:
             return
-        self._overloaded = True
+        daq_list.lost = True
         self._events.append(SlaveEvent(now_ns, "overload"))
         if self.config.overload == 2:
             self.notify(EventCode.EV_DAQ_OVERLOAD)

@@ -1,4 +1,4 @@
-"""Sampling of DAQ lists: START compiles entries to one gather and ready-made headers."""
+"""Sampling of DAQ lists: one gather and ready-made headers."""
 
 from __future__ import annotations
 
@@ -7,21 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from xcaliper.xcp.codes import ErrorCode
-from xcaliper.xcp.slave_state import refuse
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from xcaliper.xcp.slave_state import DaqList, SlaveState
-
-__all__ = ["Sampler", "compile_sampler", "dto_head"]
+__all__ = ["Sampler", "dto_head"]
 
 #: Below this number of memory runs joining views is faster than a numpy gather.
 _JOIN_LIMIT: Final = 24
-_TIMESTAMP_CODES: Final = {0: "", 1: "B", 2: "H", 4: "I"}
 
 
 def dto_head(identification_field: int, pid: int, daq_list: int, mark: str) -> bytes:
@@ -166,51 +160,3 @@ def _gathers(
         (np.frombuffer(owner, np.uint8), np.concatenate(index), np.concatenate(positions))
         for owner, index, positions in found.values()
     ]
-
-
-def compile_sampler(slave: SlaveState, number: int, daq_list: DaqList, first_pid: int) -> Sampler:
-    """Check a list and make it ready to be sampled.
-
-    Raises:
-        NegativeResponseError: ERR_DAQ_CONFIG: no event, no entries, or an ODT exceeds MAX_DTO.
-        AccessDeniedError: an entry lies outside the memory.
-    """
-    config = slave.config
-    fmt = slave.dto_format(daq_list)
-    mark = config.byte_order.mark
-    base = first_pid if config.identification_field == 0 else 0
-    views: list[memoryview] = []
-    heads: list[bytes] = []
-    spans: list[tuple[int, int]] = []
-    at = 0
-    for odt, entries in enumerate(daq_list.odts):
-        begin = at
-        for entry in entries:
-            if entry is None or not entry.size:
-                break
-            size_bytes = entry.size * config.ag
-            views.append(slave.memory.view(entry.address, size_bytes))
-            at += size_bytes
-        if at == begin:
-            if odt == 0:
-                break
-            continue
-        header = fmt.first_header_size if odt == 0 else fmt.header_size
-        if header + at - begin > config.max_dto:
-            raise refuse(ErrorCode.ERR_DAQ_CONFIG)
-        heads.append(dto_head(config.identification_field, base + odt, number, mark))
-        spans.append((begin, at))
-    if not views or daq_list.event_channel is None:
-        raise refuse(ErrorCode.ERR_DAQ_CONFIG)
-    code = _TIMESTAMP_CODES[fmt.timestamp_size]
-    return Sampler(
-        views,
-        heads,
-        spans,
-        timestamp=struct.Struct(mark + code) if code else None,
-        counter_at=-1
-        if not fmt.dto_ctr
-        else 1
-        if config.identification_field == 3
-        else fmt.header_size,
-    )

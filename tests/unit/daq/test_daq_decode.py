@@ -241,3 +241,30 @@ def test_columns_are_views_of_the_rows():
     (block,) = feed(decoder, "00010100a100", "0101b100")
     assert np.shares_memory(block.column("b"), block.rows)
     assert block.rows.flags.c_contiguous
+
+
+def stamped(ticks, value=0):
+    return bytes([0, 1]).hex() + ticks.to_bytes(4, "little").hex() + f"{value:02x}"
+
+
+def test_what_an_overload_has_cost_is_found_on_the_time_axis():
+    """EV_DAQ_OVERLOAD says neither where nor how many; a raster of 1 ms does."""
+    decoder = DaqDecoder(plan_of(DtoFormat(1, 4), (1, [("a", "u1")], (1,))), start=None)
+    feed(decoder, stamped(1000), stamped(2000))
+    decoder.note_overload()
+    (queued,) = feed(decoder, stamped(3000))
+    assert queued.gaps == ()
+    (block,) = feed(decoder, stamped(4000), stamped(9000), stamped(10_000))
+    assert [(g.before_row, g.lost, g.reason) for g in block.gaps] == [(1, 4, "overload")]
+    (later,) = feed(decoder, stamped(12_000))
+    assert later.gaps == ()
+    assert decoder.quality.lost_samples == 4
+    assert decoder.quality.overloads == 1
+
+
+def test_the_overload_bit_counts_what_a_periodic_raster_lacks():
+    head = DtoFormat(0, 2, overload_msb=True)
+    decoder = DaqDecoder(plan_of(head, (0, [("a", "u1")], (1,))), {0: 0})
+    (block,) = feed(decoder, "00e80300", "80a00f00")
+    assert [(g.before_row, g.lost, g.reason) for g in block.gaps] == [(1, 2, "overload")]
+    assert decoder.quality.lost_samples == 2

@@ -8,7 +8,10 @@ from xcaliper.core.address import Address
 from xcaliper.core.datatypes import ByteOrder, DataType
 from xcaliper.core.errors import NotFoundError
 from xcaliper.sim.conversion import Enum
-from xcaliper.sim.declare import (
+from xcaliper.sim.gallery import NAMES, build_ecu
+from xcaliper.sim.gallery.demo_engine import demo_engine
+from xcaliper.sim.image import record_elements, record_offsets
+from xcaliper.sim.items import (
     Axis,
     BitField,
     Curve,
@@ -22,9 +25,6 @@ from xcaliper.sim.declare import (
     TextMeasurement,
     ValueBlock,
 )
-from xcaliper.sim.gallery import NAMES, build_ecu
-from xcaliper.sim.gallery.demo_engine import demo_engine
-from xcaliper.sim.image import record_elements, record_offsets
 from xcaliper.sim.signals import signal_view
 
 SECOND = 1_000_000_000

@@ -7,11 +7,11 @@ import pytest
 from xcaliper.core.datatypes import DataType as D
 from xcaliper.core.errors import NotFoundError, PlanError
 from xcaliper.sim.conversion import Enum, Formula, Linear, RatFunc, TableInterpolated
-from xcaliper.sim.declare import (
+from xcaliper.sim.declare import EcuDeclaration
+from xcaliper.sim.items import (
     Axis,
     BitField,
     Curve,
-    EcuDeclaration,
     Event,
     FixAxis,
     Function,

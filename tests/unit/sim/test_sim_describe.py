@@ -4,14 +4,21 @@ import numpy as np
 import pytest
 
 from xcaliper.a2l import parse
+from xcaliper.a2l.aml import parse_aml
+from xcaliper.a2l.aml_match import build, match
 from xcaliper.a2l.check import check
 from xcaliper.a2l.if_xcp import XcpOnTcpIp, XcpOnUdpIp, read_segment, read_xcp
+from xcaliper.a2l.ifdata import IfData
+from xcaliper.a2l.index import walk
 from xcaliper.core.address import Address
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import XcaliperError
 from xcaliper.core.ticks import TickClock
 from xcaliper.quantity.catalog import Catalog
-from xcaliper.sim.declare import (
+from xcaliper.sim.describe import describe
+from xcaliper.sim.gallery.demo_engine import demo_engine
+from xcaliper.sim.image import build_image
+from xcaliper.sim.items import (
     Axis,
     BitField,
     Curve,
@@ -23,9 +30,6 @@ from xcaliper.sim.declare import (
     TextMeasurement,
     ValueBlock,
 )
-from xcaliper.sim.describe import describe
-from xcaliper.sim.gallery.demo_engine import demo_engine
-from xcaliper.sim.image import build_image
 from xcaliper.sim.memory import EcuMemory
 from xcaliper.sim.signals import signal_view
 from xcaliper.sim.xcp_section import Endpoint, slave_config
@@ -261,3 +265,15 @@ def test_groups_have_roots_and_functions_their_parts(plain):
     assert roots | below == set(groups)
     idle = next(f for f in plain.file.module.function if f.name == "IdleSpeedControl")
     assert "cIdleSpeedTarget" in idle.def_characteristic.names
+
+
+def test_own_a2ml_explains_all_interface_data(case):
+    found = []
+    aml = parse_aml(case.file.module.a2ml.text, found)
+    blocks = [made for made in walk(case.file.module) if isinstance(made, IfData)]
+    assert len(blocks) > 20
+    for data in blocks:
+        matched = match(aml, data)
+        found += matched.diagnostics
+        assert build(aml, matched.values) == data
+    assert found == []

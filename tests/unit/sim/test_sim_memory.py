@@ -16,11 +16,12 @@ from xcaliper.core.errors import (
     WriteProtectedError,
 )
 from xcaliper.sim.conversion import Linear, RatFunc
-from xcaliper.sim.declare import (
+from xcaliper.sim.declare import EcuDeclaration
+from xcaliper.sim.image import build_image
+from xcaliper.sim.items import (
     Axis,
     BitField,
     Curve,
-    EcuDeclaration,
     Event,
     FixAxis,
     Map,
@@ -34,7 +35,6 @@ from xcaliper.sim.declare import (
     TextMeasurement,
     ValueBlock,
 )
-from xcaliper.sim.image import build_image
 from xcaliper.sim.memory import EcuMemory
 from xcaliper.sim.signals import ParameterReader, SignalWriter, signal_view, write_text
 

@@ -69,7 +69,7 @@ def test_its_own_a2l_comes_by_upload(master):
 
 def test_announcing_writes_the_endpoint_into_the_a2l():
     ecu = build_ecu("demo-engine")
-    assert "XCP_ON_UDP_IP" not in ecu.a2l
+    assert "begin XCP_ON_UDP_IP" not in ecu.a2l
     ecu.announce((Endpoint("udp", "127.0.0.1", 4711),))
     assert '4711 ADDRESS "127.0.0.1"' in ecu.a2l
     ecu.announce((Endpoint("tcp", "::1", 4712),))

@@ -98,4 +98,4 @@ def test_a_refused_start_stays_refused_when_nothing_runs() -> None:
         session_status=std.SessionStatus(0), protection_status=std.Resource(0)
     )
     with pytest.raises(OutOfRangeError):
-        run_script(start(), [UNKNOWN, RANGE, idle])
+        run_script(start(), [RANGE, idle])

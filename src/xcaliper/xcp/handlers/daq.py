@@ -18,7 +18,7 @@ from xcaliper.xcp.codes import (
     TimestampMode,
 )
 from xcaliper.xcp.daq_lists import OdtEntry
-from xcaliper.xcp.slave_sampler import compile_sampler
+from xcaliper.xcp.slave_compiler import compile_sampler
 from xcaliper.xcp.slave_state import Alloc, DaqList, refuse
 from xcaliper.xcp.std import EmptyResponse
 

@@ -148,9 +148,7 @@ def build_checksum(slave: SlaveState, request: std.BuildChecksum) -> std.BuildCh
     if not 0 < request.block_size <= largest or request.block_size % align:
         hint = BuildChecksumRangeError(mta_block_size_align=align, max_block_size=largest)
         raise refuse(ErrorCode.ERR_OUT_OF_RANGE, encode(hint, config.byte_order)[2:])
-    start = slave.address()
-    data = slave.memory.read(start, request.block_size * config.ag)
-    slave.point(start + request.block_size)
+    data = slave.fetch(request.block_size)  # of memory, or of the text that GET_ID points to
     return std.BuildChecksumResponse(
         checksum_type=config.checksum, checksum=checksum(config.checksum, data, config.byte_order)
     )

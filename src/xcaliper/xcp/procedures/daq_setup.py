@@ -142,8 +142,8 @@ def clock() -> Procedure[int | None]:
     return None
 
 
-def start() -> Procedure[int | None]:
-    """Start every selected list at once; gives the DAQ clock read just before.
+def start() -> Procedure[None]:
+    """Start every selected list at once.
 
     When the answer to the start was lost, the repetition is refused although the lists run;
     GET_STATUS tells.
@@ -151,14 +151,12 @@ def start() -> Procedure[int | None]:
     Raises:
         NegativeResponseError: the slave refuses, and nothing runs.
     """
-    ticks = yield from clock()
     try:
         yield from ask(daq.StartStopSynch(mode=_START_SELECTED))
     except NegativeResponseError as error:
         status: Any = yield from optional(std.GetStatus())
         if status is None or not status.session_status.daq_running:
             raise error from None
-    return ticks
 
 
 def stop(*, attempts: int = 0, timeout_ns: int = 0) -> Procedure[bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xcaliper.core.datatypes import ByteOrder
-from xcaliper.sim.declare import EcuDeclaration, Event, Function, Group, Segment, Signal
+from xcaliper.sim.declare import EcuDeclaration
 from xcaliper.sim.gallery.demo_engine.parameters import MAPS, SCALARS, parameters
 from xcaliper.sim.gallery.demo_engine.signals import (
     CRANK,
@@ -12,6 +12,7 @@ from xcaliper.sim.gallery.demo_engine.signals import (
     TASK_100MS,
     signals,
 )
+from xcaliper.sim.items import Event, Function, Group, Segment, Signal
 
 __all__ = ["demo_engine"]
 

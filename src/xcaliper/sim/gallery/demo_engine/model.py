@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from xcaliper.sim.declare import Measurement
 from xcaliper.sim.gallery.demo_engine.parameters import base_ignition
 from xcaliper.sim.gallery.demo_engine.plant import Actuators, Driver, Plant, Vehicle
 from xcaliper.sim.gallery.demo_engine.signals import CRANK, TASK_1MS, TASK_10MS, TASK_100MS
+from xcaliper.sim.items import Measurement
 from xcaliper.sim.signals import ParameterReader, SignalWriter, Table, signal_view, write_text
 from xcaliper.sim.tasks import Task
 

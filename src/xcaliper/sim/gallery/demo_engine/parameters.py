@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from xcaliper.core.datatypes import DataType as D
 from xcaliper.sim.conversion import Conversion
-from xcaliper.sim.declare import (
+from xcaliper.sim.gallery.demo_engine import units as u
+from xcaliper.sim.items import (
     Axis,
     Curve,
     FixAxis,
@@ -15,7 +16,6 @@ from xcaliper.sim.declare import (
     Text,
     ValueBlock,
 )
-from xcaliper.sim.gallery.demo_engine import units as u
 
 __all__ = ["MAPS", "SCALARS", "base_ignition", "parameters"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from xcaliper.core.datatypes import DataType as D
 from xcaliper.sim.conversion import Conversion
-from xcaliper.sim.declare import (
+from xcaliper.sim.gallery.demo_engine import units as u
+from xcaliper.sim.items import (
     BitField,
     Measurement,
     Signal,
@@ -12,7 +13,6 @@ from xcaliper.sim.declare import (
     StructMember,
     TextMeasurement,
 )
-from xcaliper.sim.gallery.demo_engine import units as u
 
 __all__ = ["CRANK", "TASK_1MS", "TASK_10MS", "TASK_100MS", "signals"]
 

@@ -1,0 +1,181 @@
+"""Axis points out of a record and back: stored, rescaled or computed (ASAP2, AXIS_PTS_X and others)."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xcaliper.core.address import Address
+from xcaliper.core.datatypes import ByteOrder
+from xcaliper.core.errors import UsageError
+from xcaliper.quantity.memory_values import to_bytes
+from xcaliper.quantity.record_access import OpenRecord
+from xcaliper.quantity.record_layout import Placed
+from xcaliper.quantity.rounding import round_to
+
+__all__ = ["check_monotony", "read_pairs", "read_points", "rescaled", "write_points"]
+
+_OPERANDS = ("offset", "shift_op", "dist_op")
+
+
+def rescaled(pairs: NDArray[Any], count: int) -> NDArray[np.float64]:
+    """Axis points at evenly spread virtual points.
+
+    Args:
+        pairs: axis point and virtual point, both rising, array[n, 2].
+        count: number of axis points.
+    """
+    points, virtual = pairs[:, 0].astype(float), pairs[:, 1].astype(float)
+    if count < 2 or len(pairs) < 2:
+        return points[:count]
+    step = (virtual[-1] - virtual[0] + 1) / (count - 1)
+    found = np.interp(virtual[0] + step * np.arange(count), virtual, points)
+    found[-1] = points[-1]
+    return np.asarray(found)
+
+
+def read_pairs(record: OpenRecord, n: int, order: ByteOrder) -> NDArray[Any] | None:
+    """Rescale pairs of axis n as stored, array[pairs, 2]; None when it has none."""
+    placed = record.find("axis_rescale", n)
+    if placed is None:
+        return None
+    pairs = record.values(placed, order).reshape(-1, 2)
+    return pairs[::-1] if placed.element.reversed else pairs
+
+
+def read_points(
+    record: OpenRecord, n: int, order: ByteOrder, *, difference: bool = False
+) -> NDArray[Any] | None:
+    """Raw points of axis n in rising order of index; None when the record does not have them.
+
+    DEPOSIT DIFFERENCE and INDEX_DECR are undone, rescale pairs spread, operands applied.
+    """
+    placed = record.find("axis_pts", n)
+    if placed is not None:
+        points = record.values(placed, order)
+        if difference:
+            points = np.cumsum(points, dtype=float if points.dtype.kind == "f" else np.int64)
+        return points[::-1] if placed.element.reversed else points
+    pairs = read_pairs(record, n, order)
+    if pairs is not None:
+        return rescaled(pairs, record.record.counts[n])
+    operands = _operands(record, n, order)
+    steps = np.arange(record.record.counts[n])
+    if "offset" not in operands:
+        return None
+    if "dist_op" in operands:
+        return np.asarray(operands["offset"] + steps * operands["dist_op"])
+    if -64 <= operands.get("shift_op", 99) <= 64:
+        return np.asarray(operands["offset"] + steps * 2.0 ** operands["shift_op"])
+    return None
+
+
+def _operands(record: OpenRecord, n: int, order: ByteOrder) -> dict[str, Any]:
+    """OFFSET, SHIFT_OP and DIST_OP of an axis as far as the record has them."""
+    found: dict[str, Any] = {}
+    for kind in _OPERANDS:
+        placed = record.find(kind, n)
+        if placed is not None:
+            found[kind] = record.values(placed, order)[0].item()
+    return found
+
+
+def write_points(
+    record: OpenRecord,
+    n: int,
+    raw: NDArray[Any],
+    order: ByteOrder,
+    name: str,
+    *,
+    difference: bool,
+) -> list[tuple[Address, bytes]]:
+    """Writes that give axis n raw points.
+
+    Args:
+        record: the record now.
+        n: number of the axis.
+        raw: as many points as there are; for a rescale axis its pairs, array[pairs, 2].
+        order: byte order of the axis.
+        name: name for messages.
+        difference: DEPOSIT DIFFERENCE.
+
+    Raises:
+        LimitError: a point does not fit its type.
+        UsageError: wrong number of points, or points that the record cannot say.
+    """
+    placed = record.find("axis_pts", n)
+    if placed is not None:
+        _check_count(name, raw, (placed.count,))
+        points = raw[::-1] if placed.element.reversed else raw
+        return _put(
+            record, placed, np.diff(points, prepend=0) if difference else points, order, name
+        )
+    placed = record.find("axis_rescale", n)
+    if placed is not None:
+        _check_count(name, raw, (placed.count // 2, 2))
+        pairs = raw[::-1] if placed.element.reversed else raw
+        return _put(record, placed, pairs.reshape(-1), order, name)
+    if record.find("offset", n) is None:
+        raise UsageError(f"{name}: its points are fixed.", hint="Only the description has them.")
+    _check_count(name, raw, (record.record.counts[n],))
+    return _put_operands(record, n, raw.astype(float), order, name)
+
+
+def _check_count(name: str, raw: NDArray[Any], shape: tuple[int, ...]) -> None:
+    if raw.shape != shape:
+        need = f"{shape[0]} points are" if len(shape) == 1 else f"{shape[0]} rescale pairs are"
+        raise UsageError(f"{name}: {need} needed, an array of shape {raw.shape} was given.")
+
+
+def _put(
+    record: OpenRecord, placed: Placed, raw: NDArray[Any], order: ByteOrder, name: str
+) -> list[tuple[Address, bytes]]:
+    datatype = placed.element.datatype
+    assert datatype is not None, "only RESERVED has none"
+    return record.writes(placed, to_bytes(round_to(raw, datatype, name=name), datatype, order))
+
+
+def _put_operands(
+    record: OpenRecord, n: int, points: NDArray[Any], order: ByteOrder, name: str
+) -> list[tuple[Address, bytes]]:
+    """Offset and distance of evenly spaced points."""
+    steps = np.diff(points)
+    distance = float(steps[0]) if len(steps) else 0.0
+    if not np.allclose(steps, distance, rtol=1e-9, atol=0):
+        raise UsageError(f"{name}: its points are computed.", hint="Space them evenly.")
+    offset = record.find("offset", n)
+    assert offset is not None, "checked by the caller"
+    out = _put(record, offset, points[:1], order, name)
+    if not len(steps):
+        return out
+    placed = record.find("dist_op", n)
+    if placed is None:
+        placed = record.find("shift_op", n)
+        shift = np.log2(distance) if distance > 0 else np.nan
+        if placed is None or shift != np.round(shift):
+            raise UsageError(
+                f"{name}: its distance is a power of two.", hint="Space the points so."
+            )
+        distance = float(shift)
+    return out + _put(record, placed, np.asarray([distance]), order, name)
+
+
+def check_monotony(name: str, values: NDArray[Any], word: str) -> None:
+    """Refuse points that break MONOTONY.
+
+    Raises:
+        UsageError: they do.
+    """
+    steps = np.diff(values)
+    rising, falling = bool(np.all(steps >= 0)), bool(np.all(steps <= 0))
+    strict = bool(np.all(steps != 0))
+    fine = {
+        "MON_INCREASE": rising,
+        "MON_DECREASE": falling,
+        "STRICT_INCREASE": rising and strict,
+        "STRICT_DECREASE": falling and strict,
+        "MONOTONOUS": rising or falling,
+        "STRICT_MON": (rising or falling) and strict,
+    }.get(word, True)
+    if not fine:
+        raise UsageError(f"{name}: the points break {word}.", hint="Nothing was written.")
