@@ -20,12 +20,23 @@ _EXAMPLES: Final = (
     "xcaliper a2l info engine.a2l",
     "xcaliper a2l check engine.a2l",
     "xcaliper a2l list engine.a2l 'Engine*'",
+    "xcaliper a2l update engine.a2l --elf engine.elf --out new.a2l",
 )
 
 a2l = App(
     name="a2l",
     help="Look into an ASAP2 description and check it.",
     help_epilogue=example_text(_EXAMPLES),
+)
+a2l.command(
+    "xcaliper.cli.a2l_update:update",
+    name="update",
+    help="Bring a description up to date with a linked program.",
+)
+a2l.command(
+    "xcaliper.cli.a2l_generate:generate",
+    name="generate",
+    help="Make a description from a program, a header or declarations.",
 )
 
 
