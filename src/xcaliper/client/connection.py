@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from xcaliper.transport.pump import Link
     from xcaliper.xcp.procedures.connect import Session as XcpSession
 
+
 __all__ = ["Connection", "connect"]
 
 _MAX_EVENTS: Final = 4096
