@@ -167,6 +167,13 @@ def test_addresses_from_symbols_and_from_the_map_alone(folder) -> None:
     }
 
 
+def test_split_debug_information_is_told_and_symbols_serve(folder) -> None:
+    program = load(compile_c(folder, "split", "-g", "-gsplit-dwarf"))
+    assert "separate file" in program.types.diagnostics[0].text
+    assert program.locate("wide").address == program.elf.find("wide")[0].address
+    assert not program.has_types
+
+
 def test_symbols_alone_give_unsigned_numbers(folder) -> None:
     path = compile_c(folder, "nodebug")
     program = Program(elf=read_elf(path.read_bytes()))

@@ -105,6 +105,7 @@ class Takeover:
         self.version = version
         self.enums = EnumConversions(index, editor)
         self.structures: dict[str, Struct] = {}
+        self.axis_users: dict[str, list[tuple[Any, Any]]] | None = None
         self.retyped: dict[tuple[str, tuple[str, ...]], Any] = {}
 
     def object(self, made: Any, place: Place, link: Link, *, alone: bool) -> None:
@@ -201,7 +202,7 @@ class Takeover:
         layout = self.index.find(made.deposit_record, "RECORD_LAYOUT")
         self.relayout(made, "deposit_record", {"axis_pts_x": datatype})
         if dims and layout is not None and layout.no_axis_pts_x is None:
-            self.editor.set(made, "max_axis_points", prod(dims), "dimension")
+            self.points(made, prod(dims))
         self.limits(made, datatype, place)
 
     def blob(self, target: _Target) -> None:
@@ -221,6 +222,24 @@ class Takeover:
             self.matrix(made, inner)
 
     # ---- parts of objects
+
+    def points(self, made: Any, count: int) -> None:
+        """Count of points of an axis object, and of the tables that follow it."""
+        old = made.max_axis_points
+        self.editor.set(made, "max_axis_points", count, "dimension")
+        for user, axis in self.users_of_axes().get(made.name, ()):
+            if axis.max_axis_points == old:
+                self.editor.set(axis, "max_axis_points", count, "dimension", owner=user)
+
+    def users_of_axes(self) -> dict[str, list[tuple[Any, Any]]]:
+        """Tables and their AXIS_DESCR by the axis object that they name."""
+        if self.axis_users is None:
+            self.axis_users = {}
+            for user in self.index.module.characteristic:
+                for axis in user.axis_descr:
+                    if axis.attribute == "COM_AXIS" and axis.axis_pts_ref:
+                        self.axis_users.setdefault(axis.axis_pts_ref, []).append((user, axis))
+        return self.axis_users
 
     def bits(self, made: Any, place: Place) -> None:
         """BIT_MASK of a bit field; masks of other values are somebody's wish and stay."""
@@ -374,7 +393,7 @@ class Takeover:
         for part, member in zip(present, members, strict=True):
             count = prod(element_of(member.type)[1])
             if part == "axis_pts_x" and made.KEYWORD == "AXIS_PTS":
-                self.editor.set(made, "max_axis_points", count, "dimension")
+                self.points(made, count)
             elif part.startswith("axis_pts_") and made.KEYWORD == "CHARACTERISTIC":
                 axis = _AXES.index(part.rpartition("_")[2])
                 if axis < len(made.axis_descr):

@@ -234,8 +234,9 @@ class _ModuleUpdate:
         if old is not None and old != address:
             self.moves[made.name] = (old, address)
         for entry in link_maps_of(made.if_data):
-            if entry.symbol == link.text:
-                self.copy(made, entry, LinkMap.BASE, place.address, "LINK_MAP")
+            own = place if entry.symbol == link.text else self.program.locate(entry.symbol)
+            if own is not None:
+                self.copy(made, entry, LinkMap.BASE, own.address, "LINK_MAP")
         for blob in blobs_of(made.if_data):
             now = blob.number(Blob.ADDRESS)
             if now is not None:

@@ -190,7 +190,7 @@ class _Reader:
                     "dwarf-damaged",
                     Where(self.file.source),
                     f"Debug information, {text}",
-                    "Link again with -g.",
+                    "Compile with -g and without splitting.",
                 )
             )
 
@@ -207,6 +207,9 @@ class _Reader:
     def unit(self, unit: Any) -> list[_Found]:
         top = unit.get_top_DIE()
         name = _text(top, "DW_AT_name")
+        apart = _text(top, "DW_AT_dwo_name") or _text(top, "DW_AT_GNU_dwo_name")
+        if apart:
+            self.finding(f"unit {name or apart}: its types are in the separate file {apart}.")
         found: list[_Found] = []
         todo: list[tuple[Any, str, str]] = [(top, "", "")]
         while todo:

@@ -87,7 +87,8 @@ class Program:
 
     def _symbol(self, name: str) -> Place | None:
         if self.elf is not None:
-            for candidate in (name, self._mangled().get(name, "")):
+            # Some compilers put an underscore in front of every name of C.
+            for candidate in (name, f"_{name}", self._mangled().get(name, "")):
                 symbols = self.elf.find(candidate) if candidate else ()
                 if symbols:
                     return self._typed(symbols[0].address, symbols[0].size_bytes, candidate)

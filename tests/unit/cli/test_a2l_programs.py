@@ -134,7 +134,7 @@ def test_header_and_declarations(tmp_path, capsys) -> None:
         (["generate", "{out}"], 2, "--elf"),
         (["generate", "{out}", "--python", "json:loads_not"], 2, "imported"),
         (["generate", "{out}", "--python", "string:digits"], 2, "EcuDeclaration"),
-        (["generate", "{out}", "--elf", "{none}"], 1, "cannot be read"),
+        (["generate", "{out}", "--elf", "{none}"], 3, "cannot be read"),
         (["generate", "{out}", "--elf", "{text}"], 1, "not an ELF file"),
         (["generate", "{out}", "--map", "{text}"], 1, "no linker map"),
         (["generate", "{out}", "--header", "{text}", "--python", "x:y"], 2, "too much"),

@@ -391,3 +391,26 @@ def test_what_does_not_fit_is_told() -> None:
 def test_program_of_nothing_is_refused() -> None:
     with pytest.raises(UsageError):
         Program()
+
+
+def test_tables_follow_their_axis_object() -> None:
+    tree = module(
+        CHARACTERISTICS
+        + """/begin CHARACTERISTIC c "" CURVE 0 F 0 NO_COMPU_METHOD 0 1 SYMBOL_LINK "grown" 0
+        /begin AXIS_DESCR COM_AXIS NO_INPUT_QUANTITY NO_COMPU_METHOD 9 0 1 AXIS_PTS_REF axis /end AXIS_DESCR
+        /end CHARACTERISTIC"""
+    )
+    report = update(tree, program(grown=(0xA000, Array(F32, (6,)))), mode="full")
+    assert tree.module.characteristic[-1].axis_descr[0].max_axis_points == 6
+    assert report.findings == ()
+    report = update(tree, program(grown=(0xA000, Array(F32, (8,)))), mode="full")
+    assert [f.slug for f in report.findings] == ["table-size"]
+
+
+def test_link_map_of_another_symbol_keeps_its_own_base() -> None:
+    body = measurement("a", more='SYMBOL_LINK "speed" 0 /begin IF_DATA CANAPE_EXT 100 LINK_MAP "axis" 0x1 0x0 0 0x0 0 0x0 0x0 LINK_MAP "lost" 0x5 0 0 0 0 0 0 /end IF_DATA')  # fmt: skip
+    tree = module(body)
+    update(tree, program())
+    items = first(tree).if_data[0].items
+    assert first(tree).ecu_address == 0x1000
+    assert (items[3], items[12]) == ("0x7000", "0x5")
