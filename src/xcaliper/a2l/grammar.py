@@ -148,6 +148,10 @@ class TokenOffsets(Protocol):
         ...
 
 
+def _no_origin() -> None:
+    return None
+
+
 class Origin:
     """Where an object was read: a stretch of text and the tokens of the object in it.
 
@@ -173,6 +177,12 @@ class Origin:
         self.first = first
         self.last = first
         self.block = block
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Origin":
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _no_origin, ()  # a text does not travel with every object
 
     def span(self) -> tuple[int, int]:
         """Start and end of the object in the text, block marks included."""
