@@ -35,7 +35,7 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     """Run a virtual ECU that any XCP master can connect to; Ctrl+C ends it.
 
     Args:
-        name: which ECU: demo-engine.
+        name: which ECU: demo-engine; may be left out.
         urls: where to listen; default udp://127.0.0.1:5555 and tcp://127.0.0.1:5555.
         byte_order: of the slave and of its memory.
         granularity: bytes per address.
@@ -64,6 +64,8 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         timestamp_unit,
     )
     settings = _with_options(settings, checksum, tuple(disable or ()))
+    if "://" in name:  # a URL alone: the demo engine is meant
+        name, urls = "demo-engine", (name, *urls)
     listen = urls or ("udp://127.0.0.1:5555", "tcp://127.0.0.1:5555")
     server = EcuServer(build_ecu(name, settings, seed=seed), listen)
     try:

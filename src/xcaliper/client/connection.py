@@ -48,9 +48,11 @@ if TYPE_CHECKING:
     from xcaliper.daq.capabilities import EventChannel
     from xcaliper.daq.decode import DaqDecoder
     from xcaliper.daq.plan import DaqPlan
+    from xcaliper.quantity.catalog import Bound
     from xcaliper.record.pipeline import Pipeline
     from xcaliper.transport.pump import Link
     from xcaliper.xcp.procedures.connect import Session as XcpSession
+
 
 __all__ = ["Connection", "connect"]
 

@@ -152,6 +152,12 @@ class AxisPoints:
             raise UsageError(f"{self.name}: it is no rescale axis.", hint="Read its points.")
         return found
 
+    def parts(self, read: Read) -> dict[str, Any]:
+        """Numbers of the record that are no points, as ``{"no_axis_pts_x": 5}``."""
+        if self.pointers is not None:
+            return self.resolve(read).parts(read)
+        return self._open(self._data(read), read).parts(self.byte_order)
+
     def to_phys(self, raw: Any) -> NDArray[Any]:
         """Physical values of raw ones."""
         return self.conversion.to_phys(raw)

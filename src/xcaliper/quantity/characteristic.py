@@ -222,6 +222,19 @@ class BoundCharacteristic:
         ]
         return RawCharacteristic(values, tuple(axes))
 
+    def parts(self, read: Read) -> dict[str, Any]:
+        """Numbers of the record that are neither values nor points: identification, counts, addresses.
+
+        Args:
+            read: gives bytes of memory for an address and a size in bytes.
+
+        Returns:
+            Keyword in lower case → number, as ``{"identification": 7, "src_addr_x": 4096}``.
+        """
+        if self.pointers is not None:
+            return self.resolve(read).parts(read)
+        return self._open(read)[0].parts(self.byte_order)
+
     def _decode_maps(self, read: Read) -> RawCharacteristic:
         """Maps stacked along Z; X and Y are those of the first map."""
         found = [one.decode(read) for one in self.maps]

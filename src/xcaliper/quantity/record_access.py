@@ -1,7 +1,7 @@
 """A record that was read: data of its elements, behind pointers too, and where to write them."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from numpy.typing import NDArray
 
@@ -9,9 +9,11 @@ from xcaliper.core.address import Address, AddressRange
 from xcaliper.core.datatypes import ByteOrder, DataType
 from xcaliper.core.errors import UsageError
 from xcaliper.quantity.memory_values import Read, at_offset, from_bytes
-from xcaliper.quantity.record_layout import Placed, Record, RecordShape
+from xcaliper.quantity.record_layout import AXES, Placed, Record, RecordShape
 
 __all__ = ["OpenRecord", "PointerChain", "read_exactly"]
+
+_ARRAYS: Final = ("fnc_values", "axis_pts", "axis_rescale")
 
 
 def read_exactly(read: Read, address: Address, size_bytes: int, owner: str) -> bytes:
@@ -126,6 +128,16 @@ class OpenRecord:
             )
         value = int(from_bytes(raw, pointer, self.shape.pointer_order)[0])
         return Address(value + self.shape.calibration_offset, self.address.extension)
+
+    def parts(self, order: ByteOrder) -> dict[str, Any]:
+        """Numbers of the record that are neither values nor points, as ``{"src_addr_x": 4096}``."""
+        found: dict[str, Any] = {}
+        for placed in self.record.placed:
+            element = placed.element
+            if element.datatype is not None and element.kind not in _ARRAYS:
+                axis = f"_{AXES[element.axis]}" if element.axis >= 0 else ""
+                found[element.kind + axis] = self.values(placed, order)[0].item()
+        return found
 
     def writes(self, placed: Placed, data: bytes) -> list[tuple[Address, bytes]]:
         """Where the bytes of an element go."""

@@ -12,9 +12,10 @@ from xcaliper.core.datatypes import ByteOrder, DataType
 from xcaliper.core.errors import UsageError
 from xcaliper.quantity.memory_values import POINTERS, byte_order_of, datatype_of, from_bytes
 
-__all__ = ["Element", "Placed", "Record", "RecordShape", "memory_axes", "shape_of"]
+__all__ = ["AXES", "Element", "Placed", "Record", "RecordShape", "memory_axes", "shape_of"]
 
 AXES: Final = "xyz45"
+"""Letters of the axes, X first (ASAP2, RECORD_LAYOUT)."""
 MAX_ITEMS: Final = 1 << 24
 _SIZES: Final = {"BYTE": 1, "WORD": 2, "LONG": 4}
 _ALIGNMENTS: Final = {

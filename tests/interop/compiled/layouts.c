@@ -225,6 +225,12 @@ static void values(void)
     LIST("f16", "v", 1, "%.9g", im.scalar.f16 == 0xC248 ? -3.140625 : 0.0); ONE("f32", "%.9g", scalar.f32); ONE("f64", "%.17g", scalar.f64);
     ONE("ident", "%.17g", ident.v);
     LIST("curve", "v", im.curve.n, "%.9g", im.curve.v[i]); LIST("curve", "x", im.curve.n, "%u", im.curve.x[i]);
+    LIST("curve", "src_addr_x", 1, "%u", im.curve.src); LIST("curve", "rip_addr_x", 1, "%u", im.curve.rip_x);
+    LIST("curve", "rip_addr_w", 1, "%u", im.curve.rip_w); LIST("curve", "no_axis_pts_x", 1, "%u", im.curve.n);
+    LIST("ident", "identification", 1, "%u", im.ident.id);
+    LIST("shifted", "offset_x", 1, "%d", im.shifted.offset); LIST("shifted", "shift_op_x", 1, "%u", im.shifted.shift);
+    LIST("spaced", "offset_x", 1, "%g", im.spaced.offset); LIST("spaced", "dist_op_x", 1, "%g", im.spaced.distance);
+    LIST("rescale", "no_rescale_x", 1, "%u", im.rescale.n); LIST("axis", "no_axis_pts_x", 1, "%u", im.axis.n);
     LIST("row_map", "v", 12, "%d", im.row_map.v[i / 4][i % 4]);
     LIST("row_map", "x", 4, "%d", im.row_map.x[i]); LIST("row_map", "y", 3, "%d", im.row_map.y[i]);
     LIST("col_map", "v", 12, "%u", im.col_map.v[i % 4][i / 4]);

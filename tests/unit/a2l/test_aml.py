@@ -112,7 +112,7 @@ def test_text_written_is_read_back():
 
 def test_values():
     data = data_of(
-        '/begin IF_DATA DEMO -5 AUTO 1 0x02 3 1.5 2 SIZE 9 FLAG LINK 0x10 1 LINK 0x20 2\n'
+        "/begin IF_DATA DEMO -5 AUTO 1 0x02 3 1.5 2 SIZE 9 FLAG LINK 0x10 1 LINK 0x20 2\n"
         '/begin PAGE 0x8000 1 "flash" /end PAGE /end IF_DATA'
     )
     matched = match(AML, data)
@@ -222,15 +222,24 @@ def test_build_needs_a_known_name():
 BROKEN = {
     "unclosed comment": ('block "IF_DATA" taggedunion { "A" uint; }; /* no end', "aml-syntax"),
     "unclosed body": ('block "IF_DATA" taggedunion { "A" uint;', "aml-syntax"),
-    "semicolon": ('struct s { uint; uint } ; block "IF_DATA" taggedunion { "A" uint }', "aml-syntax"),
+    "semicolon": (
+        'struct s { uint; uint } ; block "IF_DATA" taggedunion { "A" uint }',
+        "aml-syntax",
+    ),
     "no root": ("struct s { uint; };", "aml-root-missing"),
     "prose": ("I am not a grammar.", "aml-syntax"),
     "unknown reference": ('block "IF_DATA" taggedunion { "A" struct nowhere; };', "aml-reference"),
-    "itself": ('struct s { struct s; }; block "IF_DATA" taggedunion { "A" struct s; };', "aml-reference"),
+    "itself": (
+        'struct s { struct s; }; block "IF_DATA" taggedunion { "A" struct s; };',
+        "aml-reference",
+    ),
     "word as tag": ('block "IF_DATA" taggedunion { A uint; "B" uint; };', "aml-syntax"),
     "bad type": ('block "IF_DATA" taggedunion { "A" integer; };', "aml-syntax"),
     "bad size": ('block "IF_DATA" taggedunion { "A" char[n]; };', "aml-syntax"),
-    "include": ('/include "missing.aml" block "IF_DATA" taggedunion { "A" uint; };', "aml-include-missing"),
+    "include": (
+        '/include "missing.aml" block "IF_DATA" taggedunion { "A" uint; };',
+        "aml-include-missing",
+    ),
     "not tags": ('block "IF_DATA" uint;', "aml-syntax"),
     "stray brace": ('}} block "IF_DATA" taggedunion { "A" uint; };', "aml-syntax"),
 }
@@ -276,7 +285,7 @@ HOSTILE = {
     "chain": "struct s0 { uint; };\n"
     + "\n".join(f"struct s{n} {{ struct s{n - 1}; }};" for n in range(1, 3000))
     + '\nblock "IF_DATA" taggedunion { "A" struct s2999; };',
-    "doubling": "struct s0 { taggedstruct { \"X\"; }; };\n"
+    "doubling": 'struct s0 { taggedstruct { "X"; }; };\n'
     + "\n".join(f"struct s{n} {{ struct s{n - 1}; struct s{n - 1}; }};" for n in range(1, 60))
     + '\nblock "IF_DATA" taggedunion { "A" struct s59; };',
     "endless array": 'block "IF_DATA" taggedunion { "A" taggedstruct { "X"; }[99999999999]; };',
