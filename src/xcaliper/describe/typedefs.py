@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.a2l.keywords.common import BitOperation
 from xcaliper.a2l.keywords.layout import FncValues, RecordLayout
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Typedefs", "limits_of", "scalar_type"]
 
-NO_METHOD = "NO_COMPU_METHOD"
+NO_METHOD: Final = "NO_COMPU_METHOD"
 
 
 def scalar_type(element: CType, member: Member | None) -> DataType | None:

@@ -24,7 +24,7 @@ from xcaliper.image.c_types import (
     size_of,
 )
 from xcaliper.image.debug_info import Variable, VariableSource
-from xcaliper.image.dwarf import bit_field_place
+from xcaliper.image.dwarf_types import bit_field_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,8 @@ import pytest
 from support.dwarf_maker import Maker, die
 from xcaliper.core.errors import ImageError
 from xcaliper.image.c_types import Array, Base, Enum, Pointer, Struct, Typedef, Void, strip
-from xcaliper.image.dwarf import bit_field_place, read_debug_info
+from xcaliper.image.dwarf import read_debug_info
+from xcaliper.image.dwarf_types import bit_field_place
 from xcaliper.image.elf import read_elf
 from xcaliper.image.program import Program
 
