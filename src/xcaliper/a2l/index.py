@@ -74,16 +74,27 @@ class Names(Mapping[str, Any]):
     A block that turns out to be unreadable is no member once that is known.
     """
 
-    __slots__ = ("_parts", "_twice")
+    __slots__ = ("_parts", "_pending", "_twice")
 
     def __init__(self) -> None:
+        self._pending: list[tuple[str, Objects | None, list[Any]]] = []
         self._parts: list[tuple[str, Objects | None, dict[str, Any]]] = []
         self._twice: list[tuple[Objects | None, Any]] = []
 
     def add(self, keyword: str, objects: Any) -> None:
         """Take in the objects of one keyword; the first one of a name counts."""
         lazy = objects if isinstance(objects, Objects) else None
-        items = list(objects) if lazy is None else lazy.items()
+        self._pending.append((keyword, lazy, [] if lazy is not None else list(objects)))
+
+    def _all(self) -> list[tuple[str, Objects | None, dict[str, Any]]]:
+        """Dictionaries of all keywords; made when a name is first asked for."""
+        pending, self._pending = self._pending, []
+        for keyword, lazy, objects in pending:
+            self._take(keyword, lazy, objects)
+        return self._parts
+
+    def _take(self, keyword: str, lazy: Objects | None, objects: list[Any]) -> None:
+        items = objects if lazy is None else lazy.items()
         names = [made.name for made in items] if lazy is None else lazy.names()
         part = dict(zip(names, items, strict=True))
         others = [known for _, _, known in self._parts]
@@ -97,7 +108,7 @@ class Names(Mapping[str, Any]):
         self._parts.append((keyword, lazy, part))
 
     def __getitem__(self, name: str) -> Any:
-        for _, lazy, part in self._parts:
+        for _, lazy, part in self._all():
             if name in part:
                 item = part[name]
                 made = item if lazy is None else lazy.read(item)
@@ -106,20 +117,21 @@ class Names(Mapping[str, Any]):
         raise KeyError(name)
 
     def __contains__(self, name: object) -> bool:
-        return any(name in part for _, _, part in self._parts)
+        return any(name in part for _, _, part in self._all())
 
     def __iter__(self) -> Iterator[str]:
-        return (name for _, _, part in self._parts for name in part)
+        return (name for _, _, part in self._all() for name in part)
 
     def __len__(self) -> int:
-        return sum(len(part) for _, _, part in self._parts)
+        return sum(len(part) for _, _, part in self._all())
 
     def kinds(self) -> Iterator[tuple[str, str]]:
         """Names with keywords."""
-        return ((name, keyword) for keyword, _, part in self._parts for name in part)
+        return ((name, keyword) for keyword, _, part in self._all() for name in part)
 
     def duplicates(self) -> Iterator[Any]:
         """Objects whose name was taken already."""
+        self._all()
         for lazy, item in self._twice:
             made = item if lazy is None else lazy.read(item)
             if made is not None:
