@@ -339,6 +339,23 @@ def cli_page() -> str:
     return page("Shell command", lead, re.sub(r"\[([^\]]+)\]\(#[^)]*\)", r"\1", text))
 
 
+def a2l_rules_page() -> str:
+    """Codes of findings about descriptions."""
+    lead = (
+        "The codes of `xcaliper a2l check`. Not wanted ones are left out with `--ignore code`, with `--ignore code:name*` "
+        "for some objects, or by a comment in the file: `/* xcaliper: ignore code:name* */`."
+    )
+    found = module("xcaliper.a2l.rules")
+    if found is None:
+        return page("Findings about descriptions", lead, ABSENT)
+    parts = [
+        f"## {code(rule.slug)}\n\n{escape(rule.title)} ({rule.severity.name.lower()}).\n\n"
+        f"{escape(rule.explanation)} {escape(rule.remedy)}\n"
+        for rule in sorted(found.RULES.values(), key=lambda rule: rule.slug)
+    ]
+    return page("Findings about descriptions", lead, *parts)
+
+
 def api_page() -> str:
     """Public names with signature and docstring."""
     package = importlib.import_module("xcaliper")
@@ -378,6 +395,7 @@ def members(kind: type) -> str:
 
 #: File name → function that writes its text.
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    "a2l-rules.md": a2l_rules_page,
     "api.md": api_page,
     "cli.md": cli_page,
     "commands.md": commands_page,

@@ -8,16 +8,21 @@ import sys
 import zlib
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
 
 import pytest
 
 import xcaliper
-from xcaliper.client.info import ConnectionInfo
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.ticks import TickClock
 from xcaliper.sim.process import EcuProcess
 from xcaliper.xcp.slave_config import SlaveConfig
+
+if TYPE_CHECKING:
+    from xcaliper.client.info import ConnectionInfo
 
 CHILD = Path(__file__).with_name("pyxcp_child.py")
 TIME_LIMIT_S = 60
@@ -204,9 +209,9 @@ def test_dynamic_daq_counts_without_gap(seen):
     streams = decode(seen)
     assert set(streams) == {(0, 0), (0, 1), (1, 0)}
     for (daq, odt), least, cycle_ns in (
-        ((0, 0), DURATION_S * 700, 1_000_000),
-        ((0, 1), DURATION_S * 700, 1_000_000),
-        ((1, 0), DURATION_S * 70, 10_000_000),
+        ((0, 0), DURATION_S * 300, 1_000_000),
+        ((0, 1), DURATION_S * 300, 1_000_000),
+        ((1, 0), DURATION_S * 30, 10_000_000),
     ):
         rows = streams[daq, odt]
         counts = [int.from_bytes(data[:4], order) for _, data in rows]
@@ -215,8 +220,8 @@ def test_dynamic_daq_counts_without_gap(seen):
         if odt == 0:
             tick_ns = Fraction(seen.info.daq.clock.tick_ns)
             stamps = [stamp for stamp, _ in rows]
-            mean = (stamps[-1] - stamps[0]) % (1 << 32) * tick_ns / (len(stamps) - 1)
-            assert mean == pytest.approx(cycle_ns, rel=0.1)
+            steps = [(b - a) % (1 << 32) * tick_ns for a, b in pairwise(stamps)]
+            assert median(steps) == pytest.approx(cycle_ns, rel=0.02)  # a busy machine may stumble
 
 
 def test_daq_shows_the_values_in_memory(seen):

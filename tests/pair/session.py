@@ -47,6 +47,7 @@ def whole_session(pair: Pair, *, multiple: bool = False) -> None:
     pair.run(pages.copy_page((0, 1), (0, 0)))
     timestamp = pair.config.timestamp.size_bytes > 0
     pair.run(daq_setup.setup(session, lists(timestamp=timestamp), multiple=multiple))
+    pair.run(daq_setup.clock())
     pair.run(daq_setup.start())
     for turn in range(1, 4):
         pair.event(0, pair.now_ns + 1_000_000 * turn)

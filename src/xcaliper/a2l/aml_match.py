@@ -481,16 +481,8 @@ def _refuse(path: str, wanted: str, value: object) -> UsageError:
 def _put(made: AmlType, value: Any, items: list[IfItem], path: str) -> None:
     if isinstance(value, RawItems):
         items.extend(value)
-    elif isinstance(made, AmlNumber):
-        items.append(_number_word(made, value, path))
-    elif isinstance(made, AmlText):
-        if not isinstance(value, str):
-            raise _refuse(path, "a string", value)
-        items.append(str(value) if isinstance(value, _Bare) else Quoted(value))
-    elif isinstance(made, AmlEnum):
-        if value not in made.words:
-            raise _refuse(path, f"one of {', '.join(made.words)}", value)
-        items.append(value)
+    elif isinstance(made, (AmlNumber, AmlText, AmlEnum)):
+        items.append(_plain_word(made, value, path))
     elif isinstance(made, (AmlTaggedStruct, AmlTaggedUnion)):
         _put_tags(made, value, items, path)
     elif isinstance(made, AmlStruct):
@@ -503,6 +495,18 @@ def _put(made: AmlType, value: Any, items: list[IfItem], path: str) -> None:
             raise _refuse(path, f"a list of {size}" if size is not None else "a list", value)
         for one in value:
             _put(made.element, one, items, path)
+
+
+def _plain_word(made: AmlNumber | AmlText | AmlEnum, value: Any, path: str) -> str:
+    if isinstance(made, AmlNumber):
+        return _number_word(made, value, path)
+    if isinstance(made, AmlEnum):
+        if not isinstance(value, str) or value not in made.words:
+            raise _refuse(path, f"one of {', '.join(made.words)}", value)
+        return value
+    if not isinstance(value, str):
+        raise _refuse(path, "a string", value)
+    return str(value) if isinstance(value, _Bare) else Quoted(value)
 
 
 def _put_struct(made: AmlStruct, value: Any, items: list[IfItem], path: str) -> None:

@@ -1,8 +1,12 @@
 """The types an A2ML text declares: what may stand inside an IF_DATA block (ASAP2, A2ML)."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = [
     "NUMBERS",
@@ -60,7 +64,7 @@ class AmlText:
 class AmlArray:
     """A fixed count of equal elements."""
 
-    element: "AmlType"
+    element: AmlType
     size: int
 
 
@@ -88,7 +92,7 @@ class AmlStruct:
             definitions that are to read older and newer files alike.
     """
 
-    members: "tuple[AmlType, ...]"
+    members: tuple[AmlType, ...]
     name: str = ""
     required: int | None = field(default=None, compare=False)
 
@@ -97,7 +101,7 @@ class AmlStruct:
 class AmlSequence:
     """One type any number of times."""
 
-    element: "AmlType"
+    element: AmlType
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class AmlTag:
     """
 
     tag: str
-    type: "AmlType | None" = None
+    type: AmlType | None = None
     block: bool = False
     repeated: bool = False
 
@@ -175,14 +179,14 @@ class Aml:
         """What IF_DATA of a name holds; None when the text does not say."""
         return next((t for t in self.root.tags if t.tag == name), None)
 
-    def with_tags(self, *tags: AmlTag) -> "Aml":
+    def with_tags(self, *tags: AmlTag) -> Aml:
         """The same with further tags of IF_DATA; present ones stay."""
         known = {t.tag for t in self.root.tags}
         more = tuple(t for t in tags if t.tag not in known)
         return replace(self, root=replace(self.root, tags=(*self.root.tags, *more)))
 
 
-def _children(made: AmlType) -> "Iterator[AmlType]":
+def _children(made: AmlType) -> Iterator[AmlType]:
     if isinstance(made, AmlStruct):
         yield from made.members
     elif isinstance(made, (AmlTaggedStruct, AmlTaggedUnion)):

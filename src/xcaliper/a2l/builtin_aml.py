@@ -154,18 +154,11 @@ def _event(direction: AmlType) -> AmlType:
         "xcp_event",
         *(_NAME, AmlText(9), _U16, direction, _U8, _U8, _U8, _U8),
         _any(
-            _tag("COMPLEMENTARY_BYPASS_EVENT_CHANNEL_NUMBER", _U16),
+            *(_tag(tag, _U16) for tag in model.EVENT_NUMBERS),
+            *_flags(*model.EVENT_FLAGS),
             _tag("CONSISTENCY", _enum(words.CONSISTENCIES)),
-            _tag("RELATED_EVENT_CHANNEL_NUMBER", _U16),
             _tag("DTO_CTR_DAQ_MODE", _enum(words.DTO_CTR_DAQ_MODES)),
             _tag("DTO_CTR_STIM_MODE", _enum(words.DTO_CTR_STIM_MODES)),
-            *_flags(
-                "EVENT_COUNTER_PRESENT",
-                "RELATED_EVENT_CHANNEL_NUMBER_FIXED",
-                "DTO_CTR_DAQ_MODE_FIXED",
-                "DTO_CTR_STIM_MODE_FIXED",
-                "STIM_DTO_CTR_COPY_PRESENT",
-            ),
             *_cpu_loads(_U8),
         ),
     )
@@ -188,17 +181,6 @@ def _daq_list(direction: AmlType) -> AmlType:
     )
 
 
-_DAQ_TOTALS: Final = (
-    "MAX_DAQ_TOTAL",
-    "MAX_ODT_TOTAL",
-    "MAX_ODT_DAQ_TOTAL",
-    "MAX_ODT_STIM_TOTAL",
-    "MAX_ODT_ENTRIES_TOTAL",
-    "MAX_ODT_ENTRIES_DAQ_TOTAL",
-    "MAX_ODT_ENTRIES_STIM_TOTAL",
-)
-
-
 def _daq(unit: AmlType) -> AmlType:
     direction = _enum({"DAQ": 1, "STIM": 2, "DAQ_STIM": 3}, "xcp_direction")
     stim = _any(_tag("BIT_STIM_SUPPORTED"), _tag("MIN_ST_STIM", _U8))
@@ -215,16 +197,15 @@ def _daq(unit: AmlType) -> AmlType:
         _enum(model.OVERLOADS),
         _any(
             _tag("DAQ_ALTERNATING_SUPPORTED", _U16),
-            *_flags(*model.DAQ_FLAGS, "OPTIMISATION_TYPE_ODT_STRICT"),
+            *_flags(*model.DAQ_FLAGS),
             _block("STIM", _enum(model.STIM_GRANULARITIES), _U8, stim),
             _block(
                 "TIMESTAMP_SUPPORTED",
                 *(_U16, _enum(model.TIMESTAMP_SIZES), unit),
                 _any(_tag("TIMESTAMP_FIXED")),
             ),
-            *(_tag(total, _U16) for total in _DAQ_TOTALS),
-            _tag("CPU_LOAD_MAX_TOTAL", _FLOAT),
-            _tag("CORE_LOAD_MAX_TOTAL", _FLOAT),
+            *(_tag(total, _U16) for total in model.DAQ_TOTALS),
+            *(_tag(load, _FLOAT) for load in model.DAQ_LOADS),
             _block("CORE_LOAD_MAX", _U16, _FLOAT, many=True),
             _block("DAQ_MEMORY_CONSUMPTION", _U32, *(_U16,) * 5, reserve),
             _block("DAQ_LIST", _daq_list(direction), many=True),
@@ -329,7 +310,7 @@ def _on_can(common: tuple[AmlTag, ...]) -> AmlType:
         _U16,
         _any(
             *(_tag(tag, _U32) for tag in identifiers),
-            *_flags(*model.CAN_FLAGS, "MEASUREMENT_SPLIT_ALLOWED"),
+            *_flags(*model.CAN_FLAGS),
             _tag("BAUDRATE", _U32),
             *_bit_timing(),
             _tag("SAMPLE_RATE", _enum(words.SAMPLE_RATES)),

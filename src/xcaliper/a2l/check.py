@@ -1,16 +1,23 @@
 """Findings about a description that was read: references, names, versions, limits, tables."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from xcaliper.a2l.check_interface import INTERFACE_CHECKS
+from xcaliper.a2l.check_structure import STRUCTURE_CHECKS
+from xcaliper.a2l.finding import finding
 from xcaliper.a2l.grammar import Keyword, table_of
 from xcaliper.a2l.ifdata import A2ml, IfData
 from xcaliper.a2l.index import ModuleIndex, walk
 from xcaliper.a2l.keywords.axis import AxisDescr
 from xcaliper.a2l.parse import A2lFile
-from xcaliper.core.diagnostics import Diagnostic, Severity
+from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 
-__all__ = ["check"]
+__all__ = ["check", "suppress", "suppressions"]
+
+_SUPPRESSION: Final = re.compile(r"(?:/\*|//)\s*xcaliper:\s*ignore\s+([^\n]*?)\s*(?:\*/|\n|$)")
 
 _AXES: Final = {"CURVE": 1, "MAP": 2, "CUBOID": 3, "CUBE_4": 4, "CUBE_5": 5}
 _NEEDS: Final[dict[str, tuple[str, ...]]] = {
@@ -28,21 +35,74 @@ _AXIS_NEEDS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def check(file: A2lFile) -> list[Diagnostic]:
-    """Everything found, module by module, rule by rule."""
-    found: list[Diagnostic] = []
+def check(
+    file: A2lFile, *, ignore: Iterable[str] = (), encoding: str | None = None
+) -> list[Diagnostic]:
+    """Everything found, module by module, rule by rule.
+
+    Args:
+        file: the description.
+        ignore: what not to report, see ``suppress``.
+        encoding: how the file was stored, as ``decode_text`` tells it; None when unknown.
+    """
     file.load_all()
+    found = list(_encoding(file, encoding)) if encoding else []
     for module in file.modules:
         index = ModuleIndex(module)
         for rule in _RULES:
             found.extend(rule(file, index))
+    return suppress(found, ignore)
+
+
+def suppress(found: Iterable[Diagnostic], ignore: Iterable[str]) -> list[Diagnostic]:
+    """Findings without those that are not wanted.
+
+    Args:
+        found: the findings.
+        ignore: codes, as ``unused``, or codes and objects, as ``unused:Tmp*``; both may have ``*`` and ``?``.
+    """
+    patterns = [(slug, name or "*") for slug, _, name in (text.partition(":") for text in ignore)]
+    return [
+        one
+        for one in found
+        if not any(
+            fnmatchcase(one.slug, slug) and fnmatchcase(one.subject, name)
+            for slug, name in patterns
+        )
+    ]
+
+
+def suppressions(text: str) -> list[str]:
+    """What a text asks not to report, in comments such as ``/* xcaliper: ignore unused:Tmp* */``."""
+    found: list[str] = []
+    for match in _SUPPRESSION.finditer(text):
+        found += match[1].replace(",", " ").split()
     return found
 
 
-def _finding(severity: Severity, slug: str, made: Keyword, text: str, hint: str) -> Diagnostic:
-    subject = str(getattr(made, "name", ""))
-    head = f"{made.KEYWORD} {subject}".rstrip()
-    return Diagnostic(severity, slug, made.where, f"{head}: {text}", hint, subject)
+def _encoding(file: A2lFile, encoding: str) -> Iterator[Diagnostic]:
+    version = file.asap2_version
+    if version is None:
+        return
+    declared = (version.version_no, version.upgrade_no)
+    marked = encoding.startswith(("utf-16", "utf-32")) or encoding == "utf-8-sig"
+    where = Where(file.source)
+    if declared < (1, 60) and (marked or encoding == "utf-8"):
+        yield Diagnostic(
+            Severity.WARNING,
+            "encoding-utf",
+            where,
+            f"encoding: {encoding} in a file that declares {file.version}.",
+            "Raise ASAP2_VERSION to 1 60, or save in the code page.",
+        )
+    elif declared >= (1, 60) and encoding == "utf-8":
+        yield Diagnostic(
+            Severity.INFO,
+            "encoding-mark",
+            where,
+            "encoding: UTF-8 without a byte order mark.",
+            "Save with the mark.",
+        )
 
 
 def _references(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
@@ -63,8 +123,7 @@ def _references(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
 
 def _duplicates(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
     for made in index.duplicates:
-        yield _finding(
-            Severity.ERROR,
+        yield finding(
             "name-duplicate",
             made,
             "the name is taken already; the first one counts.",
@@ -78,8 +137,7 @@ def _limits(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
             lower = getattr(made, "lower_limit", None)
             upper = getattr(made, "upper_limit", None)
             if lower is not None and upper is not None and lower > upper:
-                yield _finding(
-                    Severity.ERROR,
+                yield finding(
                     "limits-reversed",
                     made,
                     f"lower limit {lower:g} is above upper limit {upper:g}.",
@@ -89,8 +147,7 @@ def _limits(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
             if hard is None or lower is None or upper is None:
                 continue
             if lower < hard.lower_limit or upper > hard.upper_limit:
-                yield _finding(
-                    Severity.WARNING,
+                yield finding(
                     "limits-beyond-extended",
                     made,
                     "the limits reach beyond EXTENDED_LIMITS.",
@@ -129,8 +186,7 @@ def _version(text: str) -> tuple[int, int]:
 
 
 def _too_new(made: Keyword, name: str, since: str, declared: str) -> Diagnostic:
-    return _finding(
-        Severity.WARNING,
+    return finding(
         "version-too-new",
         made,
         f"{name} exists since {since}, the file declares {declared}.",
@@ -147,8 +203,7 @@ def _tables(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
     ]
     for made, count, rows in tables:
         if count != rows:
-            yield _finding(
-                Severity.WARNING,
+            yield finding(
                 "table-count",
                 made,
                 f"{count} rows are announced, {rows} are there; the rows count.",
@@ -160,8 +215,7 @@ def _methods(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
     for method in index.module.compu_method:
         for attr in _NEEDS.get(method.conversion_type, ()):
             if getattr(method, attr) is None:
-                yield _finding(
-                    Severity.ERROR,
+                yield finding(
                     "conversion-incomplete",
                     method,
                     f"{method.conversion_type} needs {attr.upper()}.",
@@ -175,8 +229,7 @@ def _axes(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
     for made in objects:
         need = _AXES.get(made.type, 0)
         if len(made.axis_descr) != need and made.type in (*_AXES, "VALUE", "VAL_BLK", "ASCII"):
-            yield _finding(
-                Severity.ERROR,
+            yield finding(
                 "axis-count",
                 made,
                 f"{made.type} needs {need} AXIS_DESCR, {len(made.axis_descr)} are there.",
@@ -185,8 +238,7 @@ def _axes(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
         for axis in made.axis_descr:
             yield from _axis(made, axis)
         if made.type in ("VAL_BLK", "ASCII") and made.matrix_dim is None and made.number is None:
-            yield _finding(
-                Severity.ERROR,
+            yield finding(
                 "size-missing",
                 made,
                 f"{made.type} has neither MATRIX_DIM nor NUMBER.",
@@ -197,8 +249,7 @@ def _axes(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
 def _axis(made: Keyword, axis: AxisDescr) -> Iterator[Diagnostic]:
     for attr in _AXIS_NEEDS.get(axis.attribute, ()):
         if getattr(axis, attr) is None:
-            yield _finding(
-                Severity.ERROR,
+            yield finding(
                 "axis-incomplete",
                 made,
                 f"{axis.attribute} needs {attr.upper()}.",
@@ -211,8 +262,7 @@ def _byte_orders(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
         for made in walk(user):
             word = getattr(made, "byte_order", None)
             if word in ("LITTLE_ENDIAN", "BIG_ENDIAN"):
-                yield _finding(
-                    Severity.WARNING,
+                yield finding(
                     "byte-order-ambiguous",
                     made,
                     f"{word} means the reverse of everyday use in old files.",
@@ -229,4 +279,6 @@ _RULES: Final[tuple[Callable[[A2lFile, ModuleIndex], Iterator[Diagnostic]], ...]
     _methods,
     _axes,
     _byte_orders,
+    *STRUCTURE_CHECKS,
+    *INTERFACE_CHECKS,
 )

@@ -94,10 +94,10 @@ class Source:
         done, at = 0, len(mark) if self.data is not None else 0
         parts.append(raw[:at])
         for patch in patches:
-            kept = self.size(self.text[done : patch.start], codec)
+            kept = self.size(done, patch.start, codec)
             parts.append(raw[at : at + kept])
             parts.append(self.encode(patch, codec))
-            at += kept + self.size(self.text[patch.start : patch.stop], codec)
+            at += kept + self.size(patch.start, patch.stop, codec)
             done = patch.stop
         parts.append(raw[at:])
         return b"".join(parts)
@@ -111,11 +111,12 @@ class Source:
             "utf-32": f"utf-32-{order}",
         }.get(self.encoding, self.encoding)
 
-    def size(self, text: bytes, codec: str) -> int:
+    def size(self, start: int, stop: int, codec: str) -> int:
         """Bytes that a stretch of the text takes in the file."""
         if codec == "utf-8":
-            return len(text)
-        return len(text.decode("utf-8", "surrogatepass").encode(codec, "surrogatepass"))
+            return stop - start
+        text = self.text[start:stop].decode("utf-8", "surrogatepass")
+        return len(text.encode(codec, "surrogatepass"))
 
     def encode(self, patch: Patch, codec: str) -> bytes:
         """New text in the file's encoding."""

@@ -39,6 +39,7 @@ __all__ = [
     "Since",
     "Table",
     "Text",
+    "TokenOffsets",
     "Unit",
     "Until",
     "Words",
@@ -135,6 +136,22 @@ class Places(Protocol):
         ...
 
 
+class TokenOffsets(Protocol):
+    """Finds the tokens of a stretch of text again."""
+
+    def __call__(self, index: int) -> tuple[int, int]:
+        """Start and end of a token in the whole text."""
+        ...
+
+    def tokens(self, places: Places) -> Any:
+        """All of them, as ``tokens.Tokens``."""
+        ...
+
+
+def _no_origin() -> None:
+    return None
+
+
 class Origin:
     """Where an object was read: a stretch of text and the tokens of the object in it.
 
@@ -151,7 +168,7 @@ class Origin:
     def __init__(
         self,
         places: Places,
-        tokens: Callable[[int], tuple[int, int]],
+        tokens: TokenOffsets,
         first: int,
         block: bool,  # noqa: FBT001 -- made for every keyword, by position
     ) -> None:
@@ -160,6 +177,12 @@ class Origin:
         self.first = first
         self.last = first
         self.block = block
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Origin":
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _no_origin, ()  # a text does not travel with every object
 
     def span(self) -> tuple[int, int]:
         """Start and end of the object in the text, block marks included."""

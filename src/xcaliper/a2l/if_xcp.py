@@ -4,6 +4,19 @@ Readers take what is there: missing tails get their neutral values, unknown tags
 Builders give ``IfData`` trees that the readers read back to equal values.
 """
 
+from xcaliper.a2l.xcp_extras import (
+    XcpClock,
+    XcpClockTicks,
+    XcpCpuLoad,
+    XcpEcuState,
+    XcpMemoryAccess,
+    XcpMemoryConsumption,
+    XcpOdt,
+    XcpOdtEntry,
+    XcpPackedMode,
+    XcpQueueLoad,
+    XcpTimeCorrelation,
+)
 from xcaliper.a2l.xcp_model import (
     XcpChecksum,
     XcpDaq,
@@ -26,28 +39,53 @@ from xcaliper.a2l.xcp_model import (
     XcpTransport,
 )
 from xcaliper.a2l.xcp_read import read_daq_event, read_segment, read_xcp
+from xcaliper.a2l.xcp_transports import (
+    XcpFlxBuffer,
+    XcpFlxValue,
+    XcpOnFlx,
+    XcpOnSxI,
+    XcpOnUsb,
+    XcpUsbEndpoint,
+)
 from xcaliper.a2l.xcp_write import write_daq_event, write_segment, write_xcp
 
 __all__ = [
     "XcpChecksum",
+    "XcpClock",
+    "XcpClockTicks",
+    "XcpCpuLoad",
     "XcpDaq",
     "XcpDaqEvent",
     "XcpDaqList",
     "XcpDescription",
+    "XcpEcuState",
     "XcpEvent",
+    "XcpFlxBuffer",
+    "XcpFlxValue",
+    "XcpMemoryAccess",
+    "XcpMemoryConsumption",
+    "XcpOdt",
+    "XcpOdtEntry",
     "XcpOnCan",
+    "XcpOnFlx",
     "XcpOnOther",
+    "XcpOnSxI",
     "XcpOnTcpIp",
     "XcpOnUdpIp",
+    "XcpOnUsb",
+    "XcpPackedMode",
     "XcpPag",
     "XcpPage",
     "XcpPgm",
     "XcpProtocolLayer",
+    "XcpQueueLoad",
     "XcpSector",
     "XcpSegment",
     "XcpStim",
+    "XcpTimeCorrelation",
     "XcpTimestamp",
     "XcpTransport",
+    "XcpUsbEndpoint",
     "read_daq_event",
     "read_segment",
     "read_xcp",

@@ -33,12 +33,13 @@ class IfBlock:
 
     tag: str
     items: "list[IfItem]" = field(default_factory=list)
-    place: Origin | int = field(default=0, compare=False, repr=False)
+    place: Origin | int | None = field(default=None, compare=False, repr=False)
 
     @property
     def line(self) -> int:
         """1-based line, 0 when made by hand."""
-        return self.place if isinstance(self.place, int) else self.place.where().line
+        place = self.place
+        return place.where().line if isinstance(place, Origin) else place or 0
 
     def blocks(self, tag: str) -> "Iterator[IfBlock]":
         """Direct sub-blocks with a tag, in order."""

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from xcaliper.a2l.grammar import Keyword, Param, table_of
+from xcaliper.a2l.grammar import Keyword, Param, Table, table_of
 from xcaliper.a2l.ifdata import A2ml, IfData
 from xcaliper.a2l.keywords.project import Module
 from xcaliper.a2l.lazy import Objects
+from xcaliper.a2l.tokens import BEGIN, END, STRING, WORD, Tokens
 
-__all__ = ["NAME_SPACES", "ModuleIndex", "Names", "Reference", "walk"]
+__all__ = ["NAME_SPACES", "ModuleIndex", "Names", "Reference", "spans_of", "walk"]
 
 NAME_SPACES: Final[dict[str, tuple[str, ...]]] = {
     "object": ("AXIS_PTS", "BLOB", "CHARACTERISTIC", "INSTANCE", "MEASUREMENT"),
@@ -73,16 +74,27 @@ class Names(Mapping[str, Any]):
     A block that turns out to be unreadable is no member once that is known.
     """
 
-    __slots__ = ("_parts", "_twice")
+    __slots__ = ("_parts", "_pending", "_twice")
 
     def __init__(self) -> None:
+        self._pending: list[tuple[str, Objects | None, list[Any]]] = []
         self._parts: list[tuple[str, Objects | None, dict[str, Any]]] = []
         self._twice: list[tuple[Objects | None, Any]] = []
 
     def add(self, keyword: str, objects: Any) -> None:
         """Take in the objects of one keyword; the first one of a name counts."""
         lazy = objects if isinstance(objects, Objects) else None
-        items = list(objects) if lazy is None else lazy.items()
+        self._pending.append((keyword, lazy, [] if lazy is not None else list(objects)))
+
+    def _all(self) -> list[tuple[str, Objects | None, dict[str, Any]]]:
+        """Dictionaries of all keywords; made when a name is first asked for."""
+        pending, self._pending = self._pending, []
+        for keyword, lazy, objects in pending:
+            self._take(keyword, lazy, objects)
+        return self._parts
+
+    def _take(self, keyword: str, lazy: Objects | None, objects: list[Any]) -> None:
+        items = objects if lazy is None else lazy.items()
         names = [made.name for made in items] if lazy is None else lazy.names()
         part = dict(zip(names, items, strict=True))
         others = [known for _, _, known in self._parts]
@@ -96,7 +108,7 @@ class Names(Mapping[str, Any]):
         self._parts.append((keyword, lazy, part))
 
     def __getitem__(self, name: str) -> Any:
-        for _, lazy, part in self._parts:
+        for _, lazy, part in self._all():
             if name in part:
                 item = part[name]
                 made = item if lazy is None else lazy.read(item)
@@ -105,20 +117,21 @@ class Names(Mapping[str, Any]):
         raise KeyError(name)
 
     def __contains__(self, name: object) -> bool:
-        return any(name in part for _, _, part in self._parts)
+        return any(name in part for _, _, part in self._all())
 
     def __iter__(self) -> Iterator[str]:
-        return (name for _, _, part in self._parts for name in part)
+        return (name for _, _, part in self._all() for name in part)
 
     def __len__(self) -> int:
-        return sum(len(part) for _, _, part in self._parts)
+        return sum(len(part) for _, _, part in self._all())
 
     def kinds(self) -> Iterator[tuple[str, str]]:
         """Names with keywords."""
-        return ((name, keyword) for keyword, _, part in self._parts for name in part)
+        return ((name, keyword) for keyword, _, part in self._all() for name in part)
 
     def duplicates(self) -> Iterator[Any]:
         """Objects whose name was taken already."""
+        self._all()
         for lazy, item in self._twice:
             made = item if lazy is None else lazy.read(item)
             if made is not None:
@@ -207,8 +220,62 @@ class ModuleIndex:
         return (r for r in self.references() if not self.resolves(r))
 
     def users_of(self, name: str) -> Iterator[Reference]:
-        """References to one name."""
-        return (r for r in self.references() if r.name == name)
+        """References to one name; reads only the objects whose text has it."""
+        for entry in table_of(Module).optional.values():
+            value: Any = getattr(self.module, entry.attr)
+            if entry.mode != "object" or value is None:
+                continue
+            if isinstance(value, Objects):
+                value = value.mentioning(name)
+            for user in value if entry.repeated else (value,):
+                for holder in walk(user):
+                    if not isinstance(holder, (IfData, A2ml)):
+                        yield from (r for r in _references(user, holder) if r.name == name)
+
+
+def spans_of(reference: Reference) -> list[tuple[int, int]]:
+    """Where a reference stands in the text of its document: start and end of each of its tokens.
+
+    Empty for objects that were made by hand or whose values were changed since. A name in quotes has them in its span.
+    """
+    holder = reference.holder
+    origin = holder.origin
+    if origin is None:
+        return []
+    tokens = origin.tokens.tokens(origin.places)
+    table = table_of(holder.__class__)
+    first = origin.first + 1
+    for at, param in enumerate(table.params):
+        if param.attr == reference.attr:
+            found = [first + at]
+            break
+    else:
+        found = list(_places(reference, table, tokens, origin.last))
+    return [tokens.span(at) for at in found if tokens.texts[at] == reference.name]
+
+
+def _places(reference: Reference, table: Table, tokens: Tokens, last: int) -> Iterator[int]:
+    """Indices of the tokens of an attribute that is a list or an optional keyword."""
+    origin = reference.holder.origin
+    assert origin is not None, "asked for by who has looked"
+    at = origin.first + 1 + len(table.params)
+    taking = table.rest is not None and table.rest[0] == reference.attr
+    depth = 0
+    while at <= last:
+        kind = tokens.kinds[at]
+        depth += (kind == BEGIN) - (kind == END)
+        entry = table.optional.get(tokens.texts[at]) if kind == WORD and not depth else None
+        if entry is not None and not (at > 0 and tokens.kinds[at - 1] in (BEGIN, END)):
+            taking = entry.attr == reference.attr
+            if taking and entry.mode == "value":
+                yield at + 1
+                taking = False
+                at += 1
+        elif kind not in (WORD, STRING):
+            taking = False
+        elif taking:
+            yield at
+        at += 1
 
 
 def _references(user: Keyword, holder: Keyword) -> Iterator[Reference]:

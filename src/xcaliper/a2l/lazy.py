@@ -20,19 +20,22 @@ class Objects(MutableSequence[Any]):
         items: objects, or numbers that ``read`` knows.
         read: the object of a number, the same one each time; None when it cannot be read.
         names: the names of some numbers, without reading the objects.
+        mentions: which numbers have a word anywhere in their text.
     """
 
-    __slots__ = ("_holes", "_items", "_names", "_read")
+    __slots__ = ("_holes", "_items", "_mentions", "_names", "_read")
 
     def __init__(
         self,
         items: Iterable[int | Keyword],
         read: Callable[[int], Any],
         names: Callable[[list[int]], list[str]],
+        mentions: Callable[[str], set[int]],
     ) -> None:
         self._items: list[Any] = list(items)
         self._read = read
         self._names = names
+        self._mentions = mentions
         self._holes = 0
 
     def _get(self, at: int) -> Any:
@@ -102,6 +105,16 @@ class Objects(MutableSequence[Any]):
             return names
         unread = iter(names)
         return [next(unread) if type(item) is int else item.name for item in self._items]
+
+    def mentioning(self, word: str) -> Iterator[Any]:
+        """Objects that may contain a word: all that were read already, of the others those whose text has it."""
+        self._close()
+        numbers = self._mentions(word)
+        for item in list(self._items):
+            if type(item) is not int:
+                yield item
+            elif item in numbers and (made := self._read(item)) is not None:
+                yield made
 
     def items(self) -> list[Any]:
         """Objects, or numbers for ``read`` where they are not read yet; in the order of ``names``."""

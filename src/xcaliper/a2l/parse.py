@@ -337,7 +337,7 @@ class _Reading:
             entry = entries[key]
             home.entries[key] = entry
             if entry.repeated:
-                setattr(made, entry.attr, Objects(rows, home.read, home.names))
+                setattr(made, entry.attr, Objects(rows, home.read, home.names, home.mentions))
                 home.lists.append((made, entry.attr))
             else:
                 self.single(made, entry, home, rows)
@@ -439,6 +439,19 @@ class _Home:
         if names is None:
             names = self.given = self.reading.known_names(self) or self.all_names()
         return names if len(rows) == len(names) else [names[row] for row in rows]
+
+    def mentions(self, word: str) -> set[int]:
+        """Blocks whose text has a word, as part of a longer one too."""
+        text = bytes_of(self.reading.document.text)
+        starts = self.reading.document.scan.marks.starts[self.one.blocks]
+        wanted = word.encode("utf-8", "surrogatepass")
+        places: list[int] = []
+        at = text.find(wanted) if wanted else -1
+        while at >= 0:
+            places.append(at)
+            at = text.find(wanted, at + 1)
+        rows = np.searchsorted(starts, np.array(places, np.int64), side="right") - 1
+        return set(rows.tolist())
 
     def all_names(self) -> list[str]:
         """Names of all blocks, from the text."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, overload
+from zlib import crc32
 
 import numpy as np
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["LateText", "pack", "unpack"]
 
 _FORMAT: Final = b"xcaliper a2l index 1\n"
-_DIGEST_BYTES: Final = 16
+_DIGEST_BYTES: Final = 4
 _MAX_PEEKS: Final = 200
 _MAX_PEEK_BYTES: Final = 1 << 20
 
@@ -135,7 +135,7 @@ def pack(file: A2lFile) -> bytes | None:
     text = json.dumps(head).encode()
     body = b"".join([len(text).to_bytes(8, "little"), text, *(c.tobytes() for c in columns)])
     body += "\0".join(names).encode("utf-8", "surrogatepass")
-    return _FORMAT + blake2b(body, digest_size=_DIGEST_BYTES).digest() + body
+    return _FORMAT + crc32(body).to_bytes(_DIGEST_BYTES, "little") + body
 
 
 _COLUMNS: Final = (
@@ -158,12 +158,12 @@ def unpack(packed: bytes, text: bytes | LateText, *, source: str = "") -> A2lFil
         source: its name, for messages.
     """
     start = len(_FORMAT) + _DIGEST_BYTES
-    body = packed[start:]
-    digest = blake2b(body, digest_size=_DIGEST_BYTES).digest()
+    body = memoryview(packed)[start:]
+    digest = crc32(body).to_bytes(_DIGEST_BYTES, "little")
     if packed[:start] != _FORMAT + digest or len(body) < 8:
         return None
     at = 8 + int.from_bytes(body[:8], "little")
-    head = json.loads(body[8:at])
+    head = json.loads(bytes(body[8:at]))
     if head["size"] != len(text):
         return None
 
@@ -189,5 +189,5 @@ def unpack(packed: bytes, text: bytes | LateText, *, source: str = "") -> A2lFil
     whole: Any = text
     read = Source(source, whole, whole, "utf-8", Lines(whole, source, places))
     document = Document.single(read, Scan(marks, findings, [], head["stop"]))
-    names = body[at:].decode("utf-8", "surrogatepass")
+    names = bytes(body[at:]).decode("utf-8", "surrogatepass")
     return read_outline(document, Outline(containers), names=names)

@@ -223,6 +223,10 @@ class Stretch:
         index = min(index, len(offsets) // 2 - 1)
         return self.start + offsets[2 * index], self.start + offsets[2 * index + 1]
 
+    def tokens(self, places: Places) -> "Tokens":
+        """All tokens of the part."""
+        return tokens_of(self.text, self.start, self.stop, places)
+
 
 def _offsets(buffer: bytes) -> list[tuple[int, int]]:
     if b"A2ML" not in buffer:

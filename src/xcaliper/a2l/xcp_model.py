@@ -4,6 +4,15 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from xcaliper.a2l.ifdata import IfItem
+from xcaliper.a2l.xcp_extras import (
+    XcpCpuLoad,
+    XcpEcuState,
+    XcpMemoryConsumption,
+    XcpOdt,
+    XcpPackedMode,
+    XcpQueueLoad,
+    XcpTimeCorrelation,
+)
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.ticks import unit_ns
 
@@ -131,6 +140,48 @@ DAQ_FLAGS: Final = {
     "STORE_DAQ_SUPPORTED": "store_daq_supported",
     "PID_OFF_SUPPORTED": "pid_off_supported",
     "DTO_CTR_FIELD_SUPPORTED": "dto_ctr_field_supported",
+    "OPTIMISATION_TYPE_ODT_STRICT": "optimisation_strict",
+}
+DAQ_TOTALS: Final = {
+    "MAX_DAQ_TOTAL": "max_daq_total",
+    "MAX_ODT_TOTAL": "max_odt_total",
+    "MAX_ODT_DAQ_TOTAL": "max_odt_daq_total",
+    "MAX_ODT_STIM_TOTAL": "max_odt_stim_total",
+    "MAX_ODT_ENTRIES_TOTAL": "max_odt_entries_total",
+    "MAX_ODT_ENTRIES_DAQ_TOTAL": "max_odt_entries_daq_total",
+    "MAX_ODT_ENTRIES_STIM_TOTAL": "max_odt_entries_stim_total",
+}
+DAQ_LOADS: Final = {
+    "CPU_LOAD_MAX_TOTAL": "cpu_load_max_total",
+    "CORE_LOAD_MAX_TOTAL": "core_load_max_total",
+}
+EVENT_FLAGS: Final = {
+    "EVENT_COUNTER_PRESENT": "event_counter_present",
+    "RELATED_EVENT_CHANNEL_NUMBER_FIXED": "related_event_fixed",
+    "DTO_CTR_DAQ_MODE_FIXED": "dto_ctr_daq_mode_fixed",
+    "DTO_CTR_STIM_MODE_FIXED": "dto_ctr_stim_mode_fixed",
+    "STIM_DTO_CTR_COPY_PRESENT": "stim_dto_ctr_copy_present",
+}
+EVENT_NUMBERS: Final = {
+    "COMPLEMENTARY_BYPASS_EVENT_CHANNEL_NUMBER": "complementary_bypass_event",
+    "RELATED_EVENT_CHANNEL_NUMBER": "related_event",
+}
+EVENT_WORDS: Final = {
+    "CONSISTENCY": "consistency",
+    "DTO_CTR_DAQ_MODE": "dto_ctr_daq_mode",
+    "DTO_CTR_STIM_MODE": "dto_ctr_stim_mode",
+}
+EVENT_PAIRS: Final = {
+    "MIN_CYCLE_TIME": "min_cycle_time",
+    "BUFFER_RESERVE_EVENT": "buffer_reserve",
+}
+EVENT_CPU_LOADS: Final = {
+    "CPU_LOAD_CONSUMPTION_DAQ": "cpu_load_daq",
+    "CPU_LOAD_CONSUMPTION_STIM": "cpu_load_stim",
+}
+EVENT_QUEUE_LOADS: Final = {
+    "CPU_LOAD_CONSUMPTION_QUEUE": "cpu_load_queue",
+    "CPU_LOAD_CONSUMPTION_QUEUE_STIM": "cpu_load_queue_stim",
 }
 IP_TEXTS: Final = {
     "HOST_NAME": "host",
@@ -145,10 +196,27 @@ CAN_NUMBERS: Final = {
     "CAN_ID_GET_DAQ_CLOCK_MULTICAST": "can_id_get_daq_clock_multicast",
     "BAUDRATE": "baudrate",
     "SAMPLE_POINT": "sample_point",
+    "BTL_CYCLES": "btl_cycles",
+    "SJW": "sjw",
+    "MAX_BUS_LOAD": "max_bus_load",
+}
+CAN_WORDS: Final = {"SAMPLE_RATE": "sample_rate", "SYNC_EDGE": "sync_edge"}
+CAN_FD_NUMBERS: Final = {
+    "MAX_DLC": "can_fd_max_dlc",
+    "CAN_FD_DATA_TRANSFER_BAUDRATE": "can_fd_data_transfer_baudrate",
+    "SAMPLE_POINT": "can_fd_sample_point",
+    "BTL_CYCLES": "can_fd_btl_cycles",
+    "SJW": "can_fd_sjw",
+    "SECONDARY_SAMPLE_POINT": "can_fd_secondary_sample_point",
+}
+CAN_FD_WORDS: Final = {
+    "SYNC_EDGE": "can_fd_sync_edge",
+    "TRANSCEIVER_DELAY_COMPENSATION": "can_fd_delay_compensation",
 }
 CAN_FLAGS: Final = {
     "CAN_ID_MASTER_INCREMENTAL": "can_id_master_incremental",
     "MAX_DLC_REQUIRED": "max_dlc_required",
+    "MEASUREMENT_SPLIT_ALLOWED": "measurement_split_allowed",
 }
 
 
@@ -177,6 +245,7 @@ class XcpProtocolLayer:
     interleaved_queue: int | None = None
     seed_and_key: str | None = None
     max_dto_stim: int | None = None
+    ecu_states: tuple[XcpEcuState, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +265,13 @@ class XcpTimestamp:
 
 @dataclass(frozen=True, slots=True)
 class XcpEvent:
-    """EVENT: a channel that triggers DAQ lists; time_cycle 0 is not cyclic."""
+    """EVENT: a channel that triggers DAQ lists; time_cycle 0 is not cyclic (ASAP2, IF_DATA XCP EVENT).
+
+    Attributes:
+        min_cycle_time: MIN_CYCLE_TIME as cycle and unit code.
+        buffer_reserve: BUFFER_RESERVE_EVENT for DAQ and STIM.
+        cpu_load_max: load that all lists of the event may cause.
+    """
 
     name: str
     short_name: str
@@ -207,6 +282,23 @@ class XcpEvent:
     time_unit: int = 6
     priority: int = 0
     consistency: str | None = None
+    complementary_bypass_event: int | None = None
+    related_event: int | None = None
+    related_event_fixed: bool = False
+    event_counter_present: bool = False
+    dto_ctr_daq_mode: str | None = None
+    dto_ctr_daq_mode_fixed: bool = False
+    dto_ctr_stim_mode: str | None = None
+    dto_ctr_stim_mode_fixed: bool = False
+    stim_dto_ctr_copy_present: bool = False
+    packed_mode: XcpPackedMode | None = None
+    min_cycle_time: tuple[int, int] | None = None
+    buffer_reserve: tuple[int, int] | None = None
+    cpu_load_max: float | None = None
+    cpu_load_daq: XcpCpuLoad | None = None
+    cpu_load_stim: XcpCpuLoad | None = None
+    cpu_load_queue: XcpQueueLoad | None = None
+    cpu_load_queue_stim: XcpQueueLoad | None = None
 
     @property
     def period_ns(self) -> int:
@@ -216,7 +308,7 @@ class XcpEvent:
 
 @dataclass(frozen=True, slots=True)
 class XcpDaqList:
-    """DAQ_LIST of a static configuration."""
+    """DAQ_LIST of a static configuration; ``predefined`` are ODTs that cannot be changed."""
 
     number: int
     direction: str = "DAQ"
@@ -224,6 +316,8 @@ class XcpDaqList:
     max_odt_entries: int = 0
     first_pid: int | None = None
     event_fixed: int | None = None
+    packed_mode_supported: bool = False
+    predefined: tuple[XcpOdt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +332,11 @@ class XcpStim:
 
 @dataclass(frozen=True, slots=True)
 class XcpDaq:
-    """DAQ: what the slave can measure (ASAP2, IF_DATA XCP DAQ)."""
+    """DAQ: what the slave can measure (ASAP2, IF_DATA XCP DAQ).
+
+    Attributes:
+        core_load_max: core and its largest load.
+    """
 
     config_type: str = "DYNAMIC"
     max_daq: int = 0
@@ -257,6 +355,18 @@ class XcpDaq:
     store_daq_supported: bool = False
     pid_off_supported: bool = False
     dto_ctr_field_supported: bool = False
+    optimisation_strict: bool = False
+    max_daq_total: int | None = None
+    max_odt_total: int | None = None
+    max_odt_daq_total: int | None = None
+    max_odt_stim_total: int | None = None
+    max_odt_entries_total: int | None = None
+    max_odt_entries_daq_total: int | None = None
+    max_odt_entries_stim_total: int | None = None
+    cpu_load_max_total: float | None = None
+    core_load_max_total: float | None = None
+    core_load_max: tuple[tuple[int, float], ...] = ()
+    memory_consumption: XcpMemoryConsumption | None = None
     stim: XcpStim | None = None
     daq_lists: tuple[XcpDaqList, ...] = ()
     events: tuple[XcpEvent, ...] = ()
@@ -291,6 +401,11 @@ class XcpPgm:
     max_sectors: int = 0
     max_cto_pgm: int = 0
     sectors: tuple[XcpSector, ...] = ()
+    block_slave: bool = False
+    block_master: bool = False
+    max_bs: int = 0
+    min_st: int = 0
+    interleaved_queue: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +472,7 @@ class XcpTransport:
     daq: XcpDaq | None = None
     pag: XcpPag | None = None
     pgm: XcpPgm | None = None
+    time_correlation: XcpTimeCorrelation | None = None
     instance: str | None = None
 
 
@@ -397,17 +513,31 @@ class XcpOnCan(XcpTransport):
     can_id_master_incremental: bool = False
     baudrate: int | None = None
     sample_point: int | None = None
+    sample_rate: str | None = None
+    btl_cycles: int | None = None
+    sjw: int | None = None
+    sync_edge: str | None = None
+    max_bus_load: int | None = None
     max_dlc_required: bool = False
+    measurement_split_allowed: bool = False
     can_fd: bool = False
     can_fd_max_dlc: int | None = None
     can_fd_data_transfer_baudrate: int | None = None
+    can_fd_sample_point: int | None = None
+    can_fd_btl_cycles: int | None = None
+    can_fd_sjw: int | None = None
+    can_fd_sync_edge: str | None = None
+    can_fd_max_dlc_required: bool = False
+    can_fd_secondary_sample_point: int | None = None
+    can_fd_delay_compensation: str | None = None
     daq_list_can_ids: tuple[tuple[int, int | None], ...] = ()
+    event_can_ids: tuple[tuple[int, tuple[int, ...]], ...] = ()
     optional_subcmds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class XcpOnOther(XcpTransport):
-    """A transport that is kept as its tree: SxI, USB, FlexRay.
+    """A transport that is kept as its tree, because it is not a standard one.
 
     Attributes:
         tag: keyword of the block.
@@ -428,6 +558,7 @@ class XcpDescription:
         daq: common DAQ.
         pag: common PAG.
         pgm: common PGM.
+        time_correlation: common TIME_CORRELATION.
         transports: every transport, in order.
     """
 
@@ -436,6 +567,7 @@ class XcpDescription:
     daq: XcpDaq | None = None
     pag: XcpPag | None = None
     pgm: XcpPgm | None = None
+    time_correlation: XcpTimeCorrelation | None = None
     transports: tuple[XcpTransport, ...] = ()
 
     def merged(self, transport: XcpTransport | None = None) -> "XcpDescription":
@@ -449,5 +581,6 @@ class XcpDescription:
             daq=chosen.daq or self.daq,
             pag=chosen.pag or self.pag,
             pgm=chosen.pgm or self.pgm,
+            time_correlation=chosen.time_correlation or self.time_correlation,
             transports=(chosen,),
         )

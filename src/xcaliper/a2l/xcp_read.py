@@ -1,21 +1,35 @@
 """IF_DATA XCP trees to values; what is missing or unknown becomes a finding."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from xcaliper.a2l.ifdata import IfBlock, IfData, Reader, number_of
+from xcaliper.a2l import xcp_extras as extras
+from xcaliper.a2l.ifdata import IfBlock, IfData
+from xcaliper.a2l.xcp_block import Block, float_of, integer_of
+from xcaliper.a2l.xcp_extras import XcpTimeCorrelation
 from xcaliper.a2l.xcp_model import (
     ALIGNMENTS,
+    CAN_FD_NUMBERS,
+    CAN_FD_WORDS,
     CAN_FLAGS,
     CAN_NUMBERS,
+    CAN_WORDS,
     CHECKSUMS,
     CONFIG_TYPES,
     DAQ_FLAGS,
     DAQ_GRANULARITIES,
     DAQ_LIST_FIELDS,
+    DAQ_LOADS,
+    DAQ_TOTALS,
     DIRECTIONS,
     ECU_ACCESS,
+    EVENT_CPU_LOADS,
+    EVENT_FLAGS,
+    EVENT_NUMBERS,
+    EVENT_PAIRS,
+    EVENT_QUEUE_LOADS,
+    EVENT_WORDS,
     EXTENSIONS,
     GRANULARITIES,
     IDENTIFICATIONS,
@@ -49,88 +63,10 @@ from xcaliper.a2l.xcp_model import (
     XcpTimestamp,
     XcpTransport,
 )
-from xcaliper.core.diagnostics import Diagnostic, Severity, Where
+from xcaliper.a2l.xcp_transports import Common, read_on_flx, read_on_sxi, read_on_usb
+from xcaliper.core.diagnostics import Diagnostic
 
 __all__ = ["read_daq_event", "read_segment", "read_xcp"]
-
-T = TypeVar("T")
-
-
-class _Block:
-    """A block being read: positional items first, then tags."""
-
-    def __init__(self, block: IfBlock, found: list[Diagnostic], source: str = "") -> None:
-        self.block = block
-        self.reader = Reader(block.items)
-        self.found = found
-        self.source = source
-
-    def report(self, slug: str, text: str) -> None:
-        self.found.append(
-            Diagnostic(
-                Severity.WARNING,
-                slug,
-                Where(self.source, self.block.line),
-                f"IF_DATA XCP {self.block.tag}: {text}",
-                "Compare it with the A2ML of the XCP edition in use.",
-            )
-        )
-
-    def integer(self, name: str, default: int = 0) -> int:
-        value = self.reader.integer()
-        if value is None:
-            self.report("if-xcp-missing", f"{name} is missing; {default} was taken.")
-            return default
-        return value
-
-    def text(self, name: str) -> str:
-        value = self.reader.text()
-        if value is None:
-            self.report("if-xcp-missing", f"{name} is missing.")
-            return ""
-        return value
-
-    def word(self, name: str, words: Mapping[str, T]) -> T:
-        """Meaning of one word; a foreign word is left for the tags that follow."""
-        item = self.reader.peek()
-        if isinstance(item, str) and item in words:
-            self.reader.at += 1
-            return words[item]
-        first = next(iter(words))
-        self.report("if-xcp-missing", f"{name} is missing; {first} was taken.")
-        return words[first]
-
-    def tags(self, plain: Mapping[str, int]) -> Iterator[tuple[str, list[str], "_Block | None"]]:
-        """The rest: known words with their parameters, and all blocks."""
-        reader = self.reader
-        while (item := reader.take()) is not None:
-            if isinstance(item, IfBlock):
-                yield item.tag, [], _Block(item, self.found, self.source)
-            elif item in plain:
-                values: list[str] = []
-                while len(values) < plain[item] and isinstance(reader.peek(), str):
-                    values.append(str(reader.take()))
-                if len(values) < plain[item]:
-                    self.report("if-xcp-missing", f"{item} lacks a parameter; it was skipped.")
-                else:
-                    yield str(item), values, None
-            else:
-                self.report(
-                    "if-xcp-unknown", f"{str(item)[:60]} is not known here; it was skipped."
-                )
-                while isinstance(word := reader.peek(), str) and word not in plain:
-                    reader.take()
-
-    def unknown(self, tag: str) -> None:
-        self.report("if-xcp-unknown", f"block {tag[:60]} is not known here; it was skipped.")
-
-
-def _int(word: str) -> int:
-    value = number_of(word)
-    if value is None or value != value or abs(value) == float("inf"):  # noqa: PLR0124
-        return 0
-    return int(value)
-
 
 _COMM_MODE_TAGS: Final = {
     "COMMUNICATION_MODE_SUPPORTED": 0,
@@ -146,13 +82,15 @@ def _comm_mode(tag: str, values: list[str], fields_: dict[str, Any]) -> bool:
     if tag == "SLAVE":
         fields_["block_slave"] = True
     elif tag == "MASTER":
-        fields_.update(block_master=True, max_bs=_int(values[0]), min_st=_int(values[1]))
+        fields_.update(
+            block_master=True, max_bs=integer_of(values[0]), min_st=integer_of(values[1])
+        )
     elif tag == "INTERLEAVED":
-        fields_["interleaved_queue"] = _int(values[0])
+        fields_["interleaved_queue"] = integer_of(values[0])
     return tag in _COMM_MODE_TAGS
 
 
-def _comm_mode_block(block: _Block, made: dict[str, Any]) -> None:
+def _comm_mode_block(block: Block, made: dict[str, Any]) -> None:
     for sub, given, deeper in block.tags(_COMM_MODE_TAGS):
         if deeper is None:
             _comm_mode(sub, given, made)
@@ -167,7 +105,7 @@ _PROTOCOL_TAGS: Final = {
 }
 
 
-def _protocol_layer(block: _Block) -> XcpProtocolLayer:
+def _protocol_layer(block: Block) -> XcpProtocolLayer:
     made: dict[str, Any] = {"version": block.integer("version", 0x0100)}
     for n in range(1, 8):
         made[f"t{n}"] = block.integer(f"T{n}")
@@ -183,12 +121,14 @@ def _protocol_layer(block: _Block) -> XcpProtocolLayer:
             elif tag == "SEED_AND_KEY_EXTERNAL_FUNCTION":
                 made["seed_and_key"] = values[0]
             elif tag == "MAX_DTO_STIM":
-                made["max_dto_stim"] = _int(values[0])
+                made["max_dto_stim"] = integer_of(values[0])
             else:
                 _comm_mode(tag, values, made)
         elif tag in ("COMMUNICATION_MODE_SUPPORTED", "BLOCK"):
             _comm_mode_block(inner, made)
-        elif tag != "ECU_STATES":
+        elif tag == "ECU_STATES":
+            made["ecu_states"] = extras.read_ecu_states(inner)
+        else:
             block.unknown(tag)
     return XcpProtocolLayer(
         **made,
@@ -197,7 +137,7 @@ def _protocol_layer(block: _Block) -> XcpProtocolLayer:
     )
 
 
-def _timestamp(block: _Block) -> XcpTimestamp | None:
+def _timestamp(block: Block) -> XcpTimestamp | None:
     ticks = block.integer("ticks", 1)
     size = block.word("size", TIMESTAMP_SIZES)
     unit = block.word("unit", UNITS)
@@ -206,21 +146,20 @@ def _timestamp(block: _Block) -> XcpTimestamp | None:
 
 
 _EVENT_TAGS: Final = {
-    "CONSISTENCY": 1,
-    "COMPLEMENTARY_BYPASS_EVENT_CHANNEL_NUMBER": 1,
-    "EVENT_COUNTER_PRESENT": 0,
-    "RELATED_EVENT_CHANNEL_NUMBER": 1,
-    "RELATED_EVENT_CHANNEL_NUMBER_FIXED": 0,
-    "DTO_CTR_DAQ_MODE": 1,
-    "DTO_CTR_DAQ_MODE_FIXED": 0,
-    "DTO_CTR_STIM_MODE": 1,
-    "DTO_CTR_STIM_MODE_FIXED": 0,
-    "STIM_DTO_CTR_COPY_PRESENT": 0,
+    **dict.fromkeys(EVENT_FLAGS, 0),
+    **dict.fromkeys(EVENT_NUMBERS, 1),
+    **dict.fromkeys(EVENT_WORDS, 1),
     "CPU_LOAD_MAX": 1,
+}
+_EVENT_BLOCKS: Final[dict[str, tuple[str, Callable[[Block], Any]]]] = {
+    "DAQ_PACKED_MODE": ("packed_mode", extras.read_packed_mode),
+    **{tag: (attr, extras.read_pair) for tag, attr in EVENT_PAIRS.items()},
+    **{tag: (attr, extras.read_cpu_load) for tag, attr in EVENT_CPU_LOADS.items()},
+    **{tag: (attr, extras.read_queue_load) for tag, attr in EVENT_QUEUE_LOADS.items()},
 }
 
 
-def _event(block: _Block) -> XcpEvent:
+def _event(block: Block) -> XcpEvent:
     name = block.text("name")
     short = block.text("short name")
     channel = block.integer("channel")
@@ -235,10 +174,23 @@ def _event(block: _Block) -> XcpEvent:
         block.integer("TIME_UNIT", 6),
         block.integer("PRIORITY"),
     )
-    for tag, values, _ in block.tags(_EVENT_TAGS):
-        if tag == "CONSISTENCY" and values:
-            event = replace(event, consistency=values[0])
-    return event
+    made: dict[str, Any] = {}
+    for tag, values, inner in block.tags(_EVENT_TAGS):
+        if inner is not None:
+            if tag in _EVENT_BLOCKS:
+                attr, read = _EVENT_BLOCKS[tag]
+                made[attr] = read(inner)
+            else:
+                block.unknown(tag)
+        elif tag in EVENT_FLAGS:
+            made[EVENT_FLAGS[tag]] = True
+        elif tag in EVENT_NUMBERS:
+            made[EVENT_NUMBERS[tag]] = integer_of(values[0])
+        elif tag in EVENT_WORDS:
+            made[EVENT_WORDS[tag]] = values[0]
+        else:
+            made["cpu_load_max"] = float_of(values[0])
+    return replace(event, **made)
 
 
 _DAQ_LIST_TAGS: Final = {
@@ -251,17 +203,23 @@ _DAQ_LIST_TAGS: Final = {
 }
 
 
-def _daq_list(block: _Block) -> XcpDaqList:
+def _daq_list(block: Block) -> XcpDaqList:
     made: dict[str, Any] = {"number": block.integer("number")}
-    for tag, values, _ in block.tags(_DAQ_LIST_TAGS):
+    for tag, values, inner in block.tags(_DAQ_LIST_TAGS):
         if tag == "DAQ_LIST_TYPE":
             made["direction"] = DIRECTIONS.get(values[0], "DAQ")
         elif tag in DAQ_LIST_FIELDS:
-            made[DAQ_LIST_FIELDS[tag]] = _int(values[0])
+            made[DAQ_LIST_FIELDS[tag]] = integer_of(values[0])
+        elif tag == "DAQ_PACKED_MODE_SUPPORTED":
+            made["packed_mode_supported"] = True
+        elif tag == "PREDEFINED" and inner is not None:
+            made["predefined"] = extras.read_predefined(inner)
+        else:
+            block.unknown(tag)
     return XcpDaqList(**made)
 
 
-def _stim(block: _Block) -> XcpStim:
+def _stim(block: Block) -> XcpStim:
     made: dict[str, Any] = {
         "granularity": block.word("granularity", STIM_GRANULARITIES),
         "max_odt_entry_size": block.integer("MAX_ODT_ENTRY_SIZE_STIM"),
@@ -270,28 +228,29 @@ def _stim(block: _Block) -> XcpStim:
         if tag == "BIT_STIM_SUPPORTED":
             made["bit_stim"] = True
         elif tag == "MIN_ST_STIM" and values:
-            made["min_st_stim"] = _int(values[0])
+            made["min_st_stim"] = integer_of(values[0])
     return XcpStim(**made)
 
 
 _DAQ_TAGS: Final = {
     **dict.fromkeys(DAQ_FLAGS, 0),
-    "OPTIMISATION_TYPE_ODT_STRICT": 0,
     "DAQ_ALTERNATING_SUPPORTED": 1,
-    "MAX_DAQ_TOTAL": 1,
-    "MAX_ODT_TOTAL": 1,
-    "MAX_ODT_DAQ_TOTAL": 1,
-    "MAX_ODT_STIM_TOTAL": 1,
-    "MAX_ODT_ENTRIES_TOTAL": 1,
-    "MAX_ODT_ENTRIES_DAQ_TOTAL": 1,
-    "MAX_ODT_ENTRIES_STIM_TOTAL": 1,
-    "CPU_LOAD_MAX_TOTAL": 1,
-    "CORE_LOAD_MAX_TOTAL": 1,
+    **dict.fromkeys(DAQ_TOTALS, 1),
+    **dict.fromkeys(DAQ_LOADS, 1),
 }
-_DAQ_BLOCKS_KEPT: Final = ("CORE_LOAD_MAX", "DAQ_MEMORY_CONSUMPTION")
+_DAQ_BLOCKS: Final[dict[str, tuple[str, Callable[[Block], Any]]]] = {
+    "STIM": ("stim", _stim),
+    "TIMESTAMP_SUPPORTED": ("timestamp", _timestamp),
+    "DAQ_MEMORY_CONSUMPTION": ("memory_consumption", extras.read_memory_consumption),
+}
+_DAQ_MANY: Final[dict[str, tuple[str, Callable[[Block], Any]]]] = {
+    "EVENT": ("events", _event),
+    "DAQ_LIST": ("daq_lists", _daq_list),
+    "CORE_LOAD_MAX": ("core_load_max", extras.read_core_load),
+}
 
 
-def _daq(block: _Block) -> XcpDaq:
+def _daq(block: Block) -> XcpDaq:
     made: dict[str, Any] = {
         "config_type": block.word("configuration type", CONFIG_TYPES),
         "max_daq": block.integer("MAX_DAQ"),
@@ -304,52 +263,67 @@ def _daq(block: _Block) -> XcpDaq:
         "max_odt_entry_size_daq": block.integer("MAX_ODT_ENTRY_SIZE_DAQ"),
         "overload": block.word("overload indication", OVERLOADS),
     }
-    events: list[XcpEvent] = []
-    lists: list[XcpDaqList] = []
+    many: dict[str, list[Any]] = {attr: [] for attr, _ in _DAQ_MANY.values()}
     for tag, values, inner in block.tags(_DAQ_TAGS):
-        if tag in DAQ_FLAGS:
-            made[DAQ_FLAGS[tag]] = True
-        elif tag == "DAQ_ALTERNATING_SUPPORTED" and values:
-            made["alternating_event"] = _int(values[0])
-        elif inner is None or tag in _DAQ_BLOCKS_KEPT:
-            continue
-        elif tag == "EVENT":
-            events.append(_event(inner))
-        elif tag == "DAQ_LIST":
-            lists.append(_daq_list(inner))
-        elif tag == "STIM":
-            made["stim"] = _stim(inner)
-        elif tag == "TIMESTAMP_SUPPORTED":
-            made["timestamp"] = _timestamp(inner)
+        if inner is None:
+            _daq_word(tag, values, made)
+        elif tag in _DAQ_BLOCKS:
+            attr, read = _DAQ_BLOCKS[tag]
+            made[attr] = read(inner)
+        elif tag in _DAQ_MANY:
+            attr, read = _DAQ_MANY[tag]
+            many[attr].append(read(inner))
         else:
             block.unknown(tag)
-    return XcpDaq(**made, events=tuple(events), daq_lists=tuple(lists))
+    made |= {attr: tuple(values) for attr, values in many.items()}
+    return XcpDaq(**made)
 
 
-def _pag(block: _Block) -> XcpPag:
+def _daq_word(tag: str, values: list[str], made: dict[str, Any]) -> None:
+    if tag in DAQ_FLAGS:
+        made[DAQ_FLAGS[tag]] = True
+    elif tag in DAQ_TOTALS:
+        made[DAQ_TOTALS[tag]] = integer_of(values[0])
+    elif tag in DAQ_LOADS:
+        made[DAQ_LOADS[tag]] = float_of(values[0])
+    else:
+        made["alternating_event"] = integer_of(values[0])
+
+
+def _pag(block: Block) -> XcpPag:
     count = block.integer("MAX_SEGMENTS")
     freeze = any(tag == "FREEZE_SUPPORTED" for tag, _, _ in block.tags({"FREEZE_SUPPORTED": 0}))
     return XcpPag(count, freeze)
 
 
-def _pgm(block: _Block) -> XcpPgm:
+def _pgm(block: Block) -> XcpPgm:
     mode = block.word("mode", PGM_MODES)
     sectors_max = block.integer("MAX_SECTORS")
     max_cto = block.integer("MAX_CTO_PGM")
-    sectors = tuple(
-        XcpSector(
-            inner.text("name"),
-            inner.integer("number"),
-            inner.integer("address"),
-            inner.integer("length"),
-            inner.integer("clear sequence number"),
-            inner.integer("program sequence number"),
-            inner.integer("program method"),
-        )
-        for tag, _, inner in block.tags(_COMM_MODE_TAGS)
-        if tag == "SECTOR" and inner is not None
+    made: dict[str, Any] = {}
+    sectors: list[XcpSector] = []
+    for tag, values, inner in block.tags(_COMM_MODE_TAGS):
+        if inner is None:
+            _comm_mode(tag, values, made)
+        elif tag == "SECTOR":
+            sectors.append(_sector(inner))
+        elif tag in ("COMMUNICATION_MODE_SUPPORTED", "BLOCK"):
+            _comm_mode_block(inner, made)
+        else:
+            block.unknown(tag)
+    return XcpPgm(mode, sectors_max, max_cto, tuple(sectors), **made)
+
+
+def _sector(block: Block) -> XcpSector:
+    return XcpSector(
+        block.text("name"),
+        block.integer("number"),
+        block.integer("address"),
+        block.integer("length"),
+        block.integer("clear sequence number"),
+        block.integer("program sequence number"),
+        block.integer("program method"),
     )
-    return XcpPgm(mode, sectors_max, max_cto, sectors)
 
 
 _IP_TAGS: Final = {
@@ -366,7 +340,7 @@ _IP_TAGS: Final = {
 }
 
 
-def _on_ip(block: _Block, cls: Callable[..., XcpTransport]) -> XcpTransport:
+def _on_ip(block: Block, cls: Callable[..., XcpTransport]) -> XcpTransport:
     made: dict[str, Any] = {
         "version": block.integer("version", 0x0100),
         "port": block.integer("port", 5555),
@@ -383,109 +357,135 @@ def _on_ip(block: _Block, cls: Callable[..., XcpTransport]) -> XcpTransport:
         elif tag == "OPTIONAL_TL_SUBCMD":
             commands.append(values[0])
         else:
-            made[tag.lower()] = _int(values[0])
+            made[tag.lower()] = integer_of(values[0])
     return cls(**made, optional_subcmds=tuple(commands))
 
 
 _CAN_TAGS: Final = {
     **dict.fromkeys(CAN_NUMBERS, 1),
     **dict.fromkeys(CAN_FLAGS, 0),
-    "SAMPLE_RATE": 1,
-    "BTL_CYCLES": 1,
-    "SJW": 1,
-    "SYNC_EDGE": 1,
-    "MAX_BUS_LOAD": 1,
-    "MEASUREMENT_SPLIT_ALLOWED": 0,
+    **dict.fromkeys(CAN_WORDS, 1),
     "OPTIONAL_TL_SUBCMD": 1,
     "TRANSPORT_LAYER_INSTANCE": 1,
 }
 _CAN_FD_TAGS: Final = {
-    "MAX_DLC": 1,
-    "CAN_FD_DATA_TRANSFER_BAUDRATE": 1,
-    "SAMPLE_POINT": 1,
-    "BTL_CYCLES": 1,
-    "SJW": 1,
-    "SYNC_EDGE": 1,
+    **dict.fromkeys(CAN_FD_NUMBERS, 1),
+    **dict.fromkeys(CAN_FD_WORDS, 1),
     "MAX_DLC_REQUIRED": 0,
-    "SECONDARY_SAMPLE_POINT": 1,
-    "TRANSCEIVER_DELAY_COMPENSATION": 1,
 }
 
 
-def _can_fd(block: _Block, made: dict[str, Any]) -> None:
+def _can_fd(block: Block, made: dict[str, Any]) -> None:
     made["can_fd"] = True
-    for tag, values, _ in block.tags(_CAN_FD_TAGS):
-        if tag == "MAX_DLC" and values:
-            made["can_fd_max_dlc"] = _int(values[0])
-        elif tag == "CAN_FD_DATA_TRANSFER_BAUDRATE" and values:
-            made["can_fd_data_transfer_baudrate"] = _int(values[0])
+    for tag, values, inner in block.tags(_CAN_FD_TAGS):
+        if inner is not None:
+            block.unknown(tag)
+        elif tag in CAN_FD_NUMBERS:
+            made[CAN_FD_NUMBERS[tag]] = integer_of(values[0])
+        elif tag in CAN_FD_WORDS:
+            made[CAN_FD_WORDS[tag]] = values[0]
+        else:
+            made["can_fd_max_dlc_required"] = True
 
 
-def _can_daq_list(block: _Block) -> tuple[int, int | None]:
+def _can_event(block: Block) -> tuple[int, tuple[int, ...]]:
+    """Event channel number and the identifiers it may use; none means any."""
+    number = block.integer("event channel")
+    return number, tuple(integer_of(v[0]) for _, v, _ in block.tags({"FIXED": 1}) if v)
+
+
+def _can_daq_list(block: Block) -> tuple[int, int | None]:
     """DAQ list number and its fixed identifier; None when it may be chosen."""
     number = block.integer("DAQ list number")
     fixed: int | None = None
     for tag, values, _ in block.tags({"VARIABLE": 0, "FIXED": 1}):
         if tag == "FIXED" and values:
-            fixed = _int(values[0])
+            fixed = integer_of(values[0])
     return number, fixed
 
 
-def _on_can(block: _Block) -> XcpOnCan:
+def _on_can(block: Block) -> XcpOnCan:
     made: dict[str, Any] = {"version": block.integer("version", 0x0100)}
     commands: list[str] = []
     identifiers: list[tuple[int, int | None]] = []
+    events: list[tuple[int, tuple[int, ...]]] = []
     for tag, values, inner in block.tags(_CAN_TAGS):
-        if tag in CAN_NUMBERS and values:
-            made[CAN_NUMBERS[tag]] = _int(values[0])
-        elif tag in CAN_FLAGS:
-            made[CAN_FLAGS[tag]] = True
-        elif tag == "OPTIONAL_TL_SUBCMD" and values:
-            commands.append(values[0])
-        elif tag == "TRANSPORT_LAYER_INSTANCE" and values:
-            made["instance"] = values[0]
-        elif inner is not None:
-            if tag == "CAN_FD":
-                _can_fd(inner, made)
-            elif tag == "DAQ_LIST_CAN_ID":
-                identifiers.append(_can_daq_list(inner))
-            elif tag != "EVENT_CAN_ID_LIST" and not _common(tag, inner, made):
-                block.unknown(tag)
-    return XcpOnCan(**made, optional_subcmds=tuple(commands), daq_list_can_ids=tuple(identifiers))
+        if inner is None:
+            if tag == "OPTIONAL_TL_SUBCMD":
+                commands.append(values[0])
+            else:
+                _can_word(tag, values, made)
+        elif tag == "CAN_FD":
+            _can_fd(inner, made)
+        elif tag == "DAQ_LIST_CAN_ID":
+            identifiers.append(_can_daq_list(inner))
+        elif tag == "EVENT_CAN_ID_LIST":
+            events.append(_can_event(inner))
+        elif not _common(tag, inner, made):
+            block.unknown(tag)
+    return XcpOnCan(
+        **made,
+        optional_subcmds=tuple(commands),
+        daq_list_can_ids=tuple(identifiers),
+        event_can_ids=tuple(events),
+    )
 
 
-def _on_other(block: _Block) -> XcpOnOther:
+def _can_word(tag: str, values: list[str], made: dict[str, Any]) -> None:
+    if tag in CAN_NUMBERS:
+        made[CAN_NUMBERS[tag]] = integer_of(values[0])
+    elif tag in CAN_FLAGS:
+        made[CAN_FLAGS[tag]] = True
+    elif tag in CAN_WORDS:
+        made[CAN_WORDS[tag]] = values[0]
+    else:
+        made["instance"] = values[0]
+
+
+def _on_other(block: Block) -> XcpOnOther:
     made: dict[str, Any] = {}
     for item in block.block.items:
         if isinstance(item, IfBlock):
-            _common(item.tag, _Block(item, block.found, block.source), made)
+            _common(item.tag, Block(item, block.found, block.source), made)
     return XcpOnOther(tag=block.block.tag, items=tuple(block.block.items), **made)
 
 
-_COMMON: Final[dict[str, tuple[str, Callable[[_Block], Any]]]] = {
+def _time_correlation(block: Block) -> XcpTimeCorrelation:
+    return extras.read_time_correlation(block, UNITS)
+
+
+_COMMON: Final[dict[str, tuple[str, Callable[[Block], Any]]]] = {
     "PROTOCOL_LAYER": ("protocol_layer", _protocol_layer),
     "DAQ": ("daq", _daq),
     "PAG": ("pag", _pag),
     "PGM": ("pgm", _pgm),
+    "TIME_CORRELATION": ("time_correlation", _time_correlation),
 }
 
 
-def _common(tag: str, inner: _Block, made: dict[str, Any]) -> bool:
+def _common(tag: str, inner: Block, made: dict[str, Any]) -> bool:
     """Read a block that may stand at the module and at a transport; False for others."""
     if tag in _COMMON:
         name, read = _COMMON[tag]
         made[name] = read(inner)
         return True
-    return tag == "TIME_CORRELATION"
+    return False
+
+
+_WITH_COMMON: Final[dict[str, Callable[[Block, Common], XcpTransport]]] = {
+    "XCP_ON_SxI": read_on_sxi,
+    "XCP_ON_USB": read_on_usb,
+    "XCP_ON_FLX": read_on_flx,
+}
 
 
 def _xcp_blocks(
     if_data: Iterable[IfData], found: list[Diagnostic]
-) -> Iterator[tuple[IfData, _Block]]:
+) -> Iterator[tuple[IfData, Block]]:
     for data in if_data:
         if data.name in ("XCP", "XCPplus"):
             where = data.where
-            yield data, _Block(IfBlock(data.name, data.items, where.line), found, where.source)
+            yield data, Block(IfBlock(data.name, data.items, where.line), found, where.source)
 
 
 def read_xcp(
@@ -515,6 +515,8 @@ def read_xcp(
             transports.append(_on_ip(inner, XcpOnTcpIp))
         elif tag == "XCP_ON_CAN":
             transports.append(_on_can(inner))
+        elif tag in _WITH_COMMON:
+            transports.append(_WITH_COMMON[tag](inner, _common))
         elif tag.startswith("XCP_ON_"):
             transports.append(_on_other(inner))
         elif not _common(tag, inner, made):
@@ -530,21 +532,21 @@ def read_daq_event(
     for data, block in _xcp_blocks(if_data, found):
         inner = data.block("DAQ_EVENT")
         if inner is not None:
-            return _daq_event(_Block(inner, found, block.source))
+            return _daq_event(Block(inner, found, block.source))
     return None
 
 
-def _daq_event(block: _Block) -> XcpDaqEvent:
+def _daq_event(block: Block) -> XcpDaqEvent:
     lists: dict[str, list[int]] = {"FIXED_EVENT_LIST": []}
     variable = False
     for tag, values, inner in block.tags({"FIXED_EVENT_LIST": 0, "VARIABLE": 0, "EVENT": 1}):
         if tag == "VARIABLE":
             variable = True
         elif tag == "EVENT" and values:
-            lists["FIXED_EVENT_LIST"].append(_int(values[0]))
+            lists["FIXED_EVENT_LIST"].append(integer_of(values[0]))
         elif inner is not None:
             events = lists.setdefault(tag, [])
-            events.extend(_int(given[0]) for _, given, _ in inner.tags({"EVENT": 1}) if given)
+            events.extend(integer_of(given[0]) for _, given, _ in inner.tags({"EVENT": 1}) if given)
     return XcpDaqEvent(
         fixed=tuple(lists["FIXED_EVENT_LIST"]),
         available=tuple(lists.get("AVAILABLE_EVENT_LIST", ())),
@@ -562,21 +564,21 @@ def read_segment(
     for data, block in _xcp_blocks(if_data, found):
         inner = data.block("SEGMENT")
         if inner is not None:
-            return _segment(_Block(inner, found, block.source))
+            return _segment(Block(inner, found, block.source))
     return None
 
 
-def _checksum(block: _Block) -> XcpChecksum:
+def _checksum(block: Block) -> XcpChecksum:
     made: dict[str, Any] = {"type": block.word("type", CHECKSUMS)}
     for tag, values, _ in block.tags(
         {"MAX_BLOCK_SIZE": 1, "EXTERNAL_FUNCTION": 1, "MTA_BLOCK_SIZE_ALIGN": 1}
     ):
         if values:
-            made[tag.lower()] = values[0] if tag == "EXTERNAL_FUNCTION" else _int(values[0])
+            made[tag.lower()] = values[0] if tag == "EXTERNAL_FUNCTION" else integer_of(values[0])
     return XcpChecksum(**made)
 
 
-def _page(block: _Block) -> XcpPage:
+def _page(block: Block) -> XcpPage:
     number = block.integer("number")
     page = XcpPage(
         number,
@@ -586,11 +588,11 @@ def _page(block: _Block) -> XcpPage:
     )
     for tag, values, _ in block.tags({"INIT_SEGMENT": 1}):
         if tag == "INIT_SEGMENT" and values:
-            page = replace(page, init_segment=_int(values[0]))
+            page = replace(page, init_segment=integer_of(values[0]))
     return page
 
 
-def _segment(block: _Block) -> XcpSegment:
+def _segment(block: Block) -> XcpSegment:
     made: dict[str, Any] = {"number": block.integer("number")}
     made["number_of_pages"] = block.integer("number of pages", 1)
     made["address_extension"] = block.integer("address extension")
@@ -600,7 +602,7 @@ def _segment(block: _Block) -> XcpSegment:
     mappings: list[tuple[int, int, int]] = []
     for tag, values, inner in block.tags({"DEFAULT_PAGE_NUMBER": 1, "PGM_VERIFY": 1}):
         if values:
-            made[tag.lower()] = _int(values[0])
+            made[tag.lower()] = integer_of(values[0])
         elif inner is None:
             continue
         elif tag == "PAGE":

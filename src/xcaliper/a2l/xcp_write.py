@@ -1,19 +1,31 @@
 """Values to IF_DATA XCP trees."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
+from xcaliper.a2l import xcp_extras as extras
 from xcaliper.a2l.ifdata import IfBlock, IfData, IfItem, Quoted
 from xcaliper.a2l.xcp_model import (
     ALIGNMENTS,
+    CAN_FD_NUMBERS,
+    CAN_FD_WORDS,
     CAN_FLAGS,
     CAN_NUMBERS,
+    CAN_WORDS,
     CHECKSUMS,
     DAQ_FLAGS,
     DAQ_GRANULARITIES,
     DAQ_LIST_FIELDS,
+    DAQ_LOADS,
+    DAQ_TOTALS,
     ECU_ACCESS,
+    EVENT_CPU_LOADS,
+    EVENT_FLAGS,
+    EVENT_NUMBERS,
+    EVENT_PAIRS,
+    EVENT_QUEUE_LOADS,
+    EVENT_WORDS,
     EXTENSIONS,
     GRANULARITIES,
     IDENTIFICATIONS,
@@ -43,6 +55,14 @@ from xcaliper.a2l.xcp_model import (
     XcpSegment,
     XcpTransport,
 )
+from xcaliper.a2l.xcp_transports import (
+    XcpOnFlx,
+    XcpOnSxI,
+    XcpOnUsb,
+    write_on_flx,
+    write_on_sxi,
+    write_on_usb,
+)
 
 __all__ = ["write_daq_event", "write_segment", "write_xcp"]
 
@@ -53,10 +73,18 @@ def _key(words: Mapping[str, T], value: T) -> str:
     return next(word for word, meaning in words.items() if meaning == value)
 
 
-def _option(items: list[IfItem], tag: str, value: int | str | None) -> None:
+def _option(items: list[IfItem], tag: str, value: float | str | None) -> None:
     """Append a tag and its value, unless the value is None."""
     if value is not None:
         items.extend((tag, Quoted(value) if isinstance(value, str) else str(value)))
+
+
+def _words(items: list[IfItem], table: Mapping[str, str], made: object) -> None:
+    """Append the tags of a table whose attribute is set, with its word."""
+    for tag, attr in table.items():
+        word = getattr(made, attr)
+        if word is not None:
+            items += [tag, word]
 
 
 def _write_protocol_layer(made: XcpProtocolLayer) -> IfBlock:
@@ -68,6 +96,16 @@ def _write_protocol_layer(made: XcpProtocolLayer) -> IfBlock:
         items += ["OPTIONAL_CMD", command]
     for command in made.level1_cmds:
         items += ["OPTIONAL_LEVEL1_CMD", command]
+    items += _write_comm_mode(made)
+    _option(items, "SEED_AND_KEY_EXTERNAL_FUNCTION", made.seed_and_key)
+    _option(items, "MAX_DTO_STIM", made.max_dto_stim)
+    if made.ecu_states:
+        items.append(extras.write_ecu_states(made.ecu_states))
+    return IfBlock("PROTOCOL_LAYER", items)
+
+
+def _write_comm_mode(made: XcpProtocolLayer | XcpPgm) -> list[IfItem]:
+    items: list[IfItem] = []
     if made.block_slave or made.block_master:
         items += ["COMMUNICATION_MODE_SUPPORTED", "BLOCK"]
         if made.block_slave:
@@ -76,9 +114,7 @@ def _write_protocol_layer(made: XcpProtocolLayer) -> IfBlock:
             items += ["MASTER", str(made.max_bs), str(made.min_st)]
     if made.interleaved_queue is not None:
         items += ["COMMUNICATION_MODE_SUPPORTED", "INTERLEAVED", str(made.interleaved_queue)]
-    _option(items, "SEED_AND_KEY_EXTERNAL_FUNCTION", made.seed_and_key)
-    _option(items, "MAX_DTO_STIM", made.max_dto_stim)
-    return IfBlock("PROTOCOL_LAYER", items)
+    return items
 
 
 def _write_event(event: XcpEvent) -> IfBlock:
@@ -92,15 +128,36 @@ def _write_event(event: XcpEvent) -> IfBlock:
         str(event.time_unit),
         str(event.priority),
     ]
-    if event.consistency:
-        items += ["CONSISTENCY", event.consistency]
+    _words(items, EVENT_WORDS, event)
+    for tag, attr in EVENT_NUMBERS.items():
+        _option(items, tag, getattr(event, attr))
+    items += [tag for tag, attr in EVENT_FLAGS.items() if getattr(event, attr)]
+    if event.packed_mode:
+        items.append(extras.write_packed_mode(event.packed_mode))
+    _option(items, "CPU_LOAD_MAX", event.cpu_load_max)
+    for table, write in _EVENT_BLOCKS:
+        for tag, attr in table.items():
+            value = getattr(event, attr)
+            if value is not None:
+                items.append(write(tag, value))
     return IfBlock("EVENT", items)
+
+
+_EVENT_BLOCKS: Final[tuple[tuple[dict[str, str], Callable[[str, Any], IfBlock]], ...]] = (
+    (EVENT_PAIRS, extras.write_pair),
+    (EVENT_CPU_LOADS, extras.write_cpu_load),
+    (EVENT_QUEUE_LOADS, extras.write_queue_load),
+)
 
 
 def _write_daq_list(made: XcpDaqList) -> IfBlock:
     items: list[IfItem] = [str(made.number), "DAQ_LIST_TYPE", made.direction]
     for tag, attr in DAQ_LIST_FIELDS.items():
         _option(items, tag, getattr(made, attr))
+    if made.packed_mode_supported:
+        items.append("DAQ_PACKED_MODE_SUPPORTED")
+    if made.predefined:
+        items.append(extras.write_predefined(made.predefined))
     return IfBlock("DAQ_LIST", items)
 
 
@@ -119,6 +176,12 @@ def _write_daq(made: XcpDaq) -> IfBlock:
     ]
     _option(items, "DAQ_ALTERNATING_SUPPORTED", made.alternating_event)
     items += [tag for tag, attr in DAQ_FLAGS.items() if getattr(made, attr)]
+    for tag, attr in (*DAQ_TOTALS.items(), *DAQ_LOADS.items()):
+        _option(items, tag, getattr(made, attr))
+    for core, load in made.core_load_max:
+        items.append(IfBlock("CORE_LOAD_MAX", [str(core), repr(load)]))
+    if made.memory_consumption:
+        items.append(extras.write_memory_consumption(made.memory_consumption))
     if made.stim:
         stim: list[IfItem] = [
             _key(STIM_GRANULARITIES, made.stim.granularity),
@@ -149,6 +212,7 @@ def _write_pag(made: XcpPag) -> IfBlock:
 
 def _write_pgm(made: XcpPgm) -> IfBlock:
     items: list[IfItem] = [_key(PGM_MODES, made.mode), str(made.max_sectors), str(made.max_cto_pgm)]
+    items += _write_comm_mode(made)
     for sector in made.sectors:
         numbers = [str(getattr(sector, f.name)) for f in fields(sector)[1:]]
         items.append(IfBlock("SECTOR", [Quoted(sector.name), *numbers]))
@@ -165,6 +229,8 @@ def _write_common(made: XcpTransport | XcpDescription) -> list[IfItem]:
         items.append(_write_pag(made.pag))
     if made.pgm:
         items.append(_write_pgm(made.pgm))
+    if made.time_correlation:
+        items.append(extras.write_time_correlation(made.time_correlation, UNITS))
     return items
 
 
@@ -188,16 +254,23 @@ def _write_on_can(made: XcpOnCan) -> IfBlock:
         if value is not None:
             items += [tag, f"0x{value:X}" if tag.startswith("CAN_ID") else str(value)]
     items += [tag for tag, attr in CAN_FLAGS.items() if getattr(made, attr)]
+    _words(items, CAN_WORDS, made)
     _option(items, "TRANSPORT_LAYER_INSTANCE", made.instance)
     for command in made.optional_subcmds:
         items += ["OPTIONAL_TL_SUBCMD", command]
     for number, fixed in made.daq_list_can_ids:
         choice = ["VARIABLE"] if fixed is None else ["FIXED", f"0x{fixed:X}"]
         items.append(IfBlock("DAQ_LIST_CAN_ID", [str(number), *choice]))
+    for number, allowed in made.event_can_ids:
+        words = [word for n in allowed for word in ("FIXED", f"0x{n:X}")]
+        items.append(IfBlock("EVENT_CAN_ID_LIST", [str(number), *words]))
     if made.can_fd:
         inner: list[IfItem] = []
-        _option(inner, "MAX_DLC", made.can_fd_max_dlc)
-        _option(inner, "CAN_FD_DATA_TRANSFER_BAUDRATE", made.can_fd_data_transfer_baudrate)
+        for tag, attr in CAN_FD_NUMBERS.items():
+            _option(inner, tag, getattr(made, attr))
+        if made.can_fd_max_dlc_required:
+            inner.append("MAX_DLC_REQUIRED")
+        _words(inner, CAN_FD_WORDS, made)
         items.append(IfBlock("CAN_FD", inner))
     return IfBlock("XCP_ON_CAN", items + _write_common(made))
 
@@ -209,6 +282,12 @@ def _write_transport(made: XcpTransport) -> IfBlock:
         return _write_on_ip("XCP_ON_TCP_IP", made)
     if isinstance(made, XcpOnCan):
         return _write_on_can(made)
+    if isinstance(made, XcpOnSxI):
+        return write_on_sxi(made, _write_common(made))
+    if isinstance(made, XcpOnUsb):
+        return write_on_usb(made, _write_common(made))
+    if isinstance(made, XcpOnFlx):
+        return write_on_flx(made, _write_common(made))
     assert isinstance(made, XcpOnOther), "every transport has a writer"
     return IfBlock(made.tag, list(made.items))
 

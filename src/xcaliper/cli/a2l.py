@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import App, Parameter
 
+from xcaliper.cli.a2l_check import check
 from xcaliper.cli.shell import example_text
 
 if TYPE_CHECKING:
@@ -19,12 +20,23 @@ _EXAMPLES: Final = (
     "xcaliper a2l info engine.a2l",
     "xcaliper a2l check engine.a2l",
     "xcaliper a2l list engine.a2l 'Engine*'",
+    "xcaliper a2l update engine.a2l --elf engine.elf --out new.a2l",
 )
 
 a2l = App(
     name="a2l",
     help="Look into an ASAP2 description and check it.",
     help_epilogue=example_text(_EXAMPLES),
+)
+a2l.command(
+    "xcaliper.cli.a2l_update:update",
+    name="update",
+    help="Bring a description up to date with a linked program.",
+)
+a2l.command(
+    "xcaliper.cli.a2l_generate:generate",
+    name="generate",
+    help="Make a description from a program, a header or declarations.",
 )
 
 
@@ -53,6 +65,7 @@ def info(
     from xcaliper.cli.shell import print_json, print_table
 
     tree = _load(file)
+    tree.load_all()  # the findings are counted too
     counts: dict[str, int] = {}
     for module in tree.modules:
         for name in (
@@ -84,46 +97,7 @@ def info(
     return 0
 
 
-@a2l.command
-def check(
-    file: Path, /, *, json: Annotated[bool, Parameter(negative=(), show_default=False)] = False
-) -> int:
-    """Report defects: syntax, references, duplicates, limits, versions. Exit code 6 for errors.
-
-    Args:
-        file: the A2L file.
-        json: one JSON object per finding.
-    """
-    from xcaliper.a2l.check import check as run_checks
-    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json, stdout
-    from xcaliper.core.diagnostics import Severity
-
-    tree = _load(file)
-    findings = [*tree.diagnostics, *run_checks(tree)]
-    if json:
-        for finding in findings:
-            print_json(
-                {
-                    "severity": finding.severity.name.lower(),
-                    "code": finding.slug,
-                    "file": finding.where.source or str(file),
-                    "line": finding.where.line,
-                    "column": finding.where.column,
-                    "subject": finding.subject,
-                    "text": finding.text,
-                    "hint": finding.hint,
-                }
-            )
-    else:
-        console = stdout()
-        for finding in findings:
-            console.print(str(finding), markup=False, soft_wrap=True)
-        worst = [sum(f.severity is level for f in findings) for level in reversed(Severity)]
-        errors().print(
-            f"{worst[0]} errors, {worst[1]} warnings, {worst[2]} notes in {file.name}",
-            markup=False,
-        )
-    return EXIT_FOUND if any(f.severity is Severity.ERROR for f in findings) else EXIT_OK
+a2l.command(check)
 
 
 @a2l.command(name="list")

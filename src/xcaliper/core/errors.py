@@ -12,6 +12,7 @@ __all__ = [
     "DaqActiveError",
     "ExchangeTimeoutError",
     "FramingError",
+    "ImageError",
     "IntegrityError",
     "LimitError",
     "LinkError",
@@ -335,6 +336,12 @@ class A2lError(SourceError):
     """An ASAP2 description that cannot be used for what was asked."""
 
     slug = "a2l"
+
+
+class ImageError(SourceError):
+    """A program file (ELF, linker map) that cannot be used for what was asked."""
+
+    slug = "image"
 
 
 class MdfError(SourceError):

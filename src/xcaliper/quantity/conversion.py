@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Conversion", "FormulaConversion", "Linear", "Rational", "is_text", "numbers_of"]
 
 Array = NDArray[Any]
+MAX_BITS: Final = 1000
 
 
 def numbers_of(phys: Any, name: str) -> Array:
@@ -26,7 +27,10 @@ def numbers_of(phys: Any, name: str) -> Array:
     """
     array = np.asarray(phys)
     if array.dtype.kind not in "iufb":
-        if array.dtype.kind == "O" and all(type(v) is int for v in array.ravel().tolist()):
+        flat = array.ravel().tolist()
+        if any(type(v) is int and v.bit_length() > MAX_BITS for v in flat):
+            raise UsageError(f"{name or 'value'}: the number is too large.", hint="Check it.")
+        if array.dtype.kind == "O" and all(type(v) is int for v in flat):
             return array
         try:
             array = array.astype(float)

@@ -54,14 +54,16 @@ def fit(
     array = np.asarray(values)
     if array.dtype.kind == "b":
         array = array.astype(np.uint8)
+    if array.dtype.kind == "O" and any(type(v) is not int for v in array.ravel().tolist()):
+        array = numbers_of(array, name).astype(float)
     lower, upper = bounds or datatype.limits
     if datatype.is_float:
         return _fit_float(array.astype(float), datatype, name, clamp=clamp)
     whole = array
     if array.dtype.kind == "f":
-        cut = np.trunc(array)
-        whole = cut + np.sign(array) * (np.abs(array - cut) >= 0.5)
         with np.errstate(invalid="ignore"):
+            cut = np.trunc(array)
+            whole = cut + np.sign(array) * (np.abs(array - cut) >= 0.5)
             rounded = np.abs(array - whole) > 1e-9 * np.maximum(1.0, np.abs(array))
         # the float next to an upper bound of 64 bit is one too many, hence the open end
         low, high = whole < float(lower), whole >= float(upper) + 1

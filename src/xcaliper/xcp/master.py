@@ -55,6 +55,7 @@ _MALFORMED_TOLERANCE: Final = 3
 _MAX_EVENTS: Final = 1024
 _MAX_TEXT: Final = 65_536
 _ECHO_WINDOW: Final = 8
+_QUIET_LIMIT: Final = 12
 _S: Final = 1_000_000_000
 _BUSY: Final = frozenset({ErrorCode.ERR_CMD_BUSY, ErrorCode.ERR_PGM_ACTIVE})
 _SYNCH: Final = bytes((0xFC,))
@@ -531,7 +532,8 @@ class MasterMachine:
 
         Answers keep their order, so only the answer to the last SYNCH says that nothing older is on
         its way; answers to earlier ones, which came too late, are counted off first. Where some got
-        lost, a whole time-out of silence behind an answer says the same.
+        lost, silence behind an answer says the same: longer than two time-outs, for late answers come
+        as they were asked for, one time-out apart.
 
         A slave that does not know SYNCH answers ERR_CMD_UNKNOWN, which will do when nothing better
         follows.
@@ -540,6 +542,7 @@ class MasterMachine:
             self._out.append(_SYNCH)
             self._open_synchs += 1
             deadline = self._now_ns + self.timers.t1_ns
+            limit = self._now_ns + _QUIET_LIMIT * self.timers.t1_ns
             heard = unknown = False
             while True:
                 packet = yield deadline
@@ -550,10 +553,11 @@ class MasterMachine:
                     if self._open_synchs <= 0:
                         return self._synchronised()
                     heard = True
-                    deadline = self._now_ns + self.timers.t1_ns
-                    continue
-                unknown = packet[0] == PID_ERR and packet[1] == ErrorCode.ERR_CMD_UNKNOWN
-                self.counters.stray += 1
+                else:
+                    unknown = packet[0] == PID_ERR and packet[1] == ErrorCode.ERR_CMD_UNKNOWN
+                    self.counters.stray += 1
+                if heard:
+                    deadline = min(self._now_ns + 5 * self.timers.t1_ns // 2, limit)
             if heard or unknown:
                 return self._synchronised()
         return False

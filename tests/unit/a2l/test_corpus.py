@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from xcaliper.a2l import decode_text, open_a2l, parse, write
+from xcaliper.a2l.aml_match import build, match
+from xcaliper.a2l.builtin_aml import module_aml
 from xcaliper.a2l.check import check
 from xcaliper.a2l.if_xcp import (
     read_daq_event,
@@ -18,9 +20,12 @@ from xcaliper.a2l.if_xcp import (
     write_segment,
     write_xcp,
 )
+from xcaliper.a2l.ifdata import IfData
 from xcaliper.a2l.index import walk
+from xcaliper.a2l.rules import RULES
 from xcaliper.core.errors import XcaliperError
 from xcaliper.quantity.catalog import Catalog
+from xcaliper.quantity.lint import lint
 
 ROOT = Path(__file__).parents[3]
 CORPUS = Path(os.environ.get("XCALIPER_CORPUS", ROOT / "../shared/data"))
@@ -151,3 +156,31 @@ def test_cut_files(path):
         file = parse(cut)
         assert file.to_bytes() == cut
         assert file.diagnostics or not file.modules
+
+
+# Written differently from what the A2ML says, in the file itself.
+KNOWN_MISFITS = {"a2l_test_expected.a2l": {"aml-text-long"}}
+#: Interfaces that neither the file nor a standard describes.
+FOREIGN = {"freeTest.a2l", "includeModule.a2l", "includeTest.a2l", "testFile.a2l"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f"{f.parent.name}-{f.name}")
+def test_interface_data_match_their_a2ml(file):
+    tree = parse(decode_text(file.read_bytes())[0])
+    for module in tree.modules:
+        aml = module_aml(module)
+        for data in (made for made in walk(module) if isinstance(made, IfData)):
+            matched = match(aml, data)
+            slugs = {d.slug for d in matched.diagnostics}
+            allowed = KNOWN_MISFITS.get(file.name, set())
+            assert slugs <= allowed | ({"aml-tag-unknown"} if file.name in FOREIGN else set())
+            assert build(aml, matched.values) == data
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f"{f.parent.name}-{f.name}")
+def test_checks_end_quickly_with_known_codes(file):
+    tree = parse(decode_text(file.read_bytes())[0], source=file.name)
+    start = time.process_time()
+    found = [*tree.diagnostics, *check(tree), *lint(tree)]
+    assert {d.slug for d in found} <= RULES.keys()
+    assert time.process_time() - start < 5

@@ -7,7 +7,7 @@ from xcaliper.a2l.if_xcp import (
     XcpDescription,
     XcpEvent,
     XcpOnCan,
-    XcpOnOther,
+    XcpOnSxI,
     XcpOnTcpIp,
     XcpOnUdpIp,
     XcpPag,
@@ -56,7 +56,7 @@ TEXT = """
     /begin PROTOCOL_LAYER 0x0104 1 2 3 4 5 6 7 64 64 BYTE_ORDER_MSB_LAST ADDRESS_GRANULARITY_BYTE
     /end PROTOCOL_LAYER
   /end XCP_ON_CAN
-  /begin XCP_ON_SxI 0x0104 115200 /end XCP_ON_SxI
+  /begin XCP_ON_SxI 0x0104 115200 SYNCH_MASTER_SLAVE_MODE_BYTE HEADER_LEN_BYTE NO_CHECKSUM /end XCP_ON_SxI
 /end IF_DATA
 """
 
@@ -97,6 +97,7 @@ DAQ = XcpDaq(
     alternating_event=2,
     prescaler_supported=True,
     pid_off_supported=True,
+    max_odt_total=100,
     stim=XcpStim(2, 6, bit_stim=True),
     events=(
         XcpEvent("10 ms task", "10ms", 1, "DAQ_STIM", 255, 10, 6, 3, "EVENT"),
@@ -117,7 +118,8 @@ def test_reads_every_block():
     assert (can.can_id_master, can.can_id_slave) == (0x80000123, 0x124)
     assert (can.can_fd, can.can_fd_max_dlc) == (True, 64)
     assert can.daq_list_can_ids == ((0, 0x200),)
-    assert isinstance(sxi, XcpOnOther)
+    assert isinstance(sxi, XcpOnSxI)
+    assert (sxi.baudrate, sxi.mode) == (115200, "SYNCH_MASTER_SLAVE_MODE_BYTE")
     assert [d.slug for d in found] == ["if-xcp-unknown"]
     assert "FROM_THE_FUTURE" in found[0].text
 

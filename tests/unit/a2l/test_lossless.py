@@ -1,5 +1,8 @@
 """Load and save gives the same bytes; an edit changes its own stretch and nothing else."""
 
+import copy
+import pickle
+
 import pytest
 
 from xcaliper.a2l import SourceText, open_a2l, parse
@@ -175,6 +178,18 @@ def test_an_updated_object_keeps_its_style(indent, step, newline):
     file.update(made)
     assert b"0x30" in file.to_bytes()
     assert b"0x20" not in file.to_bytes()
+
+
+def test_copies_and_pickles_leave_the_text_behind():
+    file = parse(TEXT)
+    made = file.module.measurement[1]
+    other = copy.deepcopy(made)
+    assert other == made
+    assert file.document.span(other) == file.document.span(made)
+    packed = pickle.dumps(made)
+    assert len(packed) < 2000
+    assert pickle.loads(packed) == made
+    assert pickle.loads(packed).origin is None
 
 
 def test_made_by_hand_is_written_as_utf8():

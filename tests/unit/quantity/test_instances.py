@@ -167,6 +167,17 @@ def test_arrays_of_tables_texts_and_tagged_values():
         made.bind("i.t")
 
 
+def test_records_of_an_array_are_padded_like_structs():
+    """A word and a byte take three bytes, but the next word begins at the fourth."""
+    body = """/begin RECORD_LAYOUT TAIL FNC_VALUES 1 UWORD ROW_DIR DIRECT IDENTIFICATION 2 UBYTE /end RECORD_LAYOUT
+    /begin TYPEDEF_CHARACTERISTIC TAIL_T "" VALUE TAIL 0 NO_COMPU_METHOD 0 65535 /end TYPEDEF_CHARACTERISTIC """
+    made = catalog(body + instance("TAIL_T", "MATRIX_DIM 3"))
+    memory = memory_of(x100=struct.pack("<HBxHBxHBx", 1, 7, 2, 8, 3, 9))
+    bound = [made.bind(f"i[{n}]") for n in range(3)]
+    assert [b.decode(memory.read).values.item() for b in bound] == [1, 2, 3]
+    assert [b.parts(memory.read) for b in bound] == [{"identification": n} for n in (7, 8, 9)]
+
+
 @pytest.mark.parametrize(
     ("layout", "order"), [("ROW_DIR", [1, 2, 3, 4, 5, 6]), ("COLUMN_DIR", [1, 4, 2, 5, 3, 6])]
 )

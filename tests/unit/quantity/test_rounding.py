@@ -73,6 +73,16 @@ def test_nothing_wraps(datatype, value, clamped):
     assert made.clamped.tolist() == [True, False]
 
 
+def test_mixed_lists_and_infinities():
+    made = fit([2**70, 1.5, 1.25], DataType.UBYTE, clamp=True)
+    assert made.raw.tolist() == [255, 2, 1]
+    assert made.rounded.tolist() == [False, True, True]
+    made = fit([np.inf, -np.inf], DataType.SLONG, clamp=True)
+    assert (made.raw.tolist(), made.clamped.all()) == ([2**31 - 1, -(2**31)], True)
+    with pytest.raises(LimitError):
+        fit(np.inf, DataType.SLONG)
+
+
 def test_ends_of_the_types_are_exact():
     for datatype in (t for t in DataType if not t.is_float):
         lower, upper = datatype.limits
@@ -149,6 +159,15 @@ def test_raw_limits_without_end():
     assert bound.encode(1e300)
     with pytest.raises(LimitError):
         bound.encode(np.nan)
+
+
+def test_absurd_numbers_are_refused():
+    bound = measurement("UBYTE", "0 100", "MATRIX_DIM 2")
+    for values in ([10**400, 1], [-(10**5000), 1.5], np.array([10**400, "x"], dtype=object)):
+        with pytest.raises(UsageError):
+            bound.encode(values)
+    with pytest.raises(LimitError):
+        bound.encode([10**30, 1])
 
 
 # ---- bits

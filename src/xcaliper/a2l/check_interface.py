@@ -1,0 +1,132 @@
+"""Findings about IF_DATA: against the A2ML, events that do not exist, blobs that lie elsewhere."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final
+
+from xcaliper.a2l.aml_match import match
+from xcaliper.a2l.builtin_aml import module_aml
+from xcaliper.a2l.finding import finding
+from xcaliper.a2l.if_ccp import read_ccp, read_ccp_blob
+from xcaliper.a2l.if_xcp import XcpDescription, read_daq_event, read_segment, read_xcp
+from xcaliper.a2l.ifdata import A2ml, IfData
+from xcaliper.a2l.index import ModuleIndex, walk
+from xcaliper.a2l.keywords.project import Module
+from xcaliper.a2l.parse import A2lFile
+from xcaliper.core.diagnostics import Diagnostic
+
+__all__ = ["INTERFACE_CHECKS"]
+
+
+def _interface_data(index: ModuleIndex) -> Iterator[IfData]:
+    for user in index.users():
+        yield from (made for made in walk(user) if isinstance(made, IfData))
+
+
+def _aml(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+    found: list[Diagnostic] = []
+    aml = module_aml(index.module, found)
+    for data in _interface_data(index):
+        found.extend(match(aml, data).diagnostics)
+    yield from found
+
+
+def _objects(module: Module) -> Iterator[Any]:
+    for name in ("measurement", "characteristic", "axis_pts", "instance", "blob"):
+        yield from getattr(module, name)
+
+
+def _channels(xcp: XcpDescription) -> set[int]:
+    daqs = [xcp.daq, *(t.daq for t in xcp.transports)]
+    return {event.channel for daq in daqs if daq for event in daq.events}
+
+
+def _events(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+    module = index.module
+    xcp = read_xcp(module.if_data)
+    if xcp is not None:
+        for daq in (xcp.daq, *(t.daq for t in xcp.transports)):
+            numbers = [event.channel for event in daq.events] if daq else []
+            for number in sorted(n for n, count in Counter(numbers).items() if count > 1):
+                text = f"event channel {number} is described more than once."
+                yield finding("event-duplicate", module, text, "Give each event its own number.")
+            if daq and len(numbers) > daq.max_event_channel > 0:
+                text = f"MAX_EVENT_CHANNEL is {daq.max_event_channel}, {len(numbers)} events are described."
+                yield finding("event-count", module, text, "Correct MAX_EVENT_CHANNEL.")
+    known = _channels(xcp) if xcp else set()
+    for made in _objects(module):
+        events = read_daq_event(made.if_data)
+        if events is None:
+            continue
+        if xcp is None:
+            text = "DAQ_EVENT is there, but the module has no IF_DATA XCP."
+            yield finding("event-unknown", made, text, "Add IF_DATA XCP to the module.")
+            continue
+        used = {*events.fixed, *events.available, *events.default, *events.consistency}
+        unknown = sorted(used - known)
+        if unknown and not known:
+            text = "objects ask for events, but no EVENT is described."
+            yield finding("event-unknown", module, text, "Add the EVENT blocks.")
+            return
+        for number in unknown:
+            text = f"event channel {number} is not described in the module."
+            yield finding("event-unknown", made, text, "Add the EVENT or correct the number.")
+        outside = set(events.default) - set(events.available) if events.available else set()
+        for number in sorted(outside):
+            text = f"default event {number} is not among the available ones."
+            yield finding("event-default", made, text, "Add it to AVAILABLE_EVENT_LIST.")
+
+
+def _rasters(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+    ccp = read_ccp(index.module.if_data)
+    known = {raster.event_channel for raster in ccp.rasters} if ccp else set()
+    for made in _objects(index.module):
+        blob = read_ccp_blob(made.if_data)
+        if blob is None:
+            continue
+        for number in sorted(set(blob.rasters) - known) if ccp else ():
+            text = f"RASTER {number} is not described in the module."
+            yield finding("event-unknown", made, text, "Add the RASTER or correct the number.")
+        address = getattr(made, "ecu_address", None)
+        address = getattr(made, "address", None) if address is None else address
+        if address is not None and blob.address != address:
+            text = f"KP_BLOB or DP_BLOB says 0x{blob.address:X}, the object 0x{address:X}."
+            yield finding("blob-address", made, text, "Update both from the map file.")
+
+
+def _segments(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+    par = index.module.mod_par
+    seen: dict[int, str] = {}
+    for made in par.memory_segment if par else ():
+        xcp = read_segment(made.if_data)
+        if xcp is None:
+            continue
+        if xcp.number in seen:
+            text = f"SEGMENT {xcp.number} is described at {seen[xcp.number]} already."
+            yield finding("segment-number", made, text, "Give each segment its own number.")
+        seen[xcp.number] = made.name
+        if xcp.pages and len(xcp.pages) != xcp.number_of_pages:
+            text = f"{xcp.number_of_pages} pages are announced, {len(xcp.pages)} are described."
+            yield finding("segment-pages", made, text, "Correct the number of pages.")
+        numbers = [page.number for page in xcp.pages]
+        if len(set(numbers)) != len(numbers):
+            text = "two pages have one number."
+            yield finding("segment-pages", made, text, "Give each page its own number.")
+
+
+def _typed(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+    """What the typed views could not read, where no A2ML was there to tell."""
+    found: list[Diagnostic] = []
+    read_xcp(index.module.if_data, found)
+    read_ccp(index.module.if_data, found)
+    yield from found
+
+
+def _a2ml_there(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+    a2ml: A2ml | None = index.module.a2ml
+    if a2ml is None and index.module.if_data:
+        text = "it has IF_DATA, but no A2ML that explains them to other tools."
+        yield finding("aml-missing", index.module, text, "Add an A2ML block.")
+
+
+INTERFACE_CHECKS: Final = (_aml, _events, _rasters, _segments, _typed, _a2ml_there)

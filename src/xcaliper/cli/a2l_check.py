@@ -1,0 +1,186 @@
+"""``xcaliper a2l check``: what is wrong with a description, on paper and against a live ECU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from xcaliper.core.diagnostics import Diagnostic
+
+__all__ = ["check", "sarif"]
+
+_SARIF_LEVELS: Final = {0: "note", 1: "warning", 2: "error"}
+_SARIF_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def check(  # options by name
+    file: Path,
+    /,
+    *,
+    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    sarif_file: Annotated[Path | None, Parameter(name="--sarif")] = None,
+    ignore: Annotated[list[str] | None, Parameter(negative=())] = None,
+    severity: Literal["info", "warning", "error"] = "info",
+    against: str | None = None,
+    write_corrected: Path | None = None,
+) -> int:
+    """Report defects of a description. Exit code 6 when there are errors.
+
+    Checked are syntax, references, names, versions, limits, conversions, layouts, memory, groups,
+    variants and IF_DATA; with --against also what a live ECU says otherwise.
+
+    Args:
+        file: the A2L file.
+        json: one JSON object per finding.
+        sarif_file: write the findings as SARIF 2.1.0, which code review tools show.
+        ignore: codes not to report, as unused, or codes at objects, as unused:Tmp*; may be repeated.
+        severity: least severity to report.
+        against: compare with the ECU at this address, such as udp://127.0.0.1:5555; the ECU is right.
+        write_corrected: with --against, write a description here that says what the ECU says.
+    """
+    from xcaliper.a2l.check import check as run_checks
+    from xcaliper.a2l.check import suppress, suppressions
+    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors
+    from xcaliper.client.a2l_source import read_a2l
+    from xcaliper.core.diagnostics import Severity
+    from xcaliper.core.errors import UsageError
+    from xcaliper.quantity.lint import lint
+
+    if write_corrected is not None and against is None:
+        raise UsageError("--write-corrected needs an ECU.", hint="Add --against udp://….")
+    with errors().status(f"Checking {file.name} …"):
+        tree = read_a2l(file)
+        text, encoding = _text(file)
+        stored = None if text.isascii() else encoding  # every encoding spells ASCII alike
+        tree.load_all()
+        findings = [*tree.diagnostics, *run_checks(tree, encoding=stored), *lint(tree)]
+        if against is not None:
+            findings += _live(against, file, write_corrected)
+    ignored = [*(ignore or ()), *suppressions(text)]
+    level = Severity[severity.upper()]
+    findings = [f for f in suppress(findings, ignored) if f.severity >= level]
+    if sarif_file is not None:
+        _write(sarif_file, sarif(findings, str(file)))
+    _show(findings, file, as_json=json)
+    if write_corrected is not None:
+        errors().print(f"corrected description: {write_corrected}", markup=False)
+    return EXIT_FOUND if any(f.severity is Severity.ERROR for f in findings) else EXIT_OK
+
+
+def _text(file: Path) -> tuple[str, str]:
+    from xcaliper.a2l import decode_text
+
+    return decode_text(file.read_bytes())
+
+
+def _live(url: str, file: Path, corrected: Path | None) -> list[Diagnostic]:
+    from xcaliper import connect
+    from xcaliper.a2l import write
+    from xcaliper.client.compare import compare, correct, live_facts
+
+    with connect(url, a2l=file) as ecu:
+        facts = live_facts(ecu)
+        found = compare(ecu, facts)
+        if corrected is not None:
+            _, encoding = _text(file)
+            text = write(correct(ecu, facts))
+            corrected.write_bytes(text.encode(encoding, errors="xmlcharrefreplace"))
+    return found
+
+
+def _write(target: Path, content: dict[str, Any]) -> None:
+    import json
+
+    target.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _show(findings: list[Diagnostic], file: Path, *, as_json: bool) -> None:
+    from xcaliper.cli.shell import errors, print_json, stdout
+    from xcaliper.core.diagnostics import Severity
+
+    if as_json:
+        for finding in findings:
+            print_json(
+                {
+                    "severity": finding.severity.name.lower(),
+                    "code": finding.slug,
+                    "file": finding.where.source or str(file),
+                    "line": finding.where.line,
+                    "column": finding.where.column,
+                    "subject": finding.subject,
+                    "text": finding.text,
+                    "hint": finding.hint,
+                }
+            )
+        return
+    console = stdout()
+    for finding in findings:
+        console.print(str(finding), markup=False, soft_wrap=True)
+    worst = [sum(f.severity is level for f in findings) for level in reversed(Severity)]
+    errors().print(
+        f"{worst[0]} errors, {worst[1]} warnings, {worst[2]} notes in {file.name}", markup=False
+    )
+
+
+def sarif(findings: Iterable[Diagnostic], source: str) -> dict[str, Any]:
+    """Findings as a SARIF 2.1.0 log, ready for JSON.
+
+    Args:
+        findings: in any order.
+        source: file that findings without a place belong to.
+    """
+    from xcaliper import __version__
+    from xcaliper.a2l.rules import RULES
+
+    found = list(findings)
+    slugs = sorted({f.slug for f in found})
+    rules = []
+    for slug in slugs:
+        rule = RULES.get(slug)
+        made: dict[str, Any] = {"id": slug}
+        if rule is not None:
+            made |= {
+                "shortDescription": {"text": rule.title},
+                "fullDescription": {"text": rule.explanation},
+                "help": {"text": rule.remedy},
+                "defaultConfiguration": {"level": _SARIF_LEVELS[rule.severity]},
+            }
+        rules.append(made)
+    results = []
+    for finding in found:
+        region = {"startLine": finding.where.line} if finding.where.line else {}
+        if finding.where.line and finding.where.column:
+            region["startColumn"] = finding.where.column
+        place: dict[str, Any] = {"artifactLocation": {"uri": _uri(finding.where.source or source)}}
+        if region:
+            place["region"] = region
+        results.append(
+            {
+                "ruleId": finding.slug,
+                "ruleIndex": slugs.index(finding.slug),
+                "level": _SARIF_LEVELS[finding.severity],
+                "message": {"text": f"{finding.text} {finding.hint}".strip()},
+                "locations": [{"physicalLocation": place}],
+            }
+        )
+    driver = {"name": "xcaliper", "version": __version__, "rules": rules}
+    return {
+        "$schema": _SARIF_SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
+        ],
+    }
+
+
+def _uri(source: str) -> str:
+    """A path as the reference SARIF wants: percent-encoded, absolute ones with a scheme."""
+    from urllib.parse import quote
+
+    path = Path(source)
+    return path.as_uri() if path.is_absolute() else quote(path.as_posix())

@@ -1,0 +1,395 @@
+"""A description from a program: variables as measurements and parameters, structures as typedefs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from xcaliper.a2l.keywords import memory as kw_memory
+from xcaliper.a2l.keywords import project as kw_project
+from xcaliper.a2l.keywords.characteristic import Characteristic
+from xcaliper.a2l.keywords.common import SymbolLink
+from xcaliper.a2l.keywords.measurement import Measurement
+from xcaliper.a2l.keywords.typedef import Instance
+from xcaliper.a2l.parse import A2lFile
+from xcaliper.core.datatypes import ByteOrder, DataType
+from xcaliper.core.errors import NotFoundError, UsageError
+from xcaliper.describe.enums import a2l_name
+from xcaliper.describe.takeover import free_name, matrix_dim
+from xcaliper.describe.typedefs import Typedefs, limits_of, scalar_type
+from xcaliper.image.c_types import (
+    Array,
+    Base,
+    CType,
+    Struct,
+    Typedef,
+    element_of,
+    size_of,
+    strip,
+)
+from xcaliper.image.debug_info import DebugInfo, Variable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from xcaliper.image.elf import Section
+    from xcaliper.image.program import Program
+
+__all__ = ["GenerateOptions", "generate", "natural_alignment"]
+
+_MAX_OBJECTS: Final = 1_000_000
+_ORDER_WORDS: Final = {ByteOrder.INTEL: "MSB_LAST", ByteOrder.MOTOROLA: "MSB_FIRST"}
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateOptions:
+    """What to describe and how.
+
+    Attributes:
+        project: name of PROJECT and MODULE.
+        include: patterns of variable names, with ``*`` and ``?``.
+        exclude: patterns of variable names to leave out.
+        sections: patterns of section names; empty for all.
+        parameters: patterns of variables that become parameters.
+        parameter_sections: patterns of sections whose variables become parameters. Variables in read-only sections
+            always do.
+        structures: ``typedef`` makes INSTANCE and TYPEDEF_STRUCTURE, ``flat`` one object per member.
+        epk: symbol of the identification text, empty for none.
+    """
+
+    project: str = "program"
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    parameter_sections: tuple[str, ...] = ()
+    structures: Literal["typedef", "flat"] = "typedef"
+    epk: str = ""
+
+
+def generate(program: Program, options: GenerateOptions | None = None) -> A2lFile:
+    """A description of the variables of a program, ready to be updated later: every object has its SYMBOL_LINK.
+
+    Without types every symbol becomes an unsigned number of its size, or an array of bytes.
+
+    Args:
+        program: with types, or at least with symbols.
+        options: what to describe.
+
+    Raises:
+        UsageError: the program lists neither variables nor symbols.
+        NotFoundError: the EPK symbol does not exist.
+    """
+    options = options or GenerateOptions()
+    name = a2l_name(options.project)
+    module = kw_project.Module(name, f"generated from {options.project}")
+    module.mod_common = natural_alignment(program.byte_order or ByteOrder.INTEL)
+    if options.epk:
+        module.mod_par = _identification(program, options.epk)
+    maker = _Maker(module, program, options)
+    chosen = list(_chosen(program, options))
+    counts = Counter((variable.name, variable.function) for variable, _ in chosen)
+    for variable, parameter in chosen:
+        maker.variable(
+            variable, parameter=parameter, alone=counts[variable.name, variable.function] == 1
+        )
+    return A2lFile(
+        asap2_version=kw_project.Asap2Version(1, 71),
+        project=kw_project.Project(name, "", module=[module]),
+    )
+
+
+def natural_alignment(order: ByteOrder) -> kw_memory.ModCommon:
+    """Defaults of a module as a C compiler lays things out."""
+    return kw_memory.ModCommon(
+        "natural alignment",
+        alignment_byte=1,
+        alignment_word=2,
+        alignment_long=4,
+        alignment_int64=8,
+        alignment_float16_ieee=2,
+        alignment_float32_ieee=4,
+        alignment_float64_ieee=8,
+        byte_order=_ORDER_WORDS[order],
+    )
+
+
+def _identification(program: Program, symbol: str) -> kw_memory.ModPar:
+    place = program.locate(symbol)
+    if place is None:
+        raise NotFoundError(symbol, kind="EPK symbol", nearest=program.nearest(symbol))
+    text = program.elf.text_at(place.address) if program.elf else None
+    return kw_memory.ModPar("", addr_epk=[place.address], epk=text)
+
+
+def _listed(program: Program) -> Iterator[Variable]:
+    if isinstance(program.types, DebugInfo) and program.types.variables:
+        yield from program.types.variables
+        return
+    if program.elf is not None:
+        symbols: Iterable[Any] = (
+            s for s in program.elf.symbols if s.kind == "object" and s.section
+        )
+    elif program.linker_map is not None:
+        symbols = (s for s in program.linker_map.symbols.values() if not s.is_code)
+    else:
+        raise UsageError(
+            "program: its variables are not listed.", hint="Give an ELF file or a linker map."
+        )
+    for symbol in symbols:
+        if symbol.size_bytes:
+            yield Variable(symbol.name, symbol.address, _bytes(symbol.size_bytes))
+
+
+def _bytes(size: int) -> CType:
+    if size in (1, 2, 4, 8):
+        return Base(f"uint{8 * size}_t", "unsigned", size)
+    return Array(Base("uint8_t", "unsigned", 1), (size,))
+
+
+def _chosen(program: Program, options: GenerateOptions) -> Iterator[tuple[Variable, bool]]:
+    """Variables that were asked for, and whether each is a parameter."""
+    for variable in sorted(_listed(program), key=lambda v: (v.name, v.address)):
+        if not _matches(variable.name, options.include) or _matches(variable.name, options.exclude):
+            continue
+        section: Section | None = program.elf.section_at(variable.address) if program.elf else None
+        place = section.name if section else ""
+        if options.sections and not _matches(place, options.sections):
+            continue
+        constant = section is not None and not section.is_writable
+        yield (
+            variable,
+            (
+                constant
+                or _matches(variable.name, options.parameters)
+                or _matches(place, options.parameter_sections)
+            ),
+        )
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+class _Maker:
+    """Makes the objects of one module."""
+
+    def __init__(
+        self, module: kw_project.Module, program: Program, options: GenerateOptions
+    ) -> None:
+        self.module = module
+        self.program = program
+        self.numbered: dict[int, str] | None = None
+        self.options = options
+        self.names: set[str] = set()
+        self.typedefs = Typedefs(module)
+
+    def variable(self, variable: Variable, *, parameter: bool, alone: bool) -> None:
+        """Add a variable in the form its type asks for; what has no form is left out."""
+        wanted = f"{variable.function}_{variable.name}" if variable.function else variable.name
+        link = variable.name
+        if variable.function:
+            link += f"{{Function:{variable.function}}}"
+        if variable.unit and not alone:
+            unit = variable.unit.replace("\\", "/").rpartition("/")[2].replace(".", "_")
+            link += f"{{CompileUnit:{unit}}}"
+        found = self.program.locate(link)
+        if found is None or found.address != variable.address:
+            link = self.symbol(variable)
+        if link:
+            self.place(a2l_name(wanted), link, variable.type, variable.address, parameter=parameter)
+
+    def symbol(self, variable: Variable) -> str:
+        """The linker's own name of a variable that shares all its other names; empty when it has none."""
+        if self.numbered is None:
+            symbols = self.program.elf.symbols if self.program.elf else ()
+            self.numbered = {s.address: s.name for s in symbols if s.kind == "object"}
+        name = self.numbered.get(variable.address, "")
+        return name if name.partition(".")[0] == variable.name else ""
+
+    def place(self, name: str, link: str, kind: CType, address: int, *, parameter: bool) -> None:
+        """Add what lies at an address."""
+        element, dims = element_of(kind)
+        bare = strip(element)
+        if 0 in dims or not size_of(kind):
+            return
+        if isinstance(bare, Struct):
+            if self.options.structures == "typedef":
+                self.instance(name, link, element, dims, address, parameter=parameter)
+            else:
+                self.flat(name, link, bare, dims, address, parameter=parameter)
+            return
+        self.scalar(name, link, element, dims, address, parameter=parameter)
+
+    def name(self, wanted: str) -> str:
+        made = free_name(wanted, self.names)
+        self.names.add(made)
+        return made
+
+    def scalar(
+        self,
+        name: str,
+        link: str,
+        element: CType,
+        dims: tuple[int, ...],
+        address: int,
+        *,
+        parameter: bool,
+    ) -> None:
+        """A number or an array of numbers."""
+        datatype = scalar_type(element, None)
+        if datatype is None:
+            return
+        conversion = self.typedefs.conversion(element)
+        lower, upper = limits_of(element, datatype, None)
+        if parameter:
+            self.parameter(name, link, element, dims, address)
+            return
+        self.module.measurement.append(
+            Measurement(
+                self.name(name),
+                "",
+                datatype.value,
+                conversion,
+                0,
+                0.0,
+                lower,
+                upper,
+                ecu_address=address,
+                matrix_dim=matrix_dim(dims, "1.71") or None,
+                layout="ROW_DIR" if len(dims) > 1 else None,
+                discrete=conversion != "NO_COMPU_METHOD",
+                symbol_link=SymbolLink(link, 0),
+            )
+        )
+
+    def parameter(
+        self, name: str, link: str, element: CType, dims: tuple[int, ...], address: int
+    ) -> None:
+        """A value, a text or a block of values."""
+        datatype = scalar_type(element, None)
+        assert datatype is not None, "checked before"
+        conversion = self.typedefs.conversion(element)
+        lower, upper = limits_of(element, datatype, None)
+        bare = strip(element)
+        text = isinstance(bare, Base) and bare.is_character and len(dims) == 1
+        kind = "ASCII" if text else "VAL_BLK" if dims else "VALUE"
+        self.module.characteristic.append(
+            Characteristic(
+                self.name(name),
+                "",
+                kind,
+                address,
+                self.typedefs.layout(DataType.UBYTE if text else datatype),
+                0.0,
+                conversion,
+                0 if text else lower,
+                255 if text else upper,
+                discrete=conversion != "NO_COMPU_METHOD",
+                matrix_dim=None if text else matrix_dim(dims, "1.71") or None,
+                number=dims[0] if text else None,
+                symbol_link=SymbolLink(link, 0),
+            )
+        )
+
+    def instance(
+        self,
+        name: str,
+        link: str,
+        element: CType,
+        dims: tuple[int, ...],
+        address: int,
+        *,
+        parameter: bool,
+    ) -> None:
+        """A structure or an array of structures."""
+        label = element.name if isinstance(element, Typedef) else ""
+        bare = strip(element)
+        assert isinstance(bare, Struct), "checked before"
+        typedef = self.typedefs.structure(bare, label, parameter=parameter)
+        self.module.instance.append(
+            Instance(
+                self.name(name),
+                "",
+                typedef,
+                address,
+                matrix_dim=matrix_dim(dims, "1.71") or None,
+                symbol_link=SymbolLink(link, 0),
+            )
+        )
+
+    def flat(
+        self,
+        name: str,
+        link: str,
+        struct: Struct,
+        dims: tuple[int, ...],
+        address: int,
+        *,
+        parameter: bool,
+    ) -> None:
+        """One object per member and element."""
+        if prod(dims) * max(1, len(struct.members)) + len(self.names) > _MAX_OBJECTS:
+            raise UsageError(
+                f"{name}: too many objects in one description.",
+                hint="Describe structures as typedefs, or choose fewer variables.",
+            )
+        for at, indices in enumerate(product(*(range(n) for n in dims))):
+            suffix = "".join(f"[{i}]" for i in indices)
+            begin = address + at * struct.size_bytes
+            for member in struct.flat():
+                path = f"{suffix}.{member.name}"
+                if member.bit_size:
+                    self.bits(f"{name}{path}", f"{link}{path}", member, begin, parameter=parameter)
+                else:
+                    self.place(
+                        f"{name}{path}",
+                        f"{link}{path}",
+                        member.type,
+                        begin + member.offset,
+                        parameter=parameter,
+                    )
+
+    def bits(self, name: str, link: str, member: Any, begin: int, *, parameter: bool) -> None:
+        """A bit field on its own."""
+        datatype = scalar_type(member.type, member)
+        if datatype is None:
+            return
+        lower, upper = limits_of(member.type, datatype, member)
+        conversion = self.typedefs.conversion(member.type)
+        if parameter:
+            made = Characteristic(
+                self.name(name),
+                "",
+                "VALUE",
+                begin + member.offset,
+                self.typedefs.layout(datatype),
+                0.0,
+                conversion,
+                lower,
+                upper,
+                bit_mask=member.bit_mask,
+                bit_operation=self.typedefs.sign_extension(member, datatype),
+                symbol_link=SymbolLink(link, 0),
+            )
+            self.module.characteristic.append(made)
+            return
+        measurement = Measurement(
+            self.name(name),
+            "",
+            datatype.value,
+            conversion,
+            0,
+            0.0,
+            lower,
+            upper,
+            ecu_address=begin + member.offset,
+            bit_mask=member.bit_mask,
+            bit_operation=self.typedefs.sign_extension(member, datatype),
+            symbol_link=SymbolLink(link, 0),
+        )
+        self.module.measurement.append(measurement)

@@ -1,0 +1,305 @@
+"""Programs of a real compiler: types, generated descriptions, values in their memory, updates after a change."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from xcaliper.a2l import parse, write
+from xcaliper.a2l.check import check
+from xcaliper.core.address import Address
+from xcaliper.core.diagnostics import Severity
+from xcaliper.core.errors import XcaliperError
+from xcaliper.describe import GenerateOptions, generate, parse_header, update
+from xcaliper.image.drgn_types import open_drgn
+from xcaliper.image.dwarf import read_debug_info
+from xcaliper.image.elf import read_elf
+from xcaliper.image.map_file import read_map
+from xcaliper.image.program import Program
+from xcaliper.quantity import BoundMeasurement, Catalog
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+
+SOURCE = r"""
+#include <stdint.h>
+#include <stdbool.h>
+enum mode { OFF, ON = 5, BROKEN = -3 };
+typedef enum { RED = 1, GREEN = 2 } color_t;
+struct inner { int16_t a; uint8_t b[3]; float f; };
+typedef struct {
+    uint32_t x:5; uint32_t y:11; int32_t z:7; bool flag:1; enum mode m;
+    union { uint16_t u; int8_t s; };
+    struct inner in[2]; double d[2][3]; color_t c:4; struct inner *next; uint64_t big; GAP
+} outer_t;
+struct __attribute__((packed)) tight { uint8_t a; uint32_t b:20; uint32_t c:12; int16_t d; };
+outer_t outer = {17, 1234, -23, 1, BROKEN, {0xBEEF}, {{-5,{1,2,3},1.5f},{-6,{4,5,6},2.5f}},
+                 {{1,2,3},{4,5,6}}, GREEN, 0, 0x123456789ABCDEF0ull};
+struct tight packed = {1, 0xABCDE, 0xFED, -2};
+FILLER
+volatile uint16_t grid[2][3][4] = {{{1,2,3,4},{5,6,7,8},{9,10,11,12}},{{13,14,15,16},{17,18,19,20},{21,22,23,24}}};
+volatile int8_t small = -7;
+enum mode state = ON;
+const float gain = 2.75f;
+const char label[12] = "EPK_1.2.3";
+const struct inner cal[2] = {{10,{1,2,3},0.5f},{11,{4,5,6},0.25f}};
+COUNT_TYPE wide = 40000;
+int counter(void) { static volatile uint32_t calls = 99; calls += 1; return (int)calls; }
+int main(void) { return counter() + (int)outer.x + packed.d + small; }
+"""
+EXPECTED = {
+    "counter_calls": 99,
+    "grid": [[[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]], [[13, 14, 15, 16], [17, 18, 19, 20], [21, 22, 23, 24]]],
+    "small": -7, "state": 5, "wide": 40000,
+    "outer.x": 17, "outer.y": 1234, "outer.z": -23, "outer.flag": 1, "outer.m": -3, "outer.u": 0xBEEF, "outer.s": -17,
+    "outer.in[0].a": -5, "outer.in[0].b": [1, 2, 3], "outer.in[0].f": 1.5,
+    "outer.in[1].a": -6, "outer.in[1].b": [4, 5, 6], "outer.in[1].f": 2.5,
+    "outer.d": [[1, 2, 3], [4, 5, 6]], "outer.c": 2, "outer.next": 0, "outer.big": 0x123456789ABCDEF0,
+    "packed.a": 1, "packed.b": 0xABCDE, "packed.c": 0xFED, "packed.d": -2,
+    "gain": 2.75, "label": "EPK_1.2.3",
+    "cal[0].a": 10, "cal[0].b": [1, 2, 3], "cal[0].f": 0.5, "cal[1].a": 11, "cal[1].b": [4, 5, 6], "cal[1].f": 0.25,
+}  # fmt: skip
+
+
+def compile_c(
+    folder: Path, name: str, *flags: str, gap: str = "", filler: str = "", count: str = "uint16_t"
+) -> Path:
+    source = folder / f"{name}.c"
+    text = SOURCE.replace("GAP", gap).replace("FILLER", filler).replace("COUNT_TYPE", count)
+    source.write_text(text)
+    made = folder / name
+    base = ["gcc", "-fno-pie", "-no-pie", "-fdata-sections", "-w", "-o", str(made), str(source)]
+    subprocess.run([*base, *flags], check=True, timeout=60, capture_output=True)
+    return made
+
+
+def load(path: Path) -> Program:
+    elf = read_elf(path.read_bytes(), source=path.name)
+    return Program(types=read_debug_info(elf), elf=elf)
+
+
+def values(tree, program: Program) -> dict[str, object]:
+    """Everything a description names, read from the program's own memory."""
+    catalog, memory = Catalog(tree), program.elf.memory()
+    found: dict[str, object] = {}
+
+    def read(address: Address, size: int) -> bytes:
+        return memory.read(address, size)
+
+    for name in catalog.names:
+        bound = catalog.bind(name)
+        if isinstance(bound, BoundMeasurement):
+            raw = bound.decode(memory.read(bound.address, bound.size_bytes))
+        else:
+            raw = bound.decode(read)
+            if bound.type == "ASCII":
+                found[name] = bound.to_phys(raw).values
+                continue
+            raw = raw.values
+        found[name] = raw.tolist()
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("gcc")
+
+
+@pytest.mark.parametrize("structures", ["typedef", "flat"])
+@pytest.mark.parametrize("flags", ["-gdwarf-2", "-gdwarf-3", "-gdwarf-4", "-gdwarf-5", "-gdwarf-4 -fdebug-types-section", "-gdwarf-5 -fdebug-types-section", "-gdwarf-5 -gz -O2"])  # fmt: skip
+def test_generated_description_reads_the_program(folder, flags, structures) -> None:
+    path = compile_c(folder, "p" + flags.replace(" ", "").replace("-", ""), *flags.split())
+    program = load(path)
+    text = write(generate(program, GenerateOptions(structures=structures, epk="label")))
+    tree = parse(text)
+    assert tree.diagnostics == []
+    assert [f for f in check(tree) if f.severity is Severity.ERROR] == []
+    assert tree.module.mod_par.epk == "EPK_1.2.3"
+    assert values(tree, program) == EXPECTED
+    report = update(tree, program, mode="report")
+    assert report.is_current, [str(c) for c in (*report.moved, *report.changed, *report.missing)]
+    assert report.findings == ()
+
+
+def test_update_after_types_and_places_changed(folder) -> None:
+    old = load(compile_c(folder, "old", "-g"))
+    new = load(compile_c(folder, "new", "-g", gap="int32_t extra;", filler="int ballast[100] = {1};", count="uint32_t"))  # fmt: skip
+    for structures in ("typedef", "flat"):
+        tree = generate(old, GenerateOptions(structures=structures, exclude=("packed",)))
+        before = write(tree)
+        report = update(tree, new, mode="report")
+        assert write(tree) == before
+        assert {c.name for c in report.moved} >= {"grid", "small"}
+        assert ("wide", "type") in {(c.name, c.kind) for c in report.changed}
+        assert not report.missing
+        done = update(tree, new, mode="full")
+        assert (done.moved, done.changed) == (report.moved, report.changed)
+        wanted = {k: v for k, v in EXPECTED.items() if not k.startswith("packed")}
+        assert values(parse(write(tree)), new) == wanted
+        assert update(tree, new, mode="full").is_current
+
+
+def test_addresses_from_symbols_and_from_the_map_alone(folder) -> None:
+    path = compile_c(folder, "mapped", "-g", "-Wl,-Map=" + str(folder / "mapped.map"))
+    program = load(path)
+    truth = {v.name: v.address for v in program.variables() if not v.function}
+    stripped = compile_c(folder, "plain", "-Wl,-Map=" + str(folder / "plain.map"))
+    symbols = Program(elf=read_elf(stripped.read_bytes()))
+    listing = Program(linker_map=read_map((folder / "mapped.map").read_text()))
+    assert {"outer", "grid", "gain"} <= set(truth)
+    for name, address in truth.items():
+        assert listing.locate(name).address == address
+        assert symbols.locate(name) is not None
+    tree = generate(program)
+    for made in (*tree.module.measurement, *tree.module.instance, *tree.module.characteristic):
+        setattr(made, "ecu_address" if hasattr(made, "ecu_address") else "address", 0x10)
+    report = update(tree, listing, mode="addresses")
+    assert {m.name for m in report.missing} == {
+        "counter_calls"
+    }  # locals are not in a map by their name
+    assert {m.name: m.ecu_address for m in tree.module.measurement if m.name in truth} == {
+        m.name: truth[m.name] for m in tree.module.measurement if m.name in truth
+    }
+
+
+def test_split_debug_information_is_told_and_symbols_serve(folder) -> None:
+    program = load(compile_c(folder, "split", "-g", "-gsplit-dwarf"))
+    assert "separate file" in program.types.diagnostics[0].text
+    assert program.locate("wide").address == program.elf.find("wide")[0].address
+    assert not program.has_types
+
+
+def test_symbols_alone_give_unsigned_numbers(folder) -> None:
+    path = compile_c(folder, "nodebug")
+    program = Program(elf=read_elf(path.read_bytes()))
+    tree = generate(program, GenerateOptions(include=("wide", "small", "outer")))
+    assert {m.name: m.datatype for m in tree.module.measurement} == {
+        "wide": "UWORD",
+        "small": "UBYTE",
+        "outer": "UBYTE",
+    }
+
+
+def test_drgn_and_pyelftools_agree(folder) -> None:
+    pytest.importorskip("drgn")
+    for version in (2, 4, 5):
+        path = compile_c(folder, f"drgn{version}", f"-gdwarf-{version}")
+        elf = read_elf(path.read_bytes())
+        full = read_debug_info(elf)
+        quick = open_drgn(str(path), elf, lambda: full)  # noqa: B023
+        assert quick is not None
+        for variable in full:
+            ours = [(v.address, v.type) for v in full.find(variable.name)]
+            assert [(v.address, v.type) for v in quick.find(variable.name)] == ours
+        assert quick.answered >= 8
+
+
+CPP = r"""
+#include <cstdint>
+namespace engine {
+struct Base { int32_t id = 3; };
+class Map : public Base { public: uint16_t rows = 7; static int32_t shared; struct Cell { uint8_t v; } cell = {9}; };
+int32_t Map::shared = 42;
+Map map;
+enum class Gear : int8_t { R = -1, N, D };
+Gear gear = Gear::R;
+namespace { int32_t hidden = 5; }
+int use() { static int32_t calls = 11; return hidden + calls++; }
+}
+template <class T> struct Box { T value; };
+Box<float> box = {1.25f};
+int &alias = engine::Map::shared;
+int main() { return engine::use() + (int)box.value + alias; }
+"""
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
+@pytest.mark.parametrize("version", [4, 5])
+def test_cpp_names(folder, version) -> None:
+    source = folder / "prog.cpp"
+    source.write_text(CPP)
+    made = folder / f"cpp{version}"
+    subprocess.run(
+        ["g++", "-fno-pie", "-no-pie", f"-gdwarf-{version}", "-o", str(made), str(source)],
+        check=True, timeout=60, capture_output=True,
+    )  # fmt: skip
+    program = load(made)
+    memory = program.elf.memory()
+
+    def number(text: str, size: int) -> int:
+        return int.from_bytes(memory.read(Address(program.locate(text).address), size), "little", signed=True)  # fmt: skip
+
+    assert number("engine::Map::shared", 4) == 42
+    assert number("_ZN6engine3Map6sharedE", 4) == 42
+    assert number("engine::map.rows", 2) == 7
+    assert number("engine::map.id", 4) == 3  # of the base class
+    assert number("engine::map.cell.v", 1) == 9
+    assert number("engine::hidden", 4) == 5
+    assert number("engine::gear", 1) == -1
+    symbols = Program(elf=program.elf)
+    assert symbols.locate("engine::Map::shared").address == program.locate("engine::Map::shared").address  # fmt: skip
+    tree = parse(write(generate(program)))
+    assert tree.diagnostics == []
+    assert [f for f in check(tree) if f.severity is Severity.ERROR] == []
+    found = values(tree, program)
+    assert found["engine_map.rows"] == 7
+    assert found["engine_map.id"] == 3
+    assert found["box.value"] == 1.25
+    assert found["engine_gear"] == -1
+    assert update(tree, program, mode="report").is_current
+
+
+def test_header_with_a_program(folder) -> None:
+    header = """
+#define N 4
+/* @@ measurement Grid
+ * @@ text "Cells of the grid"
+ * @@ unit "mV"
+ * @@ linear 0.5 -10
+ * @@ group Sensors
+ */
+extern volatile uint16_t grid[2][3][N];
+extern const float gain; // @@ parameter Gain
+/* @@ parameter */
+extern const char label[12];
+/* @@ instance Out */
+extern outer_t outer;
+/* @@ measurement Third
+   @@ symbol outer.in[1].f */
+extern float whatever;
+"""
+    program = load(compile_c(folder, "header", "-g"))
+    tree = parse_header(header, source="ecu.h", program=program)
+    assert tree.diagnostics == []
+    tree = parse(write(tree))
+    found = values(tree, program)
+    assert found["Grid"] == EXPECTED["grid"]
+    assert found["Gain"] == 2.75
+    assert found["label"] == "EPK_1.2.3"
+    assert found["Out.in[1].b"] == [4, 5, 6]
+    assert found["Third"] == 2.5
+    assert Catalog(tree).bind("Grid").to_phys([[[40]]]).item() == 10.0
+    assert tree.module.group[0].ref_measurement.names == ["Grid"]
+
+
+def test_cut_and_damaged_programs(folder) -> None:
+    import random
+
+    data = compile_c(folder, "victim", "-g").read_bytes()
+    for seed in range(60):
+        chance = random.Random(seed)
+        damaged = bytearray(data[: chance.randrange(len(data))] if seed % 3 == 0 else data)
+        for _ in range(chance.choice((1, 10, 200))):
+            if damaged:
+                damaged[chance.randrange(len(damaged))] = chance.choice((0, 0xFF, 0x80, 0x7F))
+        try:
+            elf = read_elf(bytes(damaged))
+            elf.memory()
+            generate(Program(types=read_debug_info(elf), elf=elf))
+        except XcaliperError:
+            continue

@@ -1,0 +1,149 @@
+"""The verbs update and generate on small programs made by hand."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.dwarf_maker import Maker, die
+from xcaliper import read_a2l
+from xcaliper.cli.main import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def program(path: Path, address: int, size: int = 4) -> Path:
+    maker = Maker(big=True)
+    data = maker.elf(
+        die(
+            "cu",
+            "",
+            die("base", "t", name="unsigned int", size=size, encoding=7),
+            die("variable", name="speed", type="t", external=1, location=maker.at(address)),
+            name="u.c",
+            language=0x0C,
+        ),
+        (("speed", address, size), ("other", address + 8, 4)),
+    )
+    path.write_bytes(data)
+    return path
+
+
+@pytest.fixture
+def made(tmp_path) -> Path:
+    out = tmp_path / "ecu.a2l"
+    elf = program(tmp_path / "old.elf", 0x1000)
+    assert main(["a2l", "generate", str(out), "--elf", str(elf), "--project", "my ecu"]) == 0
+    return out
+
+
+def test_generate(made, capsys) -> None:
+    tree = read_a2l(made)
+    assert tree.diagnostics == []
+    assert tree.module.name == "my_ecu"
+    assert tree.module.mod_common.byte_order == "MSB_FIRST"
+    assert [(m.name, m.datatype, m.ecu_address) for m in tree.module.measurement] == [
+        ("speed", "ULONG", 0x1000)
+    ]
+
+
+def test_update_reports_first_and_writes_when_told(made, tmp_path, capsys) -> None:
+    elf = program(tmp_path / "new.elf", 0x1040, 2)
+    before = made.read_bytes()
+    assert main(["a2l", "update", str(made), "--elf", str(elf)]) == 6
+    assert made.read_bytes() == before
+    assert "0x1000 → 0x1040" in capsys.readouterr().out
+    out = tmp_path / "out.a2l"
+    assert (
+        main(
+            [
+                "a2l",
+                "update",
+                str(made),
+                "--elf",
+                str(elf),
+                "--mode",
+                "full",
+                "--out",
+                str(out),
+                "--json",
+            ]
+        )
+        == 0
+    )
+    report = json.loads(capsys.readouterr().out)
+    assert report["applied"]
+    assert {(c["attribute"], c["new"]) for c in (*report["moved"], *report["changed"])} == {
+        ("ECU_ADDRESS", 0x1040),
+        ("DATATYPE", "UWORD"),
+        ("UPPER_LIMIT", 65535),
+    }
+    assert read_a2l(out).module.measurement[0].ecu_address == 0x1040
+    assert main(["a2l", "update", str(out), "--elf", str(elf), "--mode", "report"]) == 0
+
+
+def test_update_from_a_map_and_missing_symbols(made, tmp_path, capsys) -> None:
+    listing = tmp_path / "ecu.map"
+    listing.write_text(" .sdata           40000000+000004        speed\n")
+    out = tmp_path / "out.a2l"
+    assert main(["a2l", "update", str(made), "--map", str(listing), "--out", str(out)]) == 0
+    assert read_a2l(out).module.measurement[0].ecu_address == 0x40000000
+    listing.write_text(" .sdata           40000000+000004        speedy\n")
+    assert main(["a2l", "update", str(made), "--map", str(listing), "--out", str(out)]) == 6
+    assert "did you mean speedy?" in capsys.readouterr().out
+    assert (
+        main(
+            [
+                "a2l",
+                "update",
+                str(made),
+                "--map",
+                str(listing),
+                "--missing",
+                "fail",
+                "--out",
+                str(out),
+            ]
+        )
+        == 2
+    )
+
+
+def test_header_and_declarations(tmp_path, capsys) -> None:
+    header = tmp_path / "ecu.h"
+    header.write_text("/* @@ measurement Speed */\nextern uint16_t speed;\n")
+    out = tmp_path / "ecu.a2l"
+    elf = program(tmp_path / "a.elf", 0x1010)
+    assert main(["a2l", "generate", str(out), "--header", str(header), "--elf", str(elf)]) == 0
+    made = read_a2l(out).module.measurement[0]
+    assert (made.name, made.datatype, made.ecu_address) == ("Speed", "ULONG", 0x1010)
+    header.write_text("/* @@ measurement Speed */\nextern what speed;\n")
+    assert main(["a2l", "generate", str(out), "--header", str(header)]) == 6
+    assert "ecu.h:1" in capsys.readouterr().err
+    name = "xcaliper.sim.gallery.demo_engine.declaration:demo_engine"
+    assert main(["a2l", "generate", str(out), "--python", name]) == 0
+    assert len(read_a2l(out).module.characteristic) > 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["generate", "{out}"], 2, "--elf"),
+        (["generate", "{out}", "--python", "json:loads_not"], 2, "imported"),
+        (["generate", "{out}", "--python", "string:digits"], 2, "EcuDeclaration"),
+        (["generate", "{out}", "--elf", "{none}"], 3, "cannot be read"),
+        (["generate", "{out}", "--elf", "{text}"], 1, "not an ELF file"),
+        (["generate", "{out}", "--map", "{text}"], 1, "no linker map"),
+        (["generate", "{out}", "--header", "{text}", "--python", "x:y"], 2, "too much"),
+        (["update", "{out}"], 2, "--elf"),
+    ],
+)
+def test_mistakes(arguments, code, words, made, tmp_path, capsys) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("hello")
+    filled = [a.format(out=made, none=tmp_path / "none", text=text) for a in arguments]
+    assert main(["a2l", *filled]) == code
+    assert words in " ".join(capsys.readouterr().err.split())
