@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from xcaliper.a2l.document import Patch
 from xcaliper.a2l.grammar import Keyword, Param, table_of
