@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from xcaliper.a2l.document import Patch
 from xcaliper.a2l.grammar import Keyword, Param, table_of
 from xcaliper.a2l.ifdata import A2ml, IfData
 from xcaliper.a2l.index import NAME_SPACES, ModuleIndex, Reference
-from xcaliper.a2l.keywords.project import Module
+from xcaliper.a2l.keywords.project import Module, Project
+from xcaliper.a2l.lines import bytes_of
 from xcaliper.a2l.parse import A2lFile
 from xcaliper.a2l.patch import insertion, patches_of, removal
 from xcaliper.a2l.write import write
@@ -36,6 +38,7 @@ PRUNABLE: Final = (
 )
 """Objects that only serve others, so that an unused one may go."""
 
+_END_PROJECT: Final = re.compile(rb"/end\s+PROJECT")
 _SPACE_OF: Final = {kw: space for space, kws in NAME_SPACES.items() for kw in kws}
 _NEEDED: Final = frozenset({"axis_pts_ref", "curve_axis_ref", "compu_tab_ref"})
 _PARTS: Final = frozenset({"VAR_CHARACTERISTIC", "STRUCTURE_COMPONENT"})
@@ -126,12 +129,25 @@ class Editor:
             if isinstance(owner, A2lFile):
                 yield Patch(0, 0, write(made).replace("\n", document.newline()))
                 continue
+            if isinstance(owner, Project):
+                yield self._module_patch(made)
+                continue
             offset, like = self._anchor(owner, attr)
             if like is not None:
                 yield insertion(document, offset, made, like)
                 continue
             text = write(made).rstrip("\n").replace("\n", document.newline())
             yield Patch(offset, offset, document.newline() + text + document.newline())
+
+    def _module_patch(self, made: Keyword) -> Patch:
+        """A new module before the end of the project, or at the end of a text that lacks it."""
+        document = self.file.document
+        assert document is not None, "only called for files with a text"
+        text = bytes_of(document.text)
+        ends = list(_END_PROJECT.finditer(text))
+        at = ends[-1].start() if ends else len(text)
+        made_text = write(made).replace("\n", document.newline())
+        return Patch(at, at, made_text if text[max(0, at - 1) : at] in b"\n" else f" {made_text}")
 
     def _anchor(self, owner: Any, attr: str) -> tuple[int, tuple[int, int] | None]:
         """Where a new object goes: behind the last one of its kind, else behind the last of all."""
@@ -194,6 +210,26 @@ class Editor:
         for attr, value in values.items():
             setattr(made, attr, value)
         self.touch(made)
+
+    def assign(self, made: Keyword, other: Keyword) -> None:
+        """Give an object all values of another one of its kind, which must not be used any more."""
+        for item in fields(made):  # type: ignore[arg-type]  # keyword classes are dataclasses
+            setattr(made, item.name, getattr(other, item.name))
+        self.touch(made)
+
+    def add_module(self, module: Module) -> None:
+        """Put a new module behind those of the project.
+
+        Raises:
+            UsageError: the file has no project, or the name is taken.
+        """
+        project = self.file.project
+        if project is None:
+            raise UsageError("MODULE: the file has no PROJECT.", hint="Add its objects instead.")
+        if any(other.name == module.name for other in project.module):
+            raise UsageError(f"MODULE {module.name}: the name is taken.", hint="Join the modules.")
+        project.module.append(module)
+        self._added[id(module)] = (project, "module", module)
 
     def add(self, module: Module, made: Keyword) -> None:
         """Put a new object into a module.
@@ -425,6 +461,10 @@ class Editor:
                 self.touch(user)
                 return True
         return False
+
+    def drop(self, module: Module, objects: Iterable[Keyword]) -> None:
+        """Take objects out whose names are given to others at once; references stay."""
+        self._drop(module, {id(made): made for made in objects})
 
     def _drop(self, module: Module, leaving: Mapping[int, Any]) -> None:
         document = self.file.document
