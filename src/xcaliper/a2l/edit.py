@@ -195,10 +195,7 @@ class Editor:
         Raises:
             UsageError: there is no such attribute; names are changed by ``rename``.
         """
-        table = table_of(type(made))
-        known = {p.attr for p in table.params} | {e.attr for e in table.optional.values()}
-        if table.rest is not None:
-            known.add(table.rest[0])
+        known = {item.name for item in fields(made)}  # type: ignore[arg-type]  # a dataclass
         for attr in values:
             if attr not in known:
                 raise UsageError(
