@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -274,6 +274,36 @@ class Document:
                     hint="Save first, or edit the outer object only.",
                 )
         insort(self._patches, patch)
+
+    def edit(self, patches: Iterable[Patch], *, instead_of: Iterable[Patch] = ()) -> None:
+        """Make many edits at once, or none of them.
+
+        Args:
+            patches: the edits; insertions at one place keep their order.
+            instead_of: earlier edits, out of ``patches``, that are forgotten.
+
+        Raises:
+            UsageError: one reaches over several files or overlaps another edit.
+        """
+        new = list(patches)
+        gone = {id(patch) for patch in instead_of}
+        again = {(p.start, p.stop) for p in new if p.start < p.stop}
+        kept = [p for p in self._patches if id(p) not in gone and (p.start, p.stop) not in again]
+        reach = -1
+        for patch in (whole := sorted([*kept, *new])):
+            piece = self._piece(patch.start)
+            if not 0 <= patch.start <= patch.stop <= piece.start + piece.size:
+                raise UsageError(
+                    "Edit: the stretch reaches over several files.",
+                    hint="Edit the parts one by one.",
+                )
+            if patch.start < reach:
+                raise UsageError(
+                    f"Edit: {self.where(patch.start)} overlaps another edit.",
+                    hint="Save first, or edit the outer object only.",
+                )
+            reach = max(reach, patch.stop)
+        self._patches = whole
 
     def to_bytes(self, source: int = 0) -> bytes:
         """A file with its edits; without edits exactly as it was read.

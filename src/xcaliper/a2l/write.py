@@ -7,7 +7,7 @@ from xcaliper.a2l.grammar import Entry, Keyword, Param, table_of
 from xcaliper.a2l.ifdata import A2ml, IfBlock, IfData, IfItem, Quoted
 from xcaliper.a2l.parse import A2lFile
 
-__all__ = ["quote", "write"]
+__all__ = ["plain", "quote", "write"]
 
 _WORD: Final = re.compile(r'[^\s"/\ufeff]+(?:/(?![*/])[^\s"/]*)*')
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
@@ -44,7 +44,8 @@ def _word(text: str) -> str:
     return text if _WORD.fullmatch(text) else quote(text)
 
 
-def _plain(value: Any, param: Param) -> str:
+def plain(value: Any, param: Param) -> str:
+    """The spelling of one plain value."""
     if param.kind == "text":
         return quote(value)
     if param.kind == "ident":
@@ -64,7 +65,7 @@ def _keyword(made: Any, level: int, lines: list[str]) -> None:
         lines.append(f"{_INDENT * level}/begin A2ML{made.text}/end A2ML")
         return
     table = table_of(made.__class__)
-    head = [table.name] + [_plain(getattr(made, p.attr), p) for p in table.params]
+    head = [table.name] + [plain(getattr(made, p.attr), p) for p in table.params]
     indent = _INDENT * level
     if table.block:
         head.insert(0, "/begin")
@@ -81,9 +82,9 @@ def _keyword(made: Any, level: int, lines: list[str]) -> None:
 def _rows(made: Any, rest: tuple[str, tuple[Param, ...]]) -> list[str]:
     attr, params = rest
     if len(params) == 1:
-        return [_plain(value, params[0]) for value in getattr(made, attr)]
+        return [plain(value, params[0]) for value in getattr(made, attr)]
     return [
-        " ".join(_plain(v, p) for v, p in zip(row, params, strict=True))
+        " ".join(plain(v, p) for v, p in zip(row, params, strict=True))
         for row in getattr(made, attr)
     ]
 
@@ -107,7 +108,7 @@ def _entry(entry: Entry, value: Any, level: int, lines: list[str]) -> None:
     else:
         assert entry.param is not None, "values have an element"
         values = value if entry.mode == "values" else (value,)
-        lines.append(" ".join([indent + entry.name, *(_plain(v, entry.param) for v in values)]))
+        lines.append(" ".join([indent + entry.name, *(plain(v, entry.param) for v in values)]))
 
 
 def _if_data(made: IfData, level: int, lines: list[str]) -> None:
