@@ -51,8 +51,8 @@ STAMP: Final = VENV / ".xcaliper-setup.json"
 #: Level → extras and dependency groups it installs. A level contains the ones before it.
 LEVELS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "demo": ((), ()),
-    "test": (("mdf",), ("test",)),
-    "dev": (("mdf",), ("dev",)),
+    "test": (("mdf", "fast"), ("test",)),
+    "dev": (("mdf", "fast"), ("dev",)),
 }
 
 #: Test folders in the order they run; True where several processes may share the work.

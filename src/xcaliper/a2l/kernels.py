@@ -17,10 +17,12 @@ def compiled_step() -> Callable[..., Any] | None:
         from numba import njit
     except ImportError:
         return None
+    compiled: Callable[..., Any]
     try:
-        return njit(cache=True, nogil=True)(step_bytes)
+        compiled = njit(cache=True, nogil=True)(step_bytes)
     except RuntimeError:  # no folder for the cache can be written
-        return njit(nogil=True)(step_bytes)
+        compiled = njit(nogil=True)(step_bytes)
+    return compiled
 
 
 def step_bytes(  # type: ignore[no-untyped-def] # noqa: ANN201, C901, PLR0912, PLR0913, PLR0915, PLR0917 -- one loop for the compiler
