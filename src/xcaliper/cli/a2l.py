@@ -20,12 +20,17 @@ _EXAMPLES: Final = (
     "xcaliper a2l info engine.a2l",
     "xcaliper a2l check engine.a2l",
     "xcaliper a2l list engine.a2l 'Engine*'",
+    "xcaliper a2l show engine.a2l EngineSpeed --references",
+    "xcaliper a2l diff old.a2l new.a2l",
+    "xcaliper a2l merge engine.a2l gearbox.a2l --conflict rename --out both.a2l",
+    "xcaliper a2l convert engine.a2l --to 1.61 --out old-style.a2l",
+    "xcaliper a2l rename engine.a2l nEng EngineSpeed --in-place",
     "xcaliper a2l update engine.a2l --elf engine.elf --out new.a2l",
 )
 
 a2l = App(
     name="a2l",
-    help="Look into an ASAP2 description and check it.",
+    help="Look into an ASAP2 description, check, compare and change it.",
     help_epilogue=example_text(_EXAMPLES),
 )
 a2l.command(
@@ -38,6 +43,16 @@ a2l.command(
     name="generate",
     help="Make a description from a program, a header or declarations.",
 )
+for _verb, _function, _help in (
+    ("show", "show", "Show objects as they stand in the file, and who uses them."),
+    ("diff", "diff", "Compare two descriptions by meaning."),
+    ("merge", "merge", "Put several descriptions into one."),
+    ("convert", "convert", "Bring a description to another version of ASAP2."),
+    ("format", "format_text", "Lay a description out anew, sorted on request."),
+    ("rename", "rename", "Give an object another name, with all references."),
+    ("prune", "prune", "Remove what nobody uses."),
+):
+    a2l.command(f"xcaliper.cli.a2l_edit:{_function}", name=_verb, help=_help)
 
 
 def _load(file: Path) -> A2lFile:

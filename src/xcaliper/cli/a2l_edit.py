@@ -1,0 +1,494 @@
+"""``xcaliper a2l show | diff | merge | convert | format | rename | prune``: compare and change descriptions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from xcaliper.a2l import A2lFile
+
+__all__ = ["convert", "diff", "format_text", "merge", "prune", "rename", "show"]
+
+_SHOWN = 40
+
+Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
+Json = Annotated[bool, Parameter(negative=(), show_default=False)]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Target:
+    """Where the result goes."""
+
+    out: Path | None = None
+    "File to write; without it and --in-place nothing is written."
+    in_place: Flag = False
+    "Write the file itself."
+    backup: Annotated[bool, Parameter(negative="--no-backup")] = True
+    "With --in-place, keep the file before as FILE.bak."
+
+
+def show(file: Path, /, *names: str, references: Flag = False, json: Json = False) -> int:
+    """Show objects as they stand in the file.
+
+    Args:
+        file: the A2L file.
+        names: names of objects of any kind; * and ? are wildcards.
+        references: also list who names them.
+        json: one JSON object per object, with its text and users.
+    """
+    from xcaliper.a2l.index import ModuleIndex
+    from xcaliper.cli.shell import print_json, stdout
+
+    tree = _read(file)
+    console = stdout()
+    first = True
+    for module in tree.modules:
+        index = ModuleIndex(module)
+        users = _users(index) if references or json else {}
+        for made in _chosen(index, names, last=module is tree.modules[-1] and first):
+            first = False
+            text = _text_of(tree, made)
+            where = made.where
+            of_it = [u for n, targets, u in users.get(made.name, ()) if made.KEYWORD in targets]
+            if json:
+                print_json(
+                    {
+                        "keyword": made.KEYWORD,
+                        "name": made.name,
+                        "file": where.source or str(file),
+                        "line": where.line,
+                        "text": text,
+                        "used_by": of_it,
+                    }
+                )
+                continue
+            console.print(f"{where}", style="dim", markup=False, soft_wrap=True)
+            console.print(text, markup=False, soft_wrap=True)
+            for user in of_it:
+                console.print(f"  used by {user}", style="dim", markup=False, soft_wrap=True)
+    return 0
+
+
+def diff(old: Path, new: Path, /, *, json: Json = False) -> int:
+    """Compare two descriptions by meaning. Exit code 6 when they differ.
+
+    Order of objects, layout, comments and the spelling of numbers do not count.
+
+    Args:
+        old: the A2L file before.
+        new: the A2L file after.
+        json: print all differences as one JSON object.
+    """
+    from xcaliper.a2l.diff import diff as compare
+    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json, stdout
+
+    before, after = _read(old), _read(new)
+    with errors().status("Comparing …"):
+        found = compare(before, after)
+    if json:
+        print_json(found.as_dict())
+    else:
+        if found:
+            stdout().print(found.text(), markup=False, soft_wrap=True)
+        errors().print(found.summary(), markup=False)
+    return EXIT_FOUND if found else EXIT_OK
+
+
+def merge(
+    first: Path,
+    /,
+    *others: Path,
+    conflict: Literal["fail", "first", "second", "rename"] = "fail",
+    modules: Literal["join", "by-name"] = "join",
+    target: Target = Target(),
+    json: Json = False,
+) -> int:
+    """Put descriptions into the first one; groups and functions of equal names are united.
+
+    Args:
+        first: the A2L file that takes the objects; its own text stays.
+        others: A2L files whose objects come in, one after the other.
+        conflict: where objects of a name differ: fail, keep the first or the second one, or rename the second one
+            with its references.
+        modules: join puts all into the first module; by-name keeps modules of other names beside it.
+        target: where the result goes.
+        json: print the report as one JSON object.
+    """
+    from xcaliper.a2l.merge import merge as run_merge
+    from xcaliper.cli.shell import errors, print_json, stdout
+    from xcaliper.core.errors import UsageError
+
+    if not others:
+        raise UsageError(
+            "merge: a second file is needed.",
+            hint="xcaliper a2l merge a.a2l b.a2l --out both.a2l",
+        )
+    tree = _read(first)
+    work = _Change(first, tree, target)
+    reports = []
+    editor = None
+    for other in others:
+        given = _read(other)
+        with errors().status(f"Merging {other.name} …"):
+            editor, report = run_merge(tree, given, conflict=conflict, modules=modules)
+            editor.apply()
+        reports.append((other, report))
+        if other != others[-1]:
+            tree = _again(tree, first)
+    if json:
+        facts = [{"file": str(other), **report.as_dict()} for other, report in reports]
+        print_json({"merged": facts, **work.save(tree, quiet=True)})
+        return 0
+    for other, report in reports:
+        _lines(str(one) for one in report.objects if one.action not in ("added", "same"))
+        counts = ", ".join(f"{n} {action}" for action, n in sorted(report.counts().items()))
+        stdout().print(f"{other.name}: {counts or 'nothing'}", markup=False, soft_wrap=True)
+    work.save(tree)
+    return 0
+
+
+def convert(
+    file: Path,
+    /,
+    *,
+    to: Literal["1.50", "1.51", "1.60", "1.61", "1.70", "1.71"],
+    expand: bool = True,
+    target: Target = Target(),
+    json: Json = False,
+) -> int:
+    """Bring a description to another version of ASAP2. Exit code 6 when something cannot be said in it.
+
+    Args:
+        file: the A2L file.
+        to: the version.
+        expand: put plain objects in place of instances, for versions without them.
+        target: where the result goes.
+        json: print the report as one JSON object.
+    """
+    from xcaliper.a2l.convert import convert as run_convert
+    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json, stdout
+    from xcaliper.quantity.flatten import flatten
+
+    tree = _read(file)
+    work = _Change(file, tree, target)
+    with errors().status(f"Converting {file.name} …"):
+        result = run_convert(tree, to, expand=flatten if expand else None)
+        result.editor.apply()
+    if json:
+        print_json({**result.as_dict(), **work.save(tree, quiet=True)})
+    else:
+        _lines(str(note) for note in result.notes)
+        rewritten = len(result.notes) - len(result.lost)
+        text = f"{result.source} to {to}: {rewritten} rewritten, {len(result.lost)} cannot be said"
+        stdout().print(text, markup=False)
+        work.save(tree)
+    return EXIT_FOUND if result.lost else EXIT_OK
+
+
+def format_text(
+    file: Path,
+    /,
+    *,
+    order: Literal["keep", "name", "address"] = "keep",
+    target: Target = Target(),
+    json: Json = False,
+) -> int:
+    """Lay a description out anew, sorted on request; lists the comments that do not come along.
+
+    Args:
+        file: the A2L file; included files become part of it.
+        order: keep the order of objects, or sort those of each keyword by name or address.
+        target: where the result goes.
+        json: print the report as one JSON object.
+    """
+    from xcaliper.a2l.tidy import tidy
+    from xcaliper.cli.shell import errors, print_json
+
+    tree = _read(file)
+    work = _Change(file, tree, target)
+    with errors().status(f"Formatting {file.name} …"):
+        found = tidy(tree, order=order)
+    encoding = tree.document.sources[0].encoding if tree.document else "utf-8"
+    try:
+        data = found.text.encode(encoding)
+    except UnicodeEncodeError:
+        data = found.text.encode()
+    if json:
+        lost = [{"code": d.slug, "line": d.where.line, "text": d.text} for d in found.lost]
+        print_json({"lost": lost, **work.save(tree, data, quiet=True)})
+        return 0
+    _lines(str(one) for one in found.lost)
+    work.save(tree, data)
+    return 0
+
+
+def rename(
+    file: Path,
+    old: str,
+    new: str,
+    /,
+    *,
+    kind: str = "",
+    target: Target = Target(),
+    json: Json = False,
+) -> int:
+    """Give an object another name, in every place that names it; IF_DATA stays as it is.
+
+    Args:
+        file: the A2L file.
+        old: its name.
+        new: its new name.
+        kind: keyword of the object, when the name means several.
+        target: where the result goes.
+        json: print the report as one JSON object.
+    """
+    from xcaliper.a2l.edit import Editor
+    from xcaliper.cli.shell import errors, print_json, stdout
+    from xcaliper.core.errors import NotFoundError
+
+    tree = _read(file)
+    work = _Change(file, tree, target)
+    editor = Editor(tree)
+    done = []
+    with errors().status(f"Renaming {old} …"):
+        missing: NotFoundError | None = None
+        for module in tree.modules:
+            try:
+                done += editor.rename(module, {old: new}, kind.upper())
+            except NotFoundError as error:
+                missing = missing or error
+        if missing is not None and not done:
+            raise missing
+        editor.apply()
+    if json:
+        facts = [
+            {"keyword": d.keyword, "old": d.old, "new": d.new, "references": d.references}
+            for d in done
+        ]
+        print_json({"renamed": facts, **work.save(tree, quiet=True)})
+        return 0
+    for one in done:
+        text = f"{one.keyword} {one.old} -> {one.new}, {one.references} references"
+        stdout().print(text, markup=False, soft_wrap=True)
+    work.save(tree)
+    return 0
+
+
+def prune(
+    file: Path,
+    /,
+    *,
+    kind: Annotated[list[str] | None, Parameter(negative=())] = None,
+    target: Target = Target(),
+    json: Json = False,
+) -> int:
+    """Remove conversions, tables, layouts, units, typedefs and empty groups that nobody uses.
+
+    Args:
+        file: the A2L file.
+        kind: only this keyword, as COMPU_METHOD; may be repeated.
+        target: where the result goes.
+        json: print the report as one JSON object.
+    """
+    from xcaliper.a2l.edit import PRUNABLE, Editor
+    from xcaliper.cli.shell import errors, print_json, stdout
+
+    tree = _read(file)
+    work = _Change(file, tree, target)
+    editor = Editor(tree)
+    with errors().status(f"Looking for users in {file.name} …"):
+        kinds = [one.upper() for one in kind] if kind else PRUNABLE
+        gone: list[Any] = [made for m in tree.modules for made in editor.prune(m, kinds)]
+        editor.apply()
+    if json:
+        facts = [{"keyword": made.KEYWORD, "name": made.name} for made in gone]
+        print_json({"removed": facts, **work.save(tree, quiet=True)})
+        return 0
+    _lines(f"- {made.KEYWORD} {made.name}" for made in gone)
+    stdout().print(f"{len(gone)} unused", markup=False)
+    work.save(tree)
+    return 0
+
+
+# ---- what they share
+
+
+def _read(file: Path) -> A2lFile:
+    from xcaliper.cli.shell import errors
+    from xcaliper.client.a2l_source import read_a2l
+
+    with errors().status(f"Reading {file.name} …"):
+        return read_a2l(file)
+
+
+def _again(tree: A2lFile, file: Path) -> A2lFile:
+    """The description with its edits as if it had been read."""
+    from xcaliper.a2l import parse
+    from xcaliper.core.errors import UsageError
+
+    if tree.document is not None and len(tree.document.sources) > 1:
+        raise UsageError(
+            "merge: a file with includes takes one other file at a time.",
+            hint="Merge step by step.",
+        )
+    return parse(tree.to_bytes(), source=str(file))
+
+
+def _lines(lines: Iterable[str]) -> None:
+    """Lines on standard output, cut to a screen."""
+    from xcaliper.cli.shell import stdout
+
+    console = stdout()
+    every = list(lines)
+    for line in every[:_SHOWN]:
+        console.print(line, markup=False, soft_wrap=True)
+    if len(every) > _SHOWN:
+        console.print(f"… and {len(every) - _SHOWN} more; --json has all", markup=False)
+
+
+def _counts(tree: A2lFile) -> dict[str, int]:
+    """How many objects of each keyword there are."""
+    from xcaliper.a2l.grammar import table_of
+    from xcaliper.a2l.keywords.project import Module
+
+    found: dict[str, int] = {}
+    for module in tree.modules:
+        for entry in table_of(Module).optional.values():
+            if entry.repeated:
+                found[entry.name] = found.get(entry.name, 0) + len(getattr(module, entry.attr))
+    return found
+
+
+class _Change:
+    """One file that a verb changes: what it was before, and where it goes."""
+
+    def __init__(self, file: Path, tree: A2lFile, target: Target) -> None:
+        from xcaliper.core.errors import UsageError
+
+        if target.out is not None and target.in_place:
+            raise UsageError("--out and --in-place exclude each other.", hint="Give one of them.")
+        self.file = file
+        self.target = target
+        self.counts = _counts(tree)
+        self.size = len(tree.to_bytes())
+
+    def save(
+        self, tree: A2lFile, data: bytes | None = None, *, quiet: bool = False
+    ) -> dict[str, Any]:
+        """Write the result and say what it is; gives the facts.
+
+        Args:
+            tree: the description.
+            data: its bytes, when they are not those of its document.
+            quiet: print nothing.
+        """
+        written = self.write(tree, data)
+        now = _counts(tree)
+        size = len(tree.to_bytes() if data is None else data)
+        changed = {
+            keyword: {"before": self.counts.get(keyword, 0), "after": count}
+            for keyword, count in now.items()
+            if count != self.counts.get(keyword, 0)
+        }
+        facts = {
+            "bytes": {"before": self.size, "after": size},
+            "objects": changed,
+            "written": [str(path) for path in written],
+        }
+        if not quiet:
+            self.tell(facts)
+        return facts
+
+    def tell(self, facts: dict[str, Any]) -> None:
+        """Summary before and after, on standard error."""
+        from xcaliper.cli.shell import errors
+
+        console = errors()
+        for keyword, pair in facts["objects"].items():
+            console.print(f"{keyword}: {pair['before']} -> {pair['after']}", markup=False)
+        size = facts["bytes"]
+        console.print(f"bytes: {size['before']} -> {size['after']}", markup=False)
+        for path in facts["written"]:
+            console.print(f"wrote {path}", markup=False, soft_wrap=True)
+        if not facts["written"]:
+            console.print("Nothing was written; add --out FILE or --in-place.", markup=False)
+
+    def write(self, tree: A2lFile, data: bytes | None) -> list[Path]:
+        """Write the files; gives their paths."""
+        from xcaliper.client.a2l_source import save_a2l
+        from xcaliper.core.errors import A2lError
+
+        place = self.target.out if self.target.out is not None else self.file
+        if self.target.out is None and not self.target.in_place:
+            return []
+        try:
+            if self.target.in_place and self.target.backup:
+                self.keep(tree)
+            if data is None:
+                return save_a2l(tree, place)
+            place.write_bytes(data)
+        except OSError as error:
+            raise A2lError(
+                f"the description cannot be written: {error.strerror or error}.",
+                source=str(place),
+                hint="Check path and rights.",
+            ) from error
+        return [place]
+
+    def keep(self, tree: A2lFile) -> None:
+        """Copies of the files as they are, beside them."""
+        names = [self.file]
+        if tree.document is not None:
+            names += [Path(source.name) for source in tree.document.sources[1:]]
+        for name in names:
+            name.with_name(f"{name.name}.bak").write_bytes(name.read_bytes())
+
+
+def _chosen(index: Any, names: tuple[str, ...], *, last: bool) -> list[Any]:
+    """Objects of some names; an error when there are none and nobody else may have them."""
+    from fnmatch import fnmatchcase
+
+    from xcaliper.core.errors import NotFoundError, UsageError
+
+    if not names:
+        raise UsageError("show: no name given.", hint="xcaliper a2l show ecu.a2l 'Engine*'")
+    found: list[Any] = []
+    for pattern in names:
+        wild = any(c in pattern for c in "*?")
+        for space in index.spaces.values():
+            known = [n for n in space if fnmatchcase(n, pattern)] if wild else [pattern]
+            found += [made for n in known if (made := space.get(n)) is not None]
+    if not found and last:
+        from difflib import get_close_matches
+
+        every = [name for space in index.spaces.values() for name in space]
+        nearest = tuple(get_close_matches(names[0], every, 3))
+        raise NotFoundError(names[0], kind="object", nearest=nearest)
+    return found
+
+
+def _users(index: Any) -> dict[str, list[tuple[str, tuple[str, ...], str]]]:
+    """Who names what: by name, the kinds that may be meant and the user."""
+    found: dict[str, list[tuple[str, tuple[str, ...], str]]] = {}
+    for ref in index.references():
+        user = f"{ref.user.KEYWORD} {getattr(ref.user, 'name', '')}".rstrip()
+        row = (ref.name, ref.targets, user)
+        if row not in found.setdefault(ref.name, []):
+            found[ref.name].append(row)
+    return found
+
+
+def _text_of(tree: A2lFile, made: Any) -> str:
+    """Text of an object as it stands in the file, with the indent of its first line."""
+    document = tree.document
+    assert document is not None, "the description was read from a file"
+    start, stop = document.span(made)
+    text = document.text[start:stop].decode("utf-8", "replace").replace("\r\n", "\n")
+    return f"{document.indent_of(start)}{text}"
