@@ -175,12 +175,12 @@ def _project(old: A2lFile, new: A2lFile) -> Iterator[ObjectChange]:
 
 
 def _modules(old: A2lFile, new: A2lFile) -> Iterator[tuple[Module | None, Module | None]]:
-    befores, nows = old.modules, new.modules
-    if len(befores) == len(nows) == 1:
-        yield befores[0], nows[0]
+    old_values, nows = old.modules, new.modules
+    if len(old_values) == len(nows) == 1:
+        yield old_values[0], nows[0]
         return
     left = {module.name: module for module in nows}
-    for module in befores:
+    for module in old_values:
         yield module, left.pop(module.name, None)
     yield from ((None, module) for module in left.values())
 
@@ -195,10 +195,10 @@ def _module(old: Module, new: Module) -> Iterator[ObjectChange]:
     for entry in table.optional.values():
         if entry.mode != "object":
             continue
-        befores = _keyed(_listed(getattr(old, entry.attr), entry))
+        old_values = _keyed(_listed(getattr(old, entry.attr), entry))
         nows = _keyed(_listed(getattr(new, entry.attr), entry))
-        for key in sorted(befores.keys() | nows.keys()):
-            one = _change(entry.name, key, befores.get(key), nows.get(key), new.name)
+        for key in sorted(old_values.keys() | nows.keys()):
+            one = _change(entry.name, key, old_values.get(key), nows.get(key), new.name)
             if one is not None:
                 yield one
 
@@ -291,12 +291,12 @@ def _pairs(
     path: str, olds: Iterable[Any], news: Iterable[Any], *, many: bool = False
 ) -> Iterator[tuple[str, Any, Any]]:
     """Inner objects that belong together, with their paths."""
-    befores = _keyed(one for one in olds if one is not None)
+    old_values = _keyed(one for one in olds if one is not None)
     nows = _keyed(one for one in news if one is not None)
-    for key in [*befores, *(key for key in nows if key not in befores)]:
+    for key in [*old_values, *(key for key in nows if key not in old_values)]:
         name, number = key
         label = name if name and not number else f"{name}#{number + 1}" if name else str(number)
-        yield f"{path}[{label}]" if many else path, befores.get(key), nows.get(key)
+        yield f"{path}[{label}]" if many else path, old_values.get(key), nows.get(key)
 
 
 def _rest(
