@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from xcaliper.a2l import A2lFile
 
-__all__ = ["convert", "diff", "format_text", "merge", "prune", "rename", "show"]
+__all__ = ["Target", "convert", "diff", "format_text", "merge", "prune", "rename", "show"]
 
 _SHOWN = 40
 
