@@ -62,6 +62,8 @@ _TABLE: Final = (
     Rule("include-unnamed", _E, "An include has no name", "There is nothing to read.", "Add the name of the file."),
     Rule("encoding-utf", _W, "UTF in an old description", "Editions up to 1.5 know code pages only, older tools show wrong characters.", "Raise ASAP2_VERSION to 1 60, or save in the code page."),
     Rule("encoding-mark", _I, "UTF-8 without a mark", "Editions from 1.6 on ask for a byte order mark when characters beyond ASCII are used.", "Save with the mark."),
+    Rule("comment-lost", _W, "A comment is not kept", "The file was laid out anew, and comments have no place in the new text.", "Keep the original, or edit objects instead of laying out the file."),
+    Rule("part-lost", _W, "A part cannot be kept", "The file was laid out anew without text that could not be read.", "Mend the findings of the check first."),
     # ---- names and references
     Rule("reference-dangling", _E, "A reference leads nowhere", "The named object does not exist in the module, so the user cannot be read or written.", "Add the object or correct the name."),
     Rule("name-duplicate", _E, "A name is taken twice", "Two objects of one name space share a name; the first one counts.", "Rename one of them."),
