@@ -125,6 +125,7 @@ class Editor:
     def _insertions(self) -> Iterator[Patch]:
         document = self.file.document
         assert document is not None, "only called for files with a text"
+        anchors: dict[tuple[int, str], tuple[int, tuple[int, int] | None]] = {}
         for owner, attr, made in self._added.values():
             if isinstance(owner, A2lFile):
                 yield Patch(0, 0, write(made).replace("\n", document.newline()))
@@ -132,7 +133,10 @@ class Editor:
             if isinstance(owner, Project):
                 yield self._module_patch(made)
                 continue
-            offset, like = self._anchor(owner, attr)
+            key = (id(owner), attr)
+            if key not in anchors:
+                anchors[key] = self._anchor(owner, attr)
+            offset, like = anchors[key]
             if like is not None:
                 yield insertion(document, offset, made, like)
                 continue
