@@ -463,6 +463,39 @@ class Editor:
                 return True
         return False
 
+    def adopt(self, module: Module, before: Mapping[str, list[Keyword]]) -> None:
+        """Take over what was done to a module directly: objects changed, put in or taken out.
+
+        Args:
+            module: a module of the file, as it is now.
+            before: what :meth:`inventory` gave for it before the changes.
+        """
+        document = self.file.document
+        now = self.inventory(module)
+        for attr, objects in now.items():
+            known = {id(made) for made in before.get(attr, [])}
+            for made in objects:
+                if id(made) in known:
+                    self.touch(made)
+                else:
+                    self._added[id(made)] = (module, attr, made)
+        for attr, objects in before.items():
+            kept = {id(made) for made in now.get(attr, [])}
+            for made in objects:
+                if id(made) not in kept and document is not None and self._is_old(made):
+                    self._gone[id(made)] = document.span(made)
+
+    @staticmethod
+    def inventory(module: Module) -> dict[str, list[Keyword]]:
+        """Objects of a module by attribute, in order; all of them are read."""
+        found: dict[str, list[Keyword]] = {}
+        for entry in table_of(Module).optional.values():
+            if entry.mode == "object":
+                value = getattr(module, entry.attr)
+                held = list(value) if entry.repeated else [value]
+                found[entry.attr] = [made for made in held if made is not None]
+        return found
+
     def drop(self, module: Module, objects: Iterable[Keyword]) -> None:
         """Take objects out whose names are given to others at once; references stay."""
         self._drop(module, {id(made): made for made in objects})

@@ -36,12 +36,12 @@ def update(  # noqa: PLR0913  # each option is one choice of the user
         mode: report changes nothing; addresses takes over addresses; full also types, sizes, limits and enums.
         missing: objects without a symbol: keep, zero (address 0), remove, or fail.
         epk: symbol of the identification text; ADDR_EPK and EPK follow it.
-        out: file to write; without it nothing is written and the report says what would change.
+        out: file to write, with only the changed words exchanged; without it nothing is written.
         json: print the report as one JSON object.
     """
     from xcaliper.cli.program_source import read_program
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json
-    from xcaliper.client.a2l_source import read_a2l
+    from xcaliper.client.a2l_source import read_a2l, save_a2l
     from xcaliper.describe.updater import update as run_update
 
     program = read_program(elf, map)
@@ -50,10 +50,16 @@ def update(  # noqa: PLR0913  # each option is one choice of the user
     if out is None or mode == "report":
         report = run_update(tree, program, mode="report", missing=missing, types=full, epk=epk)
     else:
-        from xcaliper.a2l import write
+        from xcaliper.a2l.edit import Editor
 
+        tree.load_all()
+        before = [Editor.inventory(module) for module in tree.modules]
         report = run_update(tree, program, mode=mode, missing=missing, epk=epk)
-        out.write_text(write(tree), encoding="utf-8")
+        editor = Editor(tree)
+        for module, objects in zip(tree.modules, before, strict=True):
+            editor.adopt(module, objects)
+        editor.apply()
+        save_a2l(tree, out)
     if json:
         print_json(report.as_dict())
     else:

@@ -85,6 +85,33 @@ def test_update_reports_first_and_writes_when_told(made, tmp_path, capsys) -> No
     assert main(["a2l", "update", str(out), "--elf", str(elf), "--mode", "report"]) == 0
 
 
+def test_update_exchanges_only_the_words_that_changed(made, tmp_path, capsys) -> None:
+    text = made.read_text("utf-8").replace("0x1000", "/* kept */ 0x00001000 // kept too")
+    text = text.replace("/begin MEASUREMENT", "/* the speed */\n\n  /begin MEASUREMENT")
+    made.write_bytes(text.encode("utf-8").replace(b"\n", b"\r\n"))
+    elf = program(tmp_path / "new.elf", 0x1040)
+    out = tmp_path / "out.a2l"
+    assert main(["a2l", "update", str(made), "--elf", str(elf), "--out", str(out)]) == 0
+    old, new = made.read_bytes().split(b"\r\n"), out.read_bytes().split(b"\r\n")
+    changed = [(a, b) for a, b in zip(old, new, strict=True) if a != b]
+    assert len(changed) == 1
+    assert b"/* kept */" in changed[0][1]
+    assert b"1040 // kept too" in changed[0][1]
+
+
+def test_update_takes_missing_objects_out_and_keeps_the_rest(made, tmp_path, capsys) -> None:
+    text = made.read_text("utf-8")
+    block = text[text.index("/begin MEASUREMENT") : text.index("/end MEASUREMENT")]
+    other = block.replace("speed", "vanished") + "/end MEASUREMENT\n  // last words\n  "
+    made.write_text(text.replace("/end MODULE", other + "/end MODULE"), "utf-8")
+    elf = program(tmp_path / "new.elf", 0x1000)
+    out = tmp_path / "out.a2l"
+    arguments = ["a2l", "update", str(made), "--elf", str(elf), "--missing", "remove"]
+    main([*arguments, "--out", str(out)])
+    assert [m.name for m in read_a2l(out).module.measurement] == ["speed"]
+    assert "// last words" in out.read_text("utf-8")
+
+
 def test_update_from_a_map_and_missing_symbols(made, tmp_path, capsys) -> None:
     listing = tmp_path / "ecu.map"
     listing.write_text(" .sdata           40000000+000004        speed\n")
