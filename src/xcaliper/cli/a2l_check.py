@@ -80,16 +80,23 @@ def _text(file: Path) -> tuple[str, str]:
 
 def _live(url: str, file: Path, corrected: Path | None) -> list[Diagnostic]:
     from xcaliper import connect
-    from xcaliper.a2l import write
+    from xcaliper.a2l.edit import Editor
+    from xcaliper.client.a2l_source import save_a2l
     from xcaliper.client.compare import compare, correct, live_facts
 
     with connect(url, a2l=file) as ecu:
         facts = live_facts(ecu)
         found = compare(ecu, facts)
         if corrected is not None:
-            _, encoding = _text(file)
-            text = write(correct(ecu, facts))
-            corrected.write_bytes(text.encode(encoding, errors="xmlcharrefreplace"))
+            tree = ecu.catalog.file
+            tree.load_all()
+            before = [Editor.inventory(module) for module in tree.modules]
+            correct(ecu, facts)
+            editor = Editor(tree)
+            for module, objects in zip(tree.modules, before, strict=True):
+                editor.adopt(module, objects)
+            editor.apply()
+            save_a2l(tree, corrected)
     return found
 
 
