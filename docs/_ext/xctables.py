@@ -339,21 +339,47 @@ def cli_page() -> str:
     return page("Shell command", lead, re.sub(r"\[([^\]]+)\]\(#[^)]*\)", r"\1", text))
 
 
+def a2l_rules() -> list[Any]:
+    """The rules of findings about descriptions, by code."""
+    found = module("xcaliper.a2l.rules")
+    return [] if found is None else sorted(found.RULES.values(), key=lambda rule: rule.slug)
+
+
 def a2l_rules_page() -> str:
-    """Codes of findings about descriptions."""
+    """Codes of findings about descriptions, with a page each."""
     lead = (
         "The codes of `xcaliper a2l check`. Not wanted ones are left out with `--ignore code`, with `--ignore code:name*` "
         "for some objects, or by a comment in the file: `/* xcaliper: ignore code:name* */`."
     )
-    found = module("xcaliper.a2l.rules")
-    if found is None:
+    rules = a2l_rules()
+    if not rules:
         return page("Findings about descriptions", lead, ABSENT)
-    parts = [
-        f"## {code(rule.slug)}\n\n{escape(rule.title)} ({rule.severity.name.lower()}).\n\n"
-        f"{escape(rule.explanation)} {escape(rule.remedy)}\n"
-        for rule in sorted(found.RULES.values(), key=lambda rule: rule.slug)
-    ]
-    return page("Findings about descriptions", lead, *parts)
+    rows = (
+        [
+            f"[{code(rule.slug)}](a2l-rules/{rule.slug}.md)",
+            rule.severity.name.lower(),
+            escape(rule.title),
+        ]
+        for rule in rules
+    )
+    names = "\n".join(f"a2l-rules/{rule.slug}" for rule in rules)
+    tree = f"```{{toctree}}\n:hidden:\n\n{names}\n```\n"
+    return page(
+        "Findings about descriptions", lead, table(("code", "severity", "what"), rows), tree
+    )
+
+
+def a2l_rule_page(rule: Any) -> str:
+    """One code of a finding: what it means and what to do."""
+    lead = f"{escape(rule.title)}. Severity: {rule.severity.name.lower()}."
+    silence = f"To silence it: `xcaliper a2l check --ignore {rule.slug}`.\n"
+    parts = (
+        f"{escape(rule.explanation)}\n",
+        f"**What to do:** {escape(rule.remedy)}\n",
+        silence,
+        "[All codes](../a2l-rules.md)\n",
+    )
+    return page(code(rule.slug), lead, *parts)
 
 
 def api_page() -> str:
@@ -409,13 +435,14 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
 def write_pages(app: Sphinx) -> None:
     """Write every page that changed, so that unchanged ones are not built again."""
     folder = Path(app.srcdir) / "reference" / "_generated"
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.md"):
-        if old.name not in PAGES:
+    texts = {name: make() for name, make in PAGES.items()}
+    texts |= {f"a2l-rules/{rule.slug}.md": a2l_rule_page(rule) for rule in a2l_rules()}
+    for old in folder.rglob("*.md"):
+        if old.relative_to(folder).as_posix() not in texts:
             old.unlink()
-    for name, make in PAGES.items():
-        text = make()
+    for name, text in texts.items():
         target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists() or target.read_text("utf-8") != text:
             target.write_text(text, "utf-8")
 
