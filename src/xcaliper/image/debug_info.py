@@ -46,6 +46,7 @@ class Variable:
         unit: source file of its compile unit.
         function: function of a static local, empty for others.
         is_external: visible outside of its unit.
+        is_constant: declared ``const``, also when the linker put it into writable memory, as for ``const volatile``.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Variable:
     unit: str = ""
     function: str = ""
     is_external: bool = True
+    is_constant: bool = False
 
     @property
     def size_bytes(self) -> int:

@@ -62,7 +62,7 @@ def open_drgn(
         module.address_range = _EVERYWHERE
         module.try_file(path, force=True)
         known = module.debug_file_status == drgn.ModuleFileStatus.HAVE
-    except (LookupError, OSError, ValueError, drgn.MissingDebugInfoError):
+    except Exception:  # noqa: BLE001 -- drgn raises a bare Exception for what libdw cannot read
         return None
     return DrgnVariables(program, drgn, elf, fallback) if known else None
 
@@ -109,19 +109,29 @@ class DrgnVariables:
         symbols = self._elf.find(name)
         if len(symbols) != 1 or not symbols[0].is_global or symbols[0].kind == "function":
             return None
-        drgn = self._drgn
         try:
             found = self._program.variable(name)
             if found.absent_:
                 return None
             kind = self._type(found.type_, 0)
-        except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
-            return None
-        except (_UnsureError, drgn.FaultError):
+        except Exception:  # noqa: BLE001 -- drgn raises a bare Exception for what libdw cannot read
             return None
         if found.type_.language.name != "C":
             return None
-        return Variable(name, symbols[0].address, kind)
+        return Variable(
+            name, symbols[0].address, kind, is_constant=self._is_constant(found.type_)
+        )
+
+    def _is_constant(self, kind: Any) -> bool:
+        """True when a type, or the elements of an array, are ``const``."""
+        kinds = self._drgn.TypeKind
+        for _ in range(_MAX_DEPTH):
+            if kind.qualifiers & self._drgn.Qualifiers.CONST:
+                return True
+            if kind.kind not in (kinds.TYPEDEF, kinds.ARRAY):
+                return False
+            kind = kind.type
+        return False
 
     def _type(self, kind: Any, depth: int) -> CType:
         if depth > _MAX_DEPTH:

@@ -228,18 +228,22 @@ class _Reader:
         if address is None or self.is_tombstone(address, linkage or name):
             return None
         external = any("DW_AT_external" in d.attributes for d in origins)
-        kind = self.builder.type_of(
-            next((d for d in origins if "DW_AT_type" in d.attributes), entry.die)
-        )
+        typed = next((d for d in origins if "DW_AT_type" in d.attributes), entry.die)
         return Variable(
             full,
             address,
-            self.counted(kind, address, linkage or name),
+            self.counted(self.builder.type_of(typed), address, linkage or name),
             linkage if linkage != name else "",
-            entry.unit,
+            self.unit_name(entry, origins),
             "" if external else entry.function,
             is_external=external,
+            is_constant=self.builder.is_constant(typed),
         )
+
+    def unit_name(self, entry: _Found, origins: list[Any]) -> str:
+        """Source file of a variable; link-time optimisation moves it into a unit of its own making."""
+        home = origins[-1].cu
+        return entry.unit if home is entry.die.cu else text_of(home.get_top_DIE(), "DW_AT_name")
 
     def linkage(self, origins: list[Any]) -> str:
         for die in origins:
@@ -265,7 +269,12 @@ class _Reader:
         address = symbols[0].address
         kind = self.counted(kind, address, linkage)
         found[name, address, ""] = Variable(
-            name, address, kind, linkage if linkage != name else "", symbols[0].unit
+            name,
+            address,
+            kind,
+            linkage if linkage != name else "",
+            symbols[0].unit,
+            is_constant=self.builder.is_constant(entry.die),
         )
 
     def counted(self, kind: CType, address: int, name: str) -> CType:

@@ -86,6 +86,17 @@ class TypeBuilder:
         target = self.target(die, "DW_AT_type")
         return Void() if target is None else self.type(target)
 
+    def is_constant(self, die: Any) -> bool:
+        """True when the type of an entry, or the elements of its array, are ``const``."""
+        found: Any | None = die
+        for _ in range(_MAX_DEPTH):
+            found = self.target(found, "DW_AT_type")
+            if found is None or found.tag == "DW_TAG_const_type":
+                return found is not None
+            if found.tag not in _QUALIFIERS | {"DW_TAG_typedef", "DW_TAG_array_type"}:
+                return False
+        return False
+
     def target(self, die: Any, attribute: str) -> Any | None:
         """The entry an attribute refers to, in this unit, another one or a type unit."""
         found = die.attributes.get(attribute)
