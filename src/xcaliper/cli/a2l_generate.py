@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["generate"]
 
+_SHOWN = 20
+
 
 def generate(  # noqa: PLR0913  # each option is one choice of the user
     out: Path,
@@ -29,8 +31,10 @@ def generate(  # noqa: PLR0913  # each option is one choice of the user
     parameter_section: Annotated[list[str] | None, Parameter(negative=())] = None,
     structures: Literal["typedef", "flat"] = "typedef",
     epk: str = "",
+    event: Annotated[list[str] | None, Parameter(negative=())] = None,
+    to: Literal["1.50", "1.51", "1.60", "1.61", "1.70", "1.71"] = "1.71",
 ) -> int:
-    """Make a description. Exit code 6 when annotations are wrong.
+    """Make a description. Exit code 6 when annotations are wrong, or a pattern fits nothing.
 
     Args:
         out: the A2L file to write.
@@ -46,11 +50,15 @@ def generate(  # noqa: PLR0913  # each option is one choice of the user
         parameter_section: pattern of sections whose variables are parameters; may be repeated.
         structures: typedef makes instances, flat one object per member.
         epk: symbol of the identification text.
+        event: DAQ event as NAME:CHANNEL:MILLISECONDS, for IF_DATA XCP; the first one is the default; may be repeated.
+        to: version of ASAP2; before 1.70 every structure becomes plain objects.
     """
     from xcaliper.a2l import write
-    from xcaliper.cli.program_source import read_program
+    from xcaliper.cli.program_source import read_bytes, read_program
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors
+    from xcaliper.core.diagnostics import Severity
     from xcaliper.core.errors import UsageError
+    from xcaliper.describe.events import parse_event
     from xcaliper.describe.generator import GenerateOptions
     from xcaliper.describe.generator import generate as from_program
     from xcaliper.describe.header import parse_header
@@ -64,7 +72,7 @@ def generate(  # noqa: PLR0913  # each option is one choice of the user
         tree = _declared(python)
     elif header is not None:
         program = read_program(elf, map) if elf or map else None
-        text = header.read_text(encoding="utf-8", errors="replace")
+        text = read_bytes(header).decode("utf-8", "replace")
         tree = parse_header(text, source=header.name, project=project, program=program)
     else:
         origin = elf or map
@@ -75,15 +83,41 @@ def generate(  # noqa: PLR0913  # each option is one choice of the user
             sections=tuple(section or ()),
             parameters=tuple(parameter or ()),
             parameter_sections=tuple(parameter_section or ()),
-            structures=structures,
+            structures=structures if to >= "1.70" else "flat",
             epk=epk,
+            events=tuple(parse_event(text) for text in event or ()),
         )
         tree = from_program(read_program(elf, map, listed=True), options)
-    for finding in tree.diagnostics:
+    found = list(tree.diagnostics)
+    for finding in found[:_SHOWN]:
         errors().print(str(finding), markup=False, soft_wrap=True)
+    if len(found) > _SHOWN:
+        errors().print(f"… and {len(found) - _SHOWN} more", markup=False)
+    lost = _convert(tree, to)
     out.write_text(write(tree), encoding="utf-8")
     _say(tree, out)
-    return EXIT_FOUND if tree.diagnostics else EXIT_OK
+    wrong = any(finding.severity > Severity.INFO for finding in found)
+    return EXIT_FOUND if wrong or lost else EXIT_OK
+
+
+def _convert(tree: A2lFile, version: str) -> bool:
+    """Bring a description to an older version; True when something cannot be said in it."""
+    from xcaliper.a2l.convert import convert
+    from xcaliper.cli.shell import errors
+    from xcaliper.quantity.flatten import flatten
+
+    if version == tree.version:
+        return False
+    for module in tree.modules if version < "1.71" else ():
+        if module.mod_common is not None:
+            module.mod_common.alignment_float16_ieee = None  # no type of C needs it
+    result = convert(tree, version, expand=flatten)
+    result.editor.apply()
+    # Instances became plain objects, so that nobody misses their typedefs.
+    lost = [note for note in result.lost if not note.keyword.startswith("TYPEDEF_")]
+    for note in lost[:_SHOWN]:
+        errors().print(str(note), markup=False, soft_wrap=True)
+    return bool(lost)
 
 
 def _declared(text: str) -> A2lFile:

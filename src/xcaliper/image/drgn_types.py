@@ -114,13 +114,11 @@ class DrgnVariables:
             if found.absent_:
                 return None
             kind = self._type(found.type_, 0)
+            constant = self._is_constant(found.type_)
+            language = found.type_.language.name
         except Exception:  # noqa: BLE001 -- drgn raises a bare Exception for what libdw cannot read
             return None
-        if found.type_.language.name != "C":
-            return None
-        return Variable(
-            name, symbols[0].address, kind, is_constant=self._is_constant(found.type_)
-        )
+        return Variable(name, symbols[0].address, kind, is_constant=constant) if language == "C" else None
 
     def _is_constant(self, kind: Any) -> bool:
         """True when a type, or the elements of an array, are ``const``."""

@@ -10,10 +10,12 @@ from xcaliper.core.errors import UsageError
 from xcaliper.image.debug_info import (
     DebugInfo,
     Place,
+    SymbolPath,
     Variable,
     VariableSource,
     locate,
     parse_symbol_path,
+    same_unit,
 )
 
 if TYPE_CHECKING:
@@ -76,14 +78,23 @@ class Program:
             exact = self.types.find(text)  # names of other languages hold dots and brackets
             if exact:
                 return Place(exact[0].address, exact[0].type, exact[0].size_bytes, symbol=text)
-        names = [text]
-        if path is not None and not path.steps and path.root != text:
-            names.append(path.root)
-        for name in names:
-            place = self._symbol(name)
-            if place is not None:
-                return place
-        return None
+        if path is None or path.steps or path.root == text:
+            return self._symbol(text)
+        return self._symbol(text) or self._extended(path)
+
+    def _extended(self, path: SymbolPath) -> Place | None:
+        """The symbol of a name with extensions; another variable of the same name is not taken for it."""
+        if path.function:
+            function = path.function.rpartition("::")[2]
+            return self._symbol(f"{function}.{path.root}")  # as LLVM names static locals
+        symbols = self.elf.find(path.root) if self.elf else ()
+        if path.unit and symbols:
+            named = [s for s in symbols if not s.unit or same_unit(s.unit, path.unit)]
+            if not named:
+                return None
+            best = max(named, key=lambda s: bool(s.unit))
+            return self._typed(best.address, best.size_bytes, path.root)
+        return self._symbol(path.root)
 
     def _symbol(self, name: str) -> Place | None:
         if self.elf is not None:
