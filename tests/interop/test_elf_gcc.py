@@ -126,6 +126,64 @@ def test_generated_description_reads_the_program(folder, flags, structures) -> N
     assert report.findings == ()
 
 
+#: Answers questions about its own memory, after it changed some of it.
+SERVER = r"""
+#include <stdio.h>
+static void serve(void) {
+    unsigned long address, size;
+    outer.x = 9; outer.z = -64; outer.in[1].b[2] = 77; outer.d[1][0] = -0.5; outer.c = RED;
+    packed.c = 0x123; grid[1][2][3] = 4321; state = BROKEN; wide = 7;
+    while (scanf("%lx %lu", &address, &size) == 2) {
+        for (unsigned long n = 0; n < size; n++) printf("%02x", ((volatile unsigned char *)address)[n]);
+        printf("\n"); fflush(stdout);
+    }
+}
+"""
+
+
+@pytest.mark.parametrize("flags", ["-gdwarf-5", "-gdwarf-2 -O2"])
+def test_generated_description_reads_the_running_program(folder, flags) -> None:
+    source = folder / "running.c"
+    text = SOURCE.replace("GAP", "").replace("FILLER", SERVER).replace("COUNT_TYPE", "uint16_t")
+    late = "enum mode state;\nextern volatile uint16_t grid[2][3][4];\nuint16_t wide;\n"
+    text = text.replace("#include <stdio.h>", f"#include <stdio.h>\n{late}")
+    source.write_text(text.replace("return counter()", "serve(); return 0 * counter()"))
+    made = folder / "running"
+    base = ["gcc", "-fno-pie", "-no-pie", "-w", "-o", str(made), str(source), *flags.split()]
+    subprocess.run(base, check=True, timeout=60, capture_output=True)
+    program = load(made)
+    catalog = Catalog(parse(write(generate(program))))
+    with subprocess.Popen([str(made)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+
+        def read(address: Address, size: int) -> bytes:
+            running.stdin.write(f"{address.value:x} {size}\n".encode())
+            running.stdin.flush()
+            return bytes.fromhex(running.stdout.readline().decode())
+
+        found: dict[str, object] = {}
+        for name in catalog.names:
+            bound = catalog.bind(name)
+            if isinstance(bound, BoundMeasurement):
+                found[name] = bound.decode(read(bound.address, bound.size_bytes)).tolist()
+            elif bound.type != "ASCII":
+                found[name] = bound.decode(read).values.tolist()
+        running.stdin.close()
+        assert running.wait(timeout=30) == 0
+    changed = {
+        "outer.x": 9, "outer.z": -64, "outer.in[1].b": [4, 5, 77], "outer.d": [[1, 2, 3], [-0.5, 5, 6]],
+        "outer.c": 1, "packed.c": 0x123, "state": -3, "wide": 7,
+        "grid": [[[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]], [[13, 14, 15, 16], [17, 18, 19, 20], [21, 22, 23, 4321]]],
+    }  # fmt: skip
+    expected = {**EXPECTED, **changed}
+    assert {name: found[name] for name in changed} == changed
+    assert {n: v for n, v in found.items() if n in expected} == {
+        n: v for n, v in expected.items() if n in found
+    }
+    assert len(found) > len(expected) - 5
+
+
 def test_update_after_types_and_places_changed(folder) -> None:
     old = load(compile_c(folder, "old", "-g"))
     new = load(compile_c(folder, "new", "-g", gap="int32_t extra;", filler="int ballast[100] = {1};", count="uint32_t"))  # fmt: skip
@@ -187,16 +245,20 @@ def test_symbols_alone_give_unsigned_numbers(folder) -> None:
 
 def test_drgn_and_pyelftools_agree(folder) -> None:
     pytest.importorskip("drgn")
+    # A type that drgn refuses with an error of its own must not end the update.
+    odd = "_Complex float phasor = 1; long double exact = 2; const volatile int fixed = 3;"
     for version in (2, 4, 5):
-        path = compile_c(folder, f"drgn{version}", f"-gdwarf-{version}")
+        path = compile_c(folder, f"drgn{version}", f"-gdwarf-{version}", filler=odd)
         elf = read_elf(path.read_bytes())
         full = read_debug_info(elf)
         quick = open_drgn(str(path), elf, lambda: full)  # noqa: B023
         assert quick is not None
         for variable in full:
-            ours = [(v.address, v.type) for v in full.find(variable.name)]
-            assert [(v.address, v.type) for v in quick.find(variable.name)] == ours
+            ours = [(v.address, v.type, v.is_constant) for v in full.find(variable.name)]
+            theirs = [(v.address, v.type, v.is_constant) for v in quick.find(variable.name)]
+            assert theirs == ours
         assert quick.answered >= 8
+        assert {v.name for v in full if v.is_constant} == {"gain", "label", "cal", "fixed"}
 
 
 CPP = r"""

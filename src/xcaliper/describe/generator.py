@@ -164,7 +164,9 @@ def _listed(program: Program) -> Iterator[Variable]:
         )
     for symbol in symbols:
         if symbol.size_bytes:
-            yield Variable(symbol.name, symbol.address, _bytes(symbol.size_bytes))
+            yield Variable(
+                symbol.name, symbol.address, _bytes(symbol.size_bytes), unit=symbol.unit
+            )
 
 
 def _sized(variable: Variable, program: Program) -> Variable:

@@ -7,8 +7,10 @@ page. Addresses and structures come from the program, when there is one.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from xcaliper.a2l.ifdata import number_of
 from xcaliper.a2l.keywords import project as kw_project
@@ -44,6 +46,7 @@ _DEFINE: Final = re.compile(
     r"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+\(?(\d{1,9})[uUlL]*\)?[ \t]*$", re.MULTILINE
 )
 _DECLARED: Final = re.compile(r"^([\w\s:*]*?[\s*])(\w+)\s*((?:\[[^\]]*\]\s*)*)$", re.DOTALL)
+_PAIR: Final = re.compile(r"(-?\w+)\s*=\s*(\"[^\"]*\"|[^\s,]+)")
 _STORAGE: Final = frozenset(
     {
         "extern",
@@ -98,11 +101,12 @@ _MAX_DECLARATION: Final = 2000
 
 @dataclass(slots=True)
 class _Note:
-    """One annotated declaration."""
+    """One annotated declaration; ``at`` and ``places`` are characters from the begin of the header."""
 
     kind: str
     name: str
-    line: int
+    at: int
+    places: dict[str, int] = field(default_factory=dict)
     keys: dict[str, list[str]] = field(default_factory=dict)
     type_name: str = ""
     dims: tuple[int, ...] = ()
@@ -145,9 +149,10 @@ def parse_header(
         project=kw_project.Project(name, "", module=[module]),
         source=source,
     )
-    maker = _Maker(file, module, program, source)
+    maker = _Maker(file, module, program, _Lines(text, source))
     for note in _notes(text, maker):
         maker.make(note)
+    maker.axes()
     if program is not None:
         update(file, program, mode="full")
     return file
@@ -156,12 +161,12 @@ def parse_header(
 def _notes(text: str, maker: _Maker) -> Iterator[_Note]:
     """Annotated declarations in order; a comment belongs to the declaration on its line, else to the next one."""
     constants = {match[1]: int(match[2]) for match in _DEFINE.finditer(text)}
-    for count, (start, end, comment) in enumerate(_comments(text)):
-        if "@@" not in comment:
+    for count, (start, end, rows) in enumerate(_comments(text, maker)):
+        if not any("@@" in row for _, row in rows):
             continue
         if count > _MAX_OBJECTS:
             return
-        note = _note(comment, text.count("\n", 0, start) + 1, maker)
+        note = _note(rows, maker)
         if note is None:
             continue
         before = _before(text, start)
@@ -169,32 +174,49 @@ def _notes(text: str, maker: _Maker) -> Iterator[_Note]:
             declaration = _COMMENT.sub(" ", before).rstrip().rstrip(";").rpartition(";")[2]
         else:
             rest = _COMMENT.sub(" ", text[end : end + _MAX_DECLARATION]).partition(";")[0]
-            rows = [row for row in rest.splitlines() if not row.lstrip().startswith("#")]
-            declaration = "\n".join(rows)
+            kept = [row for row in rest.splitlines() if not row.lstrip().startswith("#")]
+            declaration = "\n".join(kept)
         if _declare(note, declaration, constants):
             yield note
         else:
             maker.finding(note, "no declaration follows.", "Put the annotation before a variable.")
 
 
-def _comments(text: str) -> Iterator[tuple[int, int, str]]:
-    """Begin, end and text of every comment; full lines of ``//`` in a row are one."""
-    run: tuple[int, int, str] | None = None
+_Row: TypeAlias = tuple[int, str]
+
+
+def _comments(text: str, maker: _Maker) -> Iterator[tuple[int, int, list[_Row]]]:
+    """Begin, end and rows of every comment; full lines of ``//`` in a row are one."""
+    run: tuple[int, int, list[_Row]] | None = None
+    end = 0
     for match in _COMMENT.finditer(text):
+        end = match.end()
         block = match[1] is not None
         full = not block and not _before(text, match.start()).strip()
         if run is not None:
             if full and text[run[1] : match.start()].strip(" \t") == "\n":
-                run = (run[0], match.end(), f"{run[2]}\n{match[2]}")
+                run = (run[0], end, [*run[2], (match.start(2), match[2])])
                 continue
             yield run
             run = None
         if full:
-            run = (match.start(), match.end(), match[2])
+            run = (match.start(), end, [(match.start(2), match[2])])
         else:
-            yield match.start(), match.end(), match[1] if block else match[2]
+            yield match.start(), end, _rows(match.start(1 if block else 2), match[1 if block else 2])
     if run is not None:
         yield run
+    cut = text.find("/*", end)
+    if cut >= 0 and "@@" in text[cut:]:
+        maker.finding(_Note("comment", "", cut), "it has no end.", "Close it with */.")
+
+
+def _rows(at: int, comment: str) -> list[_Row]:
+    """Lines of a comment, each with its place in the header."""
+    found = []
+    for row in comment.splitlines(keepends=True):
+        found.append((at, row))
+        at += len(row)
+    return found
 
 
 def _before(text: str, at: int) -> str:
@@ -202,27 +224,34 @@ def _before(text: str, at: int) -> str:
     return text[text.rfind("\n", 0, at) + 1 : at]
 
 
-def _note(comment: str, line: int, maker: _Maker) -> _Note | None:
+def _note(rows: list[_Row], maker: _Maker) -> _Note | None:
     note: _Note | None = None
-    for row in comment.splitlines():
+    for at, row in rows:
         mark = _MARK.search(row)
         if mark is None:
             continue
-        key, value = mark[1], mark[2].strip().strip("*").strip()
+        key, value, place = mark[1], mark[2].strip().strip("*").strip(), at + mark.start()
         if key in _KINDS and note is None:
-            note = _Note(key, _ident(value.split()[0]) if value else "", line)
+            note = _Note(key, _ident(value.split()[0]) if value else "", place)
         elif note is None:
+            near = get_close_matches(key, _KINDS, n=1)
             maker.finding(
-                _Note(key, "", line),
+                _Note(key, "", place),
                 f"{key} stands before the kind.",
-                f"Begin with one of {', '.join(sorted(_KINDS))}.",
+                f"Did you mean {near[0]}?"
+                if near
+                else f"Begin with one of {', '.join(sorted(_KINDS))}.",
             )
             return None
         elif key in _KEYS:
+            note.places.setdefault(key, place)
             quoted = len(value) > 1 and value[0] == value[-1] == '"'
             note.keys.setdefault(key, []).append(value[1:-1] if quoted else value)
         else:
-            maker.finding(note, f"key {key} is unknown.", f"Use one of {', '.join(sorted(_KEYS))}.")
+            note.places[key] = place
+            near = get_close_matches(key, _KEYS, n=1)
+            words = f"Did you mean {near[0]}?" if near else f"Use one of {', '.join(sorted(_KEYS))}."
+            maker.finding(note, f"key {key} is unknown.", words, key)
     return note
 
 
@@ -251,29 +280,43 @@ def _declare(note: _Note, declaration: str, constants: dict[str, int]) -> bool:
     return True
 
 
+class _Lines:
+    """Lines and columns of a header."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self.source = source
+        self.starts = [0, *(match.end() for match in re.finditer("\n", text))]
+
+    def where(self, at: int) -> Where:
+        """Line and column of a character."""
+        line = bisect_right(self.starts, at)
+        return Where(self.source, line, at - self.starts[line - 1] + 1)
+
+
 class _Maker:
     """Makes the objects of one header."""
 
     def __init__(
-        self, file: A2lFile, module: kw_project.Module, program: Program | None, source: str
+        self, file: A2lFile, module: kw_project.Module, program: Program | None, lines: _Lines
     ) -> None:
         self.file = file
         self.module = module
         self.program = program
-        self.source = source
+        self.lines = lines
         self.typedefs = Typedefs(module)
         self.methods: dict[tuple[Any, ...], str] = {}
         self.names: set[str] = set()
+        self.tables: list[tuple[_Note, str]] = []
         self.groups: dict[str, Group] = {}
         self.functions: dict[str, Function] = {}
 
-    def finding(self, note: _Note, text: str, hint: str) -> None:
-        """Report what is wrong with an annotation."""
+    def finding(self, note: _Note, text: str, hint: str, key: str = "") -> None:
+        """Report what is wrong with an annotation, at one of its keys or its begin."""
         self.file.diagnostics.append(
             Diagnostic(
                 Severity.ERROR,
                 "annotation",
-                Where(self.source, note.line),
+                self.lines.where(note.places.get(key, note.at)),
                 f"@@ {note.kind} {note.name or note.identifier}".rstrip() + f": {text}",
                 hint,
                 note.name,
@@ -292,12 +335,17 @@ class _Maker:
             return
         datatype = datatype_of(element) if element is not None else self.datatype(note)
         if datatype is None:
+            asked = note.get("type")
             self.finding(
                 note,
-                f"the type {note.type_name} is unknown.",
-                "Add '@@ type UWORD' or the like, or give the ELF file.",
+                f"the type {asked or note.type_name} is unknown.",
+                f"Use one of {', '.join(DataType.__members__)}."
+                if asked
+                else "Add '@@ type UWORD' or the like, or give the ELF file.",
+                "type",
             )
             return
+        self.numbered(note)
         if 0 in dims:
             self.finding(note, "a dimension is no number.", "Write it as a number or a #define.")
             return
@@ -319,6 +367,21 @@ class _Maker:
             return DataType(asked) if asked in DataType.__members__ else None
         return _TYPES.get(note.type_name)
 
+    def numbered(self, note: _Note) -> None:
+        """Report keys whose numbers cannot be read, instead of passing over them."""
+        for key, what, example in (
+            ("limits", "a lower and an upper number", "0 8000"),
+            ("hard", "a lower and an upper number", "0 8000"),
+            ("linear", "a factor and an offset", "0.25 -40"),
+        ):
+            if key in note.keys and len(note.numbers(key)) != 2:
+                self.finding(note, f"{key} needs {what}.", f"Write '@@ {key} {example}'.", key)
+        texts = note.get("enum")
+        if "enum" in note.keys and (not _PAIR.search(texts) or _PAIR.sub("", texts).strip(" ,")):
+            self.finding(
+                note, "enum needs VALUE=TEXT pairs.", "Write '@@ enum 0=Off 1=\"Running hot\"'.", "enum"
+            )
+
     def limits(self, note: _Note, datatype: DataType) -> tuple[Any, Any]:
         """Soft limits, else what the raw type allows under the scaling."""
         asked = note.numbers("limits")
@@ -334,7 +397,7 @@ class _Maker:
     def method(self, note: _Note) -> str:
         """Name of the conversion; equal ones are shared."""
         linear, unit, form = note.numbers("linear"), note.get("unit"), note.get("format") or "%8.3"
-        pairs = re.findall(r"(-?\w+)\s*=\s*(\"[^\"]*\"|[^\s,]+)", note.get("enum"))
+        pairs = _PAIR.findall(note.get("enum"))
         texts = [(v, t.strip('"')) for n, t in pairs if isinstance(v := number_of(n), int)]
         if not (linear or unit or texts):
             return NO_METHOD
@@ -347,11 +410,9 @@ class _Maker:
             made.conversion_type, made.compu_tab_ref = "TAB_VERB", name
             self.module.compu_vtab.append(CompuVtab(name, "", "TAB_VERB", len(texts), list(texts)))
         elif linear:
-            if len(linear) != 2 or not linear[0]:
-                self.finding(
-                    note, "linear needs a factor and an offset.", "Write '@@ linear 0.25 -40'."
-                )
-            else:
+            if len(linear) == 2 and not linear[0]:
+                self.finding(note, "a factor of 0 has no way back.", "Write '@@ linear 0.25 -40'.", "linear")
+            elif len(linear) == 2:
                 made.conversion_type, made.coeffs_linear = "LINEAR", CoeffsLinear(*linear)
         self.module.compu_method.append(made)
         return name
@@ -446,6 +507,7 @@ class _Maker:
                 f"Add {' and '.join(f'@@ {axis} AXIS' for axis in wanted)}.",
             )
             return
+        self.tables += [(note, axis) for axis in wanted]
         counts = tuple(reversed(dims))
         lower, upper = self.limits(note, datatype)
         self.module.characteristic.append(
@@ -467,6 +529,20 @@ class _Maker:
                 **self.shared(note),
             )
         )
+
+    def axes(self) -> None:
+        """Report tables whose axis is nowhere; an axis may stand behind its table."""
+        known = [made.name for made in self.module.axis_pts]
+        for note, key in self.tables:
+            wanted = _ident(note.get(key))
+            if not note.numbers(key) and wanted not in known:
+                near = get_close_matches(wanted, known, n=1)
+                self.finding(
+                    note,
+                    f"axis {wanted} is not there.",
+                    f"Did you mean {near[0]}?" if near else f"Add '@@ axis {wanted}' to its array.",
+                    key,
+                )
 
     def axis_descr(self, text: str, count: int) -> AxisDescr:
         """An axis object by name, or fixed points."""

@@ -52,6 +52,8 @@ def open_drgn(
         elf: its container.
         fallback: gives the full reader; called when drgn cannot answer.
     """
+    if _is_split(elf):
+        return None  # drgn would find types in files beside the program, the other reader would not
     try:
         import drgn
     except ImportError:
@@ -65,6 +67,16 @@ def open_drgn(
     except Exception:  # noqa: BLE001 -- drgn raises a bare Exception for what libdw cannot read
         return None
     return DrgnVariables(program, drgn, elf, fallback) if known else None
+
+
+def _is_split(elf: ElfFile) -> bool:
+    """True when units of the program have their types in ``.dwo`` files (``-gsplit-dwarf``)."""
+    if elf.section(".debug_addr") is None:
+        return False
+    texts = (".debug_str", ".debug_line_str", ".debug_info")
+    return any(
+        b".dwo\0" in elf.content(section) for name in texts if (section := elf.section(name))
+    )
 
 
 class DrgnVariables:

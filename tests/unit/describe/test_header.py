@@ -127,6 +127,13 @@ def test_every_kind() -> None:
         ("/* @@ instance */ struct s a;", ("members are not known",)),
         ("/* @@ measurement\n@@ linear 0 */ int a;", ("factor",)),
         ("int a; // @@ measurement X\nint b; // @@ measurement X", ("there already",)),
+        ("/* @@ measurement\n@@ limits 0 */ int a;", ("lower and an upper",)),
+        ("/* @@ parameter\n@@ hard low high */ int a;", ("hard", "lower and an upper")),
+        ("/* @@ measurement\n@@ linear 0 5 */ int a;", ("no way back",)),
+        ("/* @@ measurement\n@@ enum Off On */ int a;", ("VALUE=TEXT",)),
+        ("/* @@ measurement\n@@ unti rpm */ int a;", ("Did you mean unit?",)),
+        ("/* @@ curve\n@@ x Nowhere */ int a[3];", ("axis Nowhere is not there", "@@ axis Nowhere")),
+        ("/* @@ measurement\nint a;", ("no end",)),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_with_their_line(text, words) -> None:
@@ -137,6 +144,25 @@ def test_mistakes_are_told_with_their_line(text, words) -> None:
     assert all(word in finding for word in words), finding
     assert tree.diagnostics[0].hint
     parse(write(tree))
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("  /* @@ measurement\n   *   @@ colour red */ int a;", (2, 8)),
+        ("int a;  // @@ measurment", (1, 12)),
+        ("// @@ measurement\n//  @@ limits x\nint a;", (2, 5)),
+        ("/* @@ curve\r\n   @@ x Nowhere */ int a[3];", (2, 4)),
+    ],
+)
+def test_mistakes_are_told_with_their_column(text, where) -> None:
+    (finding,) = parse_header(text, source="ecu.h").diagnostics
+    assert (finding.where.line, finding.where.column) == where
+
+
+def test_axis_may_stand_behind_its_table() -> None:
+    text = "/* @@ curve\n@@ x A */ float c[3];\n/* @@ axis A */ float a[3];"
+    assert parse_header(text).diagnostics == []
 
 
 @settings(deadline=None, max_examples=50)
