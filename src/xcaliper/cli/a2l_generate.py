@@ -32,7 +32,7 @@ def generate(  # noqa: PLR0913  # each option is one choice of the user
     structures: Literal["typedef", "flat"] = "typedef",
     epk: str = "",
     event: Annotated[list[str] | None, Parameter(negative=())] = None,
-    to: Literal["1.50", "1.51", "1.60", "1.61", "1.70", "1.71"] = "1.71",
+    to: Literal["1.60", "1.61", "1.70", "1.71"] = "1.71",
 ) -> int:
     """Make a description. Exit code 6 when annotations are wrong, or a pattern fits nothing.
 

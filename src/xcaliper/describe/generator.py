@@ -36,17 +36,19 @@ from xcaliper.image.c_types import (
     strip,
 )
 from xcaliper.image.debug_info import DebugInfo, Variable, type_text
+from xcaliper.image.map_file import MapSymbol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from xcaliper.a2l.if_xcp import XcpEvent
-    from xcaliper.image.elf import Section
+    from xcaliper.image.elf import Section, Symbol
     from xcaliper.image.program import Program
 
 __all__ = ["GenerateOptions", "generate", "natural_alignment"]
 
 _MAX_OBJECTS: Final = 1_000_000
+_SHOWN: Final = 5
 _MAX_ALIKE: Final = 5000  # comparing names is slow
 _ORDER_WORDS: Final = {ByteOrder.INTEL: "MSB_LAST", ByteOrder.MOTOROLA: "MSB_FIRST"}
 
@@ -100,7 +102,13 @@ def generate(program: Program, options: GenerateOptions | None = None) -> A2lFil
     if options.epk:
         module.mod_par = _identification(program, options.epk)
     maker = _Maker(module, program, options)
-    listed = sorted(_listed(program), key=lambda v: (v.name, v.address))
+    listed = _listed(program)
+    untyped = _untyped(program, listed)
+    if "*" not in options.include:  # asked for by name
+        listed += untyped
+    elif untyped and listed:
+        maker.untyped(untyped)
+    listed.sort(key=lambda v: (v.name, v.address))
     if not listed:
         raise UsageError(
             "program: it has neither debug information nor symbols of variables.",
@@ -147,26 +155,35 @@ def _identification(program: Program, symbol: str) -> kw_memory.ModPar:
     return kw_memory.ModPar("", addr_epk=[place.address], epk=text)
 
 
-def _listed(program: Program) -> Iterator[Variable]:
+def _listed(program: Program) -> list[Variable]:
+    """Variables with types, else symbols."""
     if isinstance(program.types, DebugInfo) and program.types.variables:
-        for variable in program.types.variables:
-            yield _sized(variable, program)
-        return
+        return [_sized(variable, program) for variable in program.types.variables]
     if program.elf is not None:
-        symbols: Iterable[Any] = (
-            s for s in program.elf.symbols if s.kind == "object" and s.section
-        )
-    elif program.linker_map is not None:
-        symbols = (s for s in program.linker_map.symbols.values() if not s.is_code)
-    else:
-        raise UsageError(
-            "program: its variables are not listed.", hint="Give an ELF file or a linker map."
-        )
-    for symbol in symbols:
-        if symbol.size_bytes:
-            yield Variable(
-                symbol.name, symbol.address, _bytes(symbol.size_bytes), unit=symbol.unit
-            )
+        return _symbols(program.elf.symbols)
+    if program.linker_map is not None:
+        return _symbols(s for s in program.linker_map.symbols.values() if not s.is_code)
+    raise UsageError(
+        "program: its variables are not listed.", hint="Give an ELF file or a linker map."
+    )
+
+
+def _symbols(symbols: Iterable[Symbol | MapSymbol]) -> list[Variable]:
+    """Symbols as numbers or bytes of their size."""
+    return [
+        Variable(symbol.name, symbol.address, _bytes(symbol.size_bytes), unit=symbol.unit)
+        for symbol in symbols
+        if symbol.size_bytes
+        and (isinstance(symbol, MapSymbol) or (symbol.kind == "object" and symbol.section))
+    ]
+
+
+def _untyped(program: Program, listed: list[Variable]) -> list[Variable]:
+    """Symbols of parts of the program that were compiled without debug information."""
+    if program.elf is None:
+        return []
+    known = {variable.address for variable in listed}
+    return [v for v in _symbols(program.elf.symbols) if v.address not in known]
 
 
 def _sized(variable: Variable, program: Program) -> Variable:
@@ -238,6 +255,18 @@ class _Maker:
             name,
             f"its type {type_text(kind)} has no form in ASAP2; it was left out.",
             "",
+        )
+
+    def untyped(self, variables: list[Variable]) -> None:
+        """Report symbols without debug information: mostly libraries."""
+        names = sorted({variable.name for variable in variables})
+        shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+        self.finding(
+            Severity.INFO,
+            "no-types",
+            shown,
+            f"{len(names)} symbols have no debug information; they were left out.",
+            "Name them with an include pattern, or compile their files with -g.",
         )
 
     def unmatched(self, listed: list[Variable]) -> None:
