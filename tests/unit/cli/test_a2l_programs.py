@@ -165,12 +165,20 @@ def test_header_and_declarations(tmp_path, capsys) -> None:
         (["generate", "{out}", "--elf", "{text}"], 1, "not an ELF file"),
         (["generate", "{out}", "--map", "{text}"], 1, "no linker map"),
         (["generate", "{out}", "--header", "{text}", "--python", "x:y"], 2, "too much"),
+        (["generate", "{out}", "--elf", "{elf}", "--event", "fast:0:0.0005"], 2, "no unit of XCP"),
+        (["generate", "{out}", "--elf", "{elf}", "--event", "fast"], 2, "NAME:CHANNEL"),
+        (["generate", "{out}", "--elf", "{elf}", "--include", "sped"], 6, "Did you mean speed?"),
+        (["generate", "{out}", "--elf", "{bare}"], 2, "neither debug information nor symbols"),
+        (["generate", "{out}", "--header", "{none}"], 3, "cannot be read"),
         (["update", "{out}"], 2, "--elf"),
     ],
 )
 def test_mistakes(arguments, code, words, made, tmp_path, capsys) -> None:
     text = tmp_path / "text.txt"
     text.write_text("hello")
-    filled = [a.format(out=made, none=tmp_path / "none", text=text) for a in arguments]
+    bare = tmp_path / "bare.elf"
+    bare.write_bytes(Maker().elf(die("cu", "", name="u.c"), ()))
+    files = {"elf": tmp_path / "old.elf", "bare": bare, "none": tmp_path / "none"}
+    filled = [a.format(out=made, text=text, **files) for a in arguments]
     assert main(["a2l", *filled]) == code
     assert words in " ".join(capsys.readouterr().err.split())
