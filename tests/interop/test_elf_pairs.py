@@ -75,7 +75,9 @@ def addresses(path: Path) -> list[tuple[str, int | None]]:
 def test_update_gives_back_what_was_taken(
     program, description, tmp_path, capsys, monkeypatch
 ) -> None:
-    truth, shifted, back, again = (tmp_path / f"{n}.a2l" for n in ("truth", "moved", "back", "again"))
+    truth, shifted, back, again = (
+        tmp_path / f"{n}.a2l" for n in ("truth", "moved", "back", "again")
+    )
     update(description, program, "full", truth, capsys)
     shift(truth, shifted, seed=11)
     for mode in ("addresses", "full"):

@@ -49,17 +49,18 @@ def parse_event(text: str) -> XcpEvent:
             f"event {text}: it is not NAME:CHANNEL:MILLISECONDS.",
             hint="Write 10ms:0:10, or sync:1 for an event without a cycle.",
         )
-    count, unit = 0, 6
-    for unit, per_ms in _UNITS if cycle_ms else ():
-        count = round(cycle_ms * per_ms)
-        if 0 < count <= _MAX_CYCLE and abs(count - cycle_ms * per_ms) < _EXACT * count:
-            break
-    else:
-        if cycle_ms:
-            raise UsageError(
-                f"event {text}: no unit of XCP says this cycle.",
-                hint="XCP has cycles of 1 to 255 times 1, 10 or 100 µs or ms, or 1 s.",
-            )
+    exact = [
+        (count, unit)
+        for unit, per_ms in _UNITS
+        if 0 < (count := round(cycle_ms * per_ms)) <= _MAX_CYCLE
+        and abs(count - cycle_ms * per_ms) < _EXACT * count
+    ]
+    if cycle_ms and not exact:
+        raise UsageError(
+            f"event {text}: no unit of XCP says this cycle.",
+            hint="XCP has cycles of 1 to 255 times 1, 10 or 100 µs or ms, or 1 s.",
+        )
+    count, unit = exact[0] if cycle_ms else (0, 6)
     return XcpEvent(name, name[:_SHORT], number, time_cycle=count, time_unit=unit)
 
 
@@ -81,5 +82,7 @@ def add_events(
     layer = XcpProtocolLayer(byte_order=order)
     module.if_data.append(write_xcp(XcpDescription(protocol_layer=layer, daq=daq)))
     chosen = XcpDaqEvent(variable=True, default=(events[0].channel,))
-    for made in (*module.measurement, *instances):
-        made.if_data.append(write_daq_event(chosen))
+    for measurement in module.measurement:
+        measurement.if_data.append(write_daq_event(chosen))
+    for instance in instances:
+        instance.if_data.append(write_daq_event(chosen))

@@ -130,7 +130,11 @@ class DrgnVariables:
             language = found.type_.language.name
         except Exception:  # noqa: BLE001 -- drgn raises a bare Exception for what libdw cannot read
             return None
-        return Variable(name, symbols[0].address, kind, is_constant=constant) if language == "C" else None
+        return (
+            Variable(name, symbols[0].address, kind, is_constant=constant)
+            if language == "C"
+            else None
+        )
 
     def _is_constant(self, kind: Any) -> bool:
         """True when a type, or the elements of an array, are ``const``."""
