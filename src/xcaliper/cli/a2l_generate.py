@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -41,7 +42,7 @@ def generate(  # noqa: PLR0913  # each option is one choice of the user
         elf: the linked program; with a header it gives addresses and types.
         map: map of the linker, for symbols that the program file does not have.
         header: a C header with @@ annotations.
-        python: an ECU declaration or a function that gives one, as package.module:NAME.
+        python: an ECU declaration or a function that gives one, as package.module:NAME or file.py:NAME; it is run.
         project: name of the project; from the input file when empty.
         include: pattern of variables to describe; may be repeated.
         exclude: pattern of variables to leave out; may be repeated.
@@ -121,27 +122,47 @@ def _convert(tree: A2lFile, version: str) -> bool:
 
 
 def _declared(text: str) -> A2lFile:
-    """The description of an ECU declared in Python; its module is imported, so trust it first."""
-    from importlib import import_module
-
-    from xcaliper.core.errors import UsageError
+    """The description of an ECU declared in Python; its module is run, so trust it first."""
+    from xcaliper.core.errors import UsageError, XcaliperError
     from xcaliper.sim.declare import EcuDeclaration
     from xcaliper.sim.describe import describe_tree
     from xcaliper.sim.image import build_image
     from xcaliper.xcp.slave_config import SlaveConfig
 
-    module, _, name = text.partition(":")
     try:
-        declaration = getattr(import_module(module), name or "ECU")
-    except (ImportError, AttributeError, ValueError) as error:
+        declaration = _imported(text)
+        if callable(declaration):
+            declaration = declaration()
+    except XcaliperError:
+        raise
+    except Exception as error:
         raise UsageError(
-            f"{text}: it cannot be imported: {error}.", hint="Write package.module:NAME."
+            f"{text}: it cannot be imported: {type(error).__name__}: {error}.",
+            hint="Write package.module:NAME or file.py:NAME.",
         ) from error
-    if callable(declaration):
-        declaration = declaration()
     if not isinstance(declaration, EcuDeclaration):
-        raise UsageError(f"{text}: it is no EcuDeclaration.", hint="Write package.module:NAME.")
+        raise UsageError(
+            f"{text}: it is no EcuDeclaration.",
+            hint="Write package.module:NAME or file.py:NAME; the name is ECU when left out.",
+        )
     return describe_tree(build_image(declaration), SlaveConfig())
+
+
+def _imported(text: str) -> Any:
+    """What a name in a module, or in a file that ends in .py, stands for."""
+    from importlib import import_module, util
+
+    if ".py" not in text:
+        module, _, name = text.partition(":")
+        return getattr(import_module(module), name or "ECU")
+    path, _, rest = text.partition(".py")
+    spec = util.spec_from_file_location(Path(path).name, f"{path}.py")
+    assert spec is not None, "names that end in .py have a loader"
+    assert spec.loader is not None, "names that end in .py have a loader"
+    loaded = util.module_from_spec(spec)
+    sys.modules[spec.name] = loaded  # dataclasses look themselves up
+    spec.loader.exec_module(loaded)
+    return getattr(loaded, rest.lstrip(":") or "ECU")
 
 
 def _say(tree: A2lFile, out: Path) -> None:

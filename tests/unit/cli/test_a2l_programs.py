@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import re
+from pathlib import Path
 
 import pytest
 
 from support.dwarf_maker import Maker, die
 from xcaliper import read_a2l
 from xcaliper.cli.main import main
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def program(path: Path, address: int, size: int = 4) -> Path:
@@ -153,6 +151,22 @@ def test_header_and_declarations(tmp_path, capsys) -> None:
     name = "xcaliper.sim.gallery.demo_engine.declaration:demo_engine"
     assert main(["a2l", "generate", str(out), "--python", name]) == 0
     assert len(read_a2l(out).module.characteristic) > 10
+
+
+def test_declaration_of_the_manual(tmp_path, capsys) -> None:
+    page = Path(__file__).parents[3] / "docs" / "howto" / "generate-a-description.md"
+    (block,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    source, out = tmp_path / "my_ecu.py", tmp_path / "cooler.a2l"
+    source.write_text(block, encoding="utf-8")
+    for name in (f"{source}:ECU", str(source)):
+        assert main(["a2l", "generate", str(out), "--python", name]) == 0
+        module = read_a2l(out).module
+        assert [made.name for made in module.measurement] == ["Coolant"]
+        assert [(made.name, made.lower_limit) for made in module.characteristic] == [("FanOn", 60)]
+    assert main(["a2l", "check", str(out)]) == 0
+    source.write_text("ECU = 1 / 0\n", encoding="utf-8")
+    assert main(["a2l", "generate", str(out), "--python", str(source)]) == 2
+    assert "ZeroDivisionError" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
