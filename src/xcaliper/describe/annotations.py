@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from xcaliper.a2l.ifdata import number_of
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
+from xcaliper.describe.constants import Constants
 from xcaliper.describe.enums import a2l_name
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ __all__ = ["Findings", "Note", "ident", "notes_of"]
 
 _COMMENT: Final = re.compile(r"/\*(.*?)\*/|//([^\n]*)", re.DOTALL)
 _MARK: Final = re.compile(r"@@\s*(\w+)[ \t]*(.*)")
-_DEFINE: Final = re.compile(
-    r"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+\(?(\d{1,9})[uUlL]*\)?[ \t]*$", re.MULTILINE
+_EXTENSION: Final = re.compile(
+    r"\b(?:__attribute__|__declspec|_Alignas|alignas)\s*\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"
 )
 _DECLARED: Final = re.compile(r"^([\w\s:*]*?[\s*])(\w+)\s*((?:\[[^\]]*\]\s*)*)$", re.DOTALL)
 _STORAGE: Final = frozenset(
@@ -123,7 +124,7 @@ class Findings:
 
 def notes_of(text: str, findings: Findings) -> Iterator[Note]:
     """Annotated declarations in order; a comment belongs to the declaration on its line, else to the next one."""
-    constants = {match[1]: int(match[2]) for match in _DEFINE.finditer(text)}
+    constants = Constants(text)
     for count, (start, end, rows) in enumerate(_comments(text, findings)):
         if not any("@@" in row for _, row in rows):
             continue
@@ -141,6 +142,8 @@ def notes_of(text: str, findings: Findings) -> Iterator[Note]:
             declaration = "\n".join(kept)
         if _declare(note, declaration, constants):
             yield note
+        elif "," in declaration.partition("=")[0]:
+            findings.add(note, "several variables follow at once.", "Declare each one on its own.")
         else:
             findings.add(note, "no declaration follows.", "Put the annotation before a variable.")
 
@@ -229,9 +232,9 @@ def ident(text: str) -> str:
     return re.sub(r"[^\w.\[\]]", "_", text, flags=re.ASCII)
 
 
-def _declare(note: Note, declaration: str, constants: dict[str, int]) -> bool:
+def _declare(note: Note, declaration: str, constants: Constants) -> bool:
     """Type, name and dimensions from a declaration."""
-    match = _DECLARED.match(declaration.partition("=")[0].strip())
+    match = _DECLARED.match(_EXTENSION.sub(" ", declaration.partition("=")[0]).strip())
     if match is None:
         return False
     words = [w for w in match[1].replace("*", " * ").split() if w not in _STORAGE]
@@ -240,10 +243,5 @@ def _declare(note: Note, declaration: str, constants: dict[str, int]) -> bool:
     note.type_name = "pointer" if "*" in words else " ".join(words)
     note.identifier = match[2]
     note.name = note.name or a2l_name(match[2])
-    sizes = [size.strip().rstrip("uUlL") for size in re.findall(r"\[([^\]]*)\]", match[3])]
-    values = [
-        int(size) if size.isdecimal() and len(size) < 10 else constants.get(size, 0)
-        for size in sizes
-    ]
-    note.dims = tuple(values)
+    note.dims = tuple(constants.number(size) for size in re.findall(r"\[([^\]]*)\]", match[3]))
     return True

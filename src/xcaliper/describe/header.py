@@ -29,7 +29,7 @@ from xcaliper.describe.generator import natural_alignment
 from xcaliper.describe.takeover import free_name, matrix_dim
 from xcaliper.describe.typedefs import NO_METHOD, Typedefs
 from xcaliper.describe.updater import update
-from xcaliper.image.c_types import Struct, Typedef, datatype_of, element_of, strip
+from xcaliper.image.c_types import Struct, Typedef, base_name, datatype_of, element_of, strip
 
 if TYPE_CHECKING:
     from xcaliper.image.program import Program
@@ -40,10 +40,9 @@ _PAIR: Final = re.compile(r"(-?\w+)\s*=\s*(\"[^\"]*\"|[^\s,]+)")
 _TYPES: Final = {
     "bool": DataType.UBYTE, "_Bool": DataType.UBYTE, "boolean": DataType.UBYTE, "boolean_T": DataType.UBYTE,
     "char": DataType.SBYTE, "signed char": DataType.SBYTE, "unsigned char": DataType.UBYTE,
-    "short": DataType.SWORD, "short int": DataType.SWORD, "unsigned short": DataType.UWORD,
-    "unsigned short int": DataType.UWORD, "int": DataType.SLONG, "signed int": DataType.SLONG,
-    "unsigned int": DataType.ULONG, "unsigned": DataType.ULONG, "long": DataType.SLONG,
-    "unsigned long": DataType.ULONG, "long long": DataType.A_INT64, "unsigned long long": DataType.A_UINT64,
+    "short": DataType.SWORD, "unsigned short": DataType.UWORD, "int": DataType.SLONG,
+    "unsigned int": DataType.ULONG, "long": DataType.SLONG, "unsigned long": DataType.ULONG,
+    "long long": DataType.A_INT64, "unsigned long long": DataType.A_UINT64,
     "float": DataType.FLOAT32_IEEE, "double": DataType.FLOAT64_IEEE, "real_T": DataType.FLOAT64_IEEE,
     **{f"{p}int{b}{s}": DataType[n] for b, n in ((8, "SBYTE"), (16, "SWORD"), (32, "SLONG"), (64, "A_INT64"))
        for p, s in (("", "_t"), ("", "_T"), ("", ""), ("s", ""))},
@@ -148,7 +147,9 @@ class _Maker:
         asked = note.get("type")
         if asked:
             return DataType(asked) if asked in DataType.__members__ else None
-        return _TYPES.get(note.type_name)
+        words = note.type_name.split()
+        names = (" ".join(words[at:]) for at in range(len(words)))  # macros may stand in front
+        return next((t for name in names if (t := _TYPES.get(base_name(name)))), None)
 
     def numbered(self, note: Note) -> None:
         """Report keys whose numbers cannot be read, instead of passing over them."""
