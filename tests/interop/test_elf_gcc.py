@@ -13,6 +13,7 @@ from xcaliper.a2l.check import check
 from xcaliper.a2l.if_xcp import read_xcp
 from xcaliper.cli.main import main
 from xcaliper.core.address import Address
+from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.diagnostics import Severity
 from xcaliper.core.errors import XcaliperError
 from xcaliper.describe import GenerateOptions, generate, parse_header, update
@@ -126,6 +127,28 @@ def test_generated_description_reads_the_program(folder, flags, structures) -> N
     report = update(tree, program, mode="report")
     assert report.is_current, [str(c) for c in (*report.moved, *report.changed, *report.missing)]
     assert report.findings == ()
+
+
+@pytest.mark.parametrize("version", [2, 5])
+@pytest.mark.parametrize("compiler", ["powerpc-linux-gnu-gcc", "arm-none-eabi-gcc"])
+def test_programs_for_other_processors(folder, compiler, version) -> None:
+    if shutil.which(compiler) is None:
+        pytest.skip(f"needs {compiler}")
+    source = folder / f"{compiler}{version}.c"
+    text = SOURCE.replace("GAP", "").replace("FILLER", "").replace("COUNT_TYPE", "uint16_t")
+    source.write_text(text + "void _start(void) { main(); }\n")
+    made = source.with_suffix(".elf")
+    flags = ["-ffreestanding", "-nostdlib", "-static", "-w", f"-gdwarf-{version}"]
+    command = [compiler, *flags, "-o", str(made), str(source), "-lgcc"]
+    subprocess.run(command, check=True, timeout=60, capture_output=True)
+    program = load(made)
+    big = program.byte_order is ByteOrder.MOTOROLA
+    assert big is compiler.startswith("powerpc")
+    expected = {**EXPECTED, "outer.s": -66} if big else EXPECTED  # the first byte of 0xBEEF
+    for structures in ("typedef", "flat"):
+        tree = parse(write(generate(program, GenerateOptions(structures=structures))))
+        assert values(tree, program) == expected
+        assert update(tree, program, mode="report").is_current
 
 
 #: Answers questions about its own memory, after it changed some of it.
