@@ -129,6 +129,21 @@ def test_generated_description_reads_the_program(folder, flags, structures) -> N
     assert report.findings == ()
 
 
+def test_addresses_of_files_that_are_not_placed_are_told(folder) -> None:
+    source = folder / "loose.c"
+    source.write_text("int speed = 5; int main(void) { return speed; }\n")
+    for flags, slug in ((["-c"], "not-linked"), (["-pie", "-fpie"], "movable"), (["-no-pie"], "")):
+        made = folder / f"loose{''.join(flags)}"
+        subprocess.run(
+            ["gcc", "-g", "-o", str(made), str(source), *flags],
+            check=True, timeout=60, capture_output=True,
+        )  # fmt: skip
+        tree = generate(load(made), GenerateOptions(include=("speed",)))
+        assert [f.slug for f in tree.diagnostics] == [slug] * bool(slug)
+        findings = update(tree, load(made), mode="report").findings
+        assert [f.slug for f in findings] == ["not-linked"] * (slug == "not-linked")
+
+
 @pytest.mark.parametrize("version", [2, 5])
 @pytest.mark.parametrize("compiler", ["powerpc-linux-gnu-gcc", "arm-none-eabi-gcc"])
 def test_programs_for_other_processors(folder, compiler, version) -> None:

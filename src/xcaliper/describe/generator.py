@@ -79,6 +79,7 @@ def generate(program: Program, options: GenerateOptions | None = None) -> A2lFil
             "program: it has neither debug information nor symbols of variables.",
             hint="Give the linked program before any strip, best compiled with -g.",
         )
+    maker.placed()
     chosen = list(chosen_of(listed, program, options))
     maker.unmatched(listed)
     counts = Counter((variable.name, variable.function) for variable, _ in chosen)
@@ -147,6 +148,26 @@ class _Maker:
             f"its type {type_text(kind)} has no form in ASAP2; it was left out.",
             "",
         )
+
+    def placed(self) -> None:
+        """Report addresses that are not those of the running program."""
+        elf = self.program.elf
+        if elf is not None and not elf.is_linked:
+            self.finding(
+                Severity.WARNING,
+                "not-linked",
+                elf.source,
+                "this is an object file; its addresses are not those of the program.",
+                "Give the linked program.",
+            )
+        elif elf is not None and elf.is_movable:
+            self.finding(
+                Severity.INFO,
+                "movable",
+                elf.source,
+                "this program is position independent; its addresses count from where it is loaded.",
+                "Link with -no-pie where addresses shall be absolute.",
+            )
 
     def untyped(self, variables: list[Variable]) -> None:
         """Report symbols without debug information: mostly libraries."""

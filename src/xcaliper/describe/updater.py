@@ -204,7 +204,14 @@ class _ModuleUpdate:
             self.remove(gone)
 
     def same_target(self) -> None:
-        """Report a program for a processor of another byte order (ASAP2, MOD_COMMON BYTE_ORDER)."""
+        """Report an object file, and a program of another byte order (ASAP2, MOD_COMMON BYTE_ORDER)."""
+        if self.program.elf is not None and not self.program.elf.is_linked:
+            self.editor.finding(
+                "not-linked",
+                self.module,
+                "the file is not linked; its addresses are not those of the program.",
+                "Give the linked program.",
+            )
         common, order = self.module.mod_common, self.program.byte_order
         if common is None or common.byte_order is None or order is None:
             return
