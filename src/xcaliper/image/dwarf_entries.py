@@ -19,8 +19,10 @@ __all__ = [
     "visit",
 ]
 
+_Context = TypeVar("_Context")
 
-def entry_at(die: Any, at: int) -> Any:
+
+def _entry_at(die: Any, at: int) -> Any:
     """The entry at a place in the unit of another one; pyelftools would keep every entry that it gives in memory."""
     return type(die)(die.cu, die.stream, at)
 
@@ -31,7 +33,7 @@ def children(die: Any) -> Iterator[Any]:
         return
     at = die.offset + die.size
     while True:
-        child = entry_at(die, at)
+        child = _entry_at(die, at)
         if child.is_null():
             return
         yield child
@@ -43,18 +45,18 @@ def behind(die: Any) -> int:
     at = int(die.offset + die.size)
     if not die.has_children:
         return at
-    following = sibling(die)
+    following = _sibling(die)
     if following is not None:
         return following
     depth = 1
     while depth:
-        inner = entry_at(die, at)
+        inner = _entry_at(die, at)
         at = inner.offset + inner.size
         depth += -1 if inner.is_null() else bool(inner.has_children)
     return at
 
 
-def sibling(die: Any) -> int | None:
+def _sibling(die: Any) -> int | None:
     """Where the next sibling of an entry stands, as far as the entry itself says so."""
     found = die.attributes.get("DW_AT_sibling")
     if found is None or found.form == "DW_FORM_ref_addr":
@@ -65,10 +67,7 @@ def sibling(die: Any) -> int | None:
     return following
 
 
-Context = TypeVar("Context")
-
-
-def visit(top: Any, around: Context, enter: Callable[[Any, Context], Context | None]) -> None:
+def visit(top: Any, around: _Context, enter: Callable[[Any, _Context], _Context | None]) -> None:
     """Call for every entry of a unit, each once and in order.
 
     Args:
@@ -79,9 +78,9 @@ def visit(top: Any, around: Context, enter: Callable[[Any, Context], Context | N
     if not top.has_children:
         return
     at, end = top.offset + top.size, top.cu.cu_offset + top.cu.size
-    contexts: list[Context | None] = [around]
+    contexts: list[_Context | None] = [around]
     while contexts and at < end:
-        die = entry_at(top, at)
+        die = _entry_at(top, at)
         at += die.size
         if die.is_null():
             contexts.pop()
@@ -89,7 +88,7 @@ def visit(top: Any, around: Context, enter: Callable[[Any, Context], Context | N
         outer = contexts[-1]
         inner = None if outer is None else enter(die, outer)
         if die.has_children:
-            following = sibling(die) if inner is None else None
+            following = _sibling(die) if inner is None else None
             if following is None:
                 contexts.append(inner)
             else:
