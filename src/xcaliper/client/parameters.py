@@ -14,7 +14,8 @@ from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import IntegrityError, UsageError
 from xcaliper.quantity.axis import AxisPoints
 from xcaliper.quantity.compu import Conversion
-from xcaliper.quantity.measurement import BoundMeasurement, check_limits
+from xcaliper.quantity.measurement import BoundMeasurement
+from xcaliper.quantity.rounding import check_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

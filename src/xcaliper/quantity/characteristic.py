@@ -14,12 +14,12 @@ from xcaliper.core.errors import UsageError
 from xcaliper.quantity.axis import BoundAxis, curve_points
 from xcaliper.quantity.bits import BitField
 from xcaliper.quantity.compu import Conversion
-from xcaliper.quantity.measurement import check_limits
+from xcaliper.quantity.conversion import numbers_of
 from xcaliper.quantity.memory_values import Read, at_offset, to_bytes
-from xcaliper.quantity.points import check_monotony, read_points, write_points
+from xcaliper.quantity.points import MIN_GUARDED, PointsRule, encode_points, read_points
 from xcaliper.quantity.record_access import OpenRecord, PointerChain, read_exactly
 from xcaliper.quantity.record_layout import Placed, Record, RecordShape, memory_axes
-from xcaliper.quantity.rounding import PhysToRaw, Target, phys_to_raw
+from xcaliper.quantity.rounding import PhysToRaw, Target, fit, phys_to_raw
 
 __all__ = ["BoundCharacteristic", "PhysCharacteristic", "RawCharacteristic", "Read"]
 
@@ -81,6 +81,7 @@ class BoundCharacteristic:
         pointers: pointers between the address and the data, or None; see ``resolve``.
         dependent: it is recomputed from others (ASAP2, DEPENDENT_CHARACTERISTIC).
         maps: the maps a cuboid is assembled from, in Z order (ASAP2, MAP_LIST).
+        guard_rails: GUARD_RAILS; the outermost values follow their neighbours when written.
     """
 
     name: str
@@ -107,6 +108,7 @@ class BoundCharacteristic:
     pointers: PointerChain | None = None
     dependent: bool = False
     maps: "tuple[BoundCharacteristic, ...]" = ()
+    guard_rails: bool = False
 
     @property
     def size_bytes(self) -> int:
@@ -274,7 +276,8 @@ class BoundCharacteristic:
 
     def _decreasing(self, n: int) -> bool:
         shared = self.axes[n].shared
-        element = shared.layout.find("axis_pts", 0) if shared else self.layout.find("axis_pts", n)
+        layout, at = (shared.layout, 0) if shared else (self.layout, n)
+        element = layout.find("axis_pts", at) or layout.find("axis_rescale", at)
         return element is not None and element.reversed
 
     def _order(self, placed: Placed, ndim: int) -> tuple[int, ...]:
@@ -373,8 +376,35 @@ class BoundCharacteristic:
                 f"{self.name}: shape {shape} is needed, {np.shape(phys)} was given.",
                 hint="Rows run along X: value[y][x].",
             )
-        raw = self.phys_to_raw(phys, clamp=clamp).raw
+        return self._put(record, self.phys_to_raw(phys, clamp=clamp).raw)
+
+    def encode_raw(self, raw: Any, *, read: Read) -> list[tuple[Address, bytes]]:
+        """Writes that give the parameter raw values; limits do not count, those of the type do.
+
+        Args:
+            raw: array of the actual shape; whole numbers, or what a float type holds.
+            read: gives bytes of memory now.
+
+        Raises:
+            LimitError: a value does not fit its type or its bits.
+            UsageError: wrong shape.
+        """
+        here = self.resolve(read)
+        if self.maps:
+            slabs = self._slabs(raw)
+            return [w for one, slab in slabs for w in one.encode_raw(slab, read=read)]
+        record = here._open(read)[0]
+        shape = here._actual(record)
+        values = numbers_of(raw, self.name)
+        if values.shape != shape:
+            raise UsageError(f"{self.name}: shape {shape} is needed, {values.shape} was given.")
+        bounds = self.bits.bounds if self.bits else None
+        return here._put(record, fit(values, self.datatype, name=self.name, bounds=bounds).raw)
+
+    def _put(self, record: OpenRecord, raw: NDArray[Any]) -> list[tuple[Address, bytes]]:
         placed = self._values(record)
+        if self.guard_rails and self.axes:
+            raw = railed(raw)
         if self.bits:
             raw = self.bits.put(self._memory(record), raw, self.name)
         out = to_bytes(self._stored(raw, placed), self.datatype, self.byte_order)
@@ -383,14 +413,17 @@ class BoundCharacteristic:
     def _encode_maps(
         self, phys: Any, read: Read | None, *, clamp: bool
     ) -> list[tuple[Address, bytes]]:
-        slabs = list(np.asarray(phys)) if np.ndim(phys) == 3 else []
+        slabs = self._slabs(phys)
+        return [w for one, slab in slabs for w in one.encode(slab, read=read, clamp=clamp)]
+
+    def _slabs(self, values: Any) -> "list[tuple[BoundCharacteristic, NDArray[Any]]]":
+        slabs = list(np.asarray(values)) if np.ndim(values) == 3 else []
         if len(slabs) != len(self.maps):
             raise UsageError(
-                f"{self.name}: {len(self.maps)} maps are needed, shape {np.shape(phys)} was given.",
+                f"{self.name}: {len(self.maps)} maps are needed, shape {np.shape(values)} was given.",
                 hint="Values are value[z][y][x].",
             )
-        pairs = zip(self.maps, slabs, strict=True)
-        return [w for one, slab in pairs for w in one.encode(slab, read=read, clamp=clamp)]
+        return list(zip(self.maps, slabs, strict=True))
 
     def _needs_reader(self) -> UsageError:
         return UsageError(
@@ -457,17 +490,30 @@ class BoundCharacteristic:
             raise UsageError(
                 f"{name}: its points are fixed.", hint="Only the description has them."
             )
-        values = np.asarray(phys, dtype=float)
-        check_limits(name, values, axis.lower, axis.upper, axis.unit)
-        check_monotony(name, values, axis.monotony)
-        return write_points(
-            self._open(read)[0],
-            n,
-            axis.conversion.to_raw(values),
-            axis.byte_order,
+        rule = PointsRule(
             name,
-            difference=axis.difference,
+            axis.conversion,
+            (axis.lower, axis.upper),
+            axis.unit,
+            axis.monotony,
+            axis.byte_order,
+            axis.difference,
+            self.guard_rails,
         )
+        return encode_points(self._open(read)[0], n, phys, rule)
+
+
+def railed(table: NDArray[Any]) -> NDArray[Any]:
+    """A table whose outermost values equal their neighbours (ASAP2, GUARD_RAILS).
+
+    A dimension without inner values is left alone.
+    """
+    out = table.copy()
+    for dim, n in enumerate(table.shape):
+        if n > MIN_GUARDED:
+            view = np.moveaxis(out, dim, 0)
+            view[0], view[-1] = view[1], view[-2]
+    return out
 
 
 def _whole(points: NDArray[Any]) -> bool:

@@ -11,14 +11,15 @@ from xcaliper.a2l.if_xcp import XcpDaqEvent, read_daq_event
 from xcaliper.a2l.index import ModuleIndex
 from xcaliper.core.address import Address, AddressRange
 from xcaliper.core.datatypes import ByteOrder, DataType
-from xcaliper.core.errors import LimitError, NotFoundError, UsageError
+from xcaliper.core.errors import NotFoundError, UsageError
 from xcaliper.quantity.bits import BitField, bit_field
 from xcaliper.quantity.compu import Conversion, compile_conversion
+from xcaliper.quantity.conversion import numbers_of
 from xcaliper.quantity.instance import Located, locate
 from xcaliper.quantity.memory_values import Read, byte_order_of, datatype_of, from_bytes, to_bytes
 from xcaliper.quantity.record_access import PointerChain
 from xcaliper.quantity.record_layout import memory_axes
-from xcaliper.quantity.rounding import PhysToRaw, Target, outside_limits, phys_to_raw
+from xcaliper.quantity.rounding import PhysToRaw, Target, fit, phys_to_raw
 from xcaliper.quantity.sizes import own_dims
 
 __all__ = [
@@ -27,23 +28,9 @@ __all__ = [
     "bind_located_measurement",
     "bind_measurement",
     "chain_of",
-    "check_limits",
     "dims_to_shape",
     "joined_order",
 ]
-
-
-def check_limits(name: str, phys: NDArray[Any], lower: float, upper: float, unit: str = "") -> None:
-    """Refuse physical values outside of limits; a few units of rounding are forgiven.
-
-    Raises:
-        LimitError: names the first element outside.
-    """
-    outside = np.argwhere(outside_limits(phys, lower, upper))
-    if len(outside):
-        place = tuple(outside[0].tolist())
-        element = name + "".join(f"[{i}]" for i in place)
-        raise LimitError(element, phys=float(phys[place]), lower=lower, upper=upper, unit=unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +205,31 @@ class BoundMeasurement:
             raise UsageError(
                 f"{self.name}: shape {self.shape} is needed, {np.shape(phys)} was given."
             )
-        raw = self._stored(self.phys_to_raw(phys, clamp=clamp).raw)
+        return self._put(self.phys_to_raw(phys, clamp=clamp).raw, current)
+
+    def encode_raw(self, raw: Any, *, read: Read) -> list[tuple[Address, bytes]]:
+        """Writes that give the measurement raw values; limits do not count, those of the type do.
+
+        Args:
+            raw: array of ``shape``; whole numbers, or what a float type holds.
+            read: gives bytes of memory now.
+
+        Raises:
+            LimitError: a value does not fit its type or its bits.
+            UsageError: wrong shape.
+        """
+        here = self.resolve(read)
+        values = numbers_of(raw, self.name)
+        if values.shape != self.shape:
+            raise UsageError(
+                f"{self.name}: shape {self.shape} is needed, {values.shape} was given."
+            )
+        bounds = self.bits.bounds if self.bits else None
+        made = fit(values, self.datatype, name=self.name, bounds=bounds).raw
+        return here._put(made, read(here.address, self.size_bytes) if self.bits else None)
+
+    def _put(self, values: NDArray[Any], current: bytes | None) -> list[tuple[Address, bytes]]:
+        raw = self._stored(values)
         if self.bits:
             if current is None or len(current) != self.size_bytes:
                 raise UsageError(f"{self.name}: its bit mask needs the bytes in memory now.")

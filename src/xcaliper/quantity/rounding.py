@@ -1,16 +1,16 @@
 """Raw values as the ECU can hold them: rounded, inside their type, with a report of both."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xcaliper.core.datatypes import DataType
-from xcaliper.core.errors import LimitError
+from xcaliper.core.errors import LimitError, UsageError
 from xcaliper.quantity.conversion import Conversion, is_text, numbers_of
 
-__all__ = ["PhysToRaw", "Target", "fit", "outside_limits", "phys_to_raw", "round_to"]
+__all__ = ["PhysToRaw", "Target", "check_limits", "fit", "outside_limits", "phys_to_raw", "round_to"]
 
 Array = NDArray[Any]
 Bools = NDArray[np.bool_]
@@ -124,6 +124,19 @@ def outside_limits(phys: Array, lower: float, upper: float) -> Bools:
         return np.asarray(~((phys >= low) & (phys <= high)))
 
 
+def check_limits(name: str, phys: Array, lower: float, upper: float, unit: str = "") -> None:
+    """Refuse physical values outside of limits; a few units of rounding are forgiven.
+
+    Raises:
+        LimitError: names the first element outside.
+    """
+    outside = np.argwhere(outside_limits(phys, lower, upper))
+    if len(outside):
+        place = tuple(outside[0].tolist())
+        element = name + "".join(f"[{i}]" for i in place)
+        raise LimitError(element, phys=float(phys[place]), lower=lower, upper=upper, unit=unit)
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What physical values are converted for.
@@ -168,17 +181,47 @@ def phys_to_raw(phys: Any, target: Target, *, clamp: bool = False) -> PhysToRaw:
         checked = np.where(texts, 0.0, given.astype(object)).astype(float)
         beyond = outside_limits(checked, *limits) & ~texts
         if beyond.any():
-            _refuse_phys(name, checked, beyond, limits, unit)
-        return fit(raw, datatype, name=name, bounds=bounds, clamp=clamp)
+            if not clamp or np.isnan(checked).any():
+                _refuse_phys(name, checked, beyond, limits, unit)
+            given = given.copy()
+            given[beyond] = np.clip(checked[beyond], *limits)
+            raw = conversion.to_raw(given)
+        made = fit(raw, datatype, name=name, bounds=bounds, clamp=clamp)
+        return replace(made, clamped=made.clamped | beyond)
     given = numbers_of(phys, conversion.name or name)
-    beyond = outside_limits(given.astype(float), *limits)
+    numbers = given.astype(float)
+    beyond = outside_limits(numbers, *limits)
     if beyond.any():
-        if not clamp or np.isnan(given.astype(float)).any():
+        if not clamp or np.isnan(numbers).any():
             _refuse_phys(name, given, beyond, limits, unit)
-        given = np.where(beyond, np.clip(given.astype(float), *limits), given)
+        if given.dtype.kind in "iub":  # whole numbers of 64 bit beside a clamped one stay exact
+            given = given.astype(object)
+            given[beyond] = [_whole_end(v) for v in np.clip(numbers[beyond], *limits).tolist()]
+        else:
+            given = np.where(beyond, np.clip(numbers, *limits), given)
     ended = conversion.outside(given)
-    made = fit(conversion.to_raw(given), datatype, name=name, bounds=bounds, clamp=clamp)
+    raw = conversion.to_raw(given)
+    _refuse_undefined(name, given, raw)
+    made = fit(raw, datatype, name=name, bounds=bounds, clamp=clamp)
     return PhysToRaw(made.raw, made.rounded, made.clamped | beyond | ended)
+
+
+def _whole_end(limit: float) -> int | float:
+    return int(limit) if limit.is_integer() else limit
+
+
+def _refuse_undefined(name: str, phys: Array, raw: Array) -> None:
+    """Refuse values for which the way back has no number, as a division by zero."""
+    if raw.dtype.kind != "f":
+        return
+    lost = ~np.isfinite(raw) & np.isfinite(phys.astype(float))
+    if lost.any():
+        place = tuple(np.argwhere(lost)[0].tolist())
+        element = name + "".join(f"[{i}]" for i in place)
+        raise UsageError(
+            f"{element}: no raw value stands for {float(phys[place]):g}.",
+            hint="Its conversion is not defined there; give another value.",
+        )
 
 
 def _refuse_phys(
