@@ -197,8 +197,10 @@ class AxisPoints:
             LimitError: a value does not fit its type.
             UsageError: wrong number of points, or a fall where MONOTONY forbids it.
         """
-        here = self.resolve(read)
-        return encode_points(here._open(here._data(read), read), 0, raw, self._rule(), raw=True)
+        if self.pointers is not None:
+            return self.resolve(read).encode_raw(raw, read=read)
+        record = self._open(self._data(read), read)
+        return encode_points(record, 0, raw, self._rule(), raw=True)
 
     def _rule(self) -> PointsRule:
         return PointsRule(

@@ -389,17 +389,18 @@ class BoundCharacteristic:
             LimitError: a value does not fit its type or its bits.
             UsageError: wrong shape.
         """
-        here = self.resolve(read)
+        if self.pointers is not None:
+            return self.resolve(read).encode_raw(raw, read=read)
         if self.maps:
             slabs = self._slabs(raw)
             return [w for one, slab in slabs for w in one.encode_raw(slab, read=read)]
-        record = here._open(read)[0]
-        shape = here._actual(record)
+        record = self._open(read)[0]
+        shape = self._actual(record)
         values = numbers_of(raw, self.name)
         if values.shape != shape:
             raise UsageError(f"{self.name}: shape {shape} is needed, {values.shape} was given.")
         bounds = self.bits.bounds if self.bits else None
-        return here._put(record, fit(values, self.datatype, name=self.name, bounds=bounds).raw)
+        return self._put(record, fit(values, self.datatype, name=self.name, bounds=bounds).raw)
 
     def _put(self, record: OpenRecord, raw: NDArray[Any]) -> list[tuple[Address, bytes]]:
         placed = self._values(record)

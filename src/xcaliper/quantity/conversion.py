@@ -162,7 +162,7 @@ class Conversion:
 
 def _exact(values: Array) -> bool:
     """Whole numbers that a float cannot hold: those of 64 bit."""
-    return values.dtype.kind in "iu" and values.dtype.itemsize == 8 or values.dtype.kind == "O"
+    return (values.dtype.kind in "iu" and values.dtype.itemsize == 8) or values.dtype.kind == "O"
 
 
 @dataclass(frozen=True, slots=True)

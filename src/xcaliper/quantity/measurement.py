@@ -218,7 +218,8 @@ class BoundMeasurement:
             LimitError: a value does not fit its type or its bits.
             UsageError: wrong shape.
         """
-        here = self.resolve(read)
+        if self.pointers is not None:
+            return self.resolve(read).encode_raw(raw, read=read)
         values = numbers_of(raw, self.name)
         if values.shape != self.shape:
             raise UsageError(
@@ -226,7 +227,7 @@ class BoundMeasurement:
             )
         bounds = self.bits.bounds if self.bits else None
         made = fit(values, self.datatype, name=self.name, bounds=bounds).raw
-        return here._put(made, read(here.address, self.size_bytes) if self.bits else None)
+        return self._put(made, read(self.address, self.size_bytes) if self.bits else None)
 
     def _put(self, values: NDArray[Any], current: bytes | None) -> list[tuple[Address, bytes]]:
         raw = self._stored(values)

@@ -10,7 +10,15 @@ from xcaliper.core.datatypes import DataType
 from xcaliper.core.errors import LimitError, UsageError
 from xcaliper.quantity.conversion import Conversion, is_text, numbers_of
 
-__all__ = ["PhysToRaw", "Target", "check_limits", "fit", "outside_limits", "phys_to_raw", "round_to"]
+__all__ = [
+    "PhysToRaw",
+    "Target",
+    "check_limits",
+    "fit",
+    "outside_limits",
+    "phys_to_raw",
+    "round_to",
+]
 
 Array = NDArray[Any]
 Bools = NDArray[np.bool_]
