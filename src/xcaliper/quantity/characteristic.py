@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +14,14 @@ from xcaliper.core.errors import UsageError
 from xcaliper.quantity.axis import BoundAxis, curve_points
 from xcaliper.quantity.bits import BitField
 from xcaliper.quantity.compu import Conversion
-from xcaliper.quantity.conversion import numbers_of
 from xcaliper.quantity.memory_values import Read, at_offset, to_bytes
-from xcaliper.quantity.points import MIN_GUARDED, PointsRule, encode_points, read_points
+from xcaliper.quantity.points import PointsRule, encode_points, railed, read_points
 from xcaliper.quantity.record_access import OpenRecord, PointerChain, read_exactly
 from xcaliper.quantity.record_layout import Placed, Record, RecordShape, memory_axes
-from xcaliper.quantity.rounding import PhysToRaw, Target, fit, phys_to_raw
+from xcaliper.quantity.rounding import PhysToRaw, check_shape, fit_raw, phys_to_raw, target_of
+from xcaliper.quantity.texts import decode_text, encode_text
 
 __all__ = ["BoundCharacteristic", "PhysCharacteristic", "RawCharacteristic", "Read"]
-
-_CODECS: Final = {"UTF8": "utf-8", "UTF16": "utf-16", "UTF32": "utf-32"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +187,16 @@ class BoundCharacteristic:
             elif axis.fixed is not None:
                 points = np.asarray(axis.fixed, dtype=float)
                 outside[n] = points.astype(np.int64) if _whole(points) else points
-        given = {n: len(points) for n, points in outside.items()}
+        given = {n: len(points) for n, points in outside.items() if not self._counted(n)}
         size = self._place(None, given).size_bytes
         data = read_exactly(read, self.address, size, self.name)
-        return self._record(data, given, read), outside
+        record = self._record(data, given, read)
+        return record, {n: points[: record.record.counts[n]] for n, points in outside.items()}
+
+    def _counted(self, n: int) -> bool:
+        """True for a fixed axis whose points in use are counted in the record or its layout."""
+        own = self.layout.find("no_axis_pts", n) is not None or n in self.layout.fixed
+        return own and self.axes[n].shared is None
 
     def _record(self, data: bytes, given: dict[int, int], read: Read | None) -> OpenRecord:
         record = self._place(data or None, given)
@@ -302,29 +306,10 @@ class BoundCharacteristic:
         """Physical values and axis points; texts end at their first NUL."""
         axes = tuple(axis.to_phys(points) for axis, points in zip(self.axes, raw.axes, strict=True))
         if self.type == "ASCII":
-            return PhysCharacteristic(self._text(raw.values), axes)
+            return PhysCharacteristic(
+                decode_text(raw.values, self.encoding, self.datatype, self.byte_order), axes
+            )
         return PhysCharacteristic(self.conversion.to_phys(raw.values), axes)
-
-    def _codec(self) -> str:
-        """Codec of texts; empty where the description does not say."""
-        codec = _CODECS.get(self.encoding, "")
-        mark = "be" if self.byte_order.mark == ">" else "le"
-        if not codec and self.datatype.size_bytes > 1:
-            codec = {2: "utf-16", 4: "utf-32"}.get(self.datatype.size_bytes, "utf-8")
-        return f"{codec}-{mark}" if codec in ("utf-16", "utf-32") else codec
-
-    def _text(self, values: NDArray[Any]) -> str:
-        codec = self._codec()
-        if codec in ("", "utf-8") or self.datatype.size_bytes > 1:
-            ends = np.flatnonzero(values == 0)
-            values = values[: ends[0]] if len(ends) else values
-        data = to_bytes(values, self.datatype, self.byte_order)
-        if not codec:
-            try:
-                return data.decode("utf-8")
-            except UnicodeDecodeError:
-                return data.decode("latin-1")
-        return data.decode(codec, errors="replace").split("\0", 1)[0]
 
     def phys_to_raw(self, phys: Any, *, clamp: bool = False) -> PhysToRaw:
         """Raw values for physical ones, with a report of rounding and clamping.
@@ -337,15 +322,7 @@ class BoundCharacteristic:
             LimitError: a value is outside of its limits.
             UsageError: no way back.
         """
-        target = Target(
-            self.name,
-            self.conversion,
-            self.datatype,
-            (self.lower, self.upper),
-            self.unit,
-            self.bits.bounds if self.bits else None,
-        )
-        return phys_to_raw(phys, target, clamp=clamp)
+        return phys_to_raw(phys, target_of(self), clamp=clamp)
 
     def encode(
         self, phys: Any, *, read: Read | None = None, clamp: bool = False
@@ -370,12 +347,7 @@ class BoundCharacteristic:
         if self.maps:
             return self._encode_maps(phys, read, clamp=clamp)
         record = self._now(read)
-        shape = self._actual(record)
-        if np.shape(phys) != shape:
-            raise UsageError(
-                f"{self.name}: shape {shape} is needed, {np.shape(phys)} was given.",
-                hint="Rows run along X: value[y][x].",
-            )
+        check_shape(self.name, phys, self._actual(record))
         return self._put(record, self.phys_to_raw(phys, clamp=clamp).raw)
 
     def encode_raw(self, raw: Any, *, read: Read) -> list[tuple[Address, bytes]]:
@@ -395,12 +367,7 @@ class BoundCharacteristic:
             slabs = self._slabs(raw)
             return [w for one, slab in slabs for w in one.encode_raw(slab, read=read)]
         record = self._open(read)[0]
-        shape = self._actual(record)
-        values = numbers_of(raw, self.name)
-        if values.shape != shape:
-            raise UsageError(f"{self.name}: shape {shape} is needed, {values.shape} was given.")
-        bounds = self.bits.bounds if self.bits else None
-        return self._put(record, fit(values, self.datatype, name=self.name, bounds=bounds).raw)
+        return self._put(record, fit_raw(raw, self._actual(record), target_of(self)))
 
     def _put(self, record: OpenRecord, raw: NDArray[Any]) -> list[tuple[Address, bytes]]:
         placed = self._values(record)
@@ -435,7 +402,11 @@ class BoundCharacteristic:
         """Memory as it is; without a reader only what does not depend on it."""
         if read is not None:
             return self._open(read)[0]
-        known = {n: len(a.fixed) for n, a in enumerate(self.axes) if a.fixed is not None}
+        known = {
+            n: len(a.fixed)
+            for n, a in enumerate(self.axes)
+            if a.fixed is not None and not self._counted(n)
+        }
         moving = any(
             n not in known and (a.shared is not None or self.layout.find("no_axis_pts", n))
             for n, a in enumerate(self.axes)
@@ -446,24 +417,10 @@ class BoundCharacteristic:
         return self._record(b"", known, None)
 
     def _encode_text(self, text: Any, read: Read | None) -> list[tuple[Address, bytes]]:
-        if not isinstance(text, str):
-            raise UsageError(f"{self.name}: it is a text; {type(text).__name__} was given.")
-        try:
-            data = text.encode(self._codec() or "latin-1")
-        except (UnicodeEncodeError, LookupError):
-            raise UsageError(
-                f"{self.name}: the text has characters the ECU cannot hold.",
-                hint="Use ASCII characters.",
-            ) from None
         record = self._now(read)
         placed = self._values(record)
-        if len(data) > placed.size_bytes:
-            raise UsageError(
-                f"{self.name}: the text needs {len(data)} bytes, there is room for "
-                f"{placed.size_bytes}.",
-                hint="Shorten it.",
-            )
-        return record.writes(placed, data.ljust(placed.size_bytes, b"\0"))
+        coding = (self.encoding, self.datatype, self.byte_order)
+        return record.writes(placed, encode_text(self.name, text, placed.size_bytes, *coding))
 
     def encode_axis(self, n: int, phys: Any, *, read: Read) -> list[tuple[Address, bytes]]:
         """Writes that change the points of one axis, not their number.
@@ -502,19 +459,6 @@ class BoundCharacteristic:
             self.guard_rails,
         )
         return encode_points(self._open(read)[0], n, phys, rule)
-
-
-def railed(table: NDArray[Any]) -> NDArray[Any]:
-    """A table whose outermost values equal their neighbours (ASAP2, GUARD_RAILS).
-
-    A dimension without inner values is left alone.
-    """
-    out = table.copy()
-    for dim, n in enumerate(table.shape):
-        if n > MIN_GUARDED:
-            view = np.moveaxis(out, dim, 0)
-            view[0], view[-1] = view[1], view[-2]
-    return out
 
 
 def _whole(points: NDArray[Any]) -> bool:

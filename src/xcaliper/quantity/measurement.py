@@ -14,12 +14,11 @@ from xcaliper.core.datatypes import ByteOrder, DataType
 from xcaliper.core.errors import NotFoundError, UsageError
 from xcaliper.quantity.bits import BitField, bit_field
 from xcaliper.quantity.compu import Conversion, compile_conversion
-from xcaliper.quantity.conversion import numbers_of
 from xcaliper.quantity.instance import Located, locate
 from xcaliper.quantity.memory_values import Read, byte_order_of, datatype_of, from_bytes, to_bytes
 from xcaliper.quantity.record_access import PointerChain
 from xcaliper.quantity.record_layout import memory_axes
-from xcaliper.quantity.rounding import PhysToRaw, Target, fit, phys_to_raw
+from xcaliper.quantity.rounding import PhysToRaw, check_shape, fit_raw, phys_to_raw, target_of
 from xcaliper.quantity.sizes import own_dims
 
 __all__ = [
@@ -173,15 +172,7 @@ class BoundMeasurement:
             LimitError: a value is outside of its limits.
             UsageError: no way back.
         """
-        target = Target(
-            self.name,
-            self.conversion,
-            self.datatype,
-            (self.lower, self.upper),
-            self.unit,
-            self.bits.bounds if self.bits else None,
-        )
-        return phys_to_raw(phys, target, clamp=clamp)
+        return phys_to_raw(phys, target_of(self), clamp=clamp)
 
     def encode(
         self, phys: Any, *, current: bytes | None = None, clamp: bool = False
@@ -201,10 +192,7 @@ class BoundMeasurement:
             raise UsageError(
                 f"{self.name}: its data are behind a pointer.", hint="Resolve it with a reader."
             )
-        if np.shape(phys) != self.shape:
-            raise UsageError(
-                f"{self.name}: shape {self.shape} is needed, {np.shape(phys)} was given."
-            )
+        check_shape(self.name, phys, self.shape)
         return self._put(self.phys_to_raw(phys, clamp=clamp).raw, current)
 
     def encode_raw(self, raw: Any, *, read: Read) -> list[tuple[Address, bytes]]:
@@ -220,13 +208,7 @@ class BoundMeasurement:
         """
         if self.pointers is not None:
             return self.resolve(read).encode_raw(raw, read=read)
-        values = numbers_of(raw, self.name)
-        if values.shape != self.shape:
-            raise UsageError(
-                f"{self.name}: shape {self.shape} is needed, {values.shape} was given."
-            )
-        bounds = self.bits.bounds if self.bits else None
-        made = fit(values, self.datatype, name=self.name, bounds=bounds).raw
+        made = fit_raw(raw, self.shape, target_of(self))
         return self._put(made, read(self.address, self.size_bytes) if self.bits else None)
 
     def _put(self, values: NDArray[Any], current: bytes | None) -> list[tuple[Address, bytes]]:

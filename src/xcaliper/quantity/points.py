@@ -20,6 +20,7 @@ __all__ = [
     "PointsRule",
     "check_monotony",
     "encode_points",
+    "railed",
     "read_pairs",
     "read_points",
     "rescaled",
@@ -248,6 +249,19 @@ def _put_operands(
             )
         distance = float(shift)
     return out + _put(record, placed, np.asarray([distance]), order, name)
+
+
+def railed(table: NDArray[Any]) -> NDArray[Any]:
+    """A table whose outermost values equal their neighbours (ASAP2, GUARD_RAILS).
+
+    A dimension without inner values is left alone.
+    """
+    out = table.copy()
+    for dim, n in enumerate(table.shape):
+        if n > MIN_GUARDED:
+            view = np.moveaxis(out, dim, 0)
+            view[0], view[-1] = view[1], view[-2]
+    return out
 
 
 def check_monotony(name: str, values: NDArray[Any], word: str) -> None:

@@ -1,23 +1,28 @@
 """Raw values as the ECU can hold them: rounded, inside their type, with a report of both."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xcaliper.core.datatypes import DataType
 from xcaliper.core.errors import LimitError, UsageError
+from xcaliper.quantity.bits import BitField
 from xcaliper.quantity.conversion import Conversion, is_text, numbers_of
 
 __all__ = [
     "PhysToRaw",
     "Target",
+    "Valued",
     "check_limits",
+    "check_shape",
     "fit",
+    "fit_raw",
     "outside_limits",
     "phys_to_raw",
     "round_to",
+    "target_of",
 ]
 
 Array = NDArray[Any]
@@ -164,6 +169,77 @@ class Target:
     limits: tuple[float, float]
     unit: str = ""
     bounds: tuple[int, int] | None = None
+
+
+class Valued(Protocol):
+    """What measurements and parameters have in common as far as single values go."""
+
+    @property
+    def name(self) -> str:
+        """Name for messages."""
+        ...
+
+    @property
+    def conversion(self) -> Conversion:
+        """Raw to physical."""
+        ...
+
+    @property
+    def datatype(self) -> DataType:
+        """Type of one value in memory."""
+        ...
+
+    @property
+    def lower(self) -> float:
+        """Lowest physical value."""
+        ...
+
+    @property
+    def upper(self) -> float:
+        """Highest physical value."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """Physical unit."""
+        ...
+
+    @property
+    def bits(self) -> BitField | None:
+        """Mask and shift, or None."""
+        ...
+
+
+def target_of(bound: Valued) -> Target:
+    """What values of a bound object are converted for."""
+    bounds = bound.bits.bounds if bound.bits else None
+    limits = (bound.lower, bound.upper)
+    return Target(bound.name, bound.conversion, bound.datatype, limits, bound.unit, bounds)
+
+
+def check_shape(name: str, values: Any, shape: tuple[int, ...]) -> None:
+    """Refuse values of another shape.
+
+    Raises:
+        UsageError: they are of another shape.
+    """
+    if np.shape(values) != shape:
+        raise UsageError(
+            f"{name}: shape {shape} is needed, {np.shape(values)} was given.",
+            hint="Rows run along X: value[y][x].",
+        )
+
+
+def fit_raw(raw: Any, shape: tuple[int, ...], target: Target) -> Array:
+    """Given raw values as the ECU can hold them; only type, bits and shape limit them.
+
+    Raises:
+        LimitError: a value does not fit its type or its bits.
+        UsageError: wrong shape.
+    """
+    values = numbers_of(raw, target.name)
+    check_shape(target.name, values, shape)
+    return fit(values, target.datatype, name=target.name, bounds=target.bounds).raw
 
 
 def phys_to_raw(phys: Any, target: Target, *, clamp: bool = False) -> PhysToRaw:
