@@ -49,7 +49,13 @@ def is_text(values: Array) -> NDArray[np.bool_]:
         return np.ones(values.shape, dtype=bool)
     if values.dtype.kind != "O":
         return np.zeros(values.shape, dtype=bool)
-    flat = [isinstance(v, str) for v in values.ravel().tolist()]
+    flat = values.ravel().tolist()
+    kinds = set(map(type, flat))
+    if not any(issubclass(kind, str) for kind in kinds):
+        return np.zeros(values.shape, dtype=bool)
+    if kinds <= {str}:
+        return np.ones(values.shape, dtype=bool)
+    flat = [isinstance(v, str) for v in flat]
     return np.asarray(flat, dtype=bool).reshape(values.shape)
 
 

@@ -262,7 +262,8 @@ def phys_to_raw(phys: Any, target: Target, *, clamp: bool = False) -> PhysToRaw:
     texts = is_text(given)
     if texts.any():
         raw = conversion.to_raw(phys)
-        checked = np.where(texts, 0.0, given.astype(object)).astype(float)
+        checked = np.zeros(given.shape, dtype=float)
+        checked[~texts] = given[~texts].astype(float)
         beyond = outside_limits(checked, *limits) & ~texts
         if beyond.any():
             if not clamp or np.isnan(checked).any():
