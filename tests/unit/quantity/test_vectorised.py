@@ -26,7 +26,8 @@ METHODS = {
 
 def catalog():
     body = "".join(
-        f'/begin COMPU_METHOD {name} "" {rule} /end COMPU_METHOD\n' for name, rule in METHODS.items()
+        f'/begin COMPU_METHOD {name} "" {rule} /end COMPU_METHOD\n'
+        for name, rule in METHODS.items()
     )
     pairs = " ".join(f"{n} {3 * n}" for n in range(9))
     texts = " ".join(f'{n} "t{n}"' for n in range(9))
