@@ -69,6 +69,8 @@ def test_the_variant_in_effect(ecu):
     assert ecu.read("Limit") == fast
     done = ecu.write("Limit", 3000)
     assert (done.name, ecu.read("cFuelCutSpeed"), ecu.read("cRevLimit")) == ("Limit.1", 3000, slow)
+    blocks = list(ecu.measure("Limit", duration_s=0.3))
+    assert {value for block in blocks for value in block["Limit"].tolist()} == {3000.0}
     ecu.choose_variant("Cycle", "Manual")
     assert ecu.read("Limit") == slow
     assert ecu.read("Limit.1") == 3000

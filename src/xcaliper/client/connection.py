@@ -432,7 +432,8 @@ class Connection:
 
     def _check_name(self, name: str) -> None:
         """Refuse what is no name; the nearest ones regardless of case when there is none."""
-        if self.catalog.index.object(name) is not None:
+        made = self.catalog.index.object(name)
+        if made is not None and made.KEYWORD != "INSTANCE":
             return
         try:
             self.catalog.bind(name)
@@ -488,13 +489,20 @@ class Connection:
         except NegativeResponseError as error:
             error.message = f"{name}: {error.message}"  # the command alone does not say what for
             raise
-        if self._measurement is not None and result.changed:
-            cell = "" if cell_at is None else str(list(cell_at))
-            text = f"{name}{cell} changed"
-            if result.is_scalar:
-                text = f"{name}{cell}: {result.before} → {result.after} {bound.unit}".rstrip()
-            self._measurement.mark(text, name=name)
+        cell = "" if cell_at is None else str(list(cell_at))
+        self._mark(name, cell, result, bound.unit)
+        for follower, one in zip(followers, result.dependents, strict=True):
+            self._mark(one.name, "", one, follower.bound.unit)
         return result
+
+    def _mark(self, name: str, cell: str, result: WriteResult, unit: str) -> None:
+        """Leave a mark of a change in the running measurement."""
+        if self._measurement is None or not result.changed:
+            return
+        text = f"{name}{cell} changed"
+        if result.is_scalar:
+            text = f"{name}{cell}: {result.before} → {result.after} {unit}".rstrip()
+        self._measurement.mark(text, name=name)
 
     def _carry_out(self, plan: WritePlan, *, verify: bool) -> WriteResult:
         ag = self.session.profile.ag
@@ -577,7 +585,7 @@ class Connection:
                 ):
                     if wild and not isinstance(bound, BoundMeasurement) and not bound.events:
                         continue
-                    found.setdefault(one, Signal(bound))
+                    found.setdefault(one, Signal(replace(bound, name=one)))
                 elif not wild:
                     raise UsageError(
                         f"{one}: curves, maps and axes cannot be measured.",
