@@ -11,13 +11,14 @@ import numpy as np
 
 from xcaliper.client.binding import plain
 from xcaliper.client.values import Axis, Table
+from xcaliper.core.datatypes import DataType
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import IntegrityError, UsageError
 from xcaliper.quantity.axis import AxisPoints
 from xcaliper.quantity.compu import Conversion
 from xcaliper.quantity.measurement import BoundMeasurement
 from xcaliper.quantity.points import MIN_GUARDED
-from xcaliper.quantity.rounding import check_limits
+from xcaliper.quantity.rounding import check_limits, round_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -295,6 +296,9 @@ def _encode_cell(
     if isinstance(bound, AxisPoints):
         raw = rule.to_raw(value)
         check_limits(bound.name, np.asarray(rule.to_numbers(raw)), target.lower, target.upper)
+        if now.dtype.kind in "iu":  # rounded here, so that the other points stay whole numbers
+            wide = DataType.A_UINT64 if now.dtype.kind == "u" else DataType.A_INT64
+            raw = round_to(raw, wide, name=bound.name)
     else:
         raw = target.phys_to_raw(value).raw
     whole = now.astype(object) if now.dtype.kind in "iu" else now.copy()

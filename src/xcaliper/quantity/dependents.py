@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from xcaliper.a2l.lazy import Objects
 from xcaliper.core.errors import NotFoundError, UsageError
 from xcaliper.quantity.compu import (
     Conversion,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from xcaliper.quantity.catalog import Catalog
 
 __all__ = ["DependencyGraph", "Dependent", "ReadPhys"]
+
+_WORDS: Final = ("DEPENDENT_CHARACTERISTIC", "VIRTUAL_CHARACTERISTIC")
 
 ReadPhys = Callable[[str], Any]
 """Gives the physical value of a quantity that has memory, by name."""
@@ -104,13 +107,15 @@ class DependencyGraph:
         )
 
     def _all(self, *, measurements: bool = True) -> Iterator[Dependent]:
-        """Every computed quantity; this reads all objects of the description."""
+        """Every computed quantity; of a large description only what says so is read."""
         module = self._catalog.index.module
-        for one in module.characteristic:
-            if (node := self.find(one.name)) is not None:
-                yield node
-        for measured in module.measurement if measurements else ():
-            if (node := self.find(measured.name)) is not None:
+        names = dict.fromkeys(
+            one.name for word in _WORDS for one in _mentioning(module.characteristic, word)
+        )
+        if measurements:
+            names.update(dict.fromkeys(m.name for m in _mentioning(module.measurement, "VIRTUAL")))
+        for name in names:
+            if (node := self.find(name)) is not None:
                 yield node
 
     def _users_of(self, name: str, *, measurements: bool) -> list[str]:
@@ -323,6 +328,11 @@ class DependencyGraph:
         if isinstance(rule, FormulaConversion) and rule.formula is not None:
             return rule.formula
         return rule
+
+
+def _mentioning(objects: Iterable[Any], word: str) -> Iterable[Any]:
+    """Objects with a word in their text; all of them where they were read already."""
+    return objects.mentioning(word) if isinstance(objects, Objects) else objects
 
 
 def _wholes(name: str) -> list[str]:

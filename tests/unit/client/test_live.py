@@ -45,6 +45,8 @@ BODY = """
 /begin CHARACTERISTIC wide "" VAL_BLK 0x130 Q 0 NO_COMPU_METHOD -9.3e18 9.3e18 MATRIX_DIM 2 /end CHARACTERISTIC
 /begin CHARACTERISTIC holes "" VAL_BLK 0x140 F 0 NO_COMPU_METHOD 0 10 MATRIX_DIM 2 /end CHARACTERISTIC
 /begin AXIS_PTS ax "" 0x150 NO_INPUT_QUANTITY A 0 HALF 4 0 100 GUARD_RAILS /end AXIS_PTS
+/begin RECORD_LAYOUT A64 AXIS_PTS_X 1 A_INT64 INDEX_INCR DIRECT /end RECORD_LAYOUT
+/begin AXIS_PTS a64 "" 0x130 NO_INPUT_QUANTITY A64 0 HALF 2 -1e19 1e19 /end AXIS_PTS
 /begin AXIS_PTS ay "" 0x158 NO_INPUT_QUANTITY A 0 HALF 3 0 100 MONOTONY STRICT_INCREASE /end AXIS_PTS
 /begin CHARACTERISTIC map "" MAP 0x160 L 0 NO_COMPU_METHOD 0 255 GUARD_RAILS
   /begin AXIS_DESCR COM_AXIS NO_INPUT_QUANTITY HALF 4 0 100 AXIS_PTS_REF ax /end AXIS_DESCR
@@ -229,6 +231,10 @@ def test_axis_points_raw_and_by_cell(ecu):
     with pytest.raises(LimitError):
         ecu.write("ay", 101, at=(1,))
     assert ecu.peek(0x158, 3) == bytes([20, 33, 60])
+    big = 2**62 + 1
+    ecu.poke(0x130, struct.pack("<qq", 0, big))
+    ecu.write("a64", 3.7, at=(0,))  # 7.4 halves
+    assert struct.unpack("<qq", ecu.peek(0x130, 16)) == (7, big)
 
 
 def test_guard_rails(ecu):
