@@ -200,7 +200,7 @@ def plan_write(
     try:
         if at is not None:
             writes = _encode_cell(bound, target, wanted, at, once)
-        elif raw and isinstance(bound, AxisPoints):
+        elif raw and getattr(bound, "type", "") in ("AXIS_PTS", "ASCII"):
             writes = bound.encode_raw(wanted, read=read)
         else:
             writes = _encode(target, wanted, read)
@@ -266,7 +266,9 @@ def _refuse_early(target: Any, value: Any, at: tuple[int, ...] | None) -> None:
     Tables and texts are judged beside what is in memory now, which decides about their size.
     """
     is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    is_text = getattr(target, "type", "") == "ASCII" or target.conversion.kind == "verbal"
+    is_text = (
+        getattr(target, "type", "") == "ASCII" and at is None
+    ) or target.conversion.kind == "verbal"
     if is_number and not is_text:
         cell = "".join(f"[{index}]" for index in at or ())
         phys = np.asarray(value, dtype=float)

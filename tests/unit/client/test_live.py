@@ -47,6 +47,7 @@ BODY = """
 /begin AXIS_PTS ax "" 0x150 NO_INPUT_QUANTITY A 0 HALF 4 0 100 GUARD_RAILS /end AXIS_PTS
 /begin RECORD_LAYOUT A64 AXIS_PTS_X 1 A_INT64 INDEX_INCR DIRECT /end RECORD_LAYOUT
 /begin AXIS_PTS a64 "" 0x130 NO_INPUT_QUANTITY A64 0 HALF 2 -1e19 1e19 /end AXIS_PTS
+/begin CHARACTERISTIC text "" ASCII 0x1B0 L 0 NO_COMPU_METHOD 0 255 NUMBER 4 /end CHARACTERISTIC
 /begin AXIS_PTS ay "" 0x158 NO_INPUT_QUANTITY A 0 HALF 3 0 100 MONOTONY STRICT_INCREASE /end AXIS_PTS
 /begin CHARACTERISTIC map "" MAP 0x160 L 0 NO_COMPU_METHOD 0 255 GUARD_RAILS
   /begin AXIS_DESCR COM_AXIS NO_INPUT_QUANTITY HALF 4 0 100 AXIS_PTS_REF ax /end AXIS_DESCR
@@ -235,6 +236,19 @@ def test_axis_points_raw_and_by_cell(ecu):
     ecu.poke(0x130, struct.pack("<qq", 0, big))
     ecu.write("a64", 3.7, at=(0,))  # 7.4 halves
     assert struct.unpack("<qq", ecu.peek(0x130, 16)) == (7, big)
+
+
+def test_texts_as_ecu_values(ecu):
+    ecu.write("text", "abc")
+    assert ecu.live.read("text", raw=True).tolist() == [97, 98, 99, 0]
+    ecu.write("text", [65, 0xFF, 0, 1], raw=True)
+    assert ecu.peek(0x1B0, 4) == bytes([65, 0xFF, 0, 1])
+    ecu.write("text", 66, at=(1,), raw=True)
+    assert (ecu.live.read("text"), ecu.peek(0x1B0, 4)) == ("AB", bytes([65, 66, 0, 1]))
+    for value in ([65, 256, 0, 0], [65], "abcd"):
+        with pytest.raises((UsageError, LimitError)):
+            ecu.write("text", value, raw=True)
+    assert ecu.peek(0x1B0, 4) == bytes([65, 66, 0, 1])
 
 
 def test_guard_rails(ecu):
