@@ -231,8 +231,9 @@ class Connection:
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """What is odd about slave, description and link, each told once."""
-        return self._diagnostics
+        """What is odd about slave, description, link and memory that was read, each told once."""
+        read = self._live_values.diagnostics.values() if self._live_values else ()
+        return (*self._diagnostics, *read)
 
     @property
     def catalog(self) -> Catalog:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from xcaliper.client.binding import plain
 from xcaliper.client.parameters import plan_write, read_value
+from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import NotFoundError, UsageError
+from xcaliper.quantity.measurement import BoundMeasurement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,6 +60,9 @@ class LiveValues:
         catalog: names and descriptions.
         read: gives bytes of memory for an address and a size.
         ag: bytes per address unit.
+
+    Attributes:
+        diagnostics: what was odd about memory that was read, each told once, by what it is about.
     """
 
     def __init__(self, catalog: Catalog, read: Read, ag: int = 1) -> None:
@@ -65,6 +70,7 @@ class LiveValues:
         self._read = read
         self._ag = ag
         self._chosen: dict[str, str] = {}
+        self.diagnostics: dict[str, Diagnostic] = {}
 
     # --- variants ---
 
@@ -144,12 +150,23 @@ class LiveValues:
         """
         node = self.computed(name)
         if node is None or node.has_memory:
-            return read_value(self.bound(name), self._read, raw=raw)
+            once = cache(self._read)
+            bound = self.bound(name)
+            value = read_value(bound, once, raw=raw)
+            if not isinstance(bound, BoundMeasurement):
+                self._note(bound.doubts(once))
+            return value
         if raw:
             raise UsageError(
                 f"{name}: it is virtual and has no ECU value.", hint="Read its physical value."
             )
         return self._evaluate(name, self._read)
+
+    def _note(self, doubts: Iterable[str]) -> None:
+        for text in doubts:
+            name = text.partition(":")[0]
+            told = Diagnostic(Severity.WARNING, "count", Where(), f"{text}.", subject=name)
+            self.diagnostics.setdefault(text.partition(" is ")[0], told)  # once per count
 
     def _evaluate(self, name: str, read: Read) -> Any:
         def phys(one: str) -> Any:

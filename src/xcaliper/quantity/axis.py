@@ -160,6 +160,13 @@ class AxisPoints:
             return self.resolve(read).parts(read)
         return self._open(self._data(read), read).parts(self.byte_order)
 
+    def doubts(self, read: Read) -> tuple[str, ...]:
+        """Counts in memory that cannot be right."""
+        if self.pointers is not None:
+            return self.resolve(read).doubts(read)
+        found = self._open(self._data(read), read).record.doubts
+        return tuple(f"{self.name}: {one}" for one in found)
+
     def to_phys(self, raw: Any) -> NDArray[Any]:
         """Physical values of raw ones."""
         return self.conversion.to_phys(raw)

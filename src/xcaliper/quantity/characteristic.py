@@ -241,6 +241,16 @@ class BoundCharacteristic:
             return self.resolve(read).parts(read)
         return self._open(read)[0].parts(self.byte_order)
 
+    def doubts(self, read: Read) -> tuple[str, ...]:
+        """Counts in memory that cannot be right, those of shared axes as well."""
+        if self.pointers is not None:
+            return self.resolve(read).doubts(read)
+        parts = [one.doubts(read) for one in self.maps]
+        parts += [axis.shared.doubts(read) for axis in self.axes if axis.shared is not None]
+        parts += [axis.curve.doubts(read) for axis in self.axes if axis.curve is not None]
+        own = () if self.maps or not self.axes else self._open(read)[0].record.doubts
+        return tuple(f"{self.name}: {one}" for one in own) + tuple(d for p in parts for d in p)
+
     def _decode_maps(self, read: Read) -> RawCharacteristic:
         """Maps stacked along Z; X and Y are those of the first map."""
         found = [one.decode(read) for one in self.maps]

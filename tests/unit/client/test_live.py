@@ -48,6 +48,11 @@ BODY = """
 /begin RECORD_LAYOUT A64 AXIS_PTS_X 1 A_INT64 INDEX_INCR DIRECT /end RECORD_LAYOUT
 /begin AXIS_PTS a64 "" 0x130 NO_INPUT_QUANTITY A64 0 HALF 2 -1e19 1e19 /end AXIS_PTS
 /begin CHARACTERISTIC text "" ASCII 0x1B0 L 0 NO_COMPU_METHOD 0 255 NUMBER 4 /end CHARACTERISTIC
+/begin RECORD_LAYOUT NA NO_AXIS_PTS_X 1 UBYTE AXIS_PTS_X 2 UBYTE INDEX_INCR DIRECT /end RECORD_LAYOUT
+/begin AXIS_PTS counted "" 0x1C0 NO_INPUT_QUANTITY NA 0 NO_COMPU_METHOD 3 0 255 /end AXIS_PTS
+/begin CHARACTERISTIC over "" CURVE 0x1C8 L 0 NO_COMPU_METHOD 0 255
+  /begin AXIS_DESCR COM_AXIS NO_INPUT_QUANTITY NO_COMPU_METHOD 3 0 255 AXIS_PTS_REF counted /end AXIS_DESCR
+/end CHARACTERISTIC
 /begin AXIS_PTS ay "" 0x158 NO_INPUT_QUANTITY A 0 HALF 3 0 100 MONOTONY STRICT_INCREASE /end AXIS_PTS
 /begin CHARACTERISTIC map "" MAP 0x160 L 0 NO_COMPU_METHOD 0 255 GUARD_RAILS
   /begin AXIS_DESCR COM_AXIS NO_INPUT_QUANTITY HALF 4 0 100 AXIS_PTS_REF ax /end AXIS_DESCR
@@ -249,6 +254,19 @@ def test_texts_as_ecu_values(ecu):
         with pytest.raises((UsageError, LimitError)):
             ecu.write("text", value, raw=True)
     assert ecu.peek(0x1B0, 4) == bytes([65, 66, 0, 1])
+
+
+def test_an_impossible_count_is_told_once(ecu):
+    ecu.poke(0x1C0, [2, 10, 20, 30])
+    assert ecu.live.read("over").values.shape == (2,)
+    assert not ecu.live.diagnostics
+    ecu.poke(0x1C0, [4])
+    for _ in range(2):
+        assert ecu.live.read("over").values.shape == (3,)
+        assert ecu.live.read("counted").tolist() == [10, 20, 30]
+    (told,) = ecu.live.diagnostics.values()
+    assert (told.slug, told.subject) == ("count", "counted")
+    assert told.text == "counted: NO_AXIS_PTS_X is 4 where 1 to 3 can be; 3 are taken."
 
 
 def test_guard_rails(ecu):
