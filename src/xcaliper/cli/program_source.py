@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from xcaliper.image.program import Program
 
-__all__ = ["read_program"]
+__all__ = ["read_bytes", "read_program"]
 
 
 def read_program(elf: Path | None, map_file: Path | None, *, listed: bool = False) -> Program:
@@ -37,11 +37,11 @@ def read_program(elf: Path | None, map_file: Path | None, *, listed: bool = Fals
         raise UsageError("program: no file was given.", hint="Add --elf FILE or --map FILE.")
     linker_map = None
     if map_file is not None:
-        text = _bytes(map_file).decode("utf-8", "replace")
+        text = read_bytes(map_file).decode("utf-8", "replace")
         linker_map = read_map(text, source=str(map_file))
     if elf is None:
         return Program(linker_map=linker_map)
-    file = read_elf(_bytes(elf), source=str(elf))
+    file = read_elf(read_bytes(elf), source=str(elf))
     with errors().status(f"Reading the types of {elf.name} …"):
         quick = None if listed else open_drgn(str(elf), file, lambda: read_debug_info(file))
         try:
@@ -54,7 +54,12 @@ def read_program(elf: Path | None, map_file: Path | None, *, listed: bool = Fals
     return Program(types=types, elf=file, linker_map=linker_map)
 
 
-def _bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """A whole file.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
     try:
         return path.read_bytes()
     except OSError as error:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.a2l.keywords import memory as kw_memory
 from xcaliper.a2l.keywords import project as kw_project
@@ -17,12 +17,14 @@ from xcaliper.a2l.keywords.measurement import Measurement
 from xcaliper.a2l.keywords.typedef import Instance
 from xcaliper.a2l.parse import A2lFile
 from xcaliper.core.datatypes import ByteOrder, DataType
+from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import NotFoundError, UsageError
 from xcaliper.describe.enums import a2l_name
+from xcaliper.describe.events import add_events
+from xcaliper.describe.selection import GenerateOptions, chosen_of, listed_of, untyped_of
 from xcaliper.describe.takeover import free_name, matrix_dim
 from xcaliper.describe.typedefs import Typedefs, limits_of, scalar_type
 from xcaliper.image.c_types import (
-    Array,
     Base,
     CType,
     Struct,
@@ -31,50 +33,24 @@ from xcaliper.image.c_types import (
     size_of,
     strip,
 )
-from xcaliper.image.debug_info import DebugInfo, Variable
+from xcaliper.image.debug_info import Variable, type_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from xcaliper.image.elf import Section
     from xcaliper.image.program import Program
 
 __all__ = ["GenerateOptions", "generate", "natural_alignment"]
 
 _MAX_OBJECTS: Final = 1_000_000
+_SHOWN: Final = 5
+_MAX_ALIKE: Final = 5000  # comparing names is slow
 _ORDER_WORDS: Final = {ByteOrder.INTEL: "MSB_LAST", ByteOrder.MOTOROLA: "MSB_FIRST"}
-
-
-@dataclass(frozen=True, slots=True)
-class GenerateOptions:
-    """What to describe and how.
-
-    Attributes:
-        project: name of PROJECT and MODULE.
-        include: patterns of variable names, with ``*`` and ``?``.
-        exclude: patterns of variable names to leave out.
-        sections: patterns of section names; empty for all.
-        parameters: patterns of variables that become parameters.
-        parameter_sections: patterns of sections whose variables become parameters. Variables in read-only sections
-            always do.
-        structures: ``typedef`` makes INSTANCE and TYPEDEF_STRUCTURE, ``flat`` one object per member.
-        epk: symbol of the identification text, empty for none.
-    """
-
-    project: str = "program"
-    include: tuple[str, ...] = ("*",)
-    exclude: tuple[str, ...] = ()
-    sections: tuple[str, ...] = ()
-    parameters: tuple[str, ...] = ()
-    parameter_sections: tuple[str, ...] = ()
-    structures: Literal["typedef", "flat"] = "typedef"
-    epk: str = ""
 
 
 def generate(program: Program, options: GenerateOptions | None = None) -> A2lFile:
     """A description of the variables of a program, ready to be updated later: every object has its SYMBOL_LINK.
 
-    Without types every symbol becomes an unsigned number of its size, or an array of bytes.
+    Without types every symbol becomes an unsigned number of its size, or an array of bytes. What ASAP2 cannot say, and
+    patterns that no variable has, stand in the diagnostics of the result.
 
     Args:
         program: with types, or at least with symbols.
@@ -91,15 +67,32 @@ def generate(program: Program, options: GenerateOptions | None = None) -> A2lFil
     if options.epk:
         module.mod_par = _identification(program, options.epk)
     maker = _Maker(module, program, options)
-    chosen = list(_chosen(program, options))
+    listed = listed_of(program)
+    untyped = untyped_of(program, listed)
+    if "*" not in options.include:  # asked for by name
+        listed += untyped
+    elif untyped and listed:
+        maker.untyped(untyped)
+    listed.sort(key=lambda v: (v.name, v.address))
+    if not listed:
+        raise UsageError(
+            "program: it has neither debug information nor symbols of variables.",
+            hint="Give the linked program before any strip, best compiled with -g.",
+        )
+    maker.placed()
+    chosen = list(chosen_of(listed, program, options))
+    maker.unmatched(listed)
     counts = Counter((variable.name, variable.function) for variable, _ in chosen)
     for variable, parameter in chosen:
         maker.variable(
             variable, parameter=parameter, alone=counts[variable.name, variable.function] == 1
         )
+    if options.events:
+        add_events(module, maker.measured, options.events, program.byte_order or ByteOrder.INTEL)
     return A2lFile(
         asap2_version=kw_project.Asap2Version(1, 71),
         project=kw_project.Project(name, "", module=[module]),
+        diagnostics=maker.findings,
     )
 
 
@@ -126,55 +119,6 @@ def _identification(program: Program, symbol: str) -> kw_memory.ModPar:
     return kw_memory.ModPar("", addr_epk=[place.address], epk=text)
 
 
-def _listed(program: Program) -> Iterator[Variable]:
-    if isinstance(program.types, DebugInfo) and program.types.variables:
-        yield from program.types.variables
-        return
-    if program.elf is not None:
-        symbols: Iterable[Any] = (
-            s for s in program.elf.symbols if s.kind == "object" and s.section
-        )
-    elif program.linker_map is not None:
-        symbols = (s for s in program.linker_map.symbols.values() if not s.is_code)
-    else:
-        raise UsageError(
-            "program: its variables are not listed.", hint="Give an ELF file or a linker map."
-        )
-    for symbol in symbols:
-        if symbol.size_bytes:
-            yield Variable(symbol.name, symbol.address, _bytes(symbol.size_bytes))
-
-
-def _bytes(size: int) -> CType:
-    if size in (1, 2, 4, 8):
-        return Base(f"uint{8 * size}_t", "unsigned", size)
-    return Array(Base("uint8_t", "unsigned", 1), (size,))
-
-
-def _chosen(program: Program, options: GenerateOptions) -> Iterator[tuple[Variable, bool]]:
-    """Variables that were asked for, and whether each is a parameter."""
-    for variable in sorted(_listed(program), key=lambda v: (v.name, v.address)):
-        if not _matches(variable.name, options.include) or _matches(variable.name, options.exclude):
-            continue
-        section: Section | None = program.elf.section_at(variable.address) if program.elf else None
-        place = section.name if section else ""
-        if options.sections and not _matches(place, options.sections):
-            continue
-        constant = section is not None and not section.is_writable
-        yield (
-            variable,
-            (
-                constant
-                or _matches(variable.name, options.parameters)
-                or _matches(place, options.parameter_sections)
-            ),
-        )
-
-
-def _matches(name: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
 class _Maker:
     """Makes the objects of one module."""
 
@@ -186,7 +130,79 @@ class _Maker:
         self.numbered: dict[int, str] | None = None
         self.options = options
         self.names: set[str] = set()
-        self.typedefs = Typedefs(module)
+        self.findings: list[Diagnostic] = []
+        self.measured: list[Instance] = []
+        self.typedefs = Typedefs(module, self.left_out)
+
+    def finding(self, severity: Severity, slug: str, name: str, text: str, hint: str) -> None:
+        """Report what the description does not say."""
+        where = Where(self.program.elf.source if self.program.elf else "")
+        self.findings.append(Diagnostic(severity, slug, where, f"{name}: {text}", hint, name))
+
+    def left_out(self, name: str, kind: CType) -> None:
+        """Report a variable or member that ASAP2 has no form for."""
+        self.finding(
+            Severity.INFO,
+            "type-unfit",
+            name,
+            f"its type {type_text(kind)} has no form in ASAP2; it was left out.",
+            "",
+        )
+
+    def placed(self) -> None:
+        """Report addresses that are not those of the running program."""
+        elf = self.program.elf
+        if elf is not None and not elf.is_linked:
+            self.finding(
+                Severity.WARNING,
+                "not-linked",
+                elf.source,
+                "this is an object file; its addresses are not those of the program.",
+                "Give the linked program.",
+            )
+        elif elf is not None and elf.is_movable:
+            self.finding(
+                Severity.INFO,
+                "movable",
+                elf.source,
+                "this program is position independent; its addresses count from where it is loaded.",
+                "Link with -no-pie where addresses shall be absolute.",
+            )
+
+    def untyped(self, variables: list[Variable]) -> None:
+        """Report symbols without debug information: mostly libraries."""
+        names = sorted({variable.name for variable in variables})
+        shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+        self.finding(
+            Severity.INFO,
+            "no-types",
+            shown,
+            f"{len(names)} symbols have no debug information; they were left out.",
+            "Name them with an include pattern, or compile their files with -g.",
+        )
+
+    def unmatched(self, listed: list[Variable]) -> None:
+        """Report patterns that fit no variable or section: mostly typing errors."""
+        elf = self.program.elf
+        sections = [section.name for section in elf.sections] if elf else []
+        names = [variable.name for variable in listed]
+        for option, patterns, known in (
+            ("include", self.options.include, names),
+            ("exclude", self.options.exclude, names),
+            ("parameter", self.options.parameters, names),
+            ("section", self.options.sections, sections),
+            ("parameter section", self.options.parameter_sections, sections),
+        ):
+            for pattern in patterns:
+                if not any(fnmatchcase(name, pattern) for name in known):
+                    near = get_close_matches(pattern.strip("*"), known[:_MAX_ALIKE], n=1)
+                    self.finding(
+                        Severity.WARNING,
+                        "no-match",
+                        pattern,
+                        f"this {option} pattern fits nothing in the program.",
+                        f"Did you mean {near[0]}?" if near else "Patterns know * and ?.",
+                    )
 
     def variable(self, variable: Variable, *, parameter: bool, alone: bool) -> None:
         """Add a variable in the form its type asks for; what has no form is left out."""
@@ -202,6 +218,14 @@ class _Maker:
             link = self.symbol(variable)
         if link:
             self.place(a2l_name(wanted), link, variable.type, variable.address, parameter=parameter)
+        else:
+            self.finding(
+                Severity.INFO,
+                "ambiguous-name",
+                wanted,
+                "others have the same name, and no link tells them apart; it was left out.",
+                "Rename it in the program.",
+            )
 
     def symbol(self, variable: Variable) -> str:
         """The linker's own name of a variable that shares all its other names; empty when it has none."""
@@ -209,13 +233,15 @@ class _Maker:
             symbols = self.program.elf.symbols if self.program.elf else ()
             self.numbered = {s.address: s.name for s in symbols if s.kind == "object"}
         name = self.numbered.get(variable.address, "")
-        return name if name.partition(".")[0] == variable.name else ""
+        return name if variable.name.rpartition("::")[2] in name else ""
 
     def place(self, name: str, link: str, kind: CType, address: int, *, parameter: bool) -> None:
         """Add what lies at an address."""
         element, dims = element_of(kind)
         bare = strip(element)
         if 0 in dims or not size_of(kind):
+            if not isinstance(bare, Struct):
+                self.left_out(name, kind)
             return
         if isinstance(bare, Struct):
             if self.options.structures == "typedef":
@@ -243,6 +269,7 @@ class _Maker:
         """A number or an array of numbers."""
         datatype = scalar_type(element, None)
         if datatype is None:
+            self.left_out(name, element)
             return
         conversion = self.typedefs.conversion(element)
         lower, upper = limits_of(element, datatype, None)
@@ -311,16 +338,17 @@ class _Maker:
         bare = strip(element)
         assert isinstance(bare, Struct), "checked before"
         typedef = self.typedefs.structure(bare, label, parameter=parameter)
-        self.module.instance.append(
-            Instance(
-                self.name(name),
-                "",
-                typedef,
-                address,
-                matrix_dim=matrix_dim(dims, "1.71") or None,
-                symbol_link=SymbolLink(link, 0),
-            )
+        made = Instance(
+            self.name(name),
+            "",
+            typedef,
+            address,
+            matrix_dim=matrix_dim(dims, "1.71") or None,
+            symbol_link=SymbolLink(link, 0),
         )
+        self.module.instance.append(made)
+        if not parameter:
+            self.measured.append(made)
 
     def flat(
         self,
@@ -358,6 +386,7 @@ class _Maker:
         """A bit field on its own."""
         datatype = scalar_type(member.type, member)
         if datatype is None:
+            self.left_out(name, member.type)
             return
         lower, upper = limits_of(member.type, datatype, member)
         conversion = self.typedefs.conversion(member.type)

@@ -7,7 +7,7 @@ page. Addresses and structures come from the program, when there is one.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.a2l.ifdata import number_of
@@ -23,67 +23,26 @@ from xcaliper.a2l.keywords.measurement import Measurement
 from xcaliper.a2l.keywords.typedef import Instance
 from xcaliper.a2l.parse import A2lFile
 from xcaliper.core.datatypes import DataType
-from xcaliper.core.diagnostics import Diagnostic, Severity, Where
+from xcaliper.describe.annotations import Findings, Note, ident, notes_of
 from xcaliper.describe.enums import a2l_name
 from xcaliper.describe.generator import natural_alignment
 from xcaliper.describe.takeover import free_name, matrix_dim
 from xcaliper.describe.typedefs import NO_METHOD, Typedefs
 from xcaliper.describe.updater import update
-from xcaliper.image.c_types import Struct, Typedef, datatype_of, element_of, strip
+from xcaliper.image.c_types import Struct, Typedef, base_name, datatype_of, element_of, strip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from xcaliper.image.program import Program
 
 __all__ = ["parse_header"]
 
-_COMMENT: Final = re.compile(r"/\*(.*?)\*/|//([^\n]*)", re.DOTALL)
-_MARK: Final = re.compile(r"@@\s*(\w+)[ \t]*(.*)")
-_DEFINE: Final = re.compile(
-    r"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+\(?(\d{1,9})[uUlL]*\)?[ \t]*$", re.MULTILINE
-)
-_DECLARED: Final = re.compile(r"^([\w\s:*]*?[\s*])(\w+)\s*((?:\[[^\]]*\]\s*)*)$", re.DOTALL)
-_STORAGE: Final = frozenset(
-    {
-        "extern",
-        "static",
-        "const",
-        "volatile",
-        "register",
-        "struct",
-        "union",
-        "enum",
-        "constexpr",
-        "inline",
-    }
-)
-_KINDS: Final = frozenset({"measurement", "parameter", "axis", "curve", "map", "instance"})
-_KEYS: Final = frozenset(
-    {
-        "text",
-        "unit",
-        "limits",
-        "hard",
-        "linear",
-        "enum",
-        "format",
-        "group",
-        "function",
-        "symbol",
-        "type",
-        "x",
-        "y",
-        "writable",
-    }
-)
+_PAIR: Final = re.compile(r"(-?\w+)\s*=\s*(\"[^\"]*\"|[^\s,]+)")
 _TYPES: Final = {
     "bool": DataType.UBYTE, "_Bool": DataType.UBYTE, "boolean": DataType.UBYTE, "boolean_T": DataType.UBYTE,
     "char": DataType.SBYTE, "signed char": DataType.SBYTE, "unsigned char": DataType.UBYTE,
-    "short": DataType.SWORD, "short int": DataType.SWORD, "unsigned short": DataType.UWORD,
-    "unsigned short int": DataType.UWORD, "int": DataType.SLONG, "signed int": DataType.SLONG,
-    "unsigned int": DataType.ULONG, "unsigned": DataType.ULONG, "long": DataType.SLONG,
-    "unsigned long": DataType.ULONG, "long long": DataType.A_INT64, "unsigned long long": DataType.A_UINT64,
+    "short": DataType.SWORD, "unsigned short": DataType.UWORD, "int": DataType.SLONG,
+    "unsigned int": DataType.ULONG, "long": DataType.SLONG, "unsigned long": DataType.ULONG,
+    "long long": DataType.A_INT64, "unsigned long long": DataType.A_UINT64,
     "float": DataType.FLOAT32_IEEE, "double": DataType.FLOAT64_IEEE, "real_T": DataType.FLOAT64_IEEE,
     **{f"{p}int{b}{s}": DataType[n] for b, n in ((8, "SBYTE"), (16, "SWORD"), (32, "SLONG"), (64, "A_INT64"))
        for p, s in (("", "_t"), ("", "_T"), ("", ""), ("s", ""))},
@@ -92,35 +51,6 @@ _TYPES: Final = {
     **{f"{w}{s}": DataType[n] for w, n in (("float32", "FLOAT32_IEEE"), ("float64", "FLOAT64_IEEE"), ("real32", "FLOAT32_IEEE"))
        for s in ("", "_t", "_T")},
 }  # fmt: skip
-_MAX_OBJECTS: Final = 200_000
-_MAX_DECLARATION: Final = 2000
-
-
-@dataclass(slots=True)
-class _Note:
-    """One annotated declaration."""
-
-    kind: str
-    name: str
-    line: int
-    keys: dict[str, list[str]] = field(default_factory=dict)
-    type_name: str = ""
-    dims: tuple[int, ...] = ()
-    identifier: str = ""
-
-    def get(self, key: str) -> str:
-        """The value of a key, empty when it is not there."""
-        return self.keys.get(key, [""])[0]
-
-    def numbers(self, key: str) -> list[float]:
-        """The numbers of a key."""
-        found = [number_of(word) for word in self.get(key).replace(",", " ").split()]
-        return [value for value in found if value is not None]
-
-    @property
-    def link(self) -> str:
-        """Symbol of the object."""
-        return self.get("symbol") or self.identifier
 
 
 def parse_header(
@@ -145,145 +75,38 @@ def parse_header(
         project=kw_project.Project(name, "", module=[module]),
         source=source,
     )
-    maker = _Maker(file, module, program, source)
-    for note in _notes(text, maker):
+    findings = Findings(text, source, file.diagnostics)
+    maker = _Maker(module, program, findings)
+    for note in notes_of(text, findings):
         maker.make(note)
+    maker.axes()
     if program is not None:
         update(file, program, mode="full")
     return file
-
-
-def _notes(text: str, maker: _Maker) -> Iterator[_Note]:
-    """Annotated declarations in order; a comment belongs to the declaration on its line, else to the next one."""
-    constants = {match[1]: int(match[2]) for match in _DEFINE.finditer(text)}
-    for count, (start, end, comment) in enumerate(_comments(text)):
-        if "@@" not in comment:
-            continue
-        if count > _MAX_OBJECTS:
-            return
-        note = _note(comment, text.count("\n", 0, start) + 1, maker)
-        if note is None:
-            continue
-        before = _before(text, start)
-        if ";" in before:
-            declaration = _COMMENT.sub(" ", before).rstrip().rstrip(";").rpartition(";")[2]
-        else:
-            rest = _COMMENT.sub(" ", text[end : end + _MAX_DECLARATION]).partition(";")[0]
-            rows = [row for row in rest.splitlines() if not row.lstrip().startswith("#")]
-            declaration = "\n".join(rows)
-        if _declare(note, declaration, constants):
-            yield note
-        else:
-            maker.finding(note, "no declaration follows.", "Put the annotation before a variable.")
-
-
-def _comments(text: str) -> Iterator[tuple[int, int, str]]:
-    """Begin, end and text of every comment; full lines of ``//`` in a row are one."""
-    run: tuple[int, int, str] | None = None
-    for match in _COMMENT.finditer(text):
-        block = match[1] is not None
-        full = not block and not _before(text, match.start()).strip()
-        if run is not None:
-            if full and text[run[1] : match.start()].strip(" \t") == "\n":
-                run = (run[0], match.end(), f"{run[2]}\n{match[2]}")
-                continue
-            yield run
-            run = None
-        if full:
-            run = (match.start(), match.end(), match[2])
-        else:
-            yield match.start(), match.end(), match[1] if block else match[2]
-    if run is not None:
-        yield run
-
-
-def _before(text: str, at: int) -> str:
-    """What stands on the line before a place."""
-    return text[text.rfind("\n", 0, at) + 1 : at]
-
-
-def _note(comment: str, line: int, maker: _Maker) -> _Note | None:
-    note: _Note | None = None
-    for row in comment.splitlines():
-        mark = _MARK.search(row)
-        if mark is None:
-            continue
-        key, value = mark[1], mark[2].strip().strip("*").strip()
-        if key in _KINDS and note is None:
-            note = _Note(key, _ident(value.split()[0]) if value else "", line)
-        elif note is None:
-            maker.finding(
-                _Note(key, "", line),
-                f"{key} stands before the kind.",
-                f"Begin with one of {', '.join(sorted(_KINDS))}.",
-            )
-            return None
-        elif key in _KEYS:
-            quoted = len(value) > 1 and value[0] == value[-1] == '"'
-            note.keys.setdefault(key, []).append(value[1:-1] if quoted else value)
-        else:
-            maker.finding(note, f"key {key} is unknown.", f"Use one of {', '.join(sorted(_KEYS))}.")
-    return note
-
-
-def _ident(text: str) -> str:
-    """An identifier of ASAP2; dots and brackets are part of names there."""
-    return re.sub(r"[^\w.\[\]]", "_", text, flags=re.ASCII)
-
-
-def _declare(note: _Note, declaration: str, constants: dict[str, int]) -> bool:
-    """Type, name and dimensions from a declaration."""
-    match = _DECLARED.match(declaration.partition("=")[0].strip())
-    if match is None:
-        return False
-    words = [w for w in match[1].replace("*", " * ").split() if w not in _STORAGE]
-    if not words:
-        return False
-    note.type_name = "pointer" if "*" in words else " ".join(words)
-    note.identifier = match[2]
-    note.name = note.name or a2l_name(match[2])
-    sizes = [size.strip().rstrip("uUlL") for size in re.findall(r"\[([^\]]*)\]", match[3])]
-    values = [
-        int(size) if size.isdecimal() and len(size) < 10 else constants.get(size, 0)
-        for size in sizes
-    ]
-    note.dims = tuple(values)
-    return True
 
 
 class _Maker:
     """Makes the objects of one header."""
 
     def __init__(
-        self, file: A2lFile, module: kw_project.Module, program: Program | None, source: str
+        self, module: kw_project.Module, program: Program | None, findings: Findings
     ) -> None:
-        self.file = file
         self.module = module
         self.program = program
-        self.source = source
+        self.findings = findings
         self.typedefs = Typedefs(module)
         self.methods: dict[tuple[Any, ...], str] = {}
         self.names: set[str] = set()
+        self.tables: list[tuple[Note, str]] = []
         self.groups: dict[str, Group] = {}
         self.functions: dict[str, Function] = {}
 
-    def finding(self, note: _Note, text: str, hint: str) -> None:
-        """Report what is wrong with an annotation."""
-        self.file.diagnostics.append(
-            Diagnostic(
-                Severity.ERROR,
-                "annotation",
-                Where(self.source, note.line),
-                f"@@ {note.kind} {note.name or note.identifier}".rstrip() + f": {text}",
-                hint,
-                note.name,
-            )
-        )
-
-    def make(self, note: _Note) -> None:
+    def make(self, note: Note) -> None:
         """Add the object of an annotation."""
         if note.name in self.names:
-            self.finding(note, "the name is there already.", "Give another name behind the kind.")
+            self.findings.add(
+                note, "the name is there already.", "Give another name behind the kind."
+            )
             return
         place = self.program.locate(note.link) if self.program else None
         element, dims = element_of(place.type) if place and place.type else (None, note.dims)
@@ -292,14 +115,21 @@ class _Maker:
             return
         datatype = datatype_of(element) if element is not None else self.datatype(note)
         if datatype is None:
-            self.finding(
+            asked = note.get("type")
+            self.findings.add(
                 note,
-                f"the type {note.type_name} is unknown.",
-                "Add '@@ type UWORD' or the like, or give the ELF file.",
+                f"the type {asked or note.type_name} is unknown.",
+                f"Use one of {', '.join(DataType.__members__)}."
+                if asked
+                else "Add '@@ type UWORD' or the like, or give the ELF file.",
+                "type",
             )
             return
+        self.numbered(note)
         if 0 in dims:
-            self.finding(note, "a dimension is no number.", "Write it as a number or a #define.")
+            self.findings.add(
+                note, "a dimension is no number.", "Write it as a number or a #define."
+            )
             return
         self.names.add(note.name)
         handler = {
@@ -312,14 +142,34 @@ class _Maker:
         handler(note, datatype, dims)
         self.lists(note)
 
-    def datatype(self, note: _Note) -> DataType | None:
+    def datatype(self, note: Note) -> DataType | None:
         """Data type by the annotation, else by the name of the type in C."""
         asked = note.get("type")
         if asked:
             return DataType(asked) if asked in DataType.__members__ else None
-        return _TYPES.get(note.type_name)
+        words = note.type_name.split()
+        names = (" ".join(words[at:]) for at in range(len(words)))  # macros may stand in front
+        return next((t for name in names if (t := _TYPES.get(base_name(name)))), None)
 
-    def limits(self, note: _Note, datatype: DataType) -> tuple[Any, Any]:
+    def numbered(self, note: Note) -> None:
+        """Report keys whose numbers cannot be read, instead of passing over them."""
+        for key, what, example in (
+            ("limits", "a lower and an upper number", "0 8000"),
+            ("hard", "a lower and an upper number", "0 8000"),
+            ("linear", "a factor and an offset", "0.25 -40"),
+        ):
+            if key in note.keys and len(note.numbers(key)) != 2:
+                self.findings.add(note, f"{key} needs {what}.", f"Write '@@ {key} {example}'.", key)
+        texts = note.get("enum")
+        if "enum" in note.keys and (not _PAIR.search(texts) or _PAIR.sub("", texts).strip(" ,")):
+            self.findings.add(
+                note,
+                "enum needs VALUE=TEXT pairs.",
+                "Write '@@ enum 0=Off 1=\"Running hot\"'.",
+                "enum",
+            )
+
+    def limits(self, note: Note, datatype: DataType) -> tuple[Any, Any]:
         """Soft limits, else what the raw type allows under the scaling."""
         asked = note.numbers("limits")
         if len(asked) == 2:
@@ -331,10 +181,10 @@ class _Maker:
             return ends[0], ends[1]
         return low, high
 
-    def method(self, note: _Note) -> str:
+    def method(self, note: Note) -> str:
         """Name of the conversion; equal ones are shared."""
         linear, unit, form = note.numbers("linear"), note.get("unit"), note.get("format") or "%8.3"
-        pairs = re.findall(r"(-?\w+)\s*=\s*(\"[^\"]*\"|[^\s,]+)", note.get("enum"))
+        pairs = _PAIR.findall(note.get("enum"))
         texts = [(v, t.strip('"')) for n, t in pairs if isinstance(v := number_of(n), int)]
         if not (linear or unit or texts):
             return NO_METHOD
@@ -347,24 +197,24 @@ class _Maker:
             made.conversion_type, made.compu_tab_ref = "TAB_VERB", name
             self.module.compu_vtab.append(CompuVtab(name, "", "TAB_VERB", len(texts), list(texts)))
         elif linear:
-            if len(linear) != 2 or not linear[0]:
-                self.finding(
-                    note, "linear needs a factor and an offset.", "Write '@@ linear 0.25 -40'."
+            if len(linear) == 2 and not linear[0]:
+                self.findings.add(
+                    note, "a factor of 0 has no way back.", "Write '@@ linear 0.25 -40'.", "linear"
                 )
-            else:
+            elif len(linear) == 2:
                 made.conversion_type, made.coeffs_linear = "LINEAR", CoeffsLinear(*linear)
         self.module.compu_method.append(made)
         return name
 
-    def shared(self, note: _Note) -> dict[str, Any]:
+    def shared(self, note: Note) -> dict[str, Any]:
         """Optional keywords of every kind of object."""
         return {"format": note.get("format") or None, "symbol_link": SymbolLink(note.link, 0)}
 
-    def hard(self, note: _Note) -> ExtendedLimits | None:
+    def hard(self, note: Note) -> ExtendedLimits | None:
         asked = note.numbers("hard")
         return ExtendedLimits(min(asked), max(asked)) if len(asked) == 2 else None
 
-    def measurement(self, note: _Note, datatype: DataType, dims: tuple[int, ...]) -> None:
+    def measurement(self, note: Note, datatype: DataType, dims: tuple[int, ...]) -> None:
         """A measurement, perhaps an array."""
         lower, upper = self.limits(note, datatype)
         self.module.measurement.append(
@@ -386,7 +236,7 @@ class _Maker:
             )
         )
 
-    def parameter(self, note: _Note, datatype: DataType, dims: tuple[int, ...]) -> None:
+    def parameter(self, note: Note, datatype: DataType, dims: tuple[int, ...]) -> None:
         """A value or a block; a character array is text."""
         text = note.type_name == "char" and len(dims) == 1
         lower, upper = (0, 255) if text else self.limits(note, datatype)
@@ -409,11 +259,11 @@ class _Maker:
             )
         )
 
-    def axis(self, note: _Note, datatype: DataType, dims: tuple[int, ...]) -> None:
+    def axis(self, note: Note, datatype: DataType, dims: tuple[int, ...]) -> None:
         """Points of an axis that curves and maps name."""
         lower, upper = self.limits(note, datatype)
         if len(dims) != 1:
-            self.finding(note, "an axis is an array with one dimension.", "Declare it so.")
+            self.findings.add(note, "an axis is an array with one dimension.", "Declare it so.")
             return
         layout = f"RL_AXIS_{datatype.value}"
         if all(made.name != layout for made in self.module.record_layout):
@@ -424,7 +274,7 @@ class _Maker:
                 note.name,
                 note.get("text"),
                 0,
-                _ident(note.get("x")) or "NO_INPUT_QUANTITY",
+                ident(note.get("x")) or "NO_INPUT_QUANTITY",
                 layout,
                 0.0,
                 self.method(note),
@@ -436,16 +286,17 @@ class _Maker:
             )
         )
 
-    def table(self, note: _Note, datatype: DataType, dims: tuple[int, ...]) -> None:
+    def table(self, note: Note, datatype: DataType, dims: tuple[int, ...]) -> None:
         """A curve or a map over axis objects or fixed points; the last index of C is X."""
         wanted = ("x",) if note.kind == "curve" else ("x", "y")
         if len(dims) != len(wanted) or not all(note.get(axis) for axis in wanted):
-            self.finding(
+            self.findings.add(
                 note,
                 f"a {note.kind} has {len(wanted)} dimensions and as many axes.",
                 f"Add {' and '.join(f'@@ {axis} AXIS' for axis in wanted)}.",
             )
             return
+        self.tables += [(note, axis) for axis in wanted]
         counts = tuple(reversed(dims))
         lower, upper = self.limits(note, datatype)
         self.module.characteristic.append(
@@ -468,6 +319,20 @@ class _Maker:
             )
         )
 
+    def axes(self) -> None:
+        """Report tables whose axis is nowhere; an axis may stand behind its table."""
+        known = [made.name for made in self.module.axis_pts]
+        for note, key in self.tables:
+            wanted = ident(note.get(key))
+            if not note.numbers(key) and wanted not in known:
+                near = get_close_matches(wanted, known, n=1)
+                self.findings.add(
+                    note,
+                    f"axis {wanted} is not there.",
+                    f"Did you mean {near[0]}?" if near else f"Add '@@ axis {wanted}' to its array.",
+                    key,
+                )
+
     def axis_descr(self, text: str, count: int) -> AxisDescr:
         """An axis object by name, or fixed points."""
         points = [number_of(word) for word in text.replace(",", " ").split()]
@@ -478,7 +343,7 @@ class _Maker:
             )
             made.fix_axis_par_list = FixAxisParList(values)
             return made
-        axis = next((a for a in self.module.axis_pts if a.name == _ident(text)), None)
+        axis = next((a for a in self.module.axis_pts if a.name == ident(text)), None)
         ends = (axis.lower_limit, axis.upper_limit) if axis else (-1e38, 1e38)
         return AxisDescr(
             "COM_AXIS",
@@ -487,14 +352,14 @@ class _Maker:
             count,
             ends[0],
             ends[1],
-            axis_pts_ref=_ident(text),
+            axis_pts_ref=ident(text),
         )
 
-    def instance(self, note: _Note, element: Any, dims: tuple[int, ...]) -> None:
+    def instance(self, note: Note, element: Any, dims: tuple[int, ...]) -> None:
         """A structure; its members come from the program."""
         bare = strip(element) if element is not None else None
         if not isinstance(bare, Struct):
-            self.finding(note, "its members are not known.", "Give the ELF file.")
+            self.findings.add(note, "its members are not known.", "Give the ELF file.")
             return
         self.names.add(note.name)
         label = element.name if isinstance(element, Typedef) else ""
@@ -510,7 +375,7 @@ class _Maker:
             )
         )
 
-    def lists(self, note: _Note) -> None:
+    def lists(self, note: Note) -> None:
         """Put the object into its groups and functions."""
         measured = note.kind == "measurement"
         for name in note.keys.get("group", []):

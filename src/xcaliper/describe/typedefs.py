@@ -30,6 +30,8 @@ from xcaliper.image.c_types import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xcaliper.a2l.keywords.project import Module
 
 __all__ = ["Typedefs", "limits_of", "scalar_type"]
@@ -68,10 +70,14 @@ class Typedefs:
 
     Args:
         module: gets them.
+        left_out: told the name and type of each member that ASAP2 has no form for.
     """
 
-    def __init__(self, module: Module) -> None:
+    def __init__(
+        self, module: Module, left_out: Callable[[str, CType], None] | None = None
+    ) -> None:
         self.module = module
+        self._left_out = left_out or (lambda _name, _kind: None)
         self._methods: dict[Enum, str] = {}
         self._layouts: dict[DataType, str] = {}
         self._structures: dict[tuple[Struct, bool], str] = {}
@@ -126,6 +132,8 @@ class Typedefs:
             component = self._component(member, f"{name}_{member.name}", parameter=parameter)
             if component is not None:
                 made.structure_component.append(component)
+            elif size_of(member.type) or not isinstance(strip(member.type), Struct):
+                self._left_out(f"{name}.{member.name}", member.type)
         self.module.typedef_structure.append(made)
         return name
 

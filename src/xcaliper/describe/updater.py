@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from xcaliper.a2l.grammar import Keyword, table_of
 from xcaliper.a2l.index import ModuleIndex, walk
+from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.diagnostics import Diagnostic, Severity
 from xcaliper.core.errors import NotFoundError, PlanError
 from xcaliper.describe.links import Blob, Link, LinkMap, blobs_of, link_maps_of, links_of
 from xcaliper.describe.report import Change, ChangeKind, MissingSymbol, UpdateReport
 from xcaliper.describe.takeover import Takeover
 from xcaliper.image.c_types import size_of
+from xcaliper.quantity.memory_values import byte_order_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +31,8 @@ MissingPolicy: TypeAlias = Literal["keep", "zero", "remove", "fail"]
 
 _KINDS: Final = ("axis_pts", "blob", "characteristic", "instance", "measurement")
 _MAX_NAMED: Final = 50
+#: From this many objects on, a share of missing symbols above that says that the program is another one.
+_FEW, _MOST = 4, 0.9
 
 
 def update(
@@ -166,12 +170,15 @@ class _ModuleUpdate:
         self.missing = missing
         self.takeover = Takeover(ModuleIndex(module), editor, version) if full else None
         self.moves: dict[str, tuple[int, int]] = {}
+        self.gone_before = len(editor.missing)
+        self.skipped_before = len(editor.skipped)
 
     def objects(self) -> Iterator[Any]:
         for kind in _KINDS:
             yield from getattr(self.module, kind)
 
     def run(self, epk: str) -> None:
+        self.same_target()
         links = {id(made): links_of(made) for made in self.objects()}
         shared = Counter(found[0].text for found in links.values())
         gone: list[Any] = []
@@ -190,10 +197,45 @@ class _ModuleUpdate:
                 self.takeover.object(made, place, link, alone=alone)
             self.editor.unchanged += len(self.editor.changes) == before
         self.variants()
+        self.same_program(len(links))
         if epk:
             self.identification(epk)
         if gone:
             self.remove(gone)
+
+    def same_target(self) -> None:
+        """Report an object file, and a program of another byte order (ASAP2, MOD_COMMON BYTE_ORDER)."""
+        if self.program.elf is not None and not self.program.elf.is_linked:
+            self.editor.finding(
+                "not-linked",
+                self.module,
+                "the file is not linked; its addresses are not those of the program.",
+                "Give the linked program.",
+            )
+        common, order = self.module.mod_common, self.program.byte_order
+        if common is None or common.byte_order is None or order is None:
+            return
+        told = byte_order_of(common.byte_order, ModuleIndex(self.module))
+        if told.mark != order.mark:
+            words = "least" if order is ByteOrder.INTEL else "most"
+            self.editor.finding(
+                "byte-order",
+                self.module,
+                f"BYTE_ORDER is {common.byte_order}, but the program has the {words} significant byte first.",
+                "Check whether this is the program of this description.",
+            )
+
+    def same_program(self, count: int) -> None:
+        """Report a program that has hardly anything of what the description names."""
+        gone = len(self.editor.missing) - self.gone_before
+        linked = count - (len(self.editor.skipped) - self.skipped_before)
+        if linked >= _FEW and gone > linked * _MOST:
+            self.editor.finding(
+                "other-program",
+                self.module,
+                f"{gone} of {linked} objects have no symbol.",
+                "Check whether this is the program of this description, and not stripped.",
+            )
 
     def has_no_memory(self, made: Any, links: list[Link]) -> bool:
         """Virtual objects, and those of another address space that only their name would link."""

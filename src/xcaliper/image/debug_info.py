@@ -23,6 +23,7 @@ __all__ = [
     "choose",
     "locate",
     "parse_symbol_path",
+    "same_unit",
     "type_text",
     "walk",
 ]
@@ -46,6 +47,7 @@ class Variable:
         unit: source file of its compile unit.
         function: function of a static local, empty for others.
         is_external: visible outside of its unit.
+        is_constant: declared ``const``, also when the linker put it into writable memory, as for ``const volatile``.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Variable:
     unit: str = ""
     function: str = ""
     is_external: bool = True
+    is_constant: bool = False
 
     @property
     def size_bytes(self) -> int:
@@ -195,7 +198,7 @@ class DebugInfo:
 def choose(variables: Iterable[Variable], path: SymbolPath) -> Variable | None:
     """The variable that fits the name extensions of a path; the first when several do."""
     for variable in variables:
-        if path.unit and not _same_unit(variable.unit, path.unit):
+        if path.unit and not same_unit(variable.unit, path.unit):
             continue
         if (
             path.function
@@ -209,7 +212,7 @@ def choose(variables: Iterable[Variable], path: SymbolPath) -> Variable | None:
     return None
 
 
-def _same_unit(unit: str, wanted: str) -> bool:
+def same_unit(unit: str, wanted: str) -> bool:
     """Compile units are the same when the file names agree; ``unit_c`` stands for ``unit.c``."""
     name = unit.replace("\\", "/").rpartition("/")[2]
     asked = wanted.replace("\\", "/").rpartition("/")[2]

@@ -52,6 +52,8 @@ def open_drgn(
         elf: its container.
         fallback: gives the full reader; called when drgn cannot answer.
     """
+    if _is_split(elf):
+        return None  # drgn would find types in files beside the program, the other reader would not
     try:
         import drgn
     except ImportError:
@@ -62,9 +64,19 @@ def open_drgn(
         module.address_range = _EVERYWHERE
         module.try_file(path, force=True)
         known = module.debug_file_status == drgn.ModuleFileStatus.HAVE
-    except (LookupError, OSError, ValueError, drgn.MissingDebugInfoError):
+    except Exception:  # noqa: BLE001 -- drgn raises a bare Exception for what libdw cannot read
         return None
     return DrgnVariables(program, drgn, elf, fallback) if known else None
+
+
+def _is_split(elf: ElfFile) -> bool:
+    """True when units of the program have their types in ``.dwo`` files (``-gsplit-dwarf``)."""
+    if elf.section(".debug_addr") is None:
+        return False
+    texts = (".debug_str", ".debug_line_str", ".debug_info")
+    return any(
+        b".dwo\0" in elf.content(section) for name in texts if (section := elf.section(name))
+    )
 
 
 class DrgnVariables:
@@ -109,19 +121,31 @@ class DrgnVariables:
         symbols = self._elf.find(name)
         if len(symbols) != 1 or not symbols[0].is_global or symbols[0].kind == "function":
             return None
-        drgn = self._drgn
         try:
             found = self._program.variable(name)
             if found.absent_:
                 return None
             kind = self._type(found.type_, 0)
-        except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
+            constant = self._is_constant(found.type_)
+            language = found.type_.language.name
+        except Exception:  # noqa: BLE001 -- drgn raises a bare Exception for what libdw cannot read
             return None
-        except (_UnsureError, drgn.FaultError):
-            return None
-        if found.type_.language.name != "C":
-            return None
-        return Variable(name, symbols[0].address, kind)
+        return (
+            Variable(name, symbols[0].address, kind, is_constant=constant)
+            if language == "C"
+            else None
+        )
+
+    def _is_constant(self, kind: Any) -> bool:
+        """True when a type, or the elements of an array, are ``const``."""
+        kinds = self._drgn.TypeKind
+        for _ in range(_MAX_DEPTH):
+            if kind.qualifiers & self._drgn.Qualifiers.CONST:
+                return True
+            if kind.kind not in (kinds.TYPEDEF, kinds.ARRAY):
+                return False
+            kind = kind.type
+        return False
 
     def _type(self, kind: Any, depth: int) -> CType:
         if depth > _MAX_DEPTH:

@@ -11,7 +11,7 @@ from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import ImageError
 from xcaliper.image.c_types import Array, CType, size_of, strip
 from xcaliper.image.debug_info import DebugInfo, Variable
-from xcaliper.image.dwarf_entries import chain, children, name_of, text_of, uleb
+from xcaliper.image.dwarf_entries import chain, name_of, text_of, uleb, visit
 from xcaliper.image.dwarf_types import TypeBuilder, family
 from xcaliper.image.elf import ElfFile, read_elf
 
@@ -40,6 +40,7 @@ _CODE: Final = frozenset(
     {"DW_TAG_subprogram", "DW_TAG_lexical_block", "DW_TAG_inlined_subroutine", "DW_TAG_try_block"}
 )
 _OP_ADDR, _OP_PLUS_UCONST, _OP_ADDRX, _OP_GNU_ADDR_INDEX = 0x03, 0x23, 0xA1, 0xFB
+_FIXED: Final = frozenset(bytes([op]) for op in (_OP_ADDR, _OP_ADDRX, _OP_GNU_ADDR_INDEX))
 
 
 def read_debug_info(elf: ElfFile | bytes, *, source: str = "") -> DebugInfo:
@@ -160,38 +161,45 @@ class _Reader:
         if apart:
             self.finding(f"unit {name or apart}: its types are in the separate file {apart}.")
         found: list[_Found] = []
-        todo: list[tuple[Any, str, str]] = [(top, "", "")]
-        while todo:
-            die, scope, function = todo.pop()
-            for child in children(die):
-                tag = child.tag
-                if tag == "DW_TAG_variable" or (
-                    tag == "DW_TAG_member" and "DW_AT_declaration" in child.attributes
-                ):
-                    self.builder.scopes[child.offset] = scope
-                    found.append(_Found(child, scope, function, name))
-                elif tag in _SCOPES or tag == "DW_TAG_enumeration_type":
-                    self.builder.scopes[child.offset] = scope
-                    inner = text_of(child, "DW_AT_name")
-                    path = f"{scope}::{inner}" if scope and inner else inner or scope
-                    if (
-                        tag != "DW_TAG_namespace"
-                        and inner
-                        and "DW_AT_declaration" not in child.attributes
-                    ):
-                        self.builder.complete.setdefault((family(tag), path), child)
-                    if (
-                        child.has_children
-                        and tag != "DW_TAG_enumeration_type"
-                        and self.worth(child, tag)
-                    ):
-                        todo.append((child, path, function))
-                elif tag in _CODE and child.has_children:
-                    inner = name_of(child) if tag == "DW_TAG_subprogram" else ""
-                    todo.append((child, scope, inner or function))
-                elif tag == "DW_TAG_typedef":
-                    self.builder.scopes[child.offset] = scope
-        return sorted(found, key=lambda entry: int(entry.die.offset))
+
+        def enter(die: Any, around: tuple[str, str]) -> tuple[str, str] | None:
+            scope, function = around
+            tag = die.tag
+            if tag == "DW_TAG_variable" or (
+                tag == "DW_TAG_member" and "DW_AT_declaration" in die.attributes
+            ):
+                self.builder.scopes[die.offset] = scope
+                if self.is_fixed(die):
+                    found.append(_Found(die, scope, function, name))
+            elif tag in _SCOPES or tag == "DW_TAG_enumeration_type":
+                return self.enter_type(die, scope, function)
+            elif tag in _CODE:
+                inner = name_of(die) if tag == "DW_TAG_subprogram" and die.has_children else ""
+                return scope, inner or function
+            elif tag == "DW_TAG_typedef":
+                self.builder.scopes[die.offset] = scope
+            return None
+
+        visit(top, ("", ""), enter)
+        return found
+
+    def enter_type(self, die: Any, scope: str, function: str) -> tuple[str, str] | None:
+        """Remember a type or name space; gives the context inside where something there matters."""
+        self.builder.scopes[die.offset] = scope
+        inner = text_of(die, "DW_AT_name")
+        path = f"{scope}::{inner}" if scope and inner else inner or scope
+        if die.tag != "DW_TAG_namespace" and inner and "DW_AT_declaration" not in die.attributes:
+            self.builder.complete.setdefault((family(die.tag), path), die)
+        inside = die.tag != "DW_TAG_enumeration_type" and self.worth(die, die.tag)
+        return (path, function) if inside else None
+
+    def is_fixed(self, die: Any) -> bool:
+        """True for variables that may have a fixed address; most of those in functions have none."""
+        location = die.attributes.get("DW_AT_location")
+        if location is None:
+            return "DW_AT_declaration" in die.attributes
+        blocks = location.form.startswith(("DW_FORM_exprloc", "DW_FORM_block"))
+        return blocks and bytes(location.value)[:1] in _FIXED
 
     def worth(self, die: Any, tag: str) -> bool:
         """Structures of C hold no variables and no types that need a scope."""
@@ -228,18 +236,22 @@ class _Reader:
         if address is None or self.is_tombstone(address, linkage or name):
             return None
         external = any("DW_AT_external" in d.attributes for d in origins)
-        kind = self.builder.type_of(
-            next((d for d in origins if "DW_AT_type" in d.attributes), entry.die)
-        )
+        typed = next((d for d in origins if "DW_AT_type" in d.attributes), entry.die)
         return Variable(
             full,
             address,
-            self.counted(kind, address, linkage or name),
+            self.counted(self.builder.type_of(typed), address, linkage or name),
             linkage if linkage != name else "",
-            entry.unit,
+            self.unit_name(entry, origins),
             "" if external else entry.function,
             is_external=external,
+            is_constant=self.builder.is_constant(typed),
         )
+
+    def unit_name(self, entry: _Found, origins: list[Any]) -> str:
+        """Source file of a variable; link-time optimisation moves it into a unit of its own making."""
+        home = origins[-1].cu
+        return entry.unit if home is entry.die.cu else text_of(home.get_top_DIE(), "DW_AT_name")
 
     def linkage(self, origins: list[Any]) -> str:
         for die in origins:
@@ -265,7 +277,12 @@ class _Reader:
         address = symbols[0].address
         kind = self.counted(kind, address, linkage)
         found[name, address, ""] = Variable(
-            name, address, kind, linkage if linkage != name else "", symbols[0].unit
+            name,
+            address,
+            kind,
+            linkage if linkage != name else "",
+            symbols[0].unit,
+            is_constant=self.builder.is_constant(entry.die),
         )
 
     def counted(self, kind: CType, address: int, name: str) -> CType:

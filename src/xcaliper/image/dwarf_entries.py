@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["behind", "chain", "children", "name_of", "number_of", "origin", "text_of", "uleb"]
+__all__ = [
+    "behind",
+    "chain",
+    "children",
+    "name_of",
+    "number_of",
+    "origin",
+    "text_of",
+    "uleb",
+    "visit",
+]
+
+_Context = TypeVar("_Context")
+
+
+def _entry_at(die: Any, at: int) -> Any:
+    """The entry at a place in the unit of another one; pyelftools would keep every entry that it gives in memory."""
+    return type(die)(die.cu, die.stream, at)
 
 
 def children(die: Any) -> Iterator[Any]:
@@ -16,7 +33,7 @@ def children(die: Any) -> Iterator[Any]:
         return
     at = die.offset + die.size
     while True:
-        child = die.cu.get_DIE_from_refaddr(at)
+        child = _entry_at(die, at)
         if child.is_null():
             return
         yield child
@@ -28,18 +45,54 @@ def behind(die: Any) -> int:
     at = int(die.offset + die.size)
     if not die.has_children:
         return at
-    sibling = die.attributes.get("DW_AT_sibling")
-    if sibling is not None and sibling.form != "DW_FORM_ref_addr":
-        following = int(sibling.raw_value + die.cu.cu_offset)
-        if following < at:
-            raise ValueError("entries run in a circle")
+    following = _sibling(die)
+    if following is not None:
         return following
     depth = 1
     while depth:
-        inner = die.cu.get_DIE_from_refaddr(at)
+        inner = _entry_at(die, at)
         at = inner.offset + inner.size
         depth += -1 if inner.is_null() else bool(inner.has_children)
     return at
+
+
+def _sibling(die: Any) -> int | None:
+    """Where the next sibling of an entry stands, as far as the entry itself says so."""
+    found = die.attributes.get("DW_AT_sibling")
+    if found is None or found.form == "DW_FORM_ref_addr":
+        return None
+    following = int(found.raw_value + die.cu.cu_offset)
+    if following < die.offset + die.size:
+        raise ValueError("entries run in a circle")
+    return following
+
+
+def visit(top: Any, around: _Context, enter: Callable[[Any, _Context], _Context | None]) -> None:
+    """Call for every entry of a unit, each once and in order.
+
+    Args:
+        top: first entry of the unit.
+        around: context of the entries below it.
+        enter: takes an entry and the context around it, and gives that of its children; None to pass over them.
+    """
+    if not top.has_children:
+        return
+    at, end = top.offset + top.size, top.cu.cu_offset + top.cu.size
+    contexts: list[_Context | None] = [around]
+    while contexts and at < end:
+        die = _entry_at(top, at)
+        at += die.size
+        if die.is_null():
+            contexts.pop()
+            continue
+        outer = contexts[-1]
+        inner = None if outer is None else enter(die, outer)
+        if die.has_children:
+            following = _sibling(die) if inner is None else None
+            if following is None:
+                contexts.append(inner)
+            else:
+                at = following
 
 
 def origin(die: Any) -> Any | None:

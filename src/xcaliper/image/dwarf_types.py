@@ -48,6 +48,7 @@ _QUALIFIERS: Final = frozenset(
         "DW_TAG_shared_type",
     }
 )
+_NO_MEMBER: Final = ("DW_AT_declaration", "DW_AT_external", "DW_AT_artificial")
 _POINTERS: Final = frozenset(
     {"DW_TAG_pointer_type", "DW_TAG_reference_type", "DW_TAG_rvalue_reference_type"}
 )
@@ -85,6 +86,17 @@ class TypeBuilder:
         """The type an entry refers to; nothing is ``void``."""
         target = self.target(die, "DW_AT_type")
         return Void() if target is None else self.type(target)
+
+    def is_constant(self, die: Any) -> bool:
+        """True when the type of an entry, or the elements of its array, are ``const``."""
+        found: Any | None = die
+        for _ in range(_MAX_DEPTH):
+            found = self.target(found, "DW_AT_type")
+            if found is None or found.tag == "DW_TAG_const_type":
+                return found is not None
+            if found.tag not in _QUALIFIERS | {"DW_TAG_typedef", "DW_TAG_array_type"}:
+                return False
+        return False
 
     def target(self, die: Any, attribute: str) -> Any | None:
         """The entry an attribute refers to, in this unit, another one or a type unit."""
@@ -135,9 +147,8 @@ class TypeBuilder:
             return self.type_of(die)
         if tag in ("DW_TAG_base_type", "DW_TAG_subrange_type", "DW_TAG_ptr_to_member_type"):
             kind = _ENCODINGS.get(number_of(die, "DW_AT_encoding") or 0, "other")
-            return Base(
-                base_name(text_of(die, "DW_AT_name")), kind, number_of(die, "DW_AT_byte_size") or 0
-            )
+            name = text_of(die, "DW_AT_name") or tag.removeprefix("DW_TAG_")
+            return Base(base_name(name), kind, number_of(die, "DW_AT_byte_size") or 0)
         return Void()
 
     def scoped(self, die: Any) -> str:
@@ -183,10 +194,10 @@ class TypeBuilder:
         return Struct(_STRUCTS[die.tag], self.scoped(die), size, tuple(members))  # type: ignore[arg-type]
 
     def member(self, die: Any) -> Member | None:
-        """A member with a place; static ones and those of virtual bases have none."""
+        """A member with a place; static ones and those of virtual bases have none, tables of methods are no data."""
         if die.tag not in ("DW_TAG_member", "DW_TAG_inheritance"):
             return None
-        if "DW_AT_declaration" in die.attributes or "DW_AT_external" in die.attributes:
+        if any(word in die.attributes for word in _NO_MEMBER):
             return None
         name = text_of(die, "DW_AT_name") if die.tag == "DW_TAG_member" else ""
         offset = self.member_offset(die)

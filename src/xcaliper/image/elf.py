@@ -25,6 +25,7 @@ _MAX_SEGMENTS: Final = 1 << 14
 #: Memory made of zeros that a file may ask for, all sections together.
 _MAX_ZEROS: Final = 1 << 28
 _MAX_NAME: Final = 8192
+_ET_REL, _ET_DYN = 1, 3
 _SHT_NOBITS: Final = 8
 _SHT_SYMTAB: Final = 2
 _SHT_DYNSYM: Final = 11
@@ -123,6 +124,8 @@ class ElfFile:
         symbols: named symbols, as in the table.
         source: name of the file.
         data: the whole file.
+        is_linked: False for an object file, whose addresses count from the begin of each section.
+        is_movable: its addresses count from where it is loaded (position independent).
     """
 
     byte_order: ByteOrder
@@ -133,6 +136,8 @@ class ElfFile:
     symbols: tuple[Symbol, ...] = field(repr=False)
     source: str
     data: bytes = field(repr=False, compare=False)
+    is_linked: bool = True
+    is_movable: bool = False
     _by_name: dict[str, list[Symbol]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -250,7 +255,18 @@ def read_elf(data: bytes, *, source: str = "") -> ElfFile:
             "the ELF file is cut off or damaged.", source=source, hint=_HINT
         ) from error
     order = ByteOrder.INTEL if mark == "<" else ByteOrder.MOTOROLA
-    return ElfFile(order, 8 if wide else 4, head[1], sections, segments, symbols, source, data)
+    return ElfFile(
+        order,
+        8 if wide else 4,
+        head[1],
+        sections,
+        segments,
+        symbols,
+        source,
+        data,
+        is_linked=head[0] != _ET_REL,
+        is_movable=head[0] == _ET_DYN,
+    )
 
 
 class _Reader:

@@ -160,18 +160,18 @@ _GHS: Final = re.compile(
 
 
 def _ghs(lines: list[str]) -> Iterator[MapSymbol]:
-    """Green Hills: section, address+size and name in one row of the symbol lists."""
+    """Green Hills: section, address+size and name in one row of the symbol lists; a static one carries its file."""
     for line in lines:
         row = _GHS.match(line)
         if row:
-            yield MapSymbol(
-                row[4], int(row[2], 16), int(row[3], 16), is_code=row[1].startswith(".text")
-            )
+            name, _, unit = row[4].partition("..")
+            code = row[1].startswith(".text")
+            yield MapSymbol(name, int(row[2], 16), int(row[3], 16), unit, code)
 
 
 _IAR: Final = re.compile(
-    rf"^(?P<name>{_NAME})?\s+(0x[0-9a-fA-F']{{1,20}})(?:\s+(0x[0-9a-fA-F']{{1,20}}))?\s+(Code|Data|--)?\s*"
-    r"(?:Gb|Lc|Wk)\b\s*(?P<unit>[^\[]*)"
+    rf"^(?P<name>{_NAME})?\s+(0x[0-9a-fA-F']{{1,20}})(?:\s+(0x[0-9a-fA-F']{{1,20}}))?(?:\s+(Code|Data|--))?\s+"
+    r"(?:Gb|Lc|Wk)\b(?P<unit>[^\[]*)"
 )
 
 

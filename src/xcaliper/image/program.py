@@ -10,10 +10,12 @@ from xcaliper.core.errors import UsageError
 from xcaliper.image.debug_info import (
     DebugInfo,
     Place,
+    SymbolPath,
     Variable,
     VariableSource,
     locate,
     parse_symbol_path,
+    same_unit,
 )
 
 if TYPE_CHECKING:
@@ -76,14 +78,25 @@ class Program:
             exact = self.types.find(text)  # names of other languages hold dots and brackets
             if exact:
                 return Place(exact[0].address, exact[0].type, exact[0].size_bytes, symbol=text)
-        names = [text]
-        if path is not None and not path.steps and path.root != text:
-            names.append(path.root)
-        for name in names:
-            place = self._symbol(name)
-            if place is not None:
-                return place
-        return None
+        bare = text.partition("{")[0].strip()
+        found = self._symbol(text)
+        if found is not None or path is None or bare == text:
+            return found
+        return self._extended(path, bare)
+
+    def _extended(self, path: SymbolPath, name: str) -> Place | None:
+        """The symbol of a name with extensions; another variable of the same name is not taken for it."""
+        if path.function:
+            function = path.function.rpartition("::")[2]
+            return self._symbol(f"{function}.{name}")  # as LLVM names static locals
+        symbols = self.elf.find(name) if self.elf else ()
+        if path.unit and symbols:
+            named = [s for s in symbols if not s.unit or same_unit(s.unit, path.unit)]
+            if not named:
+                return None
+            best = max(named, key=lambda s: bool(s.unit))
+            return self._typed(best.address, best.size_bytes, name)
+        return self._symbol(name)
 
     def _symbol(self, name: str) -> Place | None:
         if self.elf is not None:
@@ -126,10 +139,11 @@ class Program:
         """Names a link could mean, sorted."""
         if self._listed is None:
             names: set[str] = set()
-            if isinstance(self.types, DebugInfo):
+            if self.elf is not None:  # the same for every reader of types
+                objects = [s.name for s in self.elf.symbols if s.kind == "object"]
+                names.update(demangle(name) or name for name in objects)
+            if not names and isinstance(self.types, DebugInfo):
                 names.update(v.name for v in self.types.variables)
-            elif self.elf is not None:
-                names.update(s.name for s in self.elf.symbols if s.kind == "object")
             if self.linker_map is not None:
                 names.update(self.linker_map.symbols)
             self._listed = sorted(names)

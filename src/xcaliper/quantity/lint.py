@@ -188,13 +188,21 @@ def _overlaps(catalog: Catalog, bound: list[Bound]) -> Iterator[Diagnostic]:
         if not isinstance(one, BoundMeasurement) and one.writable and getattr(one, "bits", None) is None
         for extension, first, end in _spans(catalog, one)
     )  # fmt: skip
-    reached: tuple[int, int, str] | None = None
+    reached: tuple[int, int, int, str] | None = None
     for extension, first, end, name in spans:
-        if reached is not None and reached[0] == extension and first < reached[1]:
-            if name != reached[2]:
-                text = f"it shares 0x{first:X} with {reached[2]}, and both are writable."
+        if reached is not None and reached[0] == extension and first < reached[2]:
+            nested = first == reached[1] or end <= reached[2]
+            if name != reached[3] and not (nested and _siblings(name, reached[3])):
+                text = f"it shares 0x{first:X} with {reached[3]}, and both are writable."
                 hint = "Correct the addresses, or mark one READ_ONLY."
                 yield _found("memory-overlap", catalog, name, text, hint)
-            if end <= reached[1]:
+            if end <= reached[2]:
                 continue
-        reached = (extension, end, name)
+        reached = (extension, first, end, name)
+
+
+def _siblings(one: str, other: str) -> bool:
+    """True for members of one structure: those of a union lie inside each other."""
+    return (
+        "." in one and "." in other and re.split(r"[.\[]", one)[0] == re.split(r"[.\[]", other)[0]
+    )

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import re
+from pathlib import Path
 
 import pytest
 
 from support.dwarf_maker import Maker, die
 from xcaliper import read_a2l
 from xcaliper.cli.main import main
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def program(path: Path, address: int, size: int = 4) -> Path:
@@ -155,6 +153,22 @@ def test_header_and_declarations(tmp_path, capsys) -> None:
     assert len(read_a2l(out).module.characteristic) > 10
 
 
+def test_declaration_of_the_manual(tmp_path, capsys) -> None:
+    page = Path(__file__).parents[3] / "docs" / "howto" / "generate-a-description.md"
+    (block,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    source, out = tmp_path / "my_ecu.py", tmp_path / "cooler.a2l"
+    source.write_text(block, encoding="utf-8")
+    for name in (f"{source}:ECU", str(source)):
+        assert main(["a2l", "generate", str(out), "--python", name]) == 0
+        module = read_a2l(out).module
+        assert [made.name for made in module.measurement] == ["Coolant"]
+        assert [(made.name, made.lower_limit) for made in module.characteristic] == [("FanOn", 60)]
+    assert main(["a2l", "check", str(out)]) == 0
+    source.write_text("ECU = 1 / 0\n", encoding="utf-8")
+    assert main(["a2l", "generate", str(out), "--python", str(source)]) == 2
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -165,12 +179,20 @@ def test_header_and_declarations(tmp_path, capsys) -> None:
         (["generate", "{out}", "--elf", "{text}"], 1, "not an ELF file"),
         (["generate", "{out}", "--map", "{text}"], 1, "no linker map"),
         (["generate", "{out}", "--header", "{text}", "--python", "x:y"], 2, "too much"),
+        (["generate", "{out}", "--elf", "{elf}", "--event", "fast:0:0.0005"], 2, "no unit of XCP"),
+        (["generate", "{out}", "--elf", "{elf}", "--event", "fast"], 2, "NAME:CHANNEL"),
+        (["generate", "{out}", "--elf", "{elf}", "--include", "sped"], 6, "Did you mean speed?"),
+        (["generate", "{out}", "--elf", "{bare}"], 2, "neither debug information nor symbols"),
+        (["generate", "{out}", "--header", "{none}"], 3, "cannot be read"),
         (["update", "{out}"], 2, "--elf"),
     ],
 )
 def test_mistakes(arguments, code, words, made, tmp_path, capsys) -> None:
     text = tmp_path / "text.txt"
     text.write_text("hello")
-    filled = [a.format(out=made, none=tmp_path / "none", text=text) for a in arguments]
+    bare = tmp_path / "bare.elf"
+    bare.write_bytes(Maker().elf(die("cu", "", name="u.c"), ()))
+    files = {"elf": tmp_path / "old.elf", "bare": bare, "none": tmp_path / "none"}
+    filled = [a.format(out=made, text=text, **files) for a in arguments]
     assert main(["a2l", *filled]) == code
     assert words in " ".join(capsys.readouterr().err.split())

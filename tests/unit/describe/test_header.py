@@ -127,6 +127,14 @@ def test_every_kind() -> None:
         ("/* @@ instance */ struct s a;", ("members are not known",)),
         ("/* @@ measurement\n@@ linear 0 */ int a;", ("factor",)),
         ("int a; // @@ measurement X\nint b; // @@ measurement X", ("there already",)),
+        ("/* @@ measurement\n@@ limits 0 */ int a;", ("lower and an upper",)),
+        ("/* @@ parameter\n@@ hard low high */ int a;", ("hard", "lower and an upper")),
+        ("/* @@ measurement\n@@ linear 0 5 */ int a;", ("no way back",)),
+        ("/* @@ measurement\n@@ enum Off On */ int a;", ("VALUE=TEXT",)),
+        ("/* @@ measurement\n@@ unti rpm */ int a;", ("Did you mean unit?",)),
+        ("/* @@ curve\n@@ x Nowhere */ int a[3];", ("axis Nowhere is not there", "@@ axis Nowhere")),
+        ("/* @@ measurement\nint a;", ("no end",)),
+        ("/* @@ measurement */ int a, b;", ("several variables",)),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_with_their_line(text, words) -> None:
@@ -137,6 +145,58 @@ def test_mistakes_are_told_with_their_line(text, words) -> None:
     assert all(word in finding for word in words), finding
     assert tree.diagnostics[0].hint
     parse(write(tree))
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("  /* @@ measurement\n   *   @@ colour red */ int a;", (2, 8)),
+        ("int a;  // @@ measurment", (1, 12)),
+        ("// @@ measurement\n//  @@ limits x\nint a;", (2, 5)),
+        ("/* @@ curve\r\n   @@ x Nowhere */ int a[3];", (2, 4)),
+    ],
+)
+def test_mistakes_are_told_with_their_column(text, where) -> None:
+    (finding,) = parse_header(text, source="ecu.h").diagnostics
+    assert (finding.where.line, finding.where.column) == where
+
+
+@pytest.mark.parametrize(
+    ("declaration", "datatype", "dims"),
+    [
+        ("unsigned long int a;", "ULONG", None),
+        ("long unsigned a;", "ULONG", None),
+        ("short int a;", "SWORD", None),
+        ("EXTERN_C CAL_CONST uint16_t a;", "UWORD", None),
+        ('uint8_t a __attribute__((section(".cal"), aligned(4)));', "UBYTE", None),
+        ("_Alignas(8) uint8_t a;", "UBYTE", None),
+        ("uint8_t a[N];", "UBYTE", (16,)),
+        ("uint8_t a[2u * (N - 1)][0x10UL];", "UBYTE", (16, 30)),
+        ("uint8_t a[M];", "UBYTE", (33,)),
+    ],
+)
+def test_declarations(declaration, datatype, dims) -> None:
+    text = (
+        f"#define N 0x10u /* cells */\n#define M ((N << 1) + 1)\n/* @@ measurement */ {declaration}"
+    )
+    tree = parse_header(text)
+    assert tree.diagnostics == []
+    (made,) = tree.module.measurement
+    assert (made.datatype, made.matrix_dim) == (datatype, dims)
+
+
+@pytest.mark.parametrize(
+    "size", ["A", "B", "1 / 0", "1 << 99", "f(2)", "-3", "9" * 300, "(" * 99, "2.5"]
+)
+def test_sizes_that_are_none(size) -> None:
+    text = f"#define A B\n#define B A\n/* @@ measurement */ int a[{size}];"
+    (finding,) = parse_header(text).diagnostics
+    assert "dimension" in finding.text or "no declaration" in finding.text
+
+
+def test_axis_may_stand_behind_its_table() -> None:
+    text = "/* @@ curve\n@@ x A */ float c[3];\n/* @@ axis A */ float a[3];"
+    assert parse_header(text).diagnostics == []
 
 
 @settings(deadline=None, max_examples=50)

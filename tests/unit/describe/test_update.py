@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from support.dwarf_maker import Maker, die
 from xcaliper.a2l import parse, write
 from xcaliper.core.errors import NotFoundError, PlanError, UsageError
 from xcaliper.describe import update
 from xcaliper.image.c_types import Array, Base, Enum, Member, Pointer, Struct, Typedef
 from xcaliper.image.debug_info import DebugInfo, Variable
+from xcaliper.image.elf import read_elf
 from xcaliper.image.program import Program
 
 U8 = Base("unsigned char", "unsigned", 1)
@@ -414,3 +416,20 @@ def test_link_map_of_another_symbol_keeps_its_own_base() -> None:
     items = first(tree).if_data[0].items
     assert first(tree).ecu_address == 0x1000
     assert (items[3], items[12]) == ("0x7000", "0x5")
+
+
+def test_program_of_another_target_is_told() -> None:
+    maker = Maker(big=True)
+    elf = read_elf(maker.elf(die("cu", "", name="u.c"), (("speed", 0x1000, 2),)))
+    common = '/begin MOD_COMMON "" BYTE_ORDER {} /end MOD_COMMON\n'
+    for word, told in (("MSB_LAST", True), ("MSB_FIRST", False), ("LITTLE_ENDIAN", False)):
+        tree = module(common.format(word) + measurement("speed"))
+        report = update(tree, Program(elf=elf), mode="report")
+        assert [f.slug for f in report.findings] == (["byte-order"] if told else [])
+
+
+def test_program_without_the_objects_is_told() -> None:
+    body = "".join(measurement(f"gone_{n}") for n in range(9)) + measurement("speed")
+    for more, told in ((measurement("gone"), True), (measurement("mode"), False)):
+        report = update(module(body + more), program(), mode="report", types=False)
+        assert ("other-program" in [f.slug for f in report.findings]) is told

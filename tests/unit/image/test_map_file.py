@@ -57,6 +57,7 @@ Global Symbols (sorted alphabetically)
 
  .sdata           40000000+000004        speed
  .sdata           40000004+000002        gear
+ .bss             40000010+000001        hidden..part_c
  .text            00001000+000020        main
 """
 IAR = """\
@@ -104,7 +105,11 @@ Image Symbol Table
         ),
         (LLD, "lld", {"speed": 0x20000000, "gear": 0x20000004}),
         (TASKING, "tasking", {"_speed": 0xD0000000, "gear": 0xD0000004}),
-        (GHS, "ghs", {"speed": 0x40000000, "gear": 0x40000004, "main": 0x1000}),
+        (
+            GHS,
+            "ghs",
+            {"speed": 0x40000000, "gear": 0x40000004, "hidden": 0x40000010, "main": 0x1000},
+        ),
         (
             IAR,
             "iar",

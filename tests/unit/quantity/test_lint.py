@@ -69,6 +69,7 @@ def found(body):
         ),
         (STRUCT.format(2), []),
         (STRUCT.format(1), [("memory-overlap", "i.y")]),
+        (STRUCT.format(0), []),  # a union
         (STRUCT.format(2) + VALUE.format("i.x", 0, NONE, ""), [("name-collision", "i.x")]),
         (CURVE, []),
         (
