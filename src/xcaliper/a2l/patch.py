@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.a2l.document import Document, Patch, Source
 from xcaliper.a2l.grammar import Entry, Keyword, Param, Table, table_of
+from xcaliper.a2l.if_patch import if_data_patches
 from xcaliper.a2l.ifdata import A2ml, IfData
 from xcaliper.a2l.keywords.project import Module, Project
 from xcaliper.a2l.lines import Lines
@@ -41,7 +42,7 @@ def patches_of(document: Document, made: Keyword) -> list[Patch]:
     before = old.read(made)
     if before == made:
         return []
-    if before is not None and not isinstance(made, (IfData, A2ml)):
+    if before is not None:
         with suppress(_OddTextError):
             patches = sorted(old.changes(before, made))
             if _says(document, start, stop, patches, made):
@@ -149,9 +150,15 @@ class _Old:
     def changes(self, old: Any, new: Any) -> Iterator[Patch]:
         """Edits between the object as read and as it shall be."""
         if isinstance(old, (IfData, A2ml)):
-            if old != new:
+            if old == new:
+                return
+            edits = None
+            if isinstance(old, IfData):
+                edits = if_data_patches(self.document, self.tokens, old, new)
+            if edits is None:
                 start, stop = self.document.span(old)
-                yield Patch(start, stop, laid_out(self.document, new, start, stop))
+                edits = iter([Patch(start, stop, laid_out(self.document, new, start, stop))])
+            yield from edits
             return
         table = table_of(type(old))
         at = old.origin.first + 1

@@ -7,7 +7,7 @@ from xcaliper.a2l.grammar import Entry, Keyword, Param, table_of
 from xcaliper.a2l.ifdata import A2ml, IfBlock, IfData, IfItem, Quoted
 from xcaliper.a2l.parse import A2lFile
 
-__all__ = ["plain", "quote", "write"]
+__all__ = ["item_lines", "item_word", "plain", "quote", "write"]
 
 _WORD: Final = re.compile(r'[^\s"/\ufeff]+(?:/(?![*/])[^\s"/]*)*')
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
@@ -117,6 +117,18 @@ def _if_data(made: IfData, level: int, lines: list[str]) -> None:
     lines.append(f"{_INDENT * level}/end IF_DATA")
 
 
+def item_word(item: str) -> str:
+    """Spelling of a word or string of an IF_DATA."""
+    return quote(item) if isinstance(item, Quoted) else _word(item)
+
+
+def item_lines(items: list[IfItem]) -> list[str]:
+    """Items of an IF_DATA on lines, two blanks per level."""
+    lines: list[str] = []
+    _items(items, 0, lines)
+    return lines
+
+
 def _items(items: list[IfItem], level: int, lines: list[str]) -> None:
     """Words on lines of moderate length, blocks on their own."""
     indent = _INDENT * level
@@ -130,7 +142,7 @@ def _items(items: list[IfItem], level: int, lines: list[str]) -> None:
             _items(item.items, level + 1, lines)
             lines.append(f"{indent}/end {_word(item.tag)}")
         else:
-            words.append(quote(item) if isinstance(item, Quoted) else _word(item))
+            words.append(item_word(item))
             if sum(map(len, words)) > 80:
                 lines.append(indent + " ".join(words))
                 words = []
