@@ -146,7 +146,7 @@ def _word(old: IfItem | None, new: str) -> str:
     if _meaning(old) == _meaning(new):
         return old
     value = number_of(new)
-    if old[:2] in ("0x", "0X") and isinstance(value, int) and value >= 0 and new.isdigit():
+    if old[:2] in ("0x", "0X") and isinstance(value, int) and value >= 0:
         width = len(old) - 2 if old[2:3] == "0" else 0
         digits = f"{value:0{width}X}"
         return old[:2] + (digits.lower() if old[2:] != old[2:].upper() else digits)
