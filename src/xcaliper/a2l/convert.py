@@ -8,7 +8,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from xcaliper.a2l.clone import clone
-from xcaliper.a2l.edit import Editor
+from xcaliper.a2l.edit import Editor, owner_of
+from xcaliper.a2l.formula_text import translated
 from xcaliper.a2l.grammar import table_of
 from xcaliper.a2l.ifdata import A2ml, IfData
 from xcaliper.a2l.index import ModuleIndex, walk
@@ -41,7 +42,18 @@ _WORDS: Final = {
 
 _MONOTONY: Final = frozenset({"MONOTONOUS", "STRICT_MON", "NOT_MON"})
 _ENDIAN: Final = {"LITTLE_ENDIAN": "MSB_FIRST", "BIG_ENDIAN": "MSB_LAST"}
-_OLD_FORMULA: Final = re.compile(r"[\^&|~]|\b(?:XOR|arc(?:sin|cos|tan)|asin|acos|atan)\b")
+_UP_TO_15: Final = re.compile(r"[\^&|~]|\b(?:XOR|arc(?:sin|cos|tan))\b", re.IGNORECASE)
+_FROM_16: Final = re.compile(r"[&|^~!]|<<|>>|\b(?:pow|asin|acos|atan)\b", re.IGNORECASE)
+
+_LISTS: Final = {
+    "REF_CHARACTERISTIC": ("CHARACTERISTIC", "AXIS_PTS"),
+    "DEF_CHARACTERISTIC": ("CHARACTERISTIC", "AXIS_PTS"),
+    **dict.fromkeys(
+        ("REF_MEASUREMENT", "IN_MEASUREMENT", "LOC_MEASUREMENT", "OUT_MEASUREMENT"),
+        ("MEASUREMENT",),
+    ),
+}
+"""Lists that may name instances, and what of them belongs there."""
 
 Kind = Literal["rewritten", "dropped", "kept"]
 
@@ -166,6 +178,7 @@ class _Work:
         self.changed = False
         self.units: dict[tuple[str, str], str] = {}
         self.made: list[Keyword] = []
+        self.translated: set[int] = set()  # identities of what has its formula in the new syntax
 
     def run(self) -> None:
         if self.target < "1.70" and self.module.instance:
@@ -203,6 +216,8 @@ class _Work:
         """Put plain objects in place of instances."""
         found = self.expand(self.module) if self.expand is not None else {}
         taken = ModuleIndex(self.module).spaces["object"]
+        plain: dict[str, Any] = {}
+        gone: set[str] = set()
         for instance in list(self.module.instance):
             objects = found.get(instance.name, [])
             new = [
@@ -214,6 +229,33 @@ class _Work:
             self.note("rewritten", "INSTANCE", f"became {len(new)} plain objects")
             self.editor.drop(self.module, [instance])
             self.editor.add_all(self.module, new)
+            plain.update({one.name: one for one in new})  # type: ignore[attr-defined]  # objects have names
+            gone.add(instance.name)
+        if gone:
+            self.members(gone, plain)
+
+    def members(self, gone: set[str], plain: dict[str, Any]) -> None:
+        """Lists that named an instance, or a structure inside it, name the plain objects of their kind."""
+        taken = ModuleIndex(self.module).spaces["object"]
+
+        def now(name: str, kinds: tuple[str, ...]) -> list[str]:
+            if name in taken or not owner_of(name, gone):
+                return [name]
+            inside = (f"{name}.", f"{name}[")
+            return [n for n, made in plain.items() if n.startswith(inside) and made.KEYWORD in kinds]
+
+        for user in ModuleIndex(self.module).users():
+            for holder in walk(user):
+                kinds = _LISTS.get(holder.KEYWORD)
+                if kinds is None:
+                    continue
+                held: Any = holder
+                names = [one for name in held.names for one in now(name, kinds)]
+                if names != held.names:
+                    held.names = names
+                    self.user = user
+                    self.note("rewritten", held.KEYWORD, "names the plain objects of instances")
+                    self.editor.touch(user)
 
     # ---- one keyword
 
@@ -342,9 +384,20 @@ class _Work:
 
     def formula(self, made: Any) -> None:
         """Operators and functions changed their meaning with 1.60."""
-        texts = [getattr(made, attr, None) for attr in ("fx", "formula", "formula_inv")]
-        if self.crosses and any(text and _OLD_FORMULA.search(text) for text in texts):
-            self.note("kept", "FORMULA", "uses operators whose meaning changed with 1.60; check it")
+        if not self.crosses or id(made) in self.translated:
+            return
+        self.translated.add(id(made))
+        for attr in ("fx", "formula", "formula_inv"):
+            text = getattr(made, attr, None)
+            if not text or not (_UP_TO_15 if self.upward else _FROM_16).search(text):
+                continue
+            new = translated(text, upward=self.upward)
+            if new is None:
+                why = "is not understood" if self.upward else "works on bits or is not understood"
+                self.note("kept", "FORMULA", f"{why}, and the syntax changed with 1.60; check it")
+            elif new != text:
+                setattr(made, attr, new)
+                self.note("rewritten", "FORMULA", f"{text} became {new}")
 
     def axis_numbers(self, made: Any) -> None:
         """Numbers of fixed axes are integers before 1.70."""
@@ -385,6 +438,8 @@ class _Work:
         user, changed = self.user, self.changed
         notes = len(self.result.notes)
         self.method(made)
+        if known is not None and known.formula is not None and id(known.formula) not in self.translated:
+            self.formula(made.formula)
         made.status_string_ref = None
         del self.result.notes[notes:]  # a note stands at the method it was copied from
         self.user, self.changed = user, changed

@@ -20,7 +20,7 @@ from xcaliper.core.errors import NotFoundError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
 
-__all__ = ["PRUNABLE", "Editor", "Renamed", "space_of"]
+__all__ = ["PRUNABLE", "Editor", "Renamed", "owner_of", "space_of"]
 
 PRUNABLE: Final = (
     "COMPU_METHOD",
@@ -324,9 +324,10 @@ class Editor:
         for user in index.users():
             changes: dict[tuple[int, str, int], tuple[Any, dict[str, str]]] = {}
             for holder, attr, column, param, value in _places(user):
-                head, tail = (value, "") if value in names else _split(value)
-                if head not in names or param.ref is None:
+                head = owner_of(value, names)
+                if not head or param.ref is None:
                     continue
+                tail = value[len(head) :]
                 targets = {_SPACE_OF.get(t, t) for t in param.ref.targets}
                 if spaces[head] not in targets or (tail and spaces[head] != "object"):
                     continue
@@ -415,6 +416,7 @@ class Editor:
         references: References,
     ) -> dict[int, Any]:
         """Clean the places that name leaving objects; gives objects that cannot do without."""
+        objects = {name for space, name in names if space == "object"}
         needed: list[tuple[Reference, Keyword]] = []
         cleaned: dict[tuple[int, str], tuple[Keyword, Any, Param, set[str]]] = {}
         for user in index.users():
@@ -422,10 +424,9 @@ class Editor:
                 continue
             for holder, attr, _, param, value in _places(user):
                 assert param.ref is not None, "only places with a reference are given"
-                head = _split(value)[0]
                 spaces = {_SPACE_OF.get(t, t) for t in param.ref.targets}
                 whole = any((space, value) in names for space in spaces)
-                part = head != value and ("object", head) in names and "object" in spaces
+                part = "object" in spaces and bool(owner_of(value, objects))
                 if not whole and not (part and value not in index.spaces["object"]):
                     continue
                 reference = Reference(user, holder, attr, value, param.ref.targets)
@@ -580,10 +581,12 @@ class Editor:
                     self.touch(user)
 
 
-def _split(name: str) -> tuple[str, str]:
-    """Name of an object and the path inside of it."""
-    cut = min((at for at in (name.find("."), name.find("[")) if at > 0), default=len(name))
-    return name[:cut], name[cut:]
+def owner_of(name: str, owners: Container[str]) -> str:
+    """The one of some objects that a name means or is a part of, as ``a.b`` of ``a.b.c[0]``; else empty."""
+    if name in owners:
+        return name
+    cuts = [at for at, char in enumerate(name) if char in ".[" and at]
+    return next((name[:at] for at in reversed(cuts) if name[:at] in owners), "")
 
 
 def _places(user: Keyword) -> Iterator[tuple[Any, str, int, Param, str]]:

@@ -127,10 +127,11 @@ def test_up(version, dims):
     assert module.measurement[0].matrix_dim == dims
     assert module.characteristic[0].matrix_dim == (8, *dims[1:])
     assert module.mod_common.byte_order == "MSB_FIRST"
+    assert module.compu_method[0].formula.fx == "pow(X1, 2)"
     assert notes == {
         ("rewritten", "", "LITTLE_ENDIAN"),
         ("dropped", "", "S_REC_LAYOUT"),
-        ("kept", "F", "FORMULA"),
+        ("rewritten", "F", "FORMULA"),
         ("rewritten", "a", "ARRAY_SIZE"),
         ("rewritten", "v", "NUMBER"),
     }
