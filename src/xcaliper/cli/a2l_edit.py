@@ -117,7 +117,7 @@ def merge(
         others: A2L files whose objects come in, one after the other.
         conflict: where objects of a name differ: fail, keep the first or the second one, or rename the second one
             with its references.
-        modules: join puts all into the first module; by-name keeps modules of other names beside it.
+        modules: modules of equal names are joined; join puts others into the first one, by-name keeps them beside it.
         target: where the result goes.
         json: print the report as one JSON object.
     """
