@@ -15,18 +15,18 @@ from xcaliper.a2l.write import item_lines, item_word
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["if_data_patches"]
+__all__ = ["Place", "if_data_patches", "item_places"]
 
 _TRAILING: Final = re.compile(rb"[ \t]*(?:/\*[^\r\n]*?\*/)?[ \t]*(?://[^\r\n]*)?(?=\r?\n|\Z)")
 
 
 @dataclass(slots=True)
-class _Place:
+class Place:
     """Where an item stands: its first and last token; of a block also where its items stand."""
 
     first: int
     last: int
-    inner: list[_Place] = field(default_factory=list)
+    inner: list[Place] = field(default_factory=list)
 
 
 def if_data_patches(
@@ -42,19 +42,26 @@ def if_data_patches(
     """
     assert old.origin is not None, "it was read from the tokens"
     first = old.origin.first
-    places = _places(tokens, old.items, first + 2, old.origin.last)
+    places = item_places(tokens, old.items, first + 2, old.origin.last)
     if places is None or old.name != new.name:
         return None
     writer = _Writer(document, tokens)
     return writer.edits(old.items, new.items, places, (first - 1, first + 1, old.origin.last - 1))
 
 
-def _places(
+def item_places(
     tokens: Tokens, items: Sequence[IfItem], first: int, last: int
-) -> list[_Place] | None:
-    """Tokens of the items of a block that is well formed."""
-    top: list[_Place] = []
-    stack: list[tuple[list[_Place], Iterator[IfItem]]] = [(top, iter(items))]
+) -> list[Place] | None:
+    """Where the items of an IF_DATA stand; None when its blocks are not well formed.
+
+    Args:
+        tokens: tokens of a stretch that holds them.
+        items: the items as read from there.
+        first: token of the first one.
+        last: last token of the IF_DATA.
+    """
+    top: list[Place] = []
+    stack: list[tuple[list[Place], Iterator[IfItem]]] = [(top, iter(items))]
     at = first
     while stack:
         if at > last:
@@ -72,14 +79,14 @@ def _places(
         elif isinstance(item, IfBlock):
             if kind != BEGIN or tokens.texts[at + 1] != item.tag:
                 return None
-            block = _Place(at, at + 1)
+            block = Place(at, at + 1)
             places.append(block)
             stack.append((block.inner, iter(item.items)))
             at += 2
         else:
             if kind in (BEGIN, END):
                 return None
-            places.append(_Place(at, at))
+            places.append(Place(at, at))
             at += 1
     return top
 
@@ -111,7 +118,7 @@ class _Writer:
         self,
         old: Sequence[IfItem],
         new: Sequence[IfItem],
-        places: Sequence[_Place],
+        places: Sequence[Place],
         block: tuple[int, int, int],
     ) -> Iterator[Patch]:
         """Edits of the items of one block.
@@ -143,13 +150,13 @@ class _Writer:
                 assert isinstance(step.new, str), "words belong to words"
                 yield Patch(*self.tokens.span(places[step.at].first), item_word(step.new))
 
-    def remove(self, place: _Place) -> Patch:
+    def remove(self, place: Place) -> Patch:
         from xcaliper.a2l.patch import removal
 
         start, stop = self.tokens.span(place.first)[0], self.tokens.span(place.last)[1]
         return removal(self.document, start, stop)
 
-    def exchange(self, place: _Place, item: IfItem) -> Patch:
+    def exchange(self, place: Place, item: IfItem) -> Patch:
         """Another kind of item in the place of one."""
         start, stop = self.tokens.span(place.first)[0], self.tokens.span(place.last)[1]
         if b"\n" not in self.document.text[start:stop]:
@@ -170,7 +177,7 @@ class _Writer:
         item: IfItem,
         behind: int,
         block: tuple[int, int, int],
-        places: Sequence[_Place],
+        places: Sequence[Place],
     ) -> Patch:
         """A new item behind a token: words in its line, blocks on lines of their own where the others are."""
         document = self.document

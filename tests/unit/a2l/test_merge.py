@@ -203,19 +203,20 @@ def test_real_files_meet_themselves():
 
 @pytest.mark.skipif(not FILES, reason="the corpus is not here")
 def test_halves_of_real_files():
+    seen = 0
     for path in FILES:
         data = path.read_bytes()
         sides = [parse(data), parse(data)]
-        if len(sides[0].modules) != 1:
+        if len(sides[0].modules) != 1 or sides[0].project is None:
             continue
-        seen = set()
         for number, side in enumerate(sides):
             editor = Editor(side)
             index = ModuleIndex(side.module)
-            if index.duplicates:
+            interfaces = [one.name for one in side.module.if_data]
+            if index.duplicates or len(set(interfaces)) < len(interfaces):
                 break
             leaving = [m for at, m in enumerate(index.users()) if at % 2 == number]
-            seen |= {id(m) for m in leaving}
+            seen += len(leaving)
             editor.drop(side.module, leaving)
             halved = parse(editor.to_bytes())
             assert halved.module == side.module, path
@@ -224,4 +225,4 @@ def test_halves_of_real_files():
             editor, _ = merge(*sides)
             whole = parse(editor.to_bytes())
             assert not diff(parse(data), whole), path
-            assert seen
+    assert seen
