@@ -76,14 +76,23 @@ def show(file: Path, /, *names: str, references: Flag = False, json: Json = Fals
     return 0
 
 
-def diff(old: Path, new: Path, /, *, json: Json = False) -> int:
+def diff(
+    old: Path,
+    new: Path,
+    /,
+    *,
+    addresses: Literal["also", "only", "never"] = "also",
+    json: Json = False,
+) -> int:
     """Compare two descriptions by meaning. Exit code 6 when they differ.
 
-    Order of objects, layout, comments and the spelling of numbers do not count.
+    Order of objects, layout, comments and the spelling of numbers do not count. Objects that seem to have another
+    name now are suggested.
 
     Args:
         old: the A2L file before.
         new: the A2L file after.
+        addresses: tell changed addresses also, only, or never.
         json: print all differences as one JSON object.
     """
     from xcaliper.a2l.diff import diff as compare
@@ -92,6 +101,8 @@ def diff(old: Path, new: Path, /, *, json: Json = False) -> int:
     before, after = _read(old), _read(new)
     with errors().status("Comparing …"):
         found = compare(before, after)
+        if addresses != "also":
+            found = found.addresses(addresses)
     if json:
         print_json(found.as_dict())
     else:
