@@ -8,11 +8,11 @@ from math import prod
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from xcaliper.a2l.clone import clone
-from xcaliper.a2l.edit import Editor, owner_of
+from xcaliper.a2l.edit import Editor
 from xcaliper.a2l.formula_text import translated
 from xcaliper.a2l.grammar import table_of
 from xcaliper.a2l.ifdata import A2ml, IfData
-from xcaliper.a2l.index import ModuleIndex, walk
+from xcaliper.a2l.index import ModuleIndex, owner_of, walk
 from xcaliper.a2l.keywords.compu import Coeffs, CompuMethod
 from xcaliper.core.errors import UsageError
 

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from xcaliper.a2l.document import Patch
 from xcaliper.a2l.grammar import Keyword, Param, table_of
 from xcaliper.a2l.ifdata import A2ml, IfData
-from xcaliper.a2l.index import NAME_SPACES, ModuleIndex, Reference
+from xcaliper.a2l.index import NAME_SPACES, ModuleIndex, Reference, owner_of
 from xcaliper.a2l.keywords.project import Module, Project
 from xcaliper.a2l.lines import bytes_of
 from xcaliper.a2l.parse import A2lFile
 from xcaliper.a2l.patch import insertion, patches_of, removal
+from xcaliper.a2l.rename_parts import PART_KINDS, Mention, formulas_with, mentions, parts_of
 from xcaliper.a2l.write import write
 from xcaliper.core.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
 
-__all__ = ["PRUNABLE", "Editor", "Renamed", "owner_of", "space_of"]
+__all__ = ["PRUNABLE", "Editor", "Renamed", "space_of"]
 
 PRUNABLE: Final = (
     "COMPU_METHOD",
@@ -60,12 +62,14 @@ class Renamed:
         old: its name before.
         new: its name now.
         references: how many places were rewritten.
+        mentions: places in IF_DATA that have the old name and keep it, as their meaning is unknown.
     """
 
     keyword: str
     old: str
     new: str
     references: int
+    mentions: tuple[Mention, ...] = ()
 
 
 @dataclass(slots=True)
@@ -305,17 +309,20 @@ class Editor:
     def rename(self, module: Module, names: Mapping[str, str], kind: str = "") -> list[Renamed]:
         """Give objects other names, in every place that names them; IF_DATA stay as they are.
 
-        Members of an instance follow, as ``engine.speed`` follows ``engine``.
+        Members of an instance follow, as ``engine.speed`` follows ``engine``; so does ``sysc(NAME)`` in formulas.
 
         Args:
             module: where they are.
             names: new names by old names.
-            kind: keyword or name space of the objects; needed only when a name means several things.
+            kind: keyword or name space of the objects; needed only when a name means several things, and for
+                memory segments, system constants and criteria of variants.
 
         Raises:
             NotFoundError: there is no object of a name.
             UsageError: a new name is taken or no identifier, or an old one is ambiguous.
         """
+        if kind in PART_KINDS:
+            return self._rename_parts(module, names, kind)
         index = ModuleIndex(module)
         chosen = {old: self._chosen(index, old, kind) for old in names}
         spaces = {old: _SPACE_OF[made.KEYWORD] for old, made in chosen.items()}
@@ -343,7 +350,46 @@ class Editor:
         for old, made in chosen.items():
             made.name = names[old]
             self.touch(made)
-        return [Renamed(chosen[old].KEYWORD, old, new, counts[old]) for old, new in names.items()]
+        left = list(mentions(index.users(), names))
+        return [
+            Renamed(
+                chosen[old].KEYWORD, old, new, counts[old], tuple(m for m in left if m.name == old)
+            )
+            for old, new in names.items()
+        ]
+
+    def _rename_parts(self, module: Module, names: Mapping[str, str], kind: str) -> list[Renamed]:
+        """Give things that have no place of their own in a module other names."""
+        parts = parts_of(module, kind)
+        for old, new in names.items():
+            if old not in parts:
+                raise NotFoundError(old, kind=kind, nearest=tuple(get_close_matches(old, parts, 3)))
+            _check_identifier(new)
+            if (new in parts and new not in names) or list(names.values()).count(new) > 1:
+                raise UsageError(f"{new}: the name is taken.", hint="Choose another name.")
+        counts = dict.fromkeys(names, 0)
+        users = list(ModuleIndex(module).users())
+        for user in users:
+            changes: dict[tuple[int, str, int], tuple[Any, dict[str, str]]] = {}
+            for holder, attr, column, param, value in _places(user):
+                if value in names and param.ref is not None and kind in param.ref.targets:
+                    key = (id(holder), attr, column)
+                    changes.setdefault(key, (holder, {}))[1][value] = names[value]
+                    counts[value] += 1
+            for (_, attr, column), (holder, new_names) in changes.items():
+                _put_names(holder, attr, column, new_names)
+            if changes:
+                self.touch(user)
+        if kind == "SYSTEM_CONSTANT":
+            for user, found in formulas_with(users, names):
+                self.touch(user)
+                for old, count in found.items():
+                    counts[old] += count
+        for old, new in names.items():
+            holder, part = parts[old]
+            part.name = new  # type: ignore[attr-defined]  # parts have names
+            self.touch(holder)
+        return [Renamed(kind, old, new, counts[old]) for old, new in names.items()]
 
     def _chosen(self, index: ModuleIndex, name: str, kind: str) -> Any:
         found = [
@@ -353,8 +399,6 @@ class Editor:
             and kind in ("", space, made.KEYWORD)
         ]
         if not found:
-            from difflib import get_close_matches
-
             known = [n for names in index.spaces.values() for n in names]
             raise NotFoundError(
                 name, kind=kind or "object", nearest=tuple(get_close_matches(name, known, 3))
@@ -371,10 +415,7 @@ class Editor:
         for old, new in names.items():
             space = spaces[old]
             taken = new in index.spaces[space] and new not in names
-            if not new or any(c.isspace() or c in '"/' for c in new):
-                raise UsageError(
-                    f"{new!r}: it is no identifier.", hint="Use letters, digits, _ and dots."
-                )
+            _check_identifier(new)
             if taken or (space, new) in targets:
                 raise UsageError(f"{new}: the name is taken.", hint="Choose another name.")
             targets.add((space, new))
@@ -581,12 +622,9 @@ class Editor:
                     self.touch(user)
 
 
-def owner_of(name: str, owners: Container[str]) -> str:
-    """The one of some objects that a name means or is a part of, as ``a.b`` of ``a.b.c[0]``; else empty."""
-    if name in owners:
-        return name
-    cuts = [at for at, char in enumerate(name) if char in ".[" and at]
-    return next((name[:at] for at in reversed(cuts) if name[:at] in owners), "")
+def _check_identifier(new: str) -> None:
+    if not new or any(c.isspace() or c in '"/' for c in new):
+        raise UsageError(f"{new!r}: it is no identifier.", hint="Use letters, digits, _ and dots.")
 
 
 def _places(user: Keyword) -> Iterator[tuple[Any, str, int, Param, str]]:

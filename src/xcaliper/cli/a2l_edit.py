@@ -250,13 +250,14 @@ def rename(
     target: Target = Target(),
     json: Json = False,
 ) -> int:
-    """Give an object another name, in every place that names it; IF_DATA stays as it is.
+    """Give an object another name, in every place that names it; tells where IF_DATA mentions it and stays.
 
     Args:
         file: the A2L file.
         old: its name.
         new: its new name.
-        kind: keyword of the object, when the name means several.
+        kind: keyword of the object, when the name means several; MEMORY_SEGMENT, SYSTEM_CONSTANT and VAR_CRITERION
+            must be said.
         target: where the result goes.
         json: print the report as one JSON object.
     """
@@ -280,7 +281,13 @@ def rename(
         editor.apply()
     if json:
         facts = [
-            {"keyword": d.keyword, "old": d.old, "new": d.new, "references": d.references}
+            {
+                "keyword": d.keyword,
+                "old": d.old,
+                "new": d.new,
+                "references": d.references,
+                "mentions": [str(one) for one in d.mentions],
+            }
             for d in done
         ]
         print_json({"renamed": facts, **work.save(tree, quiet=True)})
@@ -288,6 +295,7 @@ def rename(
     for one in done:
         text = f"{one.keyword} {one.old} -> {one.new}, {one.references} references"
         stdout().print(text, markup=False, soft_wrap=True)
+    _lines(str(mention) for one in done for mention in one.mentions)
     work.save(tree)
     return 0
 
