@@ -126,7 +126,7 @@ class _Anchors:
         origin = made.origin
         if origin is None or origin.places is not self.file.document:
             return
-        start, stop = origin.span()
+        start = origin.span()[0]
         yield start, (id(made), "", 0)
         if isinstance(made, A2ml):
             return

@@ -70,6 +70,7 @@ class Note:
         what: keyword or word concerned.
         text: what was done.
         line: line of the object as it was read.
+        source: included file that it stands in; empty for the description itself.
     """
 
     kind: Kind
@@ -78,9 +79,12 @@ class Note:
     what: str
     text: str
     line: int = 0
+    source: str = ""
 
     def __str__(self) -> str:
         where = f"line {self.line}: " if self.line else ""
+        if self.source:
+            where = f"{self.source} {where}"
         return f"{self.kind:9} {where}{self.keyword} {self.name}".rstrip() + (
             f": {self.what} {self.text}"
         )
@@ -109,7 +113,7 @@ class Conversion:
 
     def as_dict(self) -> dict[str, Any]:
         """The result as plain values."""
-        names = ("kind", "keyword", "name", "what", "text", "line")
+        names = ("kind", "keyword", "name", "what", "text", "line", "source")
         return {
             "source": self.source,
             "target": self.target,
@@ -209,7 +213,10 @@ class _Work:
     def note(self, kind: Kind, what: str, text: str) -> None:
         user = self.user
         name = str(getattr(user, "name", ""))
-        self.result.notes.append(Note(kind, user.KEYWORD, name, what, text, user.line))
+        source = user.where.source
+        if source == self.result.editor.file.source:
+            source = ""
+        self.result.notes.append(Note(kind, user.KEYWORD, name, what, text, user.line, source))
         self.changed = self.changed or kind != "kept"
 
     def instances(self) -> None:
@@ -242,7 +249,9 @@ class _Work:
             if name in taken or not owner_of(name, gone):
                 return [name]
             inside = (f"{name}.", f"{name}[")
-            return [n for n, made in plain.items() if n.startswith(inside) and made.KEYWORD in kinds]
+            return [
+                n for n, made in plain.items() if n.startswith(inside) and made.KEYWORD in kinds
+            ]
 
         for user in ModuleIndex(self.module).users():
             for holder in walk(user):
@@ -438,7 +447,11 @@ class _Work:
         user, changed = self.user, self.changed
         notes = len(self.result.notes)
         self.method(made)
-        if known is not None and known.formula is not None and id(known.formula) not in self.translated:
+        if (
+            known is not None
+            and known.formula is not None
+            and id(known.formula) not in self.translated
+        ):
             self.formula(made.formula)
         made.status_string_ref = None
         del self.result.notes[notes:]  # a note stands at the method it was copied from

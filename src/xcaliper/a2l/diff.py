@@ -22,9 +22,7 @@ __all__ = ["AttributeChange", "FileDiff", "ObjectChange", "compare", "diff"]
 _ORDERED: Final = frozenset(
     {"DEPENDENT_CHARACTERISTIC", "MAP_LIST", "VIRTUAL", "VIRTUAL_CHARACTERISTIC", "VAR_CRITERION"}
 )
-_ADDRESSES: Final = frozenset(
-    {"address", "address_offset", "ecu_address", "ecu_address_extension"}
-)
+_ADDRESSES: Final = frozenset({"address", "address_offset", "ecu_address", "ecu_address_extension"})
 _SHOWN: Final = 80
 
 
@@ -366,9 +364,7 @@ def _items(path: str, old: list[Any], new: list[Any]) -> Iterator[AttributeChang
             yield from _items(inner.lstrip("/"), before.items, now.items)
 
 
-def _blocks(
-    old: list[Any], new: list[Any]
-) -> Iterator[tuple[str, IfBlock | None, IfBlock | None]]:
+def _blocks(old: list[Any], new: list[Any]) -> Iterator[tuple[str, IfBlock | None, IfBlock | None]]:
     """Blocks that belong together: by tag and first word, as events by their name; else by tag and order."""
     sides = [[i for i in items if isinstance(i, IfBlock)] for items in (old, new)]
     partner: dict[int, IfBlock] = {}

@@ -323,6 +323,11 @@ class Editor:
         """
         if kind in PART_KINDS:
             return self._rename_parts(module, names, kind)
+        if kind and kind not in _SPACE_OF and kind not in NAME_SPACES:
+            raise UsageError(
+                f"{kind}: there are no names of this kind.",
+                hint=f"Use one of {', '.join([*_SPACE_OF, *PART_KINDS])}.",
+            )
         index = ModuleIndex(module)
         chosen = {old: self._chosen(index, old, kind) for old in names}
         spaces = {old: _SPACE_OF[made.KEYWORD] for old, made in chosen.items()}
@@ -361,12 +366,7 @@ class Editor:
     def _rename_parts(self, module: Module, names: Mapping[str, str], kind: str) -> list[Renamed]:
         """Give things that have no place of their own in a module other names."""
         parts = parts_of(module, kind)
-        for old, new in names.items():
-            if old not in parts:
-                raise NotFoundError(old, kind=kind, nearest=tuple(get_close_matches(old, parts, 3)))
-            _check_identifier(new)
-            if (new in parts and new not in names) or list(names.values()).count(new) > 1:
-                raise UsageError(f"{new}: the name is taken.", hint="Choose another name.")
+        _check_parts(parts, names, kind)
         counts = dict.fromkeys(names, 0)
         users = list(ModuleIndex(module).users())
         for user in users:
@@ -380,14 +380,12 @@ class Editor:
                 _put_names(holder, attr, column, new_names)
             if changes:
                 self.touch(user)
-        if kind == "SYSTEM_CONSTANT":
-            for user, found in formulas_with(users, names):
-                self.touch(user)
-                for old, count in found.items():
-                    counts[old] += count
+        for user, found in formulas_with(users, names) if kind == "SYSTEM_CONSTANT" else ():
+            self.touch(user)
+            counts = {old: count + found.get(old, 0) for old, count in counts.items()}
         for old, new in names.items():
             holder, part = parts[old]
-            part.name = new  # type: ignore[attr-defined]  # parts have names
+            part.name = new
             self.touch(holder)
         return [Renamed(kind, old, new, counts[old]) for old, new in names.items()]
 
@@ -620,6 +618,15 @@ class Editor:
                 if param.ref is not None and "GROUP" in param.ref.targets and value in names:
                     _clean(holder, attr, param, names)
                     self.touch(user)
+
+
+def _check_parts(parts: Mapping[str, Any], names: Mapping[str, str], kind: str) -> None:
+    for old, new in names.items():
+        if old not in parts:
+            raise NotFoundError(old, kind=kind, nearest=tuple(get_close_matches(old, parts, 3)))
+        _check_identifier(new)
+        if (new in parts and new not in names) or list(names.values()).count(new) > 1:
+            raise UsageError(f"{new}: the name is taken.", hint="Choose another name.")
 
 
 def _check_identifier(new: str) -> None:

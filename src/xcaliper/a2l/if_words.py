@@ -74,7 +74,7 @@ def steps(old: Sequence[IfItem], new: Sequence[IfItem]) -> Iterator[Step]:
     yield from _steps(old, new, 0, len(old), 0, len(new), 0)
 
 
-def _steps(  # noqa: PLR0913 -- two stretches
+def _steps(
     old: Sequence[IfItem], new: Sequence[IfItem], i1: int, i2: int, j1: int, j2: int, level: int
 ) -> Iterator[Step]:
     if level == len(_LEVELS) or i1 == i2 or j1 == j2:
@@ -218,7 +218,9 @@ def _places(held: Sequence[IfItem], base: Sequence[IfItem]) -> dict[int, int]:
                 found[at] = mine.pop(0)
                 taken.add(found[at])
     words = [[at for at, one in enumerate(side) if isinstance(one, str)] for side in (base, held)]
-    keys = [[_meaning(side[at]) for at in ats] for side, ats in zip((base, held), words, strict=True)]
+    keys = [
+        [_meaning(side[at]) for at in ats] for side, ats in zip((base, held), words, strict=True)
+    ]
     for same, a1, a2, b1, _ in _runs(*keys):
         if same:
             found.update({words[0][a1 + n]: words[1][b1 + n] for n in range(a2 - a1)})

@@ -103,7 +103,9 @@ def mentions(users: Iterable[Keyword], names: Container[str]) -> Iterator[Mentio
             if not isinstance(holder, IfData) or holder.name in _KNOWN:
                 continue
             owner = "" if holder is user else f"{user.KEYWORD} {getattr(user, 'name', '')}".rstrip()
-            seen = dict.fromkeys(name for word in _words(holder.items) if (name := owner_of(word, names)))
+            seen = dict.fromkeys(
+                name for word in _words(holder.items) if (name := owner_of(word, names))
+            )
             for name in seen:
                 yield Mention(name, holder.name, owner, holder.line)
 

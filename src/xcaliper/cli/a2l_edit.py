@@ -211,7 +211,9 @@ def format_text(
     target: Target = Target(),
     json: Json = False,
 ) -> int:
-    """Lay a description out anew, sorted on request; lists the comments that do not come along.
+    """Lay a description out anew, sorted on request. Exit code 6 when something does not come along.
+
+    Comments stay beside what they stood at; parts that could not be read are listed and left out.
 
     Args:
         file: the A2L file; included files become part of it.
@@ -220,7 +222,7 @@ def format_text(
         json: print the report as one JSON object.
     """
     from xcaliper.a2l.tidy import tidy
-    from xcaliper.cli.shell import errors, print_json
+    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json
 
     tree = _read(file)
     work = _Change(file, tree, target)
@@ -234,10 +236,10 @@ def format_text(
     if json:
         lost = [{"code": d.slug, "line": d.where.line, "text": d.text} for d in found.lost]
         print_json({"lost": lost, **work.save(tree, data, quiet=True)})
-        return 0
-    _lines(str(one) for one in found.lost)
-    work.save(tree, data)
-    return 0
+    else:
+        _lines(str(one) for one in found.lost)
+        work.save(tree, data)
+    return EXIT_FOUND if found.lost else EXIT_OK
 
 
 def rename(
@@ -344,7 +346,9 @@ def _read(file: Path) -> A2lFile:
     from xcaliper.client.a2l_source import read_a2l
 
     with errors().status(f"Reading {file.name} …"):
-        return read_a2l(file)
+        tree = read_a2l(file)
+        _ = tree.module  # an error when there is none
+    return tree
 
 
 def _again(tree: A2lFile, file: Path) -> A2lFile:
@@ -441,7 +445,7 @@ class _Change:
 
     def write(self, tree: A2lFile, data: bytes | None) -> list[Path]:
         """Write the files; gives their paths."""
-        from xcaliper.client.a2l_source import save_a2l
+        from xcaliper.client.a2l_source import save_a2l, save_text
         from xcaliper.core.errors import A2lError
 
         place = self.target.out if self.target.out is not None else self.file
@@ -450,16 +454,31 @@ class _Change:
         try:
             if self.target.in_place and self.target.backup:
                 self.keep(tree)
-            if data is None:
-                return save_a2l(tree, place)
-            place.write_bytes(data)
         except OSError as error:
             raise A2lError(
-                f"the description cannot be written: {error.strerror or error}.",
+                f"the copy .bak cannot be written: {error.strerror or error}.",
                 source=str(place),
-                hint="Check path and rights.",
+                hint="Check rights, or add --no-backup.",
             ) from error
+        if data is None:
+            self.only_here(tree, place)
+            return save_a2l(tree, place)
+        save_text(place, data)
         return [place]
+
+    def only_here(self, tree: A2lFile, place: Path) -> None:
+        """Refuse to change included files on the way to another file."""
+        from xcaliper.core.errors import UsageError
+
+        document = tree.document
+        if document is None or place.absolute() == self.file.absolute():
+            return
+        for number, source in enumerate(document.sources[1:], 1):
+            if document.edited(number):
+                raise UsageError(
+                    f"--out: the included file {source.name} would change, too.",
+                    hint="Use --in-place, or make one file of all by a2l format first.",
+                )
 
     def keep(self, tree: A2lFile) -> None:
         """Copies of the files as they are, beside them."""

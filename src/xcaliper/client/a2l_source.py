@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 import time
+from errno import EACCES
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,6 +29,7 @@ __all__ = [
     "default_cache_folder",
     "read_a2l",
     "save_a2l",
+    "save_text",
 ]
 
 #: Descriptions of this size and larger are read object by object, on access.
@@ -96,16 +98,33 @@ def save_a2l(file: A2lFile, path: str | Path | None = None) -> list[Path]:
             if data != (source.text if source.data is None else source.data):
                 wanted.append((Path(source.name), data))
     for place, data in wanted:
-        try:
-            _write_whole(place, data)
-        except OSError as error:
-            reason = error.strerror or error
-            raise A2lError(
-                f"the description cannot be written: {reason}.",
-                source=str(place),
-                hint="Check path and rights.",
-            ) from error
+        save_text(place, data)
     return [place for place, _ in wanted]
+
+
+def save_text(place: Path, data: bytes) -> None:
+    """Put a whole description in its place at once; a file that is there keeps its rights, a link stays one.
+
+    Args:
+        place: the file.
+        data: its content.
+
+    Raises:
+        A2lError: it cannot be written, or the one that is there is read-only.
+    """
+    try:
+        if place.exists() and not os.access(place, os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
+        if place.exists() and not place.is_file():
+            place.write_bytes(data)  # a pipe or device; a folder is an error
+        else:
+            _write_whole(place.resolve(), data)
+    except OSError as error:
+        raise A2lError(
+            f"the description cannot be written: {error.strerror or error}.",
+            source=str(place),
+            hint="Check path and rights.",
+        ) from error
 
 
 def _write_whole(target: Path, data: bytes) -> None:

@@ -21,7 +21,6 @@ MAX_TOKENS: Final = 20_000
 MAX_DEPTH: Final = 60
 
 
-
 def _ints(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let an operation on integers take floats that hold whole numbers."""
     return lambda *args: function(*(np.trunc(a).astype(np.int64) for a in args)).astype(float)

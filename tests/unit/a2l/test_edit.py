@@ -322,7 +322,9 @@ def test_interfaces_that_mention_a_name_are_told():
     editor = Editor(parse(PARTS))
     (done,) = editor.rename(editor.file.module, {"c": "d"})
     (mention,) = done.mentions
-    assert str(mention) == "line 11: c is mentioned in IF_DATA TOOL of CHARACTERISTIC d, not changed"
+    assert (
+        str(mention) == "line 11: c is mentioned in IF_DATA TOOL of CHARACTERISTIC d, not changed"
+    )
     assert editor.to_bytes().decode() == PARTS.replace('CHARACTERISTIC c "', 'CHARACTERISTIC d "')
 
 

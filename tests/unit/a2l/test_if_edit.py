@@ -197,7 +197,9 @@ ITEMS = st.recursive(
 )
 
 
-@given(before=ITEMS, after=ITEMS, blank=st.sampled_from([" ", "\n", " /* c */ ", " // c\n", "\n  "]))
+@given(
+    before=ITEMS, after=ITEMS, blank=st.sampled_from([" ", "\n", " /* c */ ", " // c\n", "\n  "])
+)
 def test_any_content_becomes_any_other(before, after, blank):
     from xcaliper.a2l.write import write
 
