@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from xcaliper.a2l.parse import A2lFile
     from xcaliper.a2l.tokens import Tokens
 
-__all__ = ["PlacedComments", "place_comments"]
+__all__ = ["PlacedComments", "comment_spans", "place_comments"]
 
 _PARTS: Final = re.compile(
     rb'"(?:[^"\\\n]|\\[^\n]|"")*"|/begin\s+A2ML\b[\s\S]*?/end\s+A2ML\b|(/\*[\s\S]*?\*/|//[^\r\n]*)'
@@ -52,6 +52,11 @@ class PlacedComments:
                 yield start, text
 
 
+def comment_spans(text: bytes) -> list[tuple[int, int]]:
+    """Start and end of every comment outside of strings and A2ML."""
+    return [m.span(1) for m in _PARTS.finditer(text) if m[1] is not None]
+
+
 def place_comments(file: A2lFile) -> PlacedComments:
     """Find the comments of a description and what they belong to.
 
@@ -65,7 +70,7 @@ def place_comments(file: A2lFile) -> PlacedComments:
     if document is None:
         return placed
     text = bytes_of(document.text)
-    comments = [m.span(1) for m in _PARTS.finditer(text) if m[1] is not None]
+    comments = comment_spans(text)
     if not comments:
         return placed
     anchors = sorted(_Anchors(file).all())

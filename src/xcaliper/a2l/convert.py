@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from math import prod
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from xcaliper.a2l.clone import clone
+from xcaliper.a2l.comments import comment_spans
+from xcaliper.a2l.document import Patch
 from xcaliper.a2l.edit import Editor
 from xcaliper.a2l.formula_text import translated
 from xcaliper.a2l.grammar import table_of
 from xcaliper.a2l.ifdata import A2ml, IfData
 from xcaliper.a2l.index import ModuleIndex, owner_of, walk
 from xcaliper.a2l.keywords.compu import Coeffs, CompuMethod
+from xcaliper.a2l.lines import bytes_of
 from xcaliper.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
     from xcaliper.a2l.keywords.project import Module
     from xcaliper.a2l.parse import A2lFile
 
-__all__ = ["VERSIONS", "Conversion", "Note", "convert"]
+__all__ = ["VERSIONS", "Conversion", "Expanded", "Note", "convert"]
 
 VERSIONS: Final = ("1.50", "1.51", "1.60", "1.61", "1.70", "1.71")
 
@@ -56,6 +60,18 @@ _LISTS: Final = {
 """Lists that may name instances, and what of them belongs there."""
 
 Kind = Literal["rewritten", "dropped", "kept"]
+
+
+class Expanded(NamedTuple):
+    """An INSTANCE as plain objects.
+
+    Attributes:
+        objects: the objects.
+        left_out: names of parts that have no plain form.
+    """
+
+    objects: list[Keyword]
+    left_out: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +141,7 @@ def convert(
     file: A2lFile,
     version: str,
     *,
-    expand: Callable[[Module], dict[str, list[Keyword]]] | None = None,
+    expand: Callable[[Module], dict[str, Expanded]] | None = None,
 ) -> Conversion:
     """Bring a description to another version of the format.
 
@@ -148,11 +164,12 @@ def convert(
         _Work(result, module, expand).run()
     if file.asap2_version is None or file.version != version:
         editor.set_version(version)
-    _encoding(file, result)
+    _text(file, result)
     return result
 
 
-def _encoding(file: A2lFile, result: Conversion) -> None:
+def _text(file: A2lFile, result: Conversion) -> None:
+    """Up to 1.5 there are 8-bit code pages only, and no comments behind ``//``."""
     document = file.document
     if document is None or result.target >= "1.60":
         return
@@ -160,6 +177,20 @@ def _encoding(file: A2lFile, result: Conversion) -> None:
         if source.encoding.startswith("utf") and not bytes(source.text).isascii():
             text = f"({source.encoding}) stays; the version has 8-bit code pages only"
             result.notes.append(Note("kept", "file", source.name, "encoding", text))
+    result.editor.apply()
+    changed = [(patch.start, patch.stop) for patch in document.patches]
+    new: list[Patch] = []
+    for start, stop in comment_spans(bytes_of(document.text)):
+        at = bisect_right(changed, (start, stop))
+        before, behind = changed[max(0, at - 1) : at], changed[at : at + 1]
+        free = all(b <= start for _, b in before) and all(a >= stop for a, _ in behind)
+        if free and document.text[start : start + 2] == b"//":
+            text = document.text[start + 2 : stop].decode("utf-8", "replace").rstrip()
+            new.append(Patch(start, stop, f"/*{text.replace('*/', '* /')} */"))
+    if new:
+        document.edit(new)
+        text = f"{len(new)} became /* */"
+        result.notes.append(Note("rewritten", "file", file.source, "// comments", text))
 
 
 class _Work:
@@ -169,7 +200,7 @@ class _Work:
         self,
         result: Conversion,
         module: Module,
-        expand: Callable[[Module], dict[str, list[Keyword]]] | None,
+        expand: Callable[[Module], dict[str, Expanded]] | None,
     ) -> None:
         self.result = result
         self.editor = result.editor
@@ -180,6 +211,7 @@ class _Work:
         self.expand = expand
         self.user: Any = None
         self.changed = False
+        self.expanded = False
         self.units: dict[tuple[str, str], str] = {}
         self.made: list[Keyword] = []
         self.translated: set[int] = set()  # identities of what has its formula in the new syntax
@@ -195,6 +227,8 @@ class _Work:
             if id(user) in leaving:
                 continue
             self.user, self.changed = user, False
+            if self.target < "1.70" and "[" in str(getattr(user, "name", "")):
+                self.note("kept", "name", "has an index in brackets, which came with 1.70")
             for made in list(walk(user)):
                 if not isinstance(made, (IfData, A2ml)):
                     self.keyword(made)
@@ -202,7 +236,10 @@ class _Work:
                 self.editor.touch(user)
         for user in too_new:
             self.user = user
-            self.note("dropped", user.KEYWORD, f"came with {user.SINCE}")
+            if user.KEYWORD.startswith("TYPEDEF_") and self.expanded and not self.module.instance:
+                self.note("rewritten", user.KEYWORD, "is in the plain objects of its instances")
+            else:
+                self.note("dropped", user.KEYWORD, f"came with {user.SINCE}")
         self.editor.add_all(self.module, self.made)
         if too_new:
             gone = self.editor.remove(self.module, too_new, references="cascade")
@@ -226,7 +263,7 @@ class _Work:
         plain: dict[str, Any] = {}
         gone: set[str] = set()
         for instance in list(self.module.instance):
-            objects = found.get(instance.name, [])
+            objects, left_out = found.get(instance.name, Expanded([], []))
             new = [
                 one for one in objects if getattr(one, "name", "") not in taken or len(objects) == 1
             ]
@@ -234,11 +271,14 @@ class _Work:
                 continue
             self.user = instance
             self.note("rewritten", "INSTANCE", f"became {len(new)} plain objects")
+            for name in left_out:
+                self.note("dropped", name, "lies behind a pointer, or has no plain form")
             self.editor.drop(self.module, [instance])
             self.editor.add_all(self.module, new)
             plain.update({one.name: one for one in new})  # type: ignore[attr-defined]  # objects have names
             gone.add(instance.name)
         if gone:
+            self.expanded = True
             self.members(gone, plain)
 
     def members(self, gone: set[str], plain: dict[str, Any]) -> None:
