@@ -234,6 +234,10 @@ class _Work:
                     self.keyword(made)
             if self.changed:
                 self.editor.touch(user)
+        self.drop(too_new)
+
+    def drop(self, too_new: list[Keyword]) -> None:
+        """Remove objects that came later, and what cannot do without them."""
         for user in too_new:
             self.user = user
             if user.KEYWORD.startswith("TYPEDEF_") and self.expanded and not self.module.instance:

@@ -44,10 +44,15 @@ def test_renames_in_real_files():
 def names_of(data):
     """Kind and name of every block directly below a module, by a plain search; comments and strings left out."""
     text = re.sub(rb'/\*.*?\*/|//[^\n]*|"(?:[^"\\]|\\.|"")*"', b'""', data, flags=re.DOTALL)
-    found, depth = [], 0
+    found, depth, module = [], 0, 0
     for mark, keyword, name in re.findall(rb"/(begin|end)\s+(\w+)(?:\s+([^\s/]+))?", text):
         depth += 1 if mark == b"begin" else -1
-        if mark == b"begin" and depth == 3 and keyword not in (b"IF_DATA", b"MOD_PAR", b"A2ML"):
+        module = depth if (mark, keyword) == (b"begin", b"MODULE") else module
+        if (
+            mark == b"begin"
+            and depth == module + 1
+            and keyword not in (b"IF_DATA", b"MOD_PAR", b"A2ML")
+        ):
             found.append((keyword.decode(), (name or b"").decode("latin-1")))
     return found
 
@@ -72,7 +77,7 @@ def test_pruning_real_files():
     for path in FILES:
         data = path.read_bytes()
         file = parse(data, source=path.name)
-        if len(file.document.sources) > 1:
+        if len(file.document.sources) > 1 or file.project is None:
             continue
         before = dangling(file)
         editor = Editor(file)
@@ -100,7 +105,7 @@ def test_removing_from_real_files(references):
     removed = 0
     for path in FILES:
         file = parse(path.read_bytes(), source=path.name)
-        if len(file.document.sources) > 1:
+        if len(file.document.sources) > 1 or file.project is None:
             continue
         before = dangling(file)
         editor = Editor(file)
