@@ -51,6 +51,8 @@ def tidy(file: A2lFile, *, order: Order = "keep") -> Tidied:
         for module in file.modules:
             sort_objects(module, order)
     text = write(file, placed.remarks)
+    if file.document is not None:  # with the line ends that it had
+        text = text.replace("\r\n", "\n").replace("\n", file.document.newline())
     return Tidied(text, [*_lost(file, placed), *unknown])
 
 

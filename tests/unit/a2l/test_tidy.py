@@ -128,3 +128,12 @@ def test_real_files_keep_meaning_and_comments():
             assert not words.findall(comment) or comment.strip() in plain, (path, comment)
             kept += 1
     assert kept
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "latin-1"])
+def test_line_ends_stay(encoding):
+    text = REMARKED.replace("// first", "// größer").replace("\n", "\r\n")
+    found = tidy(parse(text.encode(encoding))).text
+    assert found.count("\n") == found.count("\r\n") > 30
+    assert "/* größer */" in found
+    assert tidy(parse(found.encode(encoding))).text == found
