@@ -45,15 +45,17 @@ def show(file: Path, /, *names: str, references: Flag = False, json: Json = Fals
     """
     from xcaliper.a2l.index import ModuleIndex
     from xcaliper.cli.shell import print_json, stdout
+    from xcaliper.core.errors import UsageError
 
+    if not names:
+        raise UsageError("show: no name given.", hint="xcaliper a2l show ecu.a2l 'Engine*'")
     tree = _read(file)
     console = stdout()
-    first = True
-    for module in tree.modules:
-        index = ModuleIndex(module)
+    indices = [ModuleIndex(module) for module in tree.modules]
+    missing = _missing(indices, names)
+    for index in indices:
         users = _users(index) if references or json else {}
-        for made in _chosen(index, names, last=module is tree.modules[-1] and first):
-            first = False
+        for made in _chosen(index, names):
             text = _text_of(tree, made)
             where = made.where
             of_it = [u for n, targets, u in users.get(made.name, ()) if made.KEYWORD in targets]
@@ -73,6 +75,8 @@ def show(file: Path, /, *names: str, references: Flag = False, json: Json = Fals
             console.print(text, markup=False, soft_wrap=True)
             for user in of_it:
                 console.print(f"  used by {user}", style="dim", markup=False, soft_wrap=True)
+    if missing is not None:
+        raise missing
     return 0
 
 
@@ -461,24 +465,9 @@ class _Change:
                 hint="Check rights, or add --no-backup.",
             ) from error
         if data is None:
-            self.only_here(tree, place)
             return save_a2l(tree, place)
         save_text(place, data)
         return [place]
-
-    def only_here(self, tree: A2lFile, place: Path) -> None:
-        """Refuse to change included files on the way to another file."""
-        from xcaliper.core.errors import UsageError
-
-        document = tree.document
-        if document is None or place.absolute() == self.file.absolute():
-            return
-        for number, source in enumerate(document.sources[1:], 1):
-            if document.edited(number):
-                raise UsageError(
-                    f"--out: the included file {source.name} would change, too.",
-                    hint="Use --in-place, or make one file of all by a2l format first.",
-                )
 
     def keep(self, tree: A2lFile) -> None:
         """Copies of the files as they are, beside them."""
@@ -489,27 +478,39 @@ class _Change:
             name.with_name(f"{name.name}.bak").write_bytes(name.read_bytes())
 
 
-def _chosen(index: Any, names: tuple[str, ...], *, last: bool) -> list[Any]:
-    """Objects of some names; an error when there are none and nobody else may have them."""
+def _matching(index: Any, pattern: str) -> list[Any]:
+    """Objects of a module that a name or wildcard means."""
     from fnmatch import fnmatchcase
 
-    from xcaliper.core.errors import NotFoundError, UsageError
-
-    if not names:
-        raise UsageError("show: no name given.", hint="xcaliper a2l show ecu.a2l 'Engine*'")
     found: list[Any] = []
-    for pattern in names:
-        wild = any(c in pattern for c in "*?")
-        for space in index.spaces.values():
-            known = [n for n in space if fnmatchcase(n, pattern)] if wild else [pattern]
-            found += [made for n in known if (made := space.get(n)) is not None]
-    if not found and last:
-        from difflib import get_close_matches
-
-        every = [name for space in index.spaces.values() for name in space]
-        nearest = tuple(get_close_matches(names[0], every, 3))
-        raise NotFoundError(names[0], kind="object", nearest=nearest)
+    for space in index.spaces.values():
+        made = space.get(pattern)
+        if made is not None:
+            found.append(made)
+        elif any(c in pattern for c in "*?"):
+            found += [space[name] for name in list(space) if fnmatchcase(name, pattern)]
     return found
+
+
+def _chosen(index: Any, names: tuple[str, ...]) -> list[Any]:
+    """Objects of some names, each once."""
+    every = (made for pattern in names for made in _matching(index, pattern))
+    return list({id(made): made for made in every}.values())
+
+
+def _missing(indices: list[Any], names: tuple[str, ...]) -> Exception | None:
+    """An error for the first name that no module has."""
+    from difflib import get_close_matches
+
+    from xcaliper.core.errors import NotFoundError
+
+    for name in names:
+        if not any(_matching(index, name) for index in indices):
+            every = [n for index in indices for space in index.spaces.values() for n in space]
+            return NotFoundError(
+                name, kind="object", nearest=tuple(get_close_matches(name, every, 3))
+            )
+    return None
 
 
 def _users(index: Any) -> dict[str, list[tuple[str, tuple[str, ...], str]]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from xcaliper.a2l import SourceText, open_a2l, parse
 from xcaliper.a2l.store import LateText, pack, unpack
-from xcaliper.core.errors import A2lError
+from xcaliper.core.errors import A2lError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,13 +89,20 @@ def save_a2l(file: A2lFile, path: str | Path | None = None) -> list[Path]:
 
     Raises:
         A2lError: a file cannot be written, or an edit cannot be said in its encoding.
+        UsageError: the description goes elsewhere, and edits of it belong into included files.
     """
     target = Path(path if path is not None else file.source)
+    elsewhere = target.resolve() != Path(file.source).resolve()
     wanted = [(target, file.to_bytes())]
     if file.document is not None:
         for number, source in enumerate(file.document.sources[1:], 1):
             data = file.document.to_bytes(number)
             if data != (source.text if source.data is None else source.data):
+                if elsewhere:
+                    raise UsageError(
+                        f"{target}: the included file {source.name} would change, too.",
+                        hint="Write the description to its own place, or make one file of it by a2l format.",
+                    )
                 wanted.append((Path(source.name), data))
     for place, data in wanted:
         save_text(place, data)

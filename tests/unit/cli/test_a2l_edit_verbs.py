@@ -205,3 +205,10 @@ def test_diff_of_addresses(file, tmp_path, capsys):
     assert run("diff", file, other, "--addresses", "only") == 6
     assert "ecu_address: + 1" in capsys.readouterr().out
     assert run("diff", file, other, "--addresses", "never") == 0
+
+
+def test_show_tells_each_missing_name_and_shows_the_others(file, capsys):
+    assert run("show", file, "a", "a*", "nowhere") == 3
+    shown = capsys.readouterr()
+    assert shown.out.count("MEASUREMENT a") == 1
+    assert "nowhere" in shown.err
