@@ -403,7 +403,10 @@ class Editor:
             )
         if len(found) > 1:
             kinds = ", ".join(made.KEYWORD for made in found)
-            raise UsageError(f"{name}: it names several objects: {kinds}.", hint="Say which kind.")
+            raise UsageError(
+                f"{name}: it names several objects: {kinds}.",
+                hint=f"Say which kind; in the shell, --kind {found[0].KEYWORD}.",
+            )
         return found[0]
 
     def _free(

@@ -158,14 +158,15 @@ def merge(
         if other != others[-1]:
             tree = _again(tree, first)
     if json:
-        facts = [{"file": str(other), **report.as_dict()} for other, report in reports]
-        print_json({"merged": facts, **work.save(tree, quiet=True)})
+        reported = [{"file": str(other), **report.as_dict()} for other, report in reports]
+        print_json({"merged": reported, **work.save(tree)})
         return 0
+    facts = work.save(tree)
     for other, report in reports:
         _lines(str(one) for one in report.objects if one.action not in ("added", "same"))
         counts = ", ".join(f"{n} {action}" for action, n in sorted(report.counts().items()))
         stdout().print(f"{other.name}: {counts or 'nothing'}", markup=False, soft_wrap=True)
-    work.save(tree)
+    work.tell(facts)
     return 0
 
 
@@ -197,13 +198,14 @@ def convert(
         result = run_convert(tree, to, expand=flatten if expand else None)
         result.editor.apply()
     if json:
-        print_json({**result.as_dict(), **work.save(tree, quiet=True)})
+        print_json({**result.as_dict(), **work.save(tree)})
     else:
+        facts = work.save(tree)
         _lines(str(note) for note in result.notes)
         rewritten = len(result.notes) - len(result.lost)
         text = f"{result.source} to {to}: {rewritten} rewritten, {len(result.lost)} cannot be said"
         stdout().print(text, markup=False)
-        work.save(tree)
+        work.tell(facts)
     return EXIT_FOUND if result.lost else EXIT_OK
 
 
@@ -239,10 +241,11 @@ def format_text(
         data = found.text.encode()
     if json:
         lost = [{"code": d.slug, "line": d.where.line, "text": d.text} for d in found.lost]
-        print_json({"lost": lost, **work.save(tree, data, quiet=True)})
+        print_json({"lost": lost, **work.save(tree, data)})
     else:
+        facts = work.save(tree, data)
         _lines(str(one) for one in found.lost)
-        work.save(tree, data)
+        work.tell(facts)
     return EXIT_FOUND if found.lost else EXIT_OK
 
 
@@ -286,7 +289,7 @@ def rename(
             raise missing
         editor.apply()
     if json:
-        facts = [
+        renamed = [
             {
                 "keyword": d.keyword,
                 "old": d.old,
@@ -296,13 +299,14 @@ def rename(
             }
             for d in done
         ]
-        print_json({"renamed": facts, **work.save(tree, quiet=True)})
+        print_json({"renamed": renamed, **work.save(tree)})
         return 0
+    facts = work.save(tree)
     for one in done:
         text = f"{one.keyword} {one.old} -> {one.new}, {one.references} references"
         stdout().print(text, markup=False, soft_wrap=True)
     _lines(str(mention) for one in done for mention in one.mentions)
-    work.save(tree)
+    work.tell(facts)
     return 0
 
 
@@ -333,12 +337,13 @@ def prune(
         gone: list[Any] = [made for m in tree.modules for made in editor.prune(m, kinds)]
         editor.apply()
     if json:
-        facts = [{"keyword": made.KEYWORD, "name": made.name} for made in gone]
-        print_json({"removed": facts, **work.save(tree, quiet=True)})
+        removed = [{"keyword": made.KEYWORD, "name": made.name} for made in gone]
+        print_json({"removed": removed, **work.save(tree)})
         return 0
+    facts = work.save(tree)
     _lines(f"- {made.KEYWORD} {made.name}" for made in gone)
     stdout().print(f"{len(gone)} unused", markup=False)
-    work.save(tree)
+    work.tell(facts)
     return 0
 
 
@@ -406,15 +411,12 @@ class _Change:
         self.counts = _counts(tree)
         self.size = len(tree.to_bytes())
 
-    def save(
-        self, tree: A2lFile, data: bytes | None = None, *, quiet: bool = False
-    ) -> dict[str, Any]:
-        """Write the result and say what it is; gives the facts.
+    def save(self, tree: A2lFile, data: bytes | None = None) -> dict[str, Any]:
+        """Write the result; gives the facts. Comes before anything is printed: a reader may leave early.
 
         Args:
             tree: the description.
             data: its bytes, when they are not those of its document.
-            quiet: print nothing.
         """
         written = self.write(tree, data)
         now = _counts(tree)
@@ -424,14 +426,11 @@ class _Change:
             for keyword, count in now.items()
             if count != self.counts.get(keyword, 0)
         }
-        facts = {
+        return {
             "bytes": {"before": self.size, "after": size},
             "objects": changed,
             "written": [str(path) for path in written],
         }
-        if not quiet:
-            self.tell(facts)
-        return facts
 
     def tell(self, facts: dict[str, Any]) -> None:
         """Summary before and after, on standard error."""

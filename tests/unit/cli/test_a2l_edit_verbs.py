@@ -154,6 +154,8 @@ def test_every_verb_has_help(verb, capsys):
         ("merge", "{}", "{}"),
         ("diff", "{}", "{}"),
         ("show", "{}", "a"),
+        ("info", "{}"),
+        ("list", "{}"),
     ],
 )
 def test_what_is_no_description_stays_as_it_is(words, tmp_path, capsys):
@@ -212,3 +214,23 @@ def test_show_tells_each_missing_name_and_shows_the_others(file, capsys):
     shown = capsys.readouterr()
     assert shown.out.count("MEASUREMENT a") == 1
     assert "nowhere" in shown.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("rename", "{}", "a", "d"),
+        ("prune", "{}"),
+        ("convert", "{}", "--to", "1.50"),
+        ("merge", "{}", "{}"),
+        ("format", "{}"),
+    ],
+)
+def test_the_result_is_written_before_anybody_reads_the_report(words, file, tmp_path, monkeypatch):
+    def gone(*_, **__):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("rich.console.Console.print", gone)
+    out = tmp_path / "out.a2l"
+    run(*(word.format(file) for word in words), "--out", out)
+    assert out.read_bytes()
