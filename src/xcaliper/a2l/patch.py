@@ -40,7 +40,7 @@ def patches_of(document: Document, made: Keyword) -> list[Patch]:
     start, stop = document.span(made)
     old = _Old(document, start, stop)
     before = old.read(made)
-    if before == made:
+    if before == made and not isinstance(made, IfData):  # there, quotes make a difference
         return []
     if before is not None:
         with suppress(_OddTextError):
@@ -150,7 +150,7 @@ class _Old:
     def changes(self, old: Any, new: Any) -> Iterator[Patch]:
         """Edits between the object as read and as it shall be."""
         if isinstance(old, (IfData, A2ml)):
-            if old == new:
+            if isinstance(old, A2ml) and old == new:
                 return
             edits = None
             if isinstance(old, IfData):

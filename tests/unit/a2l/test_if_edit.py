@@ -184,6 +184,12 @@ def test_items_of_another_kind_take_the_place(editor):
     )
 
 
+def test_quotes_make_a_difference(editor):
+    put_items(editor, data := editor.file.module.if_data[2], [])
+    editor.change(data, items=["0x0005", "name", "SPEED", "0x10", IfBlock("PART", ["1"])])
+    assert text_of(editor) == exchanged(('0x0005 "name"', "0x0005 name"))
+
+
 WORDS = st.one_of(
     st.sampled_from(["1", "0x10", "A", "B", "1.5"]),
     st.sampled_from(["", "a b", 'q"q']).map(Quoted),
