@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from math import prod
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from xcaliper.a2l.clone import clone
+from xcaliper.a2l.comments import comment_spans
+from xcaliper.a2l.document import Patch
 from xcaliper.a2l.edit import Editor
+from xcaliper.a2l.formula_text import translated
 from xcaliper.a2l.grammar import table_of
 from xcaliper.a2l.ifdata import A2ml, IfData
-from xcaliper.a2l.index import ModuleIndex, walk
+from xcaliper.a2l.index import ModuleIndex, owner_of, walk
 from xcaliper.a2l.keywords.compu import Coeffs, CompuMethod
+from xcaliper.a2l.lines import bytes_of
 from xcaliper.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
     from xcaliper.a2l.keywords.project import Module
     from xcaliper.a2l.parse import A2lFile
 
-__all__ = ["VERSIONS", "Conversion", "Note", "convert"]
+__all__ = ["VERSIONS", "Conversion", "Expanded", "Note", "convert"]
 
 VERSIONS: Final = ("1.50", "1.51", "1.60", "1.61", "1.70", "1.71")
 
@@ -41,9 +46,32 @@ _WORDS: Final = {
 
 _MONOTONY: Final = frozenset({"MONOTONOUS", "STRICT_MON", "NOT_MON"})
 _ENDIAN: Final = {"LITTLE_ENDIAN": "MSB_FIRST", "BIG_ENDIAN": "MSB_LAST"}
-_OLD_FORMULA: Final = re.compile(r"[\^&|~]|\b(?:XOR|arc(?:sin|cos|tan)|asin|acos|atan)\b")
+_UP_TO_15: Final = re.compile(r"[\^&|~]|\b(?:XOR|arc(?:sin|cos|tan))\b", re.IGNORECASE)
+_FROM_16: Final = re.compile(r"[&|^~!]|<<|>>|\b(?:pow|asin|acos|atan)\b", re.IGNORECASE)
+
+_LISTS: Final = {
+    "REF_CHARACTERISTIC": ("CHARACTERISTIC", "AXIS_PTS"),
+    "DEF_CHARACTERISTIC": ("CHARACTERISTIC", "AXIS_PTS"),
+    **dict.fromkeys(
+        ("REF_MEASUREMENT", "IN_MEASUREMENT", "LOC_MEASUREMENT", "OUT_MEASUREMENT"),
+        ("MEASUREMENT",),
+    ),
+}
+"""Lists that may name instances, and what of them belongs there."""
 
 Kind = Literal["rewritten", "dropped", "kept"]
+
+
+class Expanded(NamedTuple):
+    """An INSTANCE as plain objects.
+
+    Attributes:
+        objects: the objects.
+        left_out: names of parts that have no plain form.
+    """
+
+    objects: list[Keyword]
+    left_out: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +86,7 @@ class Note:
         what: keyword or word concerned.
         text: what was done.
         line: line of the object as it was read.
+        source: included file that it stands in; empty for the description itself.
     """
 
     kind: Kind
@@ -66,9 +95,12 @@ class Note:
     what: str
     text: str
     line: int = 0
+    source: str = ""
 
     def __str__(self) -> str:
         where = f"line {self.line}: " if self.line else ""
+        if self.source:
+            where = f"{self.source} {where}"
         return f"{self.kind:9} {where}{self.keyword} {self.name}".rstrip() + (
             f": {self.what} {self.text}"
         )
@@ -97,7 +129,7 @@ class Conversion:
 
     def as_dict(self) -> dict[str, Any]:
         """The result as plain values."""
-        names = ("kind", "keyword", "name", "what", "text", "line")
+        names = ("kind", "keyword", "name", "what", "text", "line", "source")
         return {
             "source": self.source,
             "target": self.target,
@@ -109,7 +141,7 @@ def convert(
     file: A2lFile,
     version: str,
     *,
-    expand: Callable[[Module], dict[str, list[Keyword]]] | None = None,
+    expand: Callable[[Module], dict[str, Expanded]] | None = None,
 ) -> Conversion:
     """Bring a description to another version of the format.
 
@@ -132,11 +164,12 @@ def convert(
         _Work(result, module, expand).run()
     if file.asap2_version is None or file.version != version:
         editor.set_version(version)
-    _encoding(file, result)
+    _text(file, result)
     return result
 
 
-def _encoding(file: A2lFile, result: Conversion) -> None:
+def _text(file: A2lFile, result: Conversion) -> None:
+    """Up to 1.5 there are 8-bit code pages only, and no comments behind ``//``."""
     document = file.document
     if document is None or result.target >= "1.60":
         return
@@ -144,6 +177,20 @@ def _encoding(file: A2lFile, result: Conversion) -> None:
         if source.encoding.startswith("utf") and not bytes(source.text).isascii():
             text = f"({source.encoding}) stays; the version has 8-bit code pages only"
             result.notes.append(Note("kept", "file", source.name, "encoding", text))
+    result.editor.apply()
+    changed = [(patch.start, patch.stop) for patch in document.patches]
+    new: list[Patch] = []
+    for start, stop in comment_spans(bytes_of(document.text)):
+        at = bisect_right(changed, (start, stop))
+        before, behind = changed[max(0, at - 1) : at], changed[at : at + 1]
+        free = all(b <= start for _, b in before) and all(a >= stop for a, _ in behind)
+        if free and document.text[start : start + 2] == b"//":
+            text = document.text[start + 2 : stop].decode("utf-8", "replace").rstrip()
+            new.append(Patch(start, stop, f"/*{text.replace('*/', '* /')} */"))
+    if new:
+        document.edit(new)
+        text = f"{len(new)} became /* */"
+        result.notes.append(Note("rewritten", "file", file.source, "// comments", text))
 
 
 class _Work:
@@ -153,7 +200,7 @@ class _Work:
         self,
         result: Conversion,
         module: Module,
-        expand: Callable[[Module], dict[str, list[Keyword]]] | None,
+        expand: Callable[[Module], dict[str, Expanded]] | None,
     ) -> None:
         self.result = result
         self.editor = result.editor
@@ -164,8 +211,10 @@ class _Work:
         self.expand = expand
         self.user: Any = None
         self.changed = False
+        self.expanded = False
         self.units: dict[tuple[str, str], str] = {}
         self.made: list[Keyword] = []
+        self.translated: set[int] = set()  # identities of what has its formula in the new syntax
 
     def run(self) -> None:
         if self.target < "1.70" and self.module.instance:
@@ -178,14 +227,23 @@ class _Work:
             if id(user) in leaving:
                 continue
             self.user, self.changed = user, False
+            if self.target < "1.70" and "[" in str(getattr(user, "name", "")):
+                self.note("kept", "name", "has an index in brackets, which came with 1.70")
             for made in list(walk(user)):
                 if not isinstance(made, (IfData, A2ml)):
                     self.keyword(made)
             if self.changed:
                 self.editor.touch(user)
+        self.drop(too_new)
+
+    def drop(self, too_new: list[Keyword]) -> None:
+        """Remove objects that came later, and what cannot do without them."""
         for user in too_new:
             self.user = user
-            self.note("dropped", user.KEYWORD, f"came with {user.SINCE}")
+            if user.KEYWORD.startswith("TYPEDEF_") and self.expanded and not self.module.instance:
+                self.note("rewritten", user.KEYWORD, "is in the plain objects of its instances")
+            else:
+                self.note("dropped", user.KEYWORD, f"came with {user.SINCE}")
         self.editor.add_all(self.module, self.made)
         if too_new:
             gone = self.editor.remove(self.module, too_new, references="cascade")
@@ -196,15 +254,20 @@ class _Work:
     def note(self, kind: Kind, what: str, text: str) -> None:
         user = self.user
         name = str(getattr(user, "name", ""))
-        self.result.notes.append(Note(kind, user.KEYWORD, name, what, text, user.line))
+        source = user.where.source
+        if source == self.result.editor.file.source:
+            source = ""
+        self.result.notes.append(Note(kind, user.KEYWORD, name, what, text, user.line, source))
         self.changed = self.changed or kind != "kept"
 
     def instances(self) -> None:
         """Put plain objects in place of instances."""
         found = self.expand(self.module) if self.expand is not None else {}
         taken = ModuleIndex(self.module).spaces["object"]
+        plain: dict[str, Any] = {}
+        gone: set[str] = set()
         for instance in list(self.module.instance):
-            objects = found.get(instance.name, [])
+            objects, left_out = found.get(instance.name, Expanded([], []))
             new = [
                 one for one in objects if getattr(one, "name", "") not in taken or len(objects) == 1
             ]
@@ -212,8 +275,40 @@ class _Work:
                 continue
             self.user = instance
             self.note("rewritten", "INSTANCE", f"became {len(new)} plain objects")
+            for name in left_out:
+                self.note("dropped", name, "lies behind a pointer, or has no plain form")
             self.editor.drop(self.module, [instance])
             self.editor.add_all(self.module, new)
+            plain.update({one.name: one for one in new})  # type: ignore[attr-defined]  # objects have names
+            gone.add(instance.name)
+        if gone:
+            self.expanded = True
+            self.members(gone, plain)
+
+    def members(self, gone: set[str], plain: dict[str, Any]) -> None:
+        """Lists that named an instance, or a structure inside it, name the plain objects of their kind."""
+        taken = ModuleIndex(self.module).spaces["object"]
+
+        def now(name: str, kinds: tuple[str, ...]) -> list[str]:
+            if name in taken or not owner_of(name, gone):
+                return [name]
+            inside = (f"{name}.", f"{name}[")
+            return [
+                n for n, made in plain.items() if n.startswith(inside) and made.KEYWORD in kinds
+            ]
+
+        for user in ModuleIndex(self.module).users():
+            for holder in walk(user):
+                kinds = _LISTS.get(holder.KEYWORD)
+                if kinds is None:
+                    continue
+                held: Any = holder
+                names = [one for name in held.names for one in now(name, kinds)]
+                if names != held.names:
+                    held.names = names
+                    self.user = user
+                    self.note("rewritten", held.KEYWORD, "names the plain objects of instances")
+                    self.editor.touch(user)
 
     # ---- one keyword
 
@@ -342,9 +437,20 @@ class _Work:
 
     def formula(self, made: Any) -> None:
         """Operators and functions changed their meaning with 1.60."""
-        texts = [getattr(made, attr, None) for attr in ("fx", "formula", "formula_inv")]
-        if self.crosses and any(text and _OLD_FORMULA.search(text) for text in texts):
-            self.note("kept", "FORMULA", "uses operators whose meaning changed with 1.60; check it")
+        if not self.crosses or id(made) in self.translated:
+            return
+        self.translated.add(id(made))
+        for attr in ("fx", "formula", "formula_inv"):
+            text = getattr(made, attr, None)
+            if not text or not (_UP_TO_15 if self.upward else _FROM_16).search(text):
+                continue
+            new = translated(text, upward=self.upward)
+            if new is None:
+                why = "is not understood" if self.upward else "works on bits or is not understood"
+                self.note("kept", "FORMULA", f"{why}, and the syntax changed with 1.60; check it")
+            elif new != text:
+                setattr(made, attr, new)
+                self.note("rewritten", "FORMULA", f"{text} became {new}")
 
     def axis_numbers(self, made: Any) -> None:
         """Numbers of fixed axes are integers before 1.70."""
@@ -385,6 +491,12 @@ class _Work:
         user, changed = self.user, self.changed
         notes = len(self.result.notes)
         self.method(made)
+        if (
+            known is not None
+            and known.formula is not None
+            and id(known.formula) not in self.translated
+        ):
+            self.formula(made.formula)
         made.status_string_ref = None
         del self.result.notes[notes:]  # a note stands at the method it was copied from
         self.user, self.changed = user, changed

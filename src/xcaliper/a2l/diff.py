@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from xcaliper.a2l.diff_renames import Renaming, renamings
 from xcaliper.a2l.grammar import Keyword, table_of
 from xcaliper.a2l.ifdata import A2ml, IfBlock, IfData, Quoted, number_of
 
@@ -21,6 +22,7 @@ __all__ = ["AttributeChange", "FileDiff", "ObjectChange", "compare", "diff"]
 _ORDERED: Final = frozenset(
     {"DEPENDENT_CHARACTERISTIC", "MAP_LIST", "VIRTUAL", "VIRTUAL_CHARACTERISTIC", "VAR_CRITERION"}
 )
+_ADDRESSES: Final = frozenset({"address", "address_offset", "ecu_address", "ecu_address_extension"})
 _SHOWN: Final = 80
 
 
@@ -98,9 +100,11 @@ class FileDiff:
 
     Attributes:
         changes: in the order of keywords, then names.
+        renamed: pairs of objects that went and came and seem to be one.
     """
 
     changes: list[ObjectChange] = field(default_factory=list)
+    renamed: list[Renaming] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.changes)
@@ -121,11 +125,33 @@ class FileDiff:
             "removed": len(self.of("removed")),
             "changed": len(self.of("changed")),
             "changes": [one.as_dict() for one in self.changes],
+            "renamed": [one.as_dict() for one in self.renamed],
         }
 
     def text(self) -> str:
         """The differences for readers, one object after the other."""
-        return "\n".join(line for one in self.changes for line in one.lines())
+        lines = [line for one in self.changes for line in one.lines()]
+        return "\n".join([*lines, *map(str, self.renamed)])
+
+    def addresses(self, which: Literal["only", "never"]) -> FileDiff:
+        """The differences of addresses alone, or all others.
+
+        Args:
+            which: ``only`` addresses of objects that both descriptions have; ``never`` leaves these out.
+        """
+        found: list[ObjectChange] = []
+        for one in self.changes:
+            if one.status != "changed":
+                found += [one] if which == "never" else []
+                continue
+            kept = tuple(a for a in one.attributes if _is_address(a.path) == (which == "only"))
+            if kept:
+                found.append(replace(one, attributes=kept))
+        return FileDiff(found, self.renamed if which == "never" else [])
+
+
+def _is_address(path: str) -> bool:
+    return path.rpartition(".")[2].partition("[")[0] in _ADDRESSES
 
 
 def diff(old: A2lFile, new: A2lFile) -> FileDiff:
@@ -139,6 +165,7 @@ def diff(old: A2lFile, new: A2lFile) -> FileDiff:
         new: the description after.
     """
     found: list[ObjectChange] = []
+    renamed: list[Renaming] = []
     if old.version != new.version:
         change = AttributeChange("version", old.version, new.version)
         found.append(ObjectChange("changed", "ASAP2_VERSION", "", "", (change,)))
@@ -149,8 +176,8 @@ def diff(old: A2lFile, new: A2lFile) -> FileDiff:
             status: Literal["added", "removed"] = "added" if before is None else "removed"
             found.append(ObjectChange(status, "MODULE", one.name, one.name))
         else:
-            found += _module(before, now)
-    return FileDiff(found)
+            found += _module(before, now, renamed)
+    return FileDiff(found, renamed)
 
 
 def compare(old: Keyword, new: Keyword) -> list[AttributeChange]:
@@ -185,7 +212,7 @@ def _modules(old: A2lFile, new: A2lFile) -> Iterator[tuple[Module | None, Module
     yield from ((None, module) for module in left.values())
 
 
-def _module(old: Module, new: Module) -> Iterator[ObjectChange]:
+def _module(old: Module, new: Module, renamed: list[Renaming]) -> Iterator[ObjectChange]:
     table = table_of(type(new))
     changes: list[AttributeChange] = []
     for param in table.params:
@@ -201,6 +228,9 @@ def _module(old: Module, new: Module) -> Iterator[ObjectChange]:
             one = _change(entry.name, key, old_values.get(key), nows.get(key), new.name)
             if one is not None:
                 yield one
+        gone = [made for key, made in old_values.items() if key not in nows]
+        came = [made for key, made in nows.items() if key not in old_values]
+        renamed += renamings(gone, came)
 
 
 def _change(
@@ -326,25 +356,44 @@ def _items(path: str, old: list[Any], new: list[Any]) -> Iterator[AttributeChang
             yield from _value(f"{where}[{number}]", one, other)
     else:
         yield AttributeChange(where, tuple(words[0]), tuple(words[1]))
-    blocks = [_tagged(items) for items in (old, new)]
-    for key in [*blocks[0], *(key for key in blocks[1] if key not in blocks[0])]:
-        tag, number = key
-        inner = f"{path}/{tag}" if not number else f"{path}/{tag}#{number + 1}"
-        before, now = blocks[0].get(key), blocks[1].get(key)
+    for label, before, now in _blocks(old, new):
+        inner = f"{path}/{label}"
         if before is None or now is None:
             yield AttributeChange(inner.lstrip("/"), before and _flat(before), now and _flat(now))
         else:
             yield from _items(inner.lstrip("/"), before.items, now.items)
 
 
-def _tagged(items: list[Any]) -> dict[tuple[str, int], IfBlock]:
-    seen: Counter[str] = Counter()
-    found: dict[tuple[str, int], IfBlock] = {}
-    for item in items:
-        if isinstance(item, IfBlock):
-            found[item.tag, seen[item.tag]] = item
-            seen[item.tag] += 1
-    return found
+def _blocks(old: list[Any], new: list[Any]) -> Iterator[tuple[str, IfBlock | None, IfBlock | None]]:
+    """Blocks that belong together: by tag and first word, as events by their name; else by tag and order."""
+    sides = [[i for i in items if isinstance(i, IfBlock)] for items in (old, new)]
+    partner: dict[int, IfBlock] = {}
+    taken: set[int] = set()
+    for key in (_called, lambda block: block.tag):
+        free: dict[Any, list[IfBlock]] = {}
+        for one in sides[1]:
+            if id(one) not in taken:
+                free.setdefault(key(one), []).append(one)
+        for one in sides[0]:
+            mine = free.get(key(one)) if id(one) not in partner else None
+            if mine:
+                partner[id(one)] = mine.pop(0)
+                taken.add(id(partner[id(one)]))
+    for side, known in ((0, partner), (1, None)):
+        seen: Counter[str] = Counter()
+        for one in sides[side]:
+            seen[one.tag] += 1
+            number = seen[one.tag]
+            label = one.tag if number == 1 else f"{one.tag}#{number}"
+            if known is not None:
+                yield label, one, known.get(id(one))
+            elif id(one) not in taken:
+                yield label, None, one
+
+
+def _called(block: IfBlock) -> tuple[str, Any]:
+    first = next((one for one in block.items if not isinstance(one, IfBlock)), "")
+    return block.tag, _word(first)
 
 
 def _word(item: str) -> Any:

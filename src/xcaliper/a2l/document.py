@@ -322,6 +322,14 @@ class Document:
                 moved.append(Patch(patch.start + by, patch.stop + by, patch.text))
         return self.sources[source].to_bytes(sorted(moved))
 
+    def edited(self, source: int) -> bool:
+        """True when there are edits of a file.
+
+        Args:
+            source: which of ``sources``.
+        """
+        return any(self._piece(patch.start).source == source for patch in self._patches)
+
     def indent_of(self, offset: int) -> str:
         """Whitespace between the start of the line and an offset; empty when other text is there."""
         start = self.text.rfind(b"\n", 0, offset) + 1

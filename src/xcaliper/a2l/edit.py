@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from xcaliper.a2l.document import Patch
 from xcaliper.a2l.grammar import Keyword, Param, table_of
 from xcaliper.a2l.ifdata import A2ml, IfData
-from xcaliper.a2l.index import NAME_SPACES, ModuleIndex, Reference
+from xcaliper.a2l.index import NAME_SPACES, ModuleIndex, Reference, owner_of
 from xcaliper.a2l.keywords.project import Module, Project
 from xcaliper.a2l.lines import bytes_of
 from xcaliper.a2l.parse import A2lFile
 from xcaliper.a2l.patch import insertion, patches_of, removal
+from xcaliper.a2l.rename_parts import PART_KINDS, Mention, formulas_with, mentions, parts_of
 from xcaliper.a2l.write import write
 from xcaliper.core.errors import NotFoundError, UsageError
 
@@ -60,12 +62,14 @@ class Renamed:
         old: its name before.
         new: its name now.
         references: how many places were rewritten.
+        mentions: places in IF_DATA that have the old name and keep it, as their meaning is unknown.
     """
 
     keyword: str
     old: str
     new: str
     references: int
+    mentions: tuple[Mention, ...] = ()
 
 
 @dataclass(slots=True)
@@ -305,17 +309,25 @@ class Editor:
     def rename(self, module: Module, names: Mapping[str, str], kind: str = "") -> list[Renamed]:
         """Give objects other names, in every place that names them; IF_DATA stay as they are.
 
-        Members of an instance follow, as ``engine.speed`` follows ``engine``.
+        Members of an instance follow, as ``engine.speed`` follows ``engine``; so does ``sysc(NAME)`` in formulas.
 
         Args:
             module: where they are.
             names: new names by old names.
-            kind: keyword or name space of the objects; needed only when a name means several things.
+            kind: keyword or name space of the objects; needed only when a name means several things, and for
+                memory segments, system constants and criteria of variants.
 
         Raises:
             NotFoundError: there is no object of a name.
             UsageError: a new name is taken or no identifier, or an old one is ambiguous.
         """
+        if kind in PART_KINDS:
+            return self._rename_parts(module, names, kind)
+        if kind and kind not in _SPACE_OF and kind not in NAME_SPACES:
+            raise UsageError(
+                f"{kind}: there are no names of this kind.",
+                hint=f"Use one of {', '.join([*_SPACE_OF, *PART_KINDS])}.",
+            )
         index = ModuleIndex(module)
         chosen = {old: self._chosen(index, old, kind) for old in names}
         spaces = {old: _SPACE_OF[made.KEYWORD] for old, made in chosen.items()}
@@ -324,9 +336,10 @@ class Editor:
         for user in index.users():
             changes: dict[tuple[int, str, int], tuple[Any, dict[str, str]]] = {}
             for holder, attr, column, param, value in _places(user):
-                head, tail = (value, "") if value in names else _split(value)
-                if head not in names or param.ref is None:
+                head = owner_of(value, names)
+                if not head or param.ref is None:
                     continue
+                tail = value[len(head) :]
                 targets = {_SPACE_OF.get(t, t) for t in param.ref.targets}
                 if spaces[head] not in targets or (tail and spaces[head] != "object"):
                     continue
@@ -342,7 +355,39 @@ class Editor:
         for old, made in chosen.items():
             made.name = names[old]
             self.touch(made)
-        return [Renamed(chosen[old].KEYWORD, old, new, counts[old]) for old, new in names.items()]
+        left = list(mentions(index.users(), names))
+        return [
+            Renamed(
+                chosen[old].KEYWORD, old, new, counts[old], tuple(m for m in left if m.name == old)
+            )
+            for old, new in names.items()
+        ]
+
+    def _rename_parts(self, module: Module, names: Mapping[str, str], kind: str) -> list[Renamed]:
+        """Give things that have no place of their own in a module other names."""
+        parts = parts_of(module, kind)
+        _check_parts(parts, names, kind)
+        counts = dict.fromkeys(names, 0)
+        users = list(ModuleIndex(module).users())
+        for user in users:
+            changes: dict[tuple[int, str, int], tuple[Any, dict[str, str]]] = {}
+            for holder, attr, column, param, value in _places(user):
+                if value in names and param.ref is not None and kind in param.ref.targets:
+                    key = (id(holder), attr, column)
+                    changes.setdefault(key, (holder, {}))[1][value] = names[value]
+                    counts[value] += 1
+            for (_, attr, column), (holder, new_names) in changes.items():
+                _put_names(holder, attr, column, new_names)
+            if changes:
+                self.touch(user)
+        for user, found in formulas_with(users, names) if kind == "SYSTEM_CONSTANT" else ():
+            self.touch(user)
+            counts = {old: count + found.get(old, 0) for old, count in counts.items()}
+        for old, new in names.items():
+            holder, part = parts[old]
+            part.name = new
+            self.touch(holder)
+        return [Renamed(kind, old, new, counts[old]) for old, new in names.items()]
 
     def _chosen(self, index: ModuleIndex, name: str, kind: str) -> Any:
         found = [
@@ -352,15 +397,16 @@ class Editor:
             and kind in ("", space, made.KEYWORD)
         ]
         if not found:
-            from difflib import get_close_matches
-
             known = [n for names in index.spaces.values() for n in names]
             raise NotFoundError(
                 name, kind=kind or "object", nearest=tuple(get_close_matches(name, known, 3))
             )
         if len(found) > 1:
             kinds = ", ".join(made.KEYWORD for made in found)
-            raise UsageError(f"{name}: it names several objects: {kinds}.", hint="Say which kind.")
+            raise UsageError(
+                f"{name}: it names several objects: {kinds}.",
+                hint=f"Say which kind; in the shell, --kind {found[0].KEYWORD}.",
+            )
         return found[0]
 
     def _free(
@@ -370,10 +416,7 @@ class Editor:
         for old, new in names.items():
             space = spaces[old]
             taken = new in index.spaces[space] and new not in names
-            if not new or any(c.isspace() or c in '"/' for c in new):
-                raise UsageError(
-                    f"{new!r}: it is no identifier.", hint="Use letters, digits, _ and dots."
-                )
+            _check_identifier(new)
             if taken or (space, new) in targets:
                 raise UsageError(f"{new}: the name is taken.", hint="Choose another name.")
             targets.add((space, new))
@@ -415,6 +458,7 @@ class Editor:
         references: References,
     ) -> dict[int, Any]:
         """Clean the places that name leaving objects; gives objects that cannot do without."""
+        objects = {name for space, name in names if space == "object"}
         needed: list[tuple[Reference, Keyword]] = []
         cleaned: dict[tuple[int, str], tuple[Keyword, Any, Param, set[str]]] = {}
         for user in index.users():
@@ -422,10 +466,9 @@ class Editor:
                 continue
             for holder, attr, _, param, value in _places(user):
                 assert param.ref is not None, "only places with a reference are given"
-                head = _split(value)[0]
                 spaces = {_SPACE_OF.get(t, t) for t in param.ref.targets}
                 whole = any((space, value) in names for space in spaces)
-                part = head != value and ("object", head) in names and "object" in spaces
+                part = "object" in spaces and bool(owner_of(value, objects))
                 if not whole and not (part and value not in index.spaces["object"]):
                     continue
                 reference = Reference(user, holder, attr, value, param.ref.targets)
@@ -580,10 +623,18 @@ class Editor:
                     self.touch(user)
 
 
-def _split(name: str) -> tuple[str, str]:
-    """Name of an object and the path inside of it."""
-    cut = min((at for at in (name.find("."), name.find("[")) if at > 0), default=len(name))
-    return name[:cut], name[cut:]
+def _check_parts(parts: Mapping[str, Any], names: Mapping[str, str], kind: str) -> None:
+    for old, new in names.items():
+        if old not in parts:
+            raise NotFoundError(old, kind=kind, nearest=tuple(get_close_matches(old, parts, 3)))
+        _check_identifier(new)
+        if (new in parts and new not in names) or list(names.values()).count(new) > 1:
+            raise UsageError(f"{new}: the name is taken.", hint="Choose another name.")
+
+
+def _check_identifier(new: str) -> None:
+    if not new or any(c.isspace() or c in '"/' for c in new):
+        raise UsageError(f"{new!r}: it is no identifier.", hint="Use letters, digits, _ and dots.")
 
 
 def _places(user: Keyword) -> Iterator[tuple[Any, str, int, Param, str]]:

@@ -1,6 +1,6 @@
 """Names to objects, and who refers to whom, from the ``Ref`` terms of the keyword classes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from xcaliper.a2l.keywords.project import Module
 from xcaliper.a2l.lazy import Objects
 from xcaliper.a2l.tokens import BEGIN, END, STRING, WORD, Tokens
 
-__all__ = ["NAME_SPACES", "ModuleIndex", "Names", "Reference", "spans_of", "walk"]
+__all__ = ["NAME_SPACES", "ModuleIndex", "Names", "Reference", "owner_of", "spans_of", "walk"]
 
 NAME_SPACES: Final[dict[str, tuple[str, ...]]] = {
     "object": ("AXIS_PTS", "BLOB", "CHARACTERISTIC", "INSTANCE", "MEASUREMENT"),
@@ -66,6 +66,14 @@ def walk(made: Keyword) -> Iterator[Keyword]:
                 continue
             for one in value if entry.repeated else (value,):
                 yield from walk(one)
+
+
+def owner_of(name: str, owners: Container[str]) -> str:
+    """The one of some objects that a name means or is a part of, as ``a.b`` of ``a.b.c[0]``; else empty."""
+    if name in owners:
+        return name
+    cuts = [at for at, char in enumerate(name) if char in ".[" and at]
+    return next((name[:at] for at in reversed(cuts) if name[:at] in owners), "")
 
 
 class Names(Mapping[str, Any]):
@@ -209,8 +217,8 @@ class ModuleIndex:
             return True
         if name.startswith("THIS."):
             return True
-        head = name.split(".", 1)[0].split("[", 1)[0]
-        made = self.object(head) if head != name else None
+        head = owner_of(name, self.spaces["object"])
+        made = self.object(head) if head and head != name else None
         return (made is not None and made.KEYWORD == "INSTANCE") or (
             made is not None and name.startswith(f"{head}[")
         )

@@ -95,8 +95,8 @@ def merge(
         second: gives them; it is not changed.
         conflict: what happens where both have different objects of a name: ``fail``, keep the ``first`` or the
             ``second`` one, or ``rename`` that of the second together with its references.
-        modules: ``join`` puts all objects into the first module; ``by-name`` joins modules of equal names only and
-            keeps others beside them.
+        modules: modules of equal names are joined; ``join`` puts the objects of others into the first module,
+            ``by-name`` keeps them beside it.
 
     Returns:
         The editor of the first description, to write it, and the report.
@@ -109,7 +109,7 @@ def merge(
     pairs: list[tuple[Module, Module | None]] = []
     known = {module.name: module for module in first.modules}
     for module in second.modules:
-        into = known.get(module.name) if modules == "by-name" else first.module
+        into = known.get(module.name, None if modules == "by-name" else first.module)
         pairs.append((module, into))
     problems = [
         problem
@@ -172,22 +172,23 @@ def _label(made: Any) -> str:
 
 
 class _Known:
-    """The objects of a module by what tells them apart."""
+    """The objects of a module by what tells them apart; a name that several have leads to all of them."""
 
     def __init__(self, module: Module) -> None:
         self.spaces = ModuleIndex(module).spaces
-        self.others = {
-            (made.KEYWORD, _label(made)): made
-            for made in _objects(module)
-            if not space_of(made.KEYWORD)
-        }
+        self.objects: dict[tuple[str, str], list[Any]] = {}
+        for made in _objects(module):
+            self.objects.setdefault(self.key(made), []).append(made)
+
+    @staticmethod
+    def key(made: Any) -> tuple[str, str]:
+        return space_of(made.KEYWORD) or made.KEYWORD, _label(made)
 
     def counterpart(self, made: Any) -> Any | None:
-        """The object that an object of the other module would collide with."""
-        space = space_of(made.KEYWORD)
-        if space:
-            return self.spaces[space].get(made.name)
-        return self.others.get((made.KEYWORD, _label(made)))
+        """The object that an object of the other module would collide with: an equal one if there is one."""
+        known = self.objects.get(self.key(made), [])
+        equal = (one for one in known if one.KEYWORD == made.KEYWORD and one == made)
+        return next(equal, known[0] if known else None)
 
 
 def _differences(known: Any, made: Any) -> list[str]:

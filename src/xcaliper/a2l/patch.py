@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.a2l.document import Document, Patch, Source
 from xcaliper.a2l.grammar import Entry, Keyword, Param, Table, table_of
+from xcaliper.a2l.if_patch import if_data_patches
 from xcaliper.a2l.ifdata import A2ml, IfData
 from xcaliper.a2l.keywords.project import Module, Project
 from xcaliper.a2l.lines import Lines
 from xcaliper.a2l.objects import ObjectParser
-from xcaliper.a2l.tokens import BEGIN, END, WORD, Finding, tokens_of
+from xcaliper.a2l.tokens import BEGIN, END, WORD, Finding, Tokens, tokens_of
 from xcaliper.a2l.write import plain, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["insertion", "laid_out", "patches_of", "removal"]
+__all__ = ["insertion", "keyword_places", "laid_out", "patches_of", "removal"]
 
 _DECIMAL: Final = re.compile(r"[+-]?[0-9]")
 _TRAILING: Final = re.compile(rb"[ \t]*(?://[^\r\n]*|(?:/\*[^\r\n]*?\*/)?[ \t]*(?=\r?\n|\Z))")
@@ -39,9 +40,9 @@ def patches_of(document: Document, made: Keyword) -> list[Patch]:
     start, stop = document.span(made)
     old = _Old(document, start, stop)
     before = old.read(made)
-    if before == made:
+    if before == made and not isinstance(made, IfData):  # there, quotes make a difference
         return []
-    if before is not None and not isinstance(made, (IfData, A2ml)):
+    if before is not None:
         with suppress(_OddTextError):
             patches = sorted(old.changes(before, made))
             if _says(document, start, stop, patches, made):
@@ -149,9 +150,15 @@ class _Old:
     def changes(self, old: Any, new: Any) -> Iterator[Patch]:
         """Edits between the object as read and as it shall be."""
         if isinstance(old, (IfData, A2ml)):
-            if old != new:
+            if isinstance(old, A2ml) and old == new:
+                return
+            edits = None
+            if isinstance(old, IfData):
+                edits = if_data_patches(self.document, self.tokens, old, new)
+            if edits is None:
                 start, stop = self.document.span(old)
-                yield Patch(start, stop, laid_out(self.document, new, start, stop))
+                edits = iter([Patch(start, stop, laid_out(self.document, new, start, stop))])
+            yield from edits
             return
         table = table_of(type(old))
         at = old.origin.first + 1
@@ -222,7 +229,7 @@ class _Old:
                 yield from self.children(entry, before, now, added)
                 continue
             if places is None:
-                places = self.places(old, table, at)
+                places = keyword_places(self.tokens, old, at)
             yield from self.values(entry, before, now, places.get(entry.name, []), added)
         if added:
             yield self.at_end(old, added)
@@ -250,44 +257,6 @@ class _Old:
             added += [write(one).rstrip("\n") for one in strangers]
         for one, other in pairs:
             yield from self.changes(one, other)
-
-    def places(self, old: Any, table: Table, at: int) -> dict[str, list[int]]:
-        """Tokens of the plain optional keywords of an object itself."""
-        inner: list[tuple[int, int]] = []
-        for entry in table.optional.values():
-            value = getattr(old, entry.attr)
-            if entry.mode == "object" and value is not None:
-                inner += [
-                    (one.origin.first - one.origin.block, one.origin.last)
-                    for one in (value if entry.repeated else (value,))
-                ]
-        skip = dict(inner)
-        found: dict[str, list[int]] = {}
-        kinds, texts = self.tokens.kinds, self.tokens.texts
-        while at <= old.origin.last:
-            if at in skip:
-                at = skip[at] + 1
-                continue
-            if kinds[at] == BEGIN:
-                at = self.behind(at)
-                continue
-            known = table.optional.get(texts[at]) if kinds[at] == WORD else None
-            if known is not None and known.mode != "object":
-                found.setdefault(texts[at], []).append(at)
-                at += known.mode == "value"  # its value may look like a keyword
-            at += 1
-        return found
-
-    def behind(self, at: int) -> int:
-        """Token behind a block that nobody knows."""
-        depth = 0
-        kinds = self.tokens.kinds
-        while at < len(kinds) - 1:
-            depth += (kinds[at] == BEGIN) - (kinds[at] == END)
-            at += 1
-            if depth == 0:
-                return at + 1
-        return at
 
     def values(
         self, entry: Entry, before: Any, now: Any, places: list[int], added: list[str]
@@ -332,6 +301,54 @@ class _Old:
                 depth = 1 + (len(line) - len(inner)) // 2
                 lines.append(f"{outer}{step * depth}{inner}{newline}")
         return Patch(own_line, own_line, "".join(lines))
+
+
+def keyword_places(tokens: Tokens, made: Any, at: int) -> dict[str, list[int]]:
+    """Tokens of the plain optional keywords of an object itself, by keyword.
+
+    Args:
+        tokens: tokens of the stretch that the object was read from.
+        made: the object.
+        at: the first token behind its parameters.
+    """
+    table = table_of(type(made))
+    inner: list[tuple[int, int]] = []
+    for entry in table.optional.values():
+        value = getattr(made, entry.attr)
+        if entry.mode == "object" and value is not None:
+            inner += [
+                (one.origin.first - one.origin.block, one.origin.last)
+                for one in (value if entry.repeated else (value,))
+                if one.origin is not None
+            ]
+    skip = dict(inner)
+    found: dict[str, list[int]] = {}
+    kinds, texts = tokens.kinds, tokens.texts
+    while at <= made.origin.last:
+        if at in skip:
+            at = skip[at] + 1
+            continue
+        if kinds[at] == BEGIN:
+            at = _behind(tokens, at)
+            continue
+        known = table.optional.get(texts[at]) if kinds[at] == WORD else None
+        if known is not None and known.mode != "object":
+            found.setdefault(texts[at], []).append(at)
+            at += known.mode == "value"  # its value may look like a keyword
+        at += 1
+    return found
+
+
+def _behind(tokens: Tokens, at: int) -> int:
+    """Token behind a block that nobody knows."""
+    depth = 0
+    kinds = tokens.kinds
+    while at < len(kinds) - 1:
+        depth += (kinds[at] == BEGIN) - (kinds[at] == END)
+        at += 1
+        if depth == 0:
+            return at + 1
+    return at
 
 
 def _dropped(old: list[Any], new: list[Any]) -> list[int] | None:

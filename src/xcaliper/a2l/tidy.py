@@ -1,15 +1,14 @@
-"""A description laid out anew: one indent, one order; tells which comments do not come along."""
+"""A description laid out anew: one indent, one order; comments stay beside what they stood at."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from xcaliper.a2l.comments import PlacedComments, place_comments
 from xcaliper.a2l.grammar import table_of
 from xcaliper.a2l.ifdata import IfData
 from xcaliper.a2l.keywords.project import Module
-from xcaliper.a2l.lines import bytes_of
 from xcaliper.a2l.write import write
 from xcaliper.core.diagnostics import Diagnostic, Severity
 
@@ -20,9 +19,6 @@ __all__ = ["Tidied", "sort_objects", "tidy"]
 
 Order = Literal["keep", "name", "address"]
 
-_PARTS: Final = re.compile(
-    rb'"(?:[^"\\\n]|\\[^\n]|"")*"|/begin\s+A2ML\b[\s\S]*?/end\s+A2ML\b|(/\*[\s\S]*?\*/|//[^\r\n]*)'
-)
 _NO_ADDRESS: Final = 1 << 64
 _SHOWN: Final = 60
 
@@ -43,15 +39,21 @@ class Tidied:
 def tidy(file: A2lFile, *, order: Order = "keep") -> Tidied:
     """The description written anew, with includes in place.
 
+    A comment on a line of its own stays above what follows it, another one at the end of its line.
+
     Args:
         file: the description; with an order, its modules are sorted.
         order: ``keep`` leaves objects of a keyword in their order; ``name`` and ``address`` sort them.
     """
-    lost = [*_comments(file), *_unknown(file)]
+    unknown = _unknown(file)
+    placed = place_comments(file)
     if order != "keep":
         for module in file.modules:
             sort_objects(module, order)
-    return Tidied(write(file), lost)
+    text = write(file, placed.remarks)
+    if file.document is not None:  # with the line ends that it had
+        text = text.replace("\r\n", "\n").replace("\n", file.document.newline())
+    return Tidied(text, [*_lost(file, placed), *unknown])
 
 
 def sort_objects(module: Module, order: Order) -> None:
@@ -80,21 +82,20 @@ def _by_address(made: Any) -> tuple[int, int, str]:
     return extension, _NO_ADDRESS if address is None else address, made.name
 
 
-def _comments(file: A2lFile) -> list[Diagnostic]:
+def _lost(file: A2lFile, placed: PlacedComments) -> list[Diagnostic]:
+    """Comments whose place is not in the new text."""
     document = file.document
     if document is None:
         return []
     found: list[Diagnostic] = []
-    for match in _PARTS.finditer(bytes_of(document.text)):
-        if match[1] is None:
-            continue
-        text = " ".join(match[1].decode("utf-8", "replace").split())
+    for start, comment in placed.left():
+        text = " ".join(comment.split())
         shown = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
         found.append(
             Diagnostic(
                 Severity.INFO,
                 "comment-lost",
-                document.where(match.start(1)),
+                document.where(start),
                 f"comment: {shown} is not in the new text.",
                 "Move what matters to ANNOTATION.",
                 "",

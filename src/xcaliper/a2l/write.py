@@ -7,11 +7,14 @@ from xcaliper.a2l.grammar import Entry, Keyword, Param, table_of
 from xcaliper.a2l.ifdata import A2ml, IfBlock, IfData, IfItem, Quoted
 from xcaliper.a2l.parse import A2lFile
 
-__all__ = ["plain", "quote", "write"]
+__all__ = ["Remarks", "Slot", "item_lines", "item_word", "plain", "quote", "write"]
 
 _WORD: Final = re.compile(r'[^\s"/\ufeff]+(?:/(?![*/])[^\s"/]*)*')
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 _INDENT: Final = "  "
+
+Slot = tuple[int, str, int]
+"""A place that may have comments; see ``Remarks``."""
 
 
 def quote(text: str) -> str:
@@ -19,25 +22,57 @@ def quote(text: str) -> str:
     return f'"{text.translate(_ESCAPES)}"'
 
 
-def write(tree: A2lFile | Keyword) -> str:
+class Remarks:
+    """Comments that stand beside what is written, by the place they belong to.
+
+    A place is the identity of an object or list of items, a slot in it and a number: ``""`` is the head of an object,
+    ``"end"`` its end, ``"row"`` an element of its list, ``"item"`` an item of an IF_DATA, else an optional keyword.
+    """
+
+    def __init__(self) -> None:
+        self.before: dict[Slot, list[str]] = {}
+        self.behind: dict[Slot, list[str]] = {}
+
+    def lines(self, slot: Slot, indent: str, text: str) -> list[str]:
+        """A line with the comments before and behind it."""
+        inner = indent + _INDENT if slot[1] == "end" else indent
+        above = [f"{inner}{one}" for one in self.before.pop(slot, ())]
+        behind = self.behind.pop(slot, [])
+        return [*above, " ".join([f"{indent}{text}", *_one_line(behind)])]
+
+    def has(self, slot: Slot) -> bool:
+        """True when there are comments at a place."""
+        return slot in self.before or slot in self.behind
+
+
+def _one_line(comments: list[str]) -> list[str]:
+    """Comments that may follow each other; only the last one may reach to the end of the line."""
+    return [
+        one
+        if one.startswith("/*") or at == len(comments) - 1
+        else f"/*{one[2:].replace('*/', '* /')} */"
+        for at, one in enumerate(comments)
+    ]
+
+
+def write(tree: A2lFile | Keyword, remarks: Remarks | None = None) -> str:
     """ASAP2 text of a whole description or of one object.
 
     Args:
         tree: the description or object; ``parse`` reads the text back to an equal tree.
+        remarks: comments to write with it; those that found their place are taken out.
     """
-    lines: list[str] = []
+    writer = _Writer(remarks or Remarks())
     if isinstance(tree, A2lFile):
-        if tree.asap2_version:
-            _keyword(tree.asap2_version, 0, lines)
-        if tree.a2ml_version:
-            _keyword(tree.a2ml_version, 0, lines)
-        if tree.project:
-            _keyword(tree.project, 0, lines)
+        for one in (tree.asap2_version, tree.a2ml_version, tree.project):
+            if one:
+                writer.keyword(one, 0)
         if tree.fragment:
-            _optional(tree.fragment, 0, lines)
+            writer.optional(tree.fragment, 0)
+        writer.lines += writer.remarks.before.pop((0, "end", 0), [])
     else:
-        _keyword(tree, 0, lines)
-    return "\n".join(lines) + "\n"
+        writer.keyword(tree, 0)
+    return "\n".join(writer.lines) + "\n"
 
 
 def _word(text: str) -> str:
@@ -57,26 +92,93 @@ def plain(value: Any, param: Param) -> str:
     return str(value)
 
 
-def _keyword(made: Any, level: int, lines: list[str]) -> None:
-    if isinstance(made, IfData):
-        _if_data(made, level, lines)
-        return
-    if isinstance(made, A2ml):
-        lines.append(f"{_INDENT * level}/begin A2ML{made.text}/end A2ML")
-        return
-    table = table_of(made.__class__)
-    head = [table.name] + [plain(getattr(made, p.attr), p) for p in table.params]
-    indent = _INDENT * level
-    if table.block:
-        head.insert(0, "/begin")
-    rows = _rows(made, table.rest) if table.rest else []
-    if not table.block:
-        lines.append(indent + " ".join(head + rows))
-        return
-    lines.append(indent + " ".join(head))
-    lines.extend(f"{indent}{_INDENT}{row}" for row in rows)
-    _optional(made, level + 1, lines)
-    lines.append(f"{indent}/end {table.name}")
+def item_word(item: str) -> str:
+    """Spelling of a word or string of an IF_DATA."""
+    return quote(item) if isinstance(item, Quoted) else _word(item)
+
+
+def item_lines(items: list[IfItem]) -> list[str]:
+    """Items of an IF_DATA on lines, two blanks per level."""
+    writer = _Writer(Remarks())
+    writer.items(items, 0)
+    return writer.lines
+
+
+class _Writer:
+    """Collects lines."""
+
+    def __init__(self, remarks: Remarks) -> None:
+        self.remarks = remarks
+        self.lines: list[str] = []
+
+    def line(self, slot: Slot, level: int, text: str) -> None:
+        self.lines += self.remarks.lines(slot, _INDENT * level, text)
+
+    def keyword(self, made: Any, level: int) -> None:
+        if isinstance(made, IfData):
+            self.line((id(made), "", 0), level, f"/begin IF_DATA {_word(made.name)}")
+            self.items(made.items, level + 1)
+            self.line((id(made), "end", 0), level, "/end IF_DATA")
+            return
+        if isinstance(made, A2ml):
+            self.line((id(made), "", 0), level, f"/begin A2ML{made.text}/end A2ML")
+            return
+        table = table_of(made.__class__)
+        head = [table.name] + [plain(getattr(made, p.attr), p) for p in table.params]
+        if table.block:
+            head.insert(0, "/begin")
+        rows = _rows(made, table.rest) if table.rest else []
+        if not table.block:
+            self.line((id(made), "", 0), level, " ".join(head + rows))
+            return
+        self.line((id(made), "", 0), level, " ".join(head))
+        for number, row in enumerate(rows):
+            self.line((id(made), "row", number), level + 1, row)
+        self.optional(made, level + 1)
+        self.line((id(made), "end", 0), level, f"/end {table.name}")
+
+    def optional(self, made: Any, level: int) -> None:
+        """Every optional keyword that is set, in the order of the class."""
+        for entry in table_of(made.__class__).optional.values():
+            value = getattr(made, entry.attr)
+            if value is None or value is False:
+                continue
+            for number, one in enumerate(value if entry.repeated else (value,)):
+                self.entry((id(made), entry.attr, number), entry, one, level)
+
+    def entry(self, slot: Slot, entry: Entry, value: Any, level: int) -> None:
+        if entry.mode == "object":
+            self.keyword(value, level)
+        elif entry.mode == "flag":
+            self.line(slot, level, entry.name)
+        else:
+            assert entry.param is not None, "values have an element"
+            values = value if entry.mode == "values" else (value,)
+            words = [entry.name, *(plain(v, entry.param) for v in values)]
+            self.line(slot, level, " ".join(words))
+
+    def items(self, items: list[IfItem], level: int) -> None:
+        """Words on lines of moderate length, blocks on their own."""
+        words: list[str] = []
+        last: Slot = (0, "", 0)
+        for at, item in enumerate(items):
+            slot = (id(items), "item", at)
+            if words and (isinstance(item, IfBlock) or slot in self.remarks.before):
+                self.line(last, level, " ".join(words))
+                words = []
+            if isinstance(item, IfBlock):
+                self.line(slot, level, f"/begin {_word(item.tag)}")
+                self.items(item.items, level + 1)
+                self.line((id(item), "end", 0), level, f"/end {_word(item.tag)}")
+                continue
+            self.lines += [_INDENT * level + one for one in self.remarks.before.pop(slot, ())]
+            words.append(item_word(item))
+            last = slot
+            if slot in self.remarks.behind or sum(map(len, words)) > 80:
+                self.line(slot, level, " ".join(words))
+                words = []
+        if words:
+            self.line(last, level, " ".join(words))
 
 
 def _rows(made: Any, rest: tuple[str, tuple[Param, ...]]) -> list[str]:
@@ -87,52 +189,3 @@ def _rows(made: Any, rest: tuple[str, tuple[Param, ...]]) -> list[str]:
         " ".join(plain(v, p) for v, p in zip(row, params, strict=True))
         for row in getattr(made, attr)
     ]
-
-
-def _optional(made: Any, level: int, lines: list[str]) -> None:
-    """Every optional keyword that is set, in the order of the class."""
-    for entry in table_of(made.__class__).optional.values():
-        value = getattr(made, entry.attr)
-        if value is None or value is False:
-            continue
-        for one in value if entry.repeated else (value,):
-            _entry(entry, one, level, lines)
-
-
-def _entry(entry: Entry, value: Any, level: int, lines: list[str]) -> None:
-    indent = _INDENT * level
-    if entry.mode == "object":
-        _keyword(value, level, lines)
-    elif entry.mode == "flag":
-        lines.append(indent + entry.name)
-    else:
-        assert entry.param is not None, "values have an element"
-        values = value if entry.mode == "values" else (value,)
-        lines.append(" ".join([indent + entry.name, *(plain(v, entry.param) for v in values)]))
-
-
-def _if_data(made: IfData, level: int, lines: list[str]) -> None:
-    lines.append(f"{_INDENT * level}/begin IF_DATA {_word(made.name)}")
-    _items(made.items, level + 1, lines)
-    lines.append(f"{_INDENT * level}/end IF_DATA")
-
-
-def _items(items: list[IfItem], level: int, lines: list[str]) -> None:
-    """Words on lines of moderate length, blocks on their own."""
-    indent = _INDENT * level
-    words: list[str] = []
-    for item in items:
-        if isinstance(item, IfBlock):
-            if words:
-                lines.append(indent + " ".join(words))
-                words = []
-            lines.append(f"{indent}/begin {_word(item.tag)}")
-            _items(item.items, level + 1, lines)
-            lines.append(f"{indent}/end {_word(item.tag)}")
-        else:
-            words.append(quote(item) if isinstance(item, Quoted) else _word(item))
-            if sum(map(len, words)) > 80:
-                lines.append(indent + " ".join(words))
-                words = []
-    if words:
-        lines.append(indent + " ".join(words))

@@ -80,6 +80,7 @@ def info(
     from xcaliper.cli.shell import print_json, print_table
 
     tree = _load(file)
+    _ = tree.module  # an error when there is none
     tree.load_all()  # the findings are counted too
     counts: dict[str, int] = {}
     for module in tree.modules:

@@ -45,15 +45,17 @@ def show(file: Path, /, *names: str, references: Flag = False, json: Json = Fals
     """
     from xcaliper.a2l.index import ModuleIndex
     from xcaliper.cli.shell import print_json, stdout
+    from xcaliper.core.errors import UsageError
 
+    if not names:
+        raise UsageError("show: no name given.", hint="xcaliper a2l show ecu.a2l 'Engine*'")
     tree = _read(file)
     console = stdout()
-    first = True
-    for module in tree.modules:
-        index = ModuleIndex(module)
+    indices = [ModuleIndex(module) for module in tree.modules]
+    missing = _missing(indices, names)
+    for index in indices:
         users = _users(index) if references or json else {}
-        for made in _chosen(index, names, last=module is tree.modules[-1] and first):
-            first = False
+        for made in _chosen(index, names):
             text = _text_of(tree, made)
             where = made.where
             of_it = [u for n, targets, u in users.get(made.name, ()) if made.KEYWORD in targets]
@@ -73,17 +75,28 @@ def show(file: Path, /, *names: str, references: Flag = False, json: Json = Fals
             console.print(text, markup=False, soft_wrap=True)
             for user in of_it:
                 console.print(f"  used by {user}", style="dim", markup=False, soft_wrap=True)
+    if missing is not None:
+        raise missing
     return 0
 
 
-def diff(old: Path, new: Path, /, *, json: Json = False) -> int:
+def diff(
+    old: Path,
+    new: Path,
+    /,
+    *,
+    addresses: Literal["also", "only", "never"] = "also",
+    json: Json = False,
+) -> int:
     """Compare two descriptions by meaning. Exit code 6 when they differ.
 
-    Order of objects, layout, comments and the spelling of numbers do not count.
+    Order of objects, layout, comments and the spelling of numbers do not count. Objects that seem to have another
+    name now are suggested.
 
     Args:
         old: the A2L file before.
         new: the A2L file after.
+        addresses: tell changed addresses also, only, or never.
         json: print all differences as one JSON object.
     """
     from xcaliper.a2l.diff import diff as compare
@@ -92,6 +105,8 @@ def diff(old: Path, new: Path, /, *, json: Json = False) -> int:
     before, after = _read(old), _read(new)
     with errors().status("Comparing …"):
         found = compare(before, after)
+        if addresses != "also":
+            found = found.addresses(addresses)
     if json:
         print_json(found.as_dict())
     else:
@@ -117,7 +132,7 @@ def merge(
         others: A2L files whose objects come in, one after the other.
         conflict: where objects of a name differ: fail, keep the first or the second one, or rename the second one
             with its references.
-        modules: join puts all into the first module; by-name keeps modules of other names beside it.
+        modules: modules of equal names are joined; join puts others into the first one, by-name keeps them beside it.
         target: where the result goes.
         json: print the report as one JSON object.
     """
@@ -143,14 +158,15 @@ def merge(
         if other != others[-1]:
             tree = _again(tree, first)
     if json:
-        facts = [{"file": str(other), **report.as_dict()} for other, report in reports]
-        print_json({"merged": facts, **work.save(tree, quiet=True)})
+        reported = [{"file": str(other), **report.as_dict()} for other, report in reports]
+        print_json({"merged": reported, **work.save(tree)})
         return 0
+    facts = work.save(tree)
     for other, report in reports:
         _lines(str(one) for one in report.objects if one.action not in ("added", "same"))
         counts = ", ".join(f"{n} {action}" for action, n in sorted(report.counts().items()))
         stdout().print(f"{other.name}: {counts or 'nothing'}", markup=False, soft_wrap=True)
-    work.save(tree)
+    work.tell(facts)
     return 0
 
 
@@ -182,13 +198,14 @@ def convert(
         result = run_convert(tree, to, expand=flatten if expand else None)
         result.editor.apply()
     if json:
-        print_json({**result.as_dict(), **work.save(tree, quiet=True)})
+        print_json({**result.as_dict(), **work.save(tree)})
     else:
+        facts = work.save(tree)
         _lines(str(note) for note in result.notes)
         rewritten = len(result.notes) - len(result.lost)
         text = f"{result.source} to {to}: {rewritten} rewritten, {len(result.lost)} cannot be said"
         stdout().print(text, markup=False)
-        work.save(tree)
+        work.tell(facts)
     return EXIT_FOUND if result.lost else EXIT_OK
 
 
@@ -200,7 +217,9 @@ def format_text(
     target: Target = Target(),
     json: Json = False,
 ) -> int:
-    """Lay a description out anew, sorted on request; lists the comments that do not come along.
+    """Lay a description out anew, sorted on request. Exit code 6 when something does not come along.
+
+    Comments stay beside what they stood at; parts that could not be read are listed and left out.
 
     Args:
         file: the A2L file; included files become part of it.
@@ -209,7 +228,7 @@ def format_text(
         json: print the report as one JSON object.
     """
     from xcaliper.a2l.tidy import tidy
-    from xcaliper.cli.shell import errors, print_json
+    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json
 
     tree = _read(file)
     work = _Change(file, tree, target)
@@ -222,11 +241,12 @@ def format_text(
         data = found.text.encode()
     if json:
         lost = [{"code": d.slug, "line": d.where.line, "text": d.text} for d in found.lost]
-        print_json({"lost": lost, **work.save(tree, data, quiet=True)})
-        return 0
-    _lines(str(one) for one in found.lost)
-    work.save(tree, data)
-    return 0
+        print_json({"lost": lost, **work.save(tree, data)})
+    else:
+        facts = work.save(tree, data)
+        _lines(str(one) for one in found.lost)
+        work.tell(facts)
+    return EXIT_FOUND if found.lost else EXIT_OK
 
 
 def rename(
@@ -239,13 +259,14 @@ def rename(
     target: Target = Target(),
     json: Json = False,
 ) -> int:
-    """Give an object another name, in every place that names it; IF_DATA stays as it is.
+    """Give an object another name, in every place that names it; tells where IF_DATA mentions it and stays.
 
     Args:
         file: the A2L file.
         old: its name.
         new: its new name.
-        kind: keyword of the object, when the name means several.
+        kind: keyword of the object, when the name means several; MEMORY_SEGMENT, SYSTEM_CONSTANT and VAR_CRITERION
+            must be said.
         target: where the result goes.
         json: print the report as one JSON object.
     """
@@ -268,16 +289,24 @@ def rename(
             raise missing
         editor.apply()
     if json:
-        facts = [
-            {"keyword": d.keyword, "old": d.old, "new": d.new, "references": d.references}
+        renamed = [
+            {
+                "keyword": d.keyword,
+                "old": d.old,
+                "new": d.new,
+                "references": d.references,
+                "mentions": [str(one) for one in d.mentions],
+            }
             for d in done
         ]
-        print_json({"renamed": facts, **work.save(tree, quiet=True)})
+        print_json({"renamed": renamed, **work.save(tree)})
         return 0
+    facts = work.save(tree)
     for one in done:
         text = f"{one.keyword} {one.old} -> {one.new}, {one.references} references"
         stdout().print(text, markup=False, soft_wrap=True)
-    work.save(tree)
+    _lines(str(mention) for one in done for mention in one.mentions)
+    work.tell(facts)
     return 0
 
 
@@ -308,12 +337,13 @@ def prune(
         gone: list[Any] = [made for m in tree.modules for made in editor.prune(m, kinds)]
         editor.apply()
     if json:
-        facts = [{"keyword": made.KEYWORD, "name": made.name} for made in gone]
-        print_json({"removed": facts, **work.save(tree, quiet=True)})
+        removed = [{"keyword": made.KEYWORD, "name": made.name} for made in gone]
+        print_json({"removed": removed, **work.save(tree)})
         return 0
+    facts = work.save(tree)
     _lines(f"- {made.KEYWORD} {made.name}" for made in gone)
     stdout().print(f"{len(gone)} unused", markup=False)
-    work.save(tree)
+    work.tell(facts)
     return 0
 
 
@@ -325,7 +355,9 @@ def _read(file: Path) -> A2lFile:
     from xcaliper.client.a2l_source import read_a2l
 
     with errors().status(f"Reading {file.name} …"):
-        return read_a2l(file)
+        tree = read_a2l(file)
+        _ = tree.module  # an error when there is none
+    return tree
 
 
 def _again(tree: A2lFile, file: Path) -> A2lFile:
@@ -379,15 +411,12 @@ class _Change:
         self.counts = _counts(tree)
         self.size = len(tree.to_bytes())
 
-    def save(
-        self, tree: A2lFile, data: bytes | None = None, *, quiet: bool = False
-    ) -> dict[str, Any]:
-        """Write the result and say what it is; gives the facts.
+    def save(self, tree: A2lFile, data: bytes | None = None) -> dict[str, Any]:
+        """Write the result; gives the facts. Comes before anything is printed: a reader may leave early.
 
         Args:
             tree: the description.
             data: its bytes, when they are not those of its document.
-            quiet: print nothing.
         """
         written = self.write(tree, data)
         now = _counts(tree)
@@ -397,14 +426,11 @@ class _Change:
             for keyword, count in now.items()
             if count != self.counts.get(keyword, 0)
         }
-        facts = {
+        return {
             "bytes": {"before": self.size, "after": size},
             "objects": changed,
             "written": [str(path) for path in written],
         }
-        if not quiet:
-            self.tell(facts)
-        return facts
 
     def tell(self, facts: dict[str, Any]) -> None:
         """Summary before and after, on standard error."""
@@ -422,7 +448,7 @@ class _Change:
 
     def write(self, tree: A2lFile, data: bytes | None) -> list[Path]:
         """Write the files; gives their paths."""
-        from xcaliper.client.a2l_source import save_a2l
+        from xcaliper.client.a2l_source import save_a2l, save_text
         from xcaliper.core.errors import A2lError
 
         place = self.target.out if self.target.out is not None else self.file
@@ -431,15 +457,15 @@ class _Change:
         try:
             if self.target.in_place and self.target.backup:
                 self.keep(tree)
-            if data is None:
-                return save_a2l(tree, place)
-            place.write_bytes(data)
         except OSError as error:
             raise A2lError(
-                f"the description cannot be written: {error.strerror or error}.",
+                f"the copy .bak cannot be written: {error.strerror or error}.",
                 source=str(place),
-                hint="Check path and rights.",
+                hint="Check rights, or add --no-backup.",
             ) from error
+        if data is None:
+            return save_a2l(tree, place)
+        save_text(place, data)
         return [place]
 
     def keep(self, tree: A2lFile) -> None:
@@ -451,27 +477,39 @@ class _Change:
             name.with_name(f"{name.name}.bak").write_bytes(name.read_bytes())
 
 
-def _chosen(index: Any, names: tuple[str, ...], *, last: bool) -> list[Any]:
-    """Objects of some names; an error when there are none and nobody else may have them."""
+def _matching(index: Any, pattern: str) -> list[Any]:
+    """Objects of a module that a name or wildcard means."""
     from fnmatch import fnmatchcase
 
-    from xcaliper.core.errors import NotFoundError, UsageError
-
-    if not names:
-        raise UsageError("show: no name given.", hint="xcaliper a2l show ecu.a2l 'Engine*'")
     found: list[Any] = []
-    for pattern in names:
-        wild = any(c in pattern for c in "*?")
-        for space in index.spaces.values():
-            known = [n for n in space if fnmatchcase(n, pattern)] if wild else [pattern]
-            found += [made for n in known if (made := space.get(n)) is not None]
-    if not found and last:
-        from difflib import get_close_matches
-
-        every = [name for space in index.spaces.values() for name in space]
-        nearest = tuple(get_close_matches(names[0], every, 3))
-        raise NotFoundError(names[0], kind="object", nearest=nearest)
+    for space in index.spaces.values():
+        made = space.get(pattern)
+        if made is not None:
+            found.append(made)
+        elif any(c in pattern for c in "*?"):
+            found += [space[name] for name in list(space) if fnmatchcase(name, pattern)]
     return found
+
+
+def _chosen(index: Any, names: tuple[str, ...]) -> list[Any]:
+    """Objects of some names, each once."""
+    every = (made for pattern in names for made in _matching(index, pattern))
+    return list({id(made): made for made in every}.values())
+
+
+def _missing(indices: list[Any], names: tuple[str, ...]) -> Exception | None:
+    """An error for the first name that no module has."""
+    from difflib import get_close_matches
+
+    from xcaliper.core.errors import NotFoundError
+
+    for name in names:
+        if not any(_matching(index, name) for index in indices):
+            every = [n for index in indices for space in index.spaces.values() for n in space]
+            return NotFoundError(
+                name, kind="object", nearest=tuple(get_close_matches(name, every, 3))
+            )
+    return None
 
 
 def _users(index: Any) -> dict[str, list[tuple[str, tuple[str, ...], str]]]:

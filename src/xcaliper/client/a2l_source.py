@@ -7,13 +7,14 @@ import json
 import os
 import tempfile
 import time
+from errno import EACCES
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.a2l import SourceText, open_a2l, parse
 from xcaliper.a2l.store import LateText, pack, unpack
-from xcaliper.core.errors import A2lError
+from xcaliper.core.errors import A2lError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,7 @@ __all__ = [
     "default_cache_folder",
     "read_a2l",
     "save_a2l",
+    "save_text",
 ]
 
 #: Descriptions of this size and larger are read object by object, on access.
@@ -87,25 +89,49 @@ def save_a2l(file: A2lFile, path: str | Path | None = None) -> list[Path]:
 
     Raises:
         A2lError: a file cannot be written, or an edit cannot be said in its encoding.
+        UsageError: the description goes elsewhere, and edits of it belong into included files.
     """
     target = Path(path if path is not None else file.source)
+    elsewhere = target.resolve() != Path(file.source).resolve()
     wanted = [(target, file.to_bytes())]
     if file.document is not None:
         for number, source in enumerate(file.document.sources[1:], 1):
             data = file.document.to_bytes(number)
             if data != (source.text if source.data is None else source.data):
+                if elsewhere:
+                    raise UsageError(
+                        f"{target}: the included file {source.name} would change, too.",
+                        hint="Write the description to its own place, or make one file of it by a2l format.",
+                    )
                 wanted.append((Path(source.name), data))
     for place, data in wanted:
-        try:
-            _write_whole(place, data)
-        except OSError as error:
-            reason = error.strerror or error
-            raise A2lError(
-                f"the description cannot be written: {reason}.",
-                source=str(place),
-                hint="Check path and rights.",
-            ) from error
+        save_text(place, data)
     return [place for place, _ in wanted]
+
+
+def save_text(place: Path, data: bytes) -> None:
+    """Put a whole description in its place at once; a file that is there keeps its rights, a link stays one.
+
+    Args:
+        place: the file.
+        data: its content.
+
+    Raises:
+        A2lError: it cannot be written, or the one that is there is read-only.
+    """
+    try:
+        if place.exists() and not os.access(place, os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
+        if place.exists() and not place.is_file():
+            place.write_bytes(data)  # a pipe or device; a folder is an error
+        else:
+            _write_whole(place.resolve(), data)
+    except OSError as error:
+        raise A2lError(
+            f"the description cannot be written: {error.strerror or error}.",
+            source=str(place),
+            hint="Check path and rights.",
+        ) from error
 
 
 def _write_whole(target: Path, data: bytes) -> None:

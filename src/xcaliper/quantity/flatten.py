@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.a2l.clone import clone
+from xcaliper.a2l.convert import Expanded
 from xcaliper.a2l.grammar import table_of
 from xcaliper.a2l.index import ModuleIndex
 from xcaliper.a2l.keywords.axis import AxisPts
@@ -31,23 +32,25 @@ _CLASSES: Final[dict[str, Any]] = {
 _SCOPED: Final = ("axis_pts_ref", "curve_axis_ref")
 
 
-def flatten(module: Module) -> dict[str, list[Keyword]]:
+def flatten(module: Module) -> dict[str, Expanded]:
     """Plain objects by the name of the instance that they are parts of.
 
-    Parts behind pointers and blobs have no plain form and are left out.
+    Parts behind pointers and blobs have no plain form; their names are given, too.
 
     Args:
         module: the module; it is not changed.
     """
     index = ModuleIndex(module)
-    return {
-        instance.name: [
-            made
-            for name in _names(index, instance)
-            if (made := _plain(index, instance, name)) is not None
-        ]
-        for instance in module.instance
-    }
+    found: dict[str, Expanded] = {}
+    for instance in module.instance:
+        one = found[instance.name] = Expanded([], [])
+        for name in _names(index, instance):
+            made = _plain(index, instance, name)
+            if made is None:
+                one.left_out.append(name)
+            else:
+                one.objects.append(made)
+    return found
 
 
 def _names(index: ModuleIndex, instance: Instance) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from xcaliper.a2l.formula_text import FORMULA_TOKEN
 from xcaliper.core.errors import UsageError
 
 __all__ = ["Formula", "compile_formula"]
@@ -18,12 +19,6 @@ Step = tuple[Callable[..., Any] | None, int, Any]
 
 MAX_TOKENS: Final = 20_000
 MAX_DEPTH: Final = 60
-
-_TOKEN: Final = re.compile(
-    r"\s*(?:(?P<number>0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-    r"|(?P<name>[A-Za-z_][\w.\[\]]*)"
-    r"|(?P<op>\|\||&&|==|!=|<>|<=|>=|<<|>>|[-+*/%&|^~!<>=(),]))"
-)
 
 
 def _ints(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -179,7 +174,7 @@ class _Compiler:
         place = 0
         stripped = text.rstrip()
         while place < len(stripped):
-            match = _TOKEN.match(stripped, place)
+            match = FORMULA_TOKEN.match(stripped, place)
             if match is None or len(self.tokens) >= MAX_TOKENS:
                 raise self.error(f"cannot be read from {stripped[place : place + 20]!r} on")
             self.tokens.append(match[match.lastgroup or 0])

@@ -4,7 +4,7 @@ import pytest
 
 from xcaliper.a2l import parse
 from xcaliper.a2l.check import check
-from xcaliper.a2l.convert import VERSIONS, convert
+from xcaliper.a2l.convert import VERSIONS, Expanded, convert
 from xcaliper.core.errors import UsageError
 
 NEW = """ASAP2_VERSION 1 71 /* v */
@@ -68,8 +68,9 @@ def test_down_to_1_50():
     assert not module.instance
     assert not module.typedef_measurement
     assert module.group[0].ref_measurement.names == ["a"]
-    assert "0x0 00 0 255. // kept" in text
+    assert "0x0 00 0 255. /* kept */" in text
     assert notes == {
+        ("rewritten", "", "// comments"),
         ("rewritten", "ID", "IDENTICAL"),
         ("rewritten", "LIN", "LINEAR"),
         ("rewritten", "TAB", "DEFAULT_VALUE_NUMERIC"),
@@ -105,12 +106,14 @@ def test_instances_may_become_plain_objects():
         plain = parse(
             '/begin MEASUREMENT i "" UBYTE ID 0 0 0 255 ECU_ADDRESS 0x20 /end MEASUREMENT'
         )
-        return {"i": plain.module.measurement}
+        return {"i": Expanded(plain.module.measurement, ["i.far"])}
 
     module, notes, _ = converted(NEW, "1.61", expand=expand)
     assert [m.name for m in module.measurement] == ["a", "b", "i"]
     assert module.group[0].ref_measurement.names == ["a", "i"]
     assert ("rewritten", "i", "INSTANCE") in notes
+    assert ("dropped", "i", "i.far") in notes
+    assert ("rewritten", "T", "TYPEDEF_MEASUREMENT") in notes
 
 
 @pytest.mark.parametrize("version", ["1.70", "1.71"])
@@ -127,10 +130,11 @@ def test_up(version, dims):
     assert module.measurement[0].matrix_dim == dims
     assert module.characteristic[0].matrix_dim == (8, *dims[1:])
     assert module.mod_common.byte_order == "MSB_FIRST"
+    assert module.compu_method[0].formula.fx == "pow(X1, 2)"
     assert notes == {
         ("rewritten", "", "LITTLE_ENDIAN"),
         ("dropped", "", "S_REC_LAYOUT"),
-        ("kept", "F", "FORMULA"),
+        ("rewritten", "F", "FORMULA"),
         ("rewritten", "a", "ARRAY_SIZE"),
         ("rewritten", "v", "NUMBER"),
     }
@@ -157,3 +161,17 @@ def test_unknown_versions_are_refused():
 def test_encodings_that_the_version_lacks():
     file = parse(NEW.replace('a ""', 'a "ä"').encode())
     assert any(note.what == "encoding" for note in convert(file, "1.51").lost)
+
+
+def test_comments_become_those_of_the_version():
+    text = NEW.replace("255. // kept", "255. // kept */ all")
+    _, notes, edited = converted("// head\n" + text, "1.50")
+    assert ("rewritten", "", "// comments") in notes
+    assert edited.startswith("/* head */\nASAP2_VERSION 1 50 /* v */")
+    assert "255. /* kept * / all */\n" in edited
+    assert "//" not in edited
+
+
+def test_names_with_an_index_are_told():
+    _, notes, _ = converted(NEW.replace("MEASUREMENT a ", "MEASUREMENT a[0] "), "1.61")
+    assert ("kept", "a[0]", "name") in notes

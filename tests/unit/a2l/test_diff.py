@@ -120,3 +120,39 @@ def test_text_and_json():
     plain = json.loads(json.dumps(found.as_dict()))
     assert (plain["added"], plain["removed"], plain["changed"]) == (1, 1, 1)
     assert plain["changes"][1]["attributes"] == [{"path": "upper_limit", "old": 255.0, "new": 10}]
+
+
+def test_interface_blocks_belong_together_by_name():
+    first, second = '/begin EVENT "10ms" 1 /end EVENT ', '/begin EVENT "1ms" 2 /end EVENT '
+    assert not diff(of(XCP), of(XCP.replace(first + second, second + first)))
+    found = paths(diff(of(XCP), of(XCP.replace(first, '/begin EVENT "new" 0 /end EVENT ' + first))))
+    assert found == [("changed", "IF_DATA", "XCP", [("DAQ/EVENT", None, "EVENT new 0")])]
+    found = paths(diff(of(XCP), of(XCP.replace(first, ""))))
+    assert found == [("changed", "IF_DATA", "XCP", [("DAQ/EVENT", "EVENT 10ms 1", None)])]
+    found = paths(diff(of(XCP), of(XCP.replace('"1ms"', '"2ms"'))))
+    assert found[0][3] == [("DAQ/EVENT#2[0]", "1ms", "2ms")]
+
+
+def test_other_names_are_suggested():
+    twin = A.replace(" a ", " a2 ")
+    found = diff(of(A, B, MAP), of(A.replace(" a ", " z "), B, MAP.replace(' c ""', ' d "other"')))
+    assert [str(one) for one in found.renamed] == [
+        "? CHARACTERISTIC c -> d: renamed? (same address)",
+        "? MEASUREMENT a -> z: renamed? (equal but for the name)",
+    ]
+    assert found.text().endswith("\n".join(map(str, found.renamed)))
+    assert found.as_dict()["renamed"][0]["new"] == "d"
+    assert not diff(of(A, twin), of(A.replace(" a ", " z "))).renamed  # it may be either
+    assert not diff(of(A), of(B)).renamed
+
+
+def test_addresses_alone_or_left_out():
+    found = diff(of(MAP, A, B), of(MAP.replace("0x10", "0x20").replace("CM 4", "CM 5"), B))
+    assert paths(found.addresses("only")) == [
+        ("changed", "CHARACTERISTIC", "c", [("address", 16, 32)])
+    ]
+    assert paths(found.addresses("never")) == [
+        ("changed", "CHARACTERISTIC", "c", [("axis_descr[0].max_axis_points", 4, 5)]),
+        ("removed", "MEASUREMENT", "a", []),
+    ]
+    assert not diff(of(MAP), of(MAP.replace("0x10", "0x20"))).addresses("never")

@@ -98,11 +98,10 @@ def test_inner_objects_change_alone(opened):
     )
 
 
-def test_interfaces_change_as_a_whole(opened):
+def test_interfaces_change_word_by_word(opened):
     editor, module = opened
     editor.change(module.characteristic[0].if_data[0], items=["other", "1"])
-    text = edited(editor)
-    assert "/begin IF_DATA X\n        other 1\n      /end IF_DATA\n    /end CHARACTERISTIC" in text
+    assert edited(editor) == TEXT.replace("IF_DATA X speed", "IF_DATA X other 1")
 
 
 def test_unknown_attributes_are_refused(opened):
@@ -282,3 +281,55 @@ def test_any_list_becomes_any_other(before, after, blank):
     assert again.fragment.group[0] == group
     assert again.fragment.group[0].ref_measurement.names == after
     assert not again.diagnostics
+
+
+PARTS = """ASAP2_VERSION 1 71
+/begin PROJECT p "" /begin MODULE m ""
+  /begin MOD_PAR ""
+    /begin MEMORY_SEGMENT flash "" DATA FLASH INTERN 0x0 0x10 -1 -1 -1 -1 -1 /end MEMORY_SEGMENT
+    SYSTEM_CONSTANT "GAIN" "2" SYSTEM_CONSTANT "GAIN2" "3"
+  /end MOD_PAR
+  /begin COMPU_METHOD F "" FORM "%4.2" ""
+    /begin FORMULA "X1 * sysc(GAIN) + SYSC( GAIN2 )" FORMULA_INV "X1 / sysc( GAIN )" /end FORMULA
+  /end COMPU_METHOD
+  /begin CHARACTERISTIC c "GAIN" VALUE 0x0 RL 0 F 0 255 REF_MEMORY_SEGMENT flash
+    /begin IF_DATA TOOL "c" GAIN c.part c2 /end IF_DATA
+    /begin IF_DATA XCP c /end IF_DATA
+  /end CHARACTERISTIC
+  /begin INSTANCE a.b "" TS 0x0 /end INSTANCE
+  /begin GROUP g "" /begin REF_MEASUREMENT a.b a.b.x a.bc /end REF_MEASUREMENT /end GROUP
+/end MODULE /end PROJECT
+"""
+
+
+def test_constants_and_segments_are_renamed_where_they_are_used():
+    editor = Editor(parse(PARTS))
+    module = editor.file.module
+    (done,) = editor.rename(module, {"GAIN": "K"}, "SYSTEM_CONSTANT")
+    assert (done.keyword, done.references) == ("SYSTEM_CONSTANT", 2)
+    (done,) = editor.rename(module, {"flash": "rom"}, "MEMORY_SEGMENT")
+    assert done.references == 1
+    expected = PARTS.replace("sysc(GAIN)", "sysc(K)").replace("sysc( GAIN )", "sysc( K )")
+    expected = expected.replace('SYSTEM_CONSTANT "GAIN"', 'SYSTEM_CONSTANT "K"')
+    assert editor.to_bytes().decode() == expected.replace("flash", "rom")
+    with pytest.raises(NotFoundError, match="GAIN"):
+        editor.rename(module, {"GAIN": "L"}, "SYSTEM_CONSTANT")
+    with pytest.raises(UsageError, match="taken"):
+        editor.rename(module, {"K": "GAIN2"}, "SYSTEM_CONSTANT")
+
+
+def test_interfaces_that_mention_a_name_are_told():
+    editor = Editor(parse(PARTS))
+    (done,) = editor.rename(editor.file.module, {"c": "d"})
+    (mention,) = done.mentions
+    assert (
+        str(mention) == "line 11: c is mentioned in IF_DATA TOOL of CHARACTERISTIC d, not changed"
+    )
+    assert editor.to_bytes().decode() == PARTS.replace('CHARACTERISTIC c "', 'CHARACTERISTIC d "')
+
+
+def test_parts_follow_an_instance_with_dots_in_its_name():
+    editor = Editor(parse(PARTS))
+    (done,) = editor.rename(editor.file.module, {"a.b": "n"})
+    assert done.references == 2
+    assert "n n.x a.bc" in editor.to_bytes().decode()

@@ -1,11 +1,24 @@
 """Merging loses nothing, changes nothing of the first file that was not asked for, and tells what it did."""
 
+import os
+from pathlib import Path
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from xcaliper.a2l import parse
 from xcaliper.a2l.clone import clone
+from xcaliper.a2l.diff import diff
+from xcaliper.a2l.edit import Editor
+from xcaliper.a2l.grammar import table_of
+from xcaliper.a2l.index import ModuleIndex
+from xcaliper.a2l.keywords.project import Module
 from xcaliper.a2l.merge import merge
 from xcaliper.core.errors import PlanError
+
+ROOT = Path(os.environ.get("XCALIPER_CORPUS", Path(__file__).parents[3] / "../shared/data"))
+FILES = sorted(p for p in ROOT.glob("a2l/**/*.a2l") if p.stat().st_size < 300_000)
 
 FIRST = """ASAP2_VERSION 1 60
 /begin PROJECT p ""
@@ -128,3 +141,88 @@ def test_clones_are_equal_and_apart():
     copy.group[0].ref_measurement.names.append("x")
     copy.if_data[0].items[1].items.append("3")
     assert made == parse(SECOND).module
+
+
+TWICE = """ASAP2_VERSION 1 71
+/begin PROJECT p ""
+  /begin MODULE m ""
+    /begin IF_DATA X 1 /end IF_DATA
+    /begin IF_DATA X 2 /end IF_DATA
+    /begin MEASUREMENT a "" UBYTE NO_COMPU_METHOD 0 0 0 255 /end MEASUREMENT
+    /begin MEASUREMENT a "other" UBYTE NO_COMPU_METHOD 0 0 0 255 /end MEASUREMENT
+    /begin GROUP g "" /begin REF_MEASUREMENT a /end REF_MEASUREMENT /end GROUP
+    /begin GROUP g "" /begin REF_MEASUREMENT b /end REF_MEASUREMENT /end GROUP
+  /end MODULE
+  /begin MODULE n ""
+    /begin MEASUREMENT a "third" UBYTE NO_COMPU_METHOD 0 0 0 255 /end MEASUREMENT
+  /end MODULE
+/end PROJECT
+"""
+
+
+@pytest.mark.parametrize("text", [FIRST, SECOND, TWICE])
+@pytest.mark.parametrize("conflict", ["fail", "first", "second", "rename"])
+def test_names_that_stand_twice_meet_themselves(text, conflict):
+    _, report, edited = merged(text, text, conflict=conflict)
+    assert edited == text
+    assert set(report.counts()) == {"same"}
+
+
+@given(st.sampled_from([FIRST, SECOND]), st.randoms(use_true_random=False))
+def test_halves_become_the_whole(text, random):
+    sides = [parse(text), parse(text)]
+    count = len(list(objects(sides[0])))
+    gone = [random.randrange(2) for _ in range(count)]
+    for number, side in enumerate(sides):
+        leaving = [m for m, of in zip(objects(side), gone, strict=True) if of == number]
+        Editor(side).drop(side.module, leaving)
+    merge(*sides)
+    assert len(list(objects(sides[0]))) == count
+    found = diff(parse(text), sides[0])
+    assert not found, found.text()
+
+
+def objects(file):
+    for entry in table_of(Module).optional.values():
+        value = getattr(file.module, entry.attr)
+        if entry.mode == "object" and value is not None:
+            yield from value if entry.repeated else [value]
+
+
+@pytest.mark.skipif(not FILES, reason="the corpus is not here")
+def test_real_files_meet_themselves():
+    for path in FILES:
+        data = path.read_bytes()
+        first = parse(data)
+        if not first.modules:
+            continue
+        editor, report = merge(first, parse(data))
+        assert set(report.counts()) <= {"same"}, path
+        assert editor.to_bytes() == data, path
+
+
+@pytest.mark.skipif(not FILES, reason="the corpus is not here")
+def test_halves_of_real_files():
+    seen = 0
+    for path in FILES:
+        data = path.read_bytes()
+        sides = [parse(data), parse(data)]
+        if len(sides[0].modules) != 1 or sides[0].project is None:
+            continue
+        for number, side in enumerate(sides):
+            editor = Editor(side)
+            index = ModuleIndex(side.module)
+            interfaces = [one.name for one in side.module.if_data]
+            if index.duplicates or len(set(interfaces)) < len(interfaces):
+                break
+            leaving = [m for at, m in enumerate(index.users()) if at % 2 == number]
+            seen += len(leaving)
+            editor.drop(side.module, leaving)
+            halved = parse(editor.to_bytes())
+            assert halved.module == side.module, path
+            sides[number] = halved
+        else:
+            editor, _ = merge(*sides)
+            whole = parse(editor.to_bytes())
+            assert not diff(parse(data), whole), path
+    assert seen

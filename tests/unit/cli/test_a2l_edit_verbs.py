@@ -1,6 +1,8 @@
 """The verbs that compare and change descriptions: output, files, exit codes."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -109,7 +111,8 @@ def test_convert(file, tmp_path, capsys):
 def test_format(file, tmp_path, capsys):
     out = tmp_path / "out.a2l"
     assert run("format", file, "--order", "name", "--out", out) == 0
-    assert "/* kept */" in capsys.readouterr().out
+    assert not capsys.readouterr().out
+    assert "/* kept */" in out.read_text()
     assert [m.name for m in read_a2l(out).module.measurement] == ["a", "b"]
     assert run("diff", file, out) == 0
 
@@ -139,3 +142,95 @@ def test_every_verb_has_help(verb, capsys):
     shown = capsys.readouterr().out
     assert f"xcaliper a2l {verb}" in shown
     assert "--json" in shown
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("format", "{}", "--in-place"),
+        ("rename", "{}", "a", "b"),
+        ("prune", "{}", "--in-place"),
+        ("convert", "{}", "--to", "1.60"),
+        ("merge", "{}", "{}"),
+        ("diff", "{}", "{}"),
+        ("show", "{}", "a"),
+        ("info", "{}"),
+        ("list", "{}"),
+    ],
+)
+def test_what_is_no_description_stays_as_it_is(words, tmp_path, capsys):
+    junk = tmp_path / "junk.a2l"
+    junk.write_bytes(b"hello\n")
+    assert run(*(word.format(junk) for word in words)) == 1
+    assert "description without MODULE" in capsys.readouterr().err
+    assert junk.read_bytes() == b"hello\n"
+
+
+def test_included_files_change_in_place_only(file, tmp_path, capsys):
+    part, out = tmp_path / "part.aml", tmp_path / "out.a2l"
+    text = '/begin MEASUREMENT c "" UBYTE CM 0 0 0 255 /end MEASUREMENT\n'
+    part.write_text(text)
+    file.write_text(TEXT.replace("    /begin GROUP", '    /include "part.aml"\n    /begin GROUP'))
+    assert run("rename", file, "c", "d", "--out", out) == 2
+    assert f"the included file {part}" in capsys.readouterr().err.replace("\n", "")
+    assert (part.read_text(), out.exists()) == (text, False)
+    assert run("rename", file, "a", "d", "--out", out) == 0
+    assert run("rename", file, "c", "e", "--in-place") == 0
+    assert part.read_text() == text.replace("MEASUREMENT c", "MEASUREMENT e")
+    assert (tmp_path / "part.aml.bak").read_text() == text
+
+
+def test_links_and_devices_take_the_result(file, tmp_path, monkeypatch):
+    real, link = tmp_path / "real.a2l", tmp_path / "link.a2l"
+    real.write_text("old")
+    link.symlink_to(real)
+    assert run("rename", file, "a", "d", "--out", link) == 0
+    assert link.is_symlink()
+    assert "MEASUREMENT d" in real.read_text()
+    assert run("format", file, "--out", os.devnull) == 0
+    assert not Path(os.devnull).is_file()
+    assert run("format", file, "--out", tmp_path) == 1
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    before = real.read_bytes()
+    assert run("prune", file, "--out", real) == 1
+    assert real.read_bytes() == before
+
+
+def test_kinds_of_names(file, capsys):
+    assert run("rename", file, "a", "d", "--kind", "colour") == 2
+    assert "SYSTEM_CONSTANT" in capsys.readouterr().err
+
+
+def test_diff_of_addresses(file, tmp_path, capsys):
+    other = tmp_path / "other.a2l"
+    other.write_text(TEXT.replace("CM 0 0 0 255 SYM", "CM 0 0 0 255 ECU_ADDRESS 1 SYM"))
+    assert run("diff", file, other, "--addresses", "only") == 6
+    assert "ecu_address: + 1" in capsys.readouterr().out
+    assert run("diff", file, other, "--addresses", "never") == 0
+
+
+def test_show_tells_each_missing_name_and_shows_the_others(file, capsys):
+    assert run("show", file, "a", "a*", "nowhere") == 3
+    shown = capsys.readouterr()
+    assert shown.out.count("MEASUREMENT a") == 1
+    assert "nowhere" in shown.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("rename", "{}", "a", "d"),
+        ("prune", "{}"),
+        ("convert", "{}", "--to", "1.50"),
+        ("merge", "{}", "{}"),
+        ("format", "{}"),
+    ],
+)
+def test_the_result_is_written_before_anybody_reads_the_report(words, file, tmp_path, monkeypatch):
+    def gone(*_, **__):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("rich.console.Console.print", gone)
+    out = tmp_path / "out.a2l"
+    run(*(word.format(file) for word in words), "--out", out)
+    assert out.read_bytes()

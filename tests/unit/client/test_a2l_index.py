@@ -9,7 +9,7 @@ from xcaliper.a2l.index import ModuleIndex
 from xcaliper.a2l.store import LateText, pack, unpack
 from xcaliper.client import a2l_source
 from xcaliper.client.a2l_source import IndexFolder, read_a2l, save_a2l
-from xcaliper.core.errors import A2lError
+from xcaliper.core.errors import A2lError, UsageError
 
 TEXT = (
     'ASAP2_VERSION 1 71\n/begin PROJECT p ""\n/begin MODULE m ""\nSTRAY 1\n'
@@ -138,8 +138,10 @@ def test_save(tmp_path, folder, file):
     found.document.replace(unit, '/begin UNIT u "" "ü" DERIVED /end UNIT')
     assert save_a2l(found) == [file, part]
     assert part.read_bytes() == '/begin UNIT u "" "ü" DERIVED /end UNIT\r\n'.encode("cp1252")
+    with pytest.raises(UsageError, match="included file"):
+        save_a2l(found, tmp_path / "copy.a2l")
     with pytest.raises(A2lError, match="cannot be written"):
-        save_a2l(found, tmp_path / "missing" / "x.a2l")
+        save_a2l(read_a2l(file, index=folder), tmp_path / "missing" / "x.a2l")
 
 
 def test_includes_outside_of_the_folder_need_the_option(tmp_path):

@@ -30,16 +30,16 @@ TEXT = """ASAP2_VERSION 1 71
 
 def test_parts_become_objects():
     found = flatten(parse(TEXT).module)
-    (t,) = found["t"]
+    (t,) = found["t"].objects
     assert (t.name, t.ecu_address, t.ecu_address_extension, t.datatype) == ("t", 0x2000, 3, "UWORD")
-    made = {one.name: one for one in found["i"]}
+    made = {one.name: one for one in found["i"].objects}
     curve = made["i[1].c"]
     assert (curve.KEYWORD, curve.address) == ("CHARACTERISTIC", 0x1018)
     assert curve.axis_descr[0].axis_pts_ref == "i[1].x"
     assert (made["i[1].x"].KEYWORD, made["i[1].x"].address) == ("AXIS_PTS", 0x1014)
     assert (made["i[0].v"].ecu_address, made["i[0].v"].matrix_dim) == (0x1000, (2,))
     assert made["i[0].v"].read_write
-    assert not any("far" in name for name in made)
+    assert found["i"].left_out == ["i[0].far", "i[1].far"]
 
 
 def test_a_converted_file_means_the_same():
