@@ -58,6 +58,7 @@ class Source:
         text: its content, UTF-8 without mark.
         encoding: as ``decode_text`` names it.
         lines: places in ``text``.
+        old_ends: its lines end with CR alone; in ``text`` they end with LF.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Source:
     text: bytes
     encoding: str
     lines: Lines
+    old_ends: bool = False
 
     @classmethod
     def of(cls, name: str, data: bytes | str) -> Source:
@@ -74,7 +76,11 @@ class Source:
         else:
             text, encoding = transcode(data)
             raw = data
-        return cls(name, raw, text, encoding, Lines(text, name))
+        old_ends = b"\n" not in text and b"\r" in text
+        if old_ends:
+            raw = text if raw is None else raw
+            text = text.replace(b"\r", b"\n")
+        return cls(name, raw, text, encoding, Lines(text, name), old_ends)
 
     def to_bytes(self, patches: list[Patch]) -> bytes:
         """The file with some stretches of ``text`` exchanged, all other bytes as they were.
@@ -120,8 +126,9 @@ class Source:
 
     def encode(self, patch: Patch, codec: str) -> bytes:
         """New text in the file's encoding."""
+        text = patch.text.replace("\n", "\r") if self.old_ends else patch.text
         try:
-            return patch.text.encode(codec)
+            return text.encode(codec)
         except UnicodeEncodeError as error:
             raise A2lError(
                 f"the new text has characters that {codec} does not know: {error.object[error.start]!r}.",

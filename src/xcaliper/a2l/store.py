@@ -95,6 +95,8 @@ def pack(file: A2lFile) -> bytes | None:
     source = document.sources[0]
     if source.encoding != "utf-8" or source.data is None or document.scan.includes:
         return None
+    if source.old_ends:
+        return None
     shape, marks = reading.shape, document.scan.marks
     used = (
         np.unique(

@@ -77,6 +77,15 @@ _NAIVE_END: Final = re.compile(rb'\\"[ \t]*\r?(?:\n|$)')
 _BLOCK_MARK: Final = re.compile(rb"/(?:begin|end)" + _SPACE + rb"+[A-Z]", re.IGNORECASE)
 _END_A2ML: Final = re.compile(rb"/end" + _SPACE + rb"+A2ML(?![0-9A-Za-z_])", re.IGNORECASE)
 _END_ANY: Final = re.compile(rb"/end(?![0-9A-Za-z_])", re.IGNORECASE)
+_A2ML_LEFT: Final = re.compile(
+    rb"//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z)"
+    rb"|(/(?i:begin)"
+    + _SPACE
+    + rb"+(?:A2ML|AXIS_PTS|BLOB|CHARACTERISTIC|COMPU_\w+|FRAME|FUNCTION|GROUP|IF_DATA|INSTANCE"
+    rb"|MEASUREMENT|MOD_COMMON|MOD_PAR|MODULE|RECORD_LAYOUT|TRANSFORMER|TYPEDEF_\w+|UNIT|USER_RIGHTS|VARIANT_CODING)"
+    rb"(?![0-9A-Za-z_]))|(/(?i:end)(?![0-9A-Za-z_]))"
+)
+"""Comments, and what shows that an A2ML payload is over: a block of a MODULE as group 1, an ``/end`` as group 2."""
 INCLUDE_NAME: Final = re.compile(rb'[^\S\n]*(?!/(?i:begin|end|include)\b)(?:"([^"\n]*)"|([^\s"]+))')
 A2ML_INCLUDE: Final = re.compile(
     rb'/\*.*?\*/|//[^\n]*|/include\s+(?:"([^"\n]*)"|([^\s"]+))', re.DOTALL | re.IGNORECASE
@@ -131,7 +140,7 @@ class Rare:
         self.buffer = buffer
         self.stop = stop
         self.budget = FREE_BUDGET + BUDGET_PER_BYTE * len(buffer)
-        self.no_end_a2ml = False
+        self.a2ml_end = -1
 
     def string(self, at: int) -> StringEnd:
         """End of the string that opens at an offset; where a quote is evidently missing, an early one."""
@@ -180,21 +189,31 @@ class Rare:
         return StringEnd(end, stop, False, finding)
 
     def a2ml(self, at: int) -> tuple[int, Finding | None]:
-        """Offset of the ``/end`` that closes an A2ML block, from behind its keyword."""
-        if not self.no_end_a2ml:
+        """Offset where the payload of an A2ML block ends, from behind its keyword: at the ``/end`` that closes it.
+
+        Where that is missing, it ends before the next block of a MODULE, or at the next ``/end``.
+        """
+        if self.a2ml_end < at:
             found = _END_A2ML.search(self.buffer, at, self.stop)
-            if found:
-                return found.start(), None
-            self.no_end_a2ml = True
+            self.a2ml_end = found.start() if found else self.stop + 1
+        end = self.a2ml_end
+        for found in _A2ML_LEFT.finditer(self.buffer, at, min(end, self.stop)):
+            if found[1] or (found[2] and end > self.stop):
+                end = found.start()
+                break
+        if end == self.a2ml_end <= self.stop:
+            return end, None
+        if end > self.stop:
+            found_end = _END_ANY.search(self.buffer, at, self.stop)
+            end = found_end.start() if found_end else self.stop
         finding = Finding(
             at,
             Severity.ERROR,
             "a2ml-open",
-            "A2ML: /end A2ML is missing; the block was ended at the next /end.",
+            "A2ML: /end A2ML is missing; the block was ended at the next block or /end.",
             "Add /end A2ML.",
         )
-        found = _END_ANY.search(self.buffer, at, self.stop)
-        return (found.start() if found else self.stop), finding
+        return end, finding
 
 
 class Stretch:
