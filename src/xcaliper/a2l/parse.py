@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -19,6 +19,11 @@ from xcaliper.a2l.scan import Engine, fnv
 from xcaliper.a2l.tokens import Finding, tokens_of
 from xcaliper.core.diagnostics import Diagnostic, Severity
 from xcaliper.core.errors import A2lError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xcaliper.a2l.names import NameTable
 
 __all__ = ["A2lFile", "Loader", "SourceText", "open_a2l", "parse", "read_outline"]
 
@@ -174,13 +179,13 @@ def open_a2l(
     return _Reading(document, outline(document)).file
 
 
-def read_outline(document: Document, shape: Outline, *, names: str = "") -> A2lFile:
+def read_outline(document: Document, shape: Outline, *, names: NameTable | None = None) -> A2lFile:
     """The description of an outline that is known already.
 
     Args:
         document: the text; of its marks those that the outline names suffice.
         shape: the outline.
-        names: what ``all_names`` gave then, joined with NUL.
+        names: what ``all_names`` gave then.
     """
     return _Reading(document, shape, names).file
 
@@ -227,15 +232,17 @@ class _Findings:
 class _Reading:
     """What is needed to read further objects of an opened description."""
 
-    def __init__(self, document: Document, shape: Outline, names: str = "") -> None:
+    def __init__(self, document: Document, shape: Outline, names: NameTable | None = None) -> None:
         self.document = document
         self.shape = shape
-        self.joined_names = names
+        self.table = names
         self.file = A2lFile(source=document.sources[0].name, document=document, _reading=self)
         self.found = _Findings(document, self.file.diagnostics)
         self.homes: list[_Home] = []
         self.known = False
         self.open()
+        if names is not None and len(names) != sum(len(home.one.blocks) for home in self.homes):
+            self.table = None
 
     # ---- opening
 
@@ -331,13 +338,15 @@ class _Reading:
             if entry is not None and entry.cls is not Module:
                 taken.add(key)
                 order[key] = np.flatnonzero(keys == np.uint64(key)).tolist()
-        home = _Home(self, one, around)
+        base = self.homes[-1].base + len(self.homes[-1].one.blocks) if self.homes else 0
+        home = _Home(self, one, around, base)
         self.homes.append(home)
         for key, rows in order.items():
             entry = entries[key]
             home.entries[key] = entry
             if entry.repeated:
-                setattr(made, entry.attr, Objects(rows, home.read, home.names, home.mentions))
+                objects = Objects(rows, home.read, home.names, home.mentions, home.finder(key))
+                setattr(made, entry.attr, objects)
                 home.lists.append((made, entry.attr))
             else:
                 self.single(made, entry, home, rows)
@@ -386,17 +395,11 @@ class _Reading:
 
     def known_names(self, home: _Home) -> list[str] | None:
         """The names of one container from an earlier opening."""
-        if not self.joined_names:
+        if self.table is None:
             return None
-        sizes = [len(h.one.blocks) for h in self.homes]
-        found = self.joined_names.split("\0")
-        if len(found) != sum(sizes):
-            return None
-        self.joined_names = ""
-        at = 0
-        for other, size in zip(self.homes, sizes, strict=True):
-            other.given = found[at : at + size]
-            at += size
+        found = self.table.names()
+        for other in self.homes:
+            other.given = found[other.base : other.base + len(other.one.blocks)]
         return home.given
 
     def load_all(self) -> None:
@@ -407,12 +410,22 @@ class _Reading:
 
 
 class _Home:
-    """The blocks of one container, read one by one; rows are positions in ``Container.blocks``."""
+    """The blocks of one container, read one by one; rows are positions in ``Container.blocks``.
 
-    def __init__(self, reading: _Reading, one: Container, around: tuple[Table, ...]) -> None:
+    Args:
+        reading: the description.
+        one: the container.
+        around: grammars of the blocks around.
+        base: how many blocks the containers before have.
+    """
+
+    def __init__(
+        self, reading: _Reading, one: Container, around: tuple[Table, ...], base: int
+    ) -> None:
         self.reading = reading
         self.one = one
         self.around = around
+        self.base = base
         self.entries: dict[int, Entry] = {}
         self.lists: list[tuple[Any, str]] = []
         self.made: dict[int, Any] = {}
@@ -439,6 +452,20 @@ class _Home:
         if names is None:
             names = self.given = self.reading.known_names(self) or self.all_names()
         return names if len(rows) == len(names) else [names[row] for row in rows]
+
+    def finder(self, key: int) -> Callable[[str], list[int] | None]:
+        """Finds the rows of one keyword by name; it gives None where that takes all names."""
+        marks = self.reading.document.scan.marks
+        blocks, base = self.one.blocks, self.base
+
+        def find(name: str) -> list[int] | None:
+            table = self.reading.table
+            if table is None:
+                return None
+            rows = [n - base for n in table.find(name) if base <= n < base + len(blocks)]
+            return [row for row in rows if int(marks.keys[blocks[row]]) == key]
+
+        return find
 
     def mentions(self, word: str) -> set[int]:
         """Blocks whose text has a word, as part of a longer one too."""

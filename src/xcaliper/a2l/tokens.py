@@ -42,7 +42,6 @@ STRING: Final = 2
 BEGIN: Final = 3
 END: Final = 4
 RAW: Final = 5
-_SLASH: Final = 6
 
 _SPACE: Final = rb"(?:[\t-\r\x1c-\x20]|\xc2[\x85\xa0]|\xef\xbb\xbf)"
 _COMMENT: Final = rb"//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/|\xc2[\x85\xa0]|\xef\xbb\xbf"
@@ -92,7 +91,6 @@ A2ML_INCLUDE: Final = re.compile(
 )
 _ESCAPE: Final = re.compile(r'\\([\\\'"nrt])|""')
 _ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t"}
-_KINDS: Final = {'"': STRING, "/": _SLASH}
 _MARKS: Final = {"/begin": BEGIN, "/end": END, "/include": WORD}
 
 FREE_BUDGET: Final = 1 << 20
@@ -320,18 +318,23 @@ def tokens_of(text: bytes, start: int, stop: int, lines: Places) -> Tokens:
         kinds, texts, _ = _walk(buffer)
         return Tokens(lines, stretch, kinds, texts)
     texts = b"\0".join(raw).decode("utf-8", "replace").split("\0") if raw else []
-    kinds = [_KINDS.get(word[0], WORD) for word in texts]
-    for at, kind in enumerate(kinds):
-        if kind == WORD:
-            continue
+    kinds = [WORD] * len(texts)
+    for at in [at for at, word in enumerate(texts) if word < "0"]:  # quotes and slashes sort before
         word = texts[at]
-        if word in ('"', "/*"):  # something rare: once more, token by token
-            kinds, texts, _ = _walk(buffer)
-            return Tokens(lines, stretch, kinds, texts)
-        if kind == STRING:
+        if word[0] == '"':
+            if word == '"':  # something rare: once more, token by token
+                kinds, texts, _ = _walk(buffer)
+                return Tokens(lines, stretch, kinds, texts)
+            kinds[at] = STRING
             texts[at] = word[1:-1]
-        else:
-            kinds[at] = _MARKS.get(word.lower(), WORD)
+        elif word[0] == "/":
+            kind = _MARKS.get(word)
+            if kind is None:
+                if word == "/*":
+                    kinds, texts, _ = _walk(buffer)
+                    return Tokens(lines, stretch, kinds, texts)
+                kind = _MARKS.get(word.lower(), WORD)
+            kinds[at] = kind
     kinds.append(EOF)
     texts.append("")
     return Tokens(lines, stretch, kinds, texts)

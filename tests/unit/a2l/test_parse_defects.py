@@ -403,7 +403,7 @@ def test_a_module_that_is_closed_too_early_goes_on(wrong, line, engine):
     assert [n for n in names(file) if n != "bad"] == ["good", "other", "third"]
     assert "end-wrong" in slugs(file)
     if line:
-        assert [d.where.line for d in file.diagnostics if d.slug == "end-wrong"][0] == line
+        assert next(d.where.line for d in file.diagnostics if d.slug == "end-wrong") == line
 
 
 @pytest.mark.parametrize("engine", ["re", "fast"])
