@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from xcaliper.a2l.grammar import Keyword, table_of
 from xcaliper.a2l.ifdata import A2ml, IfBlock, IfData, Quoted, number_of
+from xcaliper.core.progress import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from xcaliper.a2l.grammar import Entry, Param
     from xcaliper.a2l.keywords.project import Module
     from xcaliper.a2l.parse import A2lFile
+    from xcaliper.core.progress import Progress
 
 __all__ = ["AttributeChange", "FileDiff", "ObjectChange", "compare", "diff"]
 
@@ -128,7 +130,7 @@ class FileDiff:
         return "\n".join(line for one in self.changes for line in one.lines())
 
 
-def diff(old: A2lFile, new: A2lFile) -> FileDiff:
+def diff(old: A2lFile, new: A2lFile, *, progress: Progress | None = None) -> FileDiff:
     """What came, went and changed between two descriptions.
 
     Modules belong together by name; the only ones of their files always do. Objects belong together by keyword and
@@ -137,6 +139,7 @@ def diff(old: A2lFile, new: A2lFile) -> FileDiff:
     Args:
         old: the description before.
         new: the description after.
+        progress: told how many objects are compared, for large files.
     """
     found: list[ObjectChange] = []
     if old.version != new.version:
@@ -149,7 +152,7 @@ def diff(old: A2lFile, new: A2lFile) -> FileDiff:
             status: Literal["added", "removed"] = "added" if before is None else "removed"
             found.append(ObjectChange(status, "MODULE", one.name, one.name))
         else:
-            found += _module(before, now)
+            found += _module(before, now, progress)
     return FileDiff(found)
 
 
@@ -185,7 +188,7 @@ def _modules(old: A2lFile, new: A2lFile) -> Iterator[tuple[Module | None, Module
     yield from ((None, module) for module in left.values())
 
 
-def _module(old: Module, new: Module) -> Iterator[ObjectChange]:
+def _module(old: Module, new: Module, progress: Progress | None = None) -> Iterator[ObjectChange]:
     table = table_of(type(new))
     changes: list[AttributeChange] = []
     for param in table.params:
@@ -197,7 +200,8 @@ def _module(old: Module, new: Module) -> Iterator[ObjectChange]:
             continue
         old_values = _keyed(_listed(getattr(old, entry.attr), entry))
         nows = _keyed(_listed(getattr(new, entry.attr), entry))
-        for key in sorted(old_values.keys() | nows.keys()):
+        keys = sorted(old_values.keys() | nows.keys())
+        for key in counted(keys, f"{entry.name} compared", len(keys), progress):
             one = _change(entry.name, key, old_values.get(key), nows.get(key), new.name)
             if one is not None:
                 yield one

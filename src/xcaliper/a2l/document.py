@@ -15,6 +15,7 @@ from xcaliper.core.errors import A2lError, UsageError
 
 if TYPE_CHECKING:
     from xcaliper.a2l.grammar import Keyword
+    from xcaliper.core.progress import Progress
 
 __all__ = ["Document", "Loader", "Patch", "Source", "SourceText", "open_document"]
 
@@ -354,7 +355,12 @@ class Document:
 
 
 def open_document(
-    data: bytes | str, *, source: str = "", loader: Loader | None = None, engine: Engine = "auto"
+    data: bytes | str,
+    *,
+    source: str = "",
+    loader: Loader | None = None,
+    engine: Engine = "auto",
+    progress: Progress | None = None,
 ) -> Document:
     """Scan a description and put its includes in place.
 
@@ -363,16 +369,17 @@ def open_document(
         source: its name, for messages and for the loader.
         loader: gives the text of an include, or None when there is none.
         engine: as in ``scan``.
+        progress: as in ``scan``.
     """
     first = Source.of(source, data)
-    found = scan(first.text, engine=engine)
+    found = scan(first.text, engine=engine, progress=progress)
     if not found.includes:
         return Document.single(first, found)
     work = _Assembly(loader, engine)
     work.add(first, found)
     text = b"".join(work.parts)
     starts = [piece.start for piece in work.pieces]
-    final = scan(text, engine=engine)
+    final = scan(text, engine=engine, progress=progress)
     return Document(work.sources, text, final, work.diagnostics, work.pieces, starts)
 
 

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xcaliper.a2l.names import NameTable
+    from xcaliper.core.progress import Progress
 
 __all__ = ["A2lFile", "Loader", "SourceText", "open_a2l", "parse", "read_outline"]
 
 MAX_DIAGNOSTICS: Final = 1000
+TOLD_EVERY: Final = 1000
 
 _MAGIC: Final = (
     (b"\x7fELF", "an ELF file"),
@@ -94,6 +96,11 @@ class A2lFile:
             return "1.71"
         return f"{self.asap2_version.version_no}.{self.asap2_version.upgrade_no:02d}"
 
+    def watch(self, progress: Progress | None) -> None:
+        """Have a callback told how many objects are read, whoever asks for them; None ends that."""
+        if self._reading is not None:
+            self._reading.progress = progress
+
     def load_all(self) -> None:
         """Read every object that was not read yet; ``diagnostics`` is complete afterwards."""
         if self._reading is not None:
@@ -158,7 +165,12 @@ def parse(
 
 
 def open_a2l(
-    data: bytes | str, *, source: str = "", loader: Loader | None = None, engine: Engine = "auto"
+    data: bytes | str,
+    *,
+    source: str = "",
+    loader: Loader | None = None,
+    engine: Engine = "auto",
+    progress: Progress | None = None,
 ) -> A2lFile:
     """Open a description; objects of its modules are read when they are asked for.
 
@@ -167,6 +179,7 @@ def open_a2l(
         source: its name, for messages and for the loader.
         loader: gives the text of an include, or None when there is none.
         engine: as in ``scan``.
+        progress: told how many bytes are scanned, and later how many objects are read; see ``A2lFile.watch``.
     """
     kind = _foreign(data)
     if kind:
@@ -175,8 +188,10 @@ def open_a2l(
         file.document.sources[0].data = data if isinstance(data, bytes) else None
         _not_asap2(file, f"Text: this is {kind}, no ASAP2 description.")
         return file
-    document = open_document(data, source=source, loader=loader, engine=engine)
-    return _Reading(document, outline(document)).file
+    document = open_document(data, source=source, loader=loader, engine=engine, progress=progress)
+    file = _Reading(document, outline(document)).file
+    file.watch(progress)
+    return file
 
 
 def read_outline(document: Document, shape: Outline, *, names: NameTable | None = None) -> A2lFile:
@@ -236,6 +251,9 @@ class _Reading:
         self.document = document
         self.shape = shape
         self.table = names
+        self.progress: Progress | None = None
+        self.count = 0
+        self.total = 0
         self.file = A2lFile(source=document.sources[0].name, document=document, _reading=self)
         self.found = _Findings(document, self.file.diagnostics)
         self.homes: list[_Home] = []
@@ -344,6 +362,7 @@ class _Reading:
         for key, rows in order.items():
             entry = entries[key]
             home.entries[key] = entry
+            self.total += len(rows)
             if entry.repeated:
                 objects = Objects(rows, home.read, home.names, home.mentions, home.finder(key))
                 setattr(made, entry.attr, objects)
@@ -388,6 +407,11 @@ class _Reading:
 
     def word(self, start: int, stop: int) -> str:
         return self.document.text[start:stop].decode("utf-8", "replace") if start >= 0 else ""
+
+    def tell(self) -> None:
+        """Say how many objects are read."""
+        if self.progress is not None:
+            self.progress("objects read", self.count, self.total)
 
     def all_names(self) -> list[str]:
         """Names of all blocks of all containers, one container after the other."""
@@ -440,6 +464,9 @@ class _Home:
         if row not in self.made:
             entry = self.entries[int(self.reading.document.scan.marks.keys[self.one.blocks[row]])]
             complete = row not in self.one.broken
+            self.reading.count += 1
+            if self.reading.count % TOLD_EVERY == 0:
+                self.reading.tell()
             parser = self.reading.parser(
                 self.start(row), int(self.one.stops[row]), self.around, complete=complete
             )

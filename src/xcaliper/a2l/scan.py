@@ -24,11 +24,13 @@ from xcaliper.a2l.tokens import (
     Rare,
 )
 from xcaliper.core.diagnostics import Severity
+from xcaliper.core.progress import Progress
 
 __all__ = ["FAST_FROM_BYTES", "Engine", "Include", "Marks", "Scan", "fnv", "scan", "step"]
 
 Engine = Literal["auto", "re", "fast"]
 
+SCANNED: Final = "bytes scanned"
 FAST_FROM_BYTES: Final = 2_000_000
 """Size from which the kernel pays for its import."""
 
@@ -137,12 +139,13 @@ def fnv(word: bytes) -> int:
     return made
 
 
-def scan(buffer: bytes, *, engine: Engine = "auto") -> Scan:
+def scan(buffer: bytes, *, engine: Engine = "auto", progress: Progress | None = None) -> Scan:
     """Find the marks of a text.
 
     Args:
         buffer: the text, UTF-8.
         engine: ``fast`` needs the extra of that name and falls back to ``re``; ``auto`` takes it for large texts.
+        progress: told how many bytes are scanned, for large texts.
     """
     kernel: Callable[..., Any] | None = None
     if engine == "fast" or (engine == "auto" and len(buffer) >= FAST_FROM_BYTES):
@@ -150,8 +153,8 @@ def scan(buffer: bytes, *, engine: Engine = "auto") -> Scan:
 
         kernel = compiled_step()
     if kernel is None:
-        return _Driver(buffer, step, buffer, as_arrays=False).run()
-    return _Driver(buffer, kernel, np.frombuffer(buffer, np.uint8), as_arrays=True).run()
+        return _Driver(buffer, step, buffer, as_arrays=False).run(progress)
+    return _Driver(buffer, kernel, np.frombuffer(buffer, np.uint8), as_arrays=True).run(progress)
 
 
 class _Driver:
@@ -174,7 +177,7 @@ class _Driver:
         self.want = 0
         self.count = 0
 
-    def run(self) -> Scan:
+    def run(self, progress: Progress | None) -> Scan:
         stop = len(self.buffer)
         at = 0
         capacity = min(_CAPACITY, len(self.buffer) // 4 + 16)
@@ -192,6 +195,8 @@ class _Driver:
                 stop = at
                 break
             at = self.rare_token(status, at)
+            if progress is not None and status == FULL:
+                progress(SCANNED, at, len(self.buffer))
         self.flush()
         made = Marks(*(np.concatenate(chunks) for chunks in self.chunks))
         return Scan(made, self.findings, self.includes, stop)

@@ -56,13 +56,11 @@ for _verb, _function, _help in (
 
 
 def _load(file: Path) -> A2lFile:
-    from xcaliper.cli.shell import errors
+    from xcaliper.cli.shell import working
     from xcaliper.client.a2l_source import read_a2l
 
-    if file.is_file() and file.stat().st_size > 4_000_000:
-        with errors().status(f"Reading {file.name} …"):
-            return read_a2l(file)
-    return read_a2l(file)
+    with working(f"Reading {file.name} …") as told:
+        return read_a2l(file, progress=told)
 
 
 @a2l.command
@@ -77,10 +75,11 @@ def info(
     """
     from rich.table import Table
 
-    from xcaliper.cli.shell import print_json, print_table
+    from xcaliper.cli.shell import print_json, print_table, working
 
     tree = _load(file)
-    tree.load_all()  # the findings are counted too
+    with working(f"Reading {file.name} …", tree):
+        tree.load_all()  # the findings are counted too
     counts: dict[str, int] = {}
     for module in tree.modules:
         for name in (

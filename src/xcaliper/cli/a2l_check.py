@@ -45,7 +45,7 @@ def check(  # options by name
     """
     from xcaliper.a2l.check import check as run_checks
     from xcaliper.a2l.check import suppress, suppressions
-    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors
+    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, working
     from xcaliper.client.a2l_source import read_a2l
     from xcaliper.core.diagnostics import Severity
     from xcaliper.core.errors import UsageError
@@ -53,12 +53,13 @@ def check(  # options by name
 
     if write_corrected is not None and against is None:
         raise UsageError("--write-corrected needs an ECU.", hint="Add --against udp://….")
-    with errors().status(f"Checking {file.name} …"):
-        tree = read_a2l(file)
+    with working(f"Checking {file.name} …") as told:
+        tree = read_a2l(file, progress=told)
         text, encoding = _text(file)
         stored = None if text.isascii() else encoding  # every encoding spells ASCII alike
         tree.load_all()
-        findings = [*tree.diagnostics, *run_checks(tree, encoding=stored), *lint(tree)]
+        findings = [*tree.diagnostics, *run_checks(tree, encoding=stored, progress=told)]
+        findings += lint(tree, progress=told)
         if against is not None:
             findings += _live(against, file, write_corrected)
     ignored = [*(ignore or ()), *suppressions(text)]

@@ -87,11 +87,11 @@ def diff(old: Path, new: Path, /, *, json: Json = False) -> int:
         json: print all differences as one JSON object.
     """
     from xcaliper.a2l.diff import diff as compare
-    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json, stdout
+    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json, stdout, working
 
     before, after = _read(old), _read(new)
-    with errors().status("Comparing …"):
-        found = compare(before, after)
+    with working("Comparing …", before, after) as told:
+        found = compare(before, after, progress=told)
     if json:
         print_json(found.as_dict())
     else:
@@ -122,7 +122,7 @@ def merge(
         json: print the report as one JSON object.
     """
     from xcaliper.a2l.merge import merge as run_merge
-    from xcaliper.cli.shell import errors, print_json, stdout
+    from xcaliper.cli.shell import print_json, stdout, working
     from xcaliper.core.errors import UsageError
 
     if not others:
@@ -136,7 +136,7 @@ def merge(
     editor = None
     for other in others:
         given = _read(other)
-        with errors().status(f"Merging {other.name} …"):
+        with working(f"Merging {other.name} …", tree, given):
             editor, report = run_merge(tree, given, conflict=conflict, modules=modules)
             editor.apply()
         reports.append((other, report))
@@ -173,12 +173,12 @@ def convert(
         json: print the report as one JSON object.
     """
     from xcaliper.a2l.convert import convert as run_convert
-    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json, stdout
+    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, print_json, stdout, working
     from xcaliper.quantity.flatten import flatten
 
     tree = _read(file)
     work = _Change(file, tree, target)
-    with errors().status(f"Converting {file.name} …"):
+    with working(f"Converting {file.name} …", tree):
         result = run_convert(tree, to, expand=flatten if expand else None)
         result.editor.apply()
     if json:
@@ -209,11 +209,11 @@ def format_text(
         json: print the report as one JSON object.
     """
     from xcaliper.a2l.tidy import tidy
-    from xcaliper.cli.shell import errors, print_json
+    from xcaliper.cli.shell import print_json, working
 
     tree = _read(file)
     work = _Change(file, tree, target)
-    with errors().status(f"Formatting {file.name} …"):
+    with working(f"Formatting {file.name} …", tree):
         found = tidy(tree, order=order)
     encoding = tree.document.sources[0].encoding if tree.document else "utf-8"
     try:
@@ -250,14 +250,14 @@ def rename(
         json: print the report as one JSON object.
     """
     from xcaliper.a2l.edit import Editor
-    from xcaliper.cli.shell import errors, print_json, stdout
+    from xcaliper.cli.shell import print_json, stdout, working
     from xcaliper.core.errors import NotFoundError
 
     tree = _read(file)
     work = _Change(file, tree, target)
     editor = Editor(tree)
     done = []
-    with errors().status(f"Renaming {old} …"):
+    with working(f"Renaming {old} …", tree):
         missing: NotFoundError | None = None
         for module in tree.modules:
             try:
@@ -298,12 +298,12 @@ def prune(
         json: print the report as one JSON object.
     """
     from xcaliper.a2l.edit import PRUNABLE, Editor
-    from xcaliper.cli.shell import errors, print_json, stdout
+    from xcaliper.cli.shell import print_json, stdout, working
 
     tree = _read(file)
     work = _Change(file, tree, target)
     editor = Editor(tree)
-    with errors().status(f"Looking for users in {file.name} …"):
+    with working(f"Looking for users in {file.name} …", tree):
         kinds = [one.upper() for one in kind] if kind else PRUNABLE
         gone: list[Any] = [made for m in tree.modules for made in editor.prune(m, kinds)]
         editor.apply()
@@ -321,11 +321,11 @@ def prune(
 
 
 def _read(file: Path) -> A2lFile:
-    from xcaliper.cli.shell import errors
+    from xcaliper.cli.shell import working
     from xcaliper.client.a2l_source import read_a2l
 
-    with errors().status(f"Reading {file.name} …"):
-        return read_a2l(file)
+    with working(f"Reading {file.name} …") as told:
+        return read_a2l(file, progress=told)
 
 
 def _again(tree: A2lFile, file: Path) -> A2lFile:

@@ -40,19 +40,20 @@ def update(  # noqa: PLR0913  # each option is one choice of the user
         json: print the report as one JSON object.
     """
     from xcaliper.cli.program_source import read_program
-    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json
+    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json, working
     from xcaliper.client.a2l_source import read_a2l, save_a2l
     from xcaliper.describe.updater import update as run_update
 
     program = read_program(elf, map)
-    tree = read_a2l(file)
+    with working(f"Reading {file.name} …") as told:
+        tree = read_a2l(file, progress=told)
+        tree.load_all()
     full = mode == "full" or (mode == "report" and program.has_types)
     if out is None or mode == "report":
         report = run_update(tree, program, mode="report", missing=missing, types=full, epk=epk)
     else:
         from xcaliper.a2l.edit import Editor
 
-        tree.load_all()
         before = [Editor.inventory(module) for module in tree.modules]
         report = run_update(tree, program, mode=mode, missing=missing, epk=epk)
         editor = Editor(tree)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xcaliper.a2l import A2lFile
+    from xcaliper.core.progress import Progress
 
 __all__ = [
     "LAZY_FROM_BYTES",
@@ -42,7 +43,11 @@ MAX_A2L_BYTES: Final = 1 << 30
 
 
 def read_a2l(
-    path: str | Path, *, outside: bool = False, index: IndexFolder | None = None
+    path: str | Path,
+    *,
+    outside: bool = False,
+    index: IndexFolder | None = None,
+    progress: Progress | None = None,
 ) -> A2lFile:
     """The description in a file, its includes resolved inside the file's folder.
 
@@ -53,6 +58,7 @@ def read_a2l(
         path: the file.
         outside: includes may also lie outside of the file's folder.
         index: where indices of large files are kept; the default cache folder when None.
+        progress: told how many bytes of a large file are scanned, and how many of its objects are read.
 
     Raises:
         A2lError: the file is missing or cannot be read.
@@ -64,6 +70,7 @@ def read_a2l(
         index = index or (IndexFolder() if large else None)
         known = index.load(file, status) if index and large else None
         if known is not None:
+            known.watch(progress)
             return known
         data = file.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
@@ -71,7 +78,7 @@ def read_a2l(
     loader = _loader(file, outside=outside)
     if not large:
         return parse(data, source=str(file), loader=loader)
-    opened = open_a2l(data, source=str(file), loader=loader)
+    opened = open_a2l(data, source=str(file), loader=loader, progress=progress)
     if index:
         index.store(file, status, data, opened)
     return opened
