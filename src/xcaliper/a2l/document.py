@@ -38,11 +38,11 @@ class SourceText:
 
     Attributes:
         name: for messages, and for the loader when the text includes others.
-        data: bytes of the file, or its text.
+        data: bytes of the file, or its text; None when the loader must not read it.
     """
 
     name: str
-    data: bytes | str
+    data: bytes | str | None
 
 
 Loader = Callable[[str, str], str | bytes | SourceText | None]
@@ -409,8 +409,8 @@ class _Assembly:
         at = 0
         for include in found.includes:
             if include.a2ml:
-                if include.name and self.load(include, source) is None:
-                    self.missing(include, source)
+                if include.name:
+                    self.load(include, source)
                 continue
             self.piece(index, at, include.start)
             at = include.stop
@@ -435,30 +435,31 @@ class _Assembly:
             where = source.lines.where(offset)
             self.diagnostics.append(Diagnostic(severity, slug, where, text, hint, subject))
 
-    def load(self, include: Include, source: Source) -> str | bytes | SourceText | None:
-        return self.loader(include.name, source.name) if self.loader else None
-
-    def missing(self, include: Include, source: Source) -> None:
-        self.report(
-            Finding(
-                include.start,
-                Severity.WARNING,
-                "include-missing",
-                f"/include {include.name[:200]}: the text was not found; reading goes on without it.",
-                "Put the file beside the description.",
-                include.name[:200],
-            ),
-            source,
-        )
+    def load(self, include: Include, source: Source) -> tuple[str, str | bytes] | None:
+        """Name and content of an included text; None when there is none, which is reported."""
+        loaded = self.loader(include.name, source.name) if self.loader else None
+        if isinstance(loaded, SourceText):
+            if loaded.data is not None:
+                return loaded.name, loaded.data
+            why, hint = (
+                "it lies outside of the folder of the description",
+                "Allow it by --outside, or move it.",
+            )
+        elif loaded is not None:
+            return include.name, loaded
+        else:
+            why, hint = "the text was not found", "Put the file beside the description."
+        text = f"/include {include.name[:200]}: {why}; reading goes on without it."
+        name = include.name[:200]
+        finding = Finding(include.start, Severity.WARNING, "include-missing", text, hint, name)
+        self.report(finding, source)
+        return None
 
     def include(self, include: Include, source: Source) -> None:
         loaded = self.load(include, source)
         if loaded is None:
-            self.missing(include, source)
             return
-        name, data = (
-            (loaded.name, loaded.data) if isinstance(loaded, SourceText) else (include.name, loaded)
-        )
+        name, data = loaded
         made = Source.of(name, data)
         self.includes += 1
         self.bytes += len(made.text)

@@ -32,21 +32,31 @@ class Target:
     "Write the file itself."
     backup: Annotated[bool, Parameter(negative="--no-backup")] = True
     "With --in-place, keep the file before as FILE.bak."
+    outside: Flag = False
+    "Includes may lie outside of the file's folder."
 
 
-def show(file: Path, /, *names: str, references: Flag = False, json: Json = False) -> int:
+def show(
+    file: Path,
+    /,
+    *names: str,
+    references: Flag = False,
+    outside: Flag = False,
+    json: Json = False,
+) -> int:
     """Show objects as they stand in the file.
 
     Args:
         file: the A2L file.
         names: names of objects of any kind; * and ? are wildcards.
         references: also list who names them.
+        outside: includes may lie outside of the file's folder.
         json: one JSON object per object, with its text and users.
     """
     from xcaliper.a2l.index import ModuleIndex
     from xcaliper.cli.shell import print_json, stdout
 
-    tree = _read(file)
+    tree = _read(file, outside=outside)
     console = stdout()
     first = True
     for module in tree.modules:
@@ -76,7 +86,7 @@ def show(file: Path, /, *names: str, references: Flag = False, json: Json = Fals
     return 0
 
 
-def diff(old: Path, new: Path, /, *, json: Json = False) -> int:
+def diff(old: Path, new: Path, /, *, outside: Flag = False, json: Json = False) -> int:
     """Compare two descriptions by meaning. Exit code 6 when they differ.
 
     Order of objects, layout, comments and the spelling of numbers do not count.
@@ -84,12 +94,13 @@ def diff(old: Path, new: Path, /, *, json: Json = False) -> int:
     Args:
         old: the A2L file before.
         new: the A2L file after.
+        outside: includes may lie outside of the files' folders.
         json: print all differences as one JSON object.
     """
     from xcaliper.a2l.diff import diff as compare
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json, stdout, working
 
-    before, after = _read(old), _read(new)
+    before, after = _read(old, outside=outside), _read(new, outside=outside)
     with working("Comparing …", before, after) as told:
         found = compare(before, after, progress=told)
     if json:
@@ -130,12 +141,12 @@ def merge(
             "merge: a second file is needed.",
             hint="xcaliper a2l merge a.a2l b.a2l --out both.a2l",
         )
-    tree = _read(first)
+    tree = _read(first, outside=target.outside)
     work = _Change(first, tree, target)
     reports = []
     editor = None
     for other in others:
-        given = _read(other)
+        given = _read(other, outside=target.outside)
         with working(f"Merging {other.name} …", tree, given):
             editor, report = run_merge(tree, given, conflict=conflict, modules=modules)
             editor.apply()
@@ -176,7 +187,7 @@ def convert(
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, print_json, stdout, working
     from xcaliper.quantity.flatten import flatten
 
-    tree = _read(file)
+    tree = _read(file, outside=target.outside)
     work = _Change(file, tree, target)
     with working(f"Converting {file.name} …", tree):
         result = run_convert(tree, to, expand=flatten if expand else None)
@@ -211,7 +222,7 @@ def format_text(
     from xcaliper.a2l.tidy import tidy
     from xcaliper.cli.shell import print_json, working
 
-    tree = _read(file)
+    tree = _read(file, outside=target.outside)
     work = _Change(file, tree, target)
     with working(f"Formatting {file.name} …", tree):
         found = tidy(tree, order=order)
@@ -253,7 +264,7 @@ def rename(
     from xcaliper.cli.shell import print_json, stdout, working
     from xcaliper.core.errors import NotFoundError
 
-    tree = _read(file)
+    tree = _read(file, outside=target.outside)
     work = _Change(file, tree, target)
     editor = Editor(tree)
     done = []
@@ -300,7 +311,7 @@ def prune(
     from xcaliper.a2l.edit import PRUNABLE, Editor
     from xcaliper.cli.shell import print_json, stdout, working
 
-    tree = _read(file)
+    tree = _read(file, outside=target.outside)
     work = _Change(file, tree, target)
     editor = Editor(tree)
     with working(f"Looking for users in {file.name} …", tree):
@@ -320,12 +331,12 @@ def prune(
 # ---- what they share
 
 
-def _read(file: Path) -> A2lFile:
+def _read(file: Path, *, outside: bool = False) -> A2lFile:
     from xcaliper.cli.shell import working
     from xcaliper.client.a2l_source import read_a2l
 
     with working(f"Reading {file.name} …") as told:
-        return read_a2l(file, progress=told)
+        return read_a2l(file, outside=outside, progress=told)
 
 
 def _again(tree: A2lFile, file: Path) -> A2lFile:

@@ -144,14 +144,33 @@ def _loader(first: Path, *, outside: bool = False) -> Callable[[str, str], Sourc
     def load(requested: str, source: str) -> SourceText | None:
         wanted = requested.replace("\\", "/")
         try:
-            target = (Path(source).resolve().parent / wanted).resolve()
-            if not outside and not target.is_relative_to(root):
+            target = _spelled(Path(source).resolve().parent, wanted).resolve()
+            if not target.is_file():  # a folder, or a pipe that nobody writes to
                 return None
+            if not outside and not target.is_relative_to(root):
+                return SourceText(str(target), None)
             return SourceText(str(target), target.read_bytes())
         except (OSError, RuntimeError, ValueError):  # missing, a link to itself, a NUL in the name
             return None
 
     return load
+
+
+def _spelled(folder: Path, wanted: str) -> Path:
+    """The path of a file whose name may be written in other letters: many descriptions come from Windows."""
+    exact = folder / wanted
+    if exact.exists():
+        return exact
+    found = folder
+    for part in Path(wanted).parts:
+        below = found / part
+        if not below.exists() and found.is_dir():
+            folded = part.casefold()
+            below = next(
+                (one for one in sorted(found.iterdir()) if one.name.casefold() == folded), below
+            )
+        found = below
+    return found
 
 
 class IndexFolder:

@@ -139,3 +139,33 @@ def test_every_verb_has_help(verb, capsys):
     shown = capsys.readouterr().out
     assert f"xcaliper a2l {verb}" in shown
     assert "--json" in shown
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check"],
+        ["info", "--json"],
+        ["list"],
+        ["show", "b"],
+        ["convert", "--to", "1.71"],
+        ["format"],
+        ["prune"],
+        ["rename", "b", "new"],
+        ["diff"],
+        ["merge"],
+    ],
+)
+def test_includes_from_elsewhere_need_the_option(file, tmp_path, capsys, words):
+    home = tmp_path / "home"
+    home.mkdir()
+    main_file = home / "main.a2l"
+    main_file.write_text("/include ../ecu.a2l\n")
+    verb, *rest = words
+    others = {"diff": [file], "merge": [main_file]}.get(verb, [])
+    refused = run(verb, main_file, *others, *rest)
+    shown = capsys.readouterr()
+    allowed = run(verb, main_file, *others, *rest, "--outside")
+    now = capsys.readouterr()
+    assert allowed in (0, 6), now.err
+    assert (refused, shown) != (allowed, now)

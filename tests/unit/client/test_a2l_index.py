@@ -188,6 +188,7 @@ def test_includes_outside_of_the_folder_need_the_option(tmp_path):
         '/begin PROJECT p "" /begin MODULE m "" /include ../other.a2l /end MODULE /end PROJECT'
     )
     assert [d.slug for d in read_a2l(main).diagnostics] == ["include-missing"]
+    assert "outside of the folder" in read_a2l(main).diagnostics[0].text
     found = read_a2l(main, outside=True)
     assert found.module.group[0].where.source == str(tmp_path / "other.a2l")
     assert not found.diagnostics
