@@ -416,7 +416,7 @@ class _Assembly:
             at = include.stop
             if include.name:
                 self.include(include, source)
-        self.piece(index, at, found.stop)
+        self.piece(index, at, found.own_stop)
         self.stack.pop()
         for finding in found.findings:  # these are not in the joined text any more
             if finding.slug in ("comment-open", "include-unnamed"):

@@ -38,7 +38,7 @@ _TABLE: Final = (
     # ---- text
     Rule("not-asap2", _E, "The file is no description", "Binary content, an ELF file or something else was given.", "Give the A2L file."),
     Rule("cut-off", _E, "The text ends too early", "Blocks are open at the end of the file; what was read so far is kept.", "Get the file again, whole."),
-    Rule("comment-open", _E, "A comment does not end", "Everything behind it would be part of the comment.", "Close it with */."),
+    Rule("comment-open", _E, "A comment does not end", "Everything behind it would be part of the comment; it was ended with its line.", "Close it with */."),
     Rule("string-open", _E, "A string does not end", "The closing quote is missing, so the end of the line was taken.", "Add the quote."),
     Rule("string-backslash-end", _W, "A backslash stands before the closing quote", "It escapes the quote for a strict reader; the naive end was taken.", "Double the backslash."),
     Rule("block-expected", _W, "A block lacks /begin", "The keyword is one of a block.", "Add /begin and /end."),

@@ -122,13 +122,15 @@ class Scan:
         marks: the block marks.
         findings: what was odd about the tokens.
         includes: the includes, in order.
-        stop: where reading ended: the end of the text, or the start of a comment without end.
+        stop: where reading ended.
+        own_stop: where the part ends that cannot reach into another text: the start of a comment without end.
     """
 
     marks: Marks
     findings: list[Finding] = field(default_factory=list)
     includes: list[Include] = field(default_factory=list)
     stop: int = 0
+    own_stop: int = 0
 
 
 def fnv(word: bytes) -> int:
@@ -178,7 +180,7 @@ class _Driver:
         self.count = 0
 
     def run(self, progress: Progress | None) -> Scan:
-        stop = len(self.buffer)
+        stop = own_stop = len(self.buffer)
         at = 0
         capacity = min(_CAPACITY, len(self.buffer) // 4 + 16)
         self.columns = [
@@ -191,15 +193,15 @@ class _Driver:
             if status == DONE:
                 break
             if status == OPEN:
-                self.open_comment(at)
-                stop = at
-                break
+                own_stop = at
+                at = self.open_comment(at)
+                continue
             at = self.rare_token(status, at)
             if progress is not None and status == FULL:
                 progress(SCANNED, at, len(self.buffer))
         self.flush()
         made = Marks(*(np.concatenate(chunks) for chunks in self.chunks))
-        return Scan(made, self.findings, self.includes, stop)
+        return Scan(made, self.findings, self.includes, stop, own_stop)
 
     def flush(self) -> None:
         """Move the marks of this round to the result."""
@@ -228,16 +230,20 @@ class _Driver:
             return self.a2ml(at)
         return self.include(at)
 
-    def open_comment(self, at: int) -> None:
+    def open_comment(self, at: int) -> int:
+        """A comment that nothing closes ends with its line, and so do all behind it: they become ``//`` here."""
+        plain = self.buffer[:at] + self.buffer[at:].replace(b"/*", b"//")
+        self.codes = np.frombuffer(plain, np.uint8) if self.as_arrays else plain
         self.found(
             Finding(
                 at,
                 Severity.ERROR,
                 "comment-open",
-                "Comment: it is never closed; the rest of the text was ignored.",
+                "Comment: it is never closed; it was ended with its line.",
                 "Add */.",
             )
         )
+        return at
 
     def a2ml(self, at: int) -> int:
         stop, finding = self.rare.a2ml(at)

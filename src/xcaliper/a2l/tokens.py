@@ -246,7 +246,7 @@ class Stretch:
 
 
 def _offsets(buffer: bytes) -> list[tuple[int, int]]:
-    if b"A2ML" not in buffer:
+    if b"A2ML" not in buffer and _open_comment(buffer) < 0:
         pairs: list[tuple[int, int]] = []
         for found in TOKEN.finditer(buffer):
             start, stop = found.span(1)
@@ -312,11 +312,11 @@ def tokens_of(text: bytes, start: int, stop: int, lines: Places) -> Tokens:
     """
     buffer = text[start:stop]
     stretch = Stretch(text, start, stop)
-    raw = TOKEN.findall(buffer)
-    del raw[raw.index(b"") :]
-    if b"\0" in buffer or b"A2ML" in buffer:
+    if b"\0" in buffer or b"A2ML" in buffer or _open_comment(buffer) >= 0:
         kinds, texts, _ = _walk(buffer)
         return Tokens(lines, stretch, kinds, texts)
+    raw = TOKEN.findall(buffer)
+    del raw[raw.index(b"") :]
     texts = b"\0".join(raw).decode("utf-8", "replace").split("\0") if raw else []
     kinds = [WORD] * len(texts)
     for at in [at for at, word in enumerate(texts) if word < "0"]:  # quotes and slashes sort before
@@ -340,6 +340,11 @@ def tokens_of(text: bytes, start: int, stop: int, lines: Places) -> Tokens:
     return Tokens(lines, stretch, kinds, texts)
 
 
+def _open_comment(buffer: bytes) -> int:
+    """Offset behind which no comment that begins is closed; -1 when none begins there."""
+    return buffer.find(b"/*", buffer.rfind(b"*/") + 1) if b"/*" in buffer else -1
+
+
 def _walk(buffer: bytes) -> tuple[list[int], list[str], list[tuple[int, int]]]:
     """Kinds, texts and offsets, one token after the other, odd ones included."""
     rare = Rare(buffer, len(buffer))
@@ -353,14 +358,23 @@ def _walk(buffer: bytes) -> tuple[list[int], list[str], list[tuple[int, int]]]:
         offsets.append((start, end))
         return end
 
+    opened = _open_comment(buffer)
+    plain = buffer  # where comments are never closed, they are read as // comments, each search being in vain
+    if opened >= 0:
+        plain = buffer[:opened] + buffer[opened:].replace(b"/*", b"//")
     at = 0
     while True:
-        found = TOKEN.match(buffer, at)
+        found = TOKEN.match(plain, at)
         assert found is not None, "every byte begins a token, whitespace or the end"
         start, at = found.span(1)
-        word = found[1]
-        if not word or word == b"/*":
+        word = buffer[start:at]
+        if not word:
             break
+        if word == b"/*":  # never closed: it ends with its line
+            at = buffer.find(b"\n", start)
+            if at < 0:
+                break
+            continue
         if word[0] == 0x22:
             if at - start > 1:
                 add(STRING, _decode(word[1:-1]), start, at)

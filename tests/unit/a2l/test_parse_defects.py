@@ -338,9 +338,16 @@ def test_megabyte_string_in_bounded_time():
 
 
 def test_unterminated_comment():
-    file = parse(HEAD + GOOD + "/* never closed " + GOOD + TAIL)
-    assert names(file) == ["good"]
-    assert "comment-open" in slugs(file)
+    for engine in ("re", "fast"):
+        lost, kept = GOOD.replace("good", "lost"), GOOD.replace('""', '"a /* b"')
+        file = parse(HEAD + GOOD + "/* never closed " + lost + kept + TAIL, engine=engine)
+        assert names(file) == ["good", "good"]
+        assert file.module.measurement[1].long_identifier == "a /* b"
+        assert [(d.slug, d.where.line) for d in file.diagnostics] == [("comment-open", 3)]
+        inside = GOOD.replace(" UBYTE", " UBYTE /* one word\n")
+        file = parse(HEAD + inside + GOOD + TAIL, engine=engine)
+        assert names(file) == ["good", "good"]
+        assert file.module.measurement[0].origin.span() == (len(HEAD), len(HEAD + inside) - 1)
 
 
 def test_many_defects_stay_bounded():
