@@ -222,12 +222,22 @@ class _Parser:
                 self.skip_member()
                 element: AmlType | None = self.too_deep("")
             else:
-                element = self.member()
+                element = self.repeated()
             self.level -= 1
             self.expect(")")
             self.expect("*")
             return self.measured(AmlSequence(element)) if element is not None else None
         return self.sized(self.type())
+
+    def repeated(self) -> AmlType | None:
+        """What stands in parentheses: a type, by many files with a semicolon behind; several are a struct."""
+        found = [made] if (made := self.member()) is not None else []
+        while self.take_mark(";"):
+            if (made := self.member()) is not None:
+                found.append(made)
+        if len(found) > 1:
+            return self.measured(AmlStruct(tuple(found), ""))
+        return found[0] if found else None
 
     def sized(self, made: AmlType) -> AmlType:
         sizes: list[int] = []
@@ -387,6 +397,7 @@ class _Parser:
                 self.wrong(f"{self.text[:40]} is no tag; it was skipped.", "Put tags in quotes.")
                 self.skip_member()
             if repeated:
+                self.take_mark(";")
                 self.expect(")")
                 self.expect("*")
             if self.at == start:

@@ -14,10 +14,13 @@ from xcaliper.a2l.index import ModuleIndex, walk
 from xcaliper.a2l.keywords.axis import AxisDescr
 from xcaliper.a2l.parse import A2lFile
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
+from xcaliper.core.progress import Progress, counted
 
 __all__ = ["check", "suppress", "suppressions"]
 
 _SUPPRESSION: Final = re.compile(r"(?:/\*|//)\s*xcaliper:\s*ignore\s+([^\n]*?)\s*(?:\*/|\n|$)")
+
+_LARGE: Final = 1000
 
 _AXES: Final = {"CURVE": 1, "MAP": 2, "CUBOID": 3, "CUBE_4": 4, "CUBE_5": 5}
 _NEEDS: Final[dict[str, tuple[str, ...]]] = {
@@ -36,7 +39,11 @@ _AXIS_NEEDS: Final[dict[str, tuple[str, ...]]] = {
 
 
 def check(
-    file: A2lFile, *, ignore: Iterable[str] = (), encoding: str | None = None
+    file: A2lFile,
+    *,
+    ignore: Iterable[str] = (),
+    encoding: str | None = None,
+    progress: Progress | None = None,
 ) -> list[Diagnostic]:
     """Everything found, module by module, rule by rule.
 
@@ -44,12 +51,14 @@ def check(
         file: the description.
         ignore: what not to report, see ``suppress``.
         encoding: how the file was stored, as ``decode_text`` tells it; None when unknown.
+        progress: told how many rules are done, for large files.
     """
     file.load_all()
     found = list(_encoding(file, encoding)) if encoding else []
     for module in file.modules:
         index = ModuleIndex(module)
-        for rule in _RULES:
+        few = 0 if len(index.spaces["object"]) >= _LARGE else len(_RULES) + 1
+        for rule in counted(_RULES, "rules checked", len(_RULES), progress, few=few):
             found.extend(rule(file, index))
     return suppress(found, ignore)
 

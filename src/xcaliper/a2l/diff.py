@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from xcaliper.a2l.diff_renames import Renaming, renamings
 from xcaliper.a2l.grammar import Keyword, table_of
 from xcaliper.a2l.ifdata import A2ml, IfBlock, IfData, Quoted, number_of
+from xcaliper.core.progress import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from xcaliper.a2l.grammar import Entry, Param
     from xcaliper.a2l.keywords.project import Module
     from xcaliper.a2l.parse import A2lFile
+    from xcaliper.core.progress import Progress
 
 __all__ = ["AttributeChange", "FileDiff", "ObjectChange", "compare", "diff"]
 
@@ -154,7 +156,7 @@ def _is_address(path: str) -> bool:
     return path.rpartition(".")[2].partition("[")[0] in _ADDRESSES
 
 
-def diff(old: A2lFile, new: A2lFile) -> FileDiff:
+def diff(old: A2lFile, new: A2lFile, *, progress: Progress | None = None) -> FileDiff:
     """What came, went and changed between two descriptions.
 
     Modules belong together by name; the only ones of their files always do. Objects belong together by keyword and
@@ -163,6 +165,7 @@ def diff(old: A2lFile, new: A2lFile) -> FileDiff:
     Args:
         old: the description before.
         new: the description after.
+        progress: told how many objects are compared, for large files.
     """
     found: list[ObjectChange] = []
     renamed: list[Renaming] = []
@@ -176,7 +179,7 @@ def diff(old: A2lFile, new: A2lFile) -> FileDiff:
             status: Literal["added", "removed"] = "added" if before is None else "removed"
             found.append(ObjectChange(status, "MODULE", one.name, one.name))
         else:
-            found += _module(before, now, renamed)
+            found += _module(before, now, renamed, progress)
     return FileDiff(found, renamed)
 
 
@@ -212,7 +215,9 @@ def _modules(old: A2lFile, new: A2lFile) -> Iterator[tuple[Module | None, Module
     yield from ((None, module) for module in left.values())
 
 
-def _module(old: Module, new: Module, renamed: list[Renaming]) -> Iterator[ObjectChange]:
+def _module(
+    old: Module, new: Module, renamed: list[Renaming], progress: Progress | None = None
+) -> Iterator[ObjectChange]:
     table = table_of(type(new))
     changes: list[AttributeChange] = []
     for param in table.params:
@@ -224,7 +229,8 @@ def _module(old: Module, new: Module, renamed: list[Renaming]) -> Iterator[Objec
             continue
         old_values = _keyed(_listed(getattr(old, entry.attr), entry))
         nows = _keyed(_listed(getattr(new, entry.attr), entry))
-        for key in sorted(old_values.keys() | nows.keys()):
+        keys = sorted(old_values.keys() | nows.keys())
+        for key in counted(keys, f"{entry.name} compared", len(keys), progress):
             one = _change(entry.name, key, old_values.get(key), nows.get(key), new.name)
             if one is not None:
                 yield one

@@ -15,6 +15,7 @@ from xcaliper.core.errors import A2lError, UsageError
 
 if TYPE_CHECKING:
     from xcaliper.a2l.grammar import Keyword
+    from xcaliper.core.progress import Progress
 
 __all__ = ["Document", "Loader", "Patch", "Source", "SourceText", "open_document"]
 
@@ -37,11 +38,11 @@ class SourceText:
 
     Attributes:
         name: for messages, and for the loader when the text includes others.
-        data: bytes of the file, or its text.
+        data: bytes of the file, or its text; None when the loader must not read it.
     """
 
     name: str
-    data: bytes | str
+    data: bytes | str | None
 
 
 Loader = Callable[[str, str], str | bytes | SourceText | None]
@@ -58,6 +59,7 @@ class Source:
         text: its content, UTF-8 without mark.
         encoding: as ``decode_text`` names it.
         lines: places in ``text``.
+        old_ends: its lines end with CR alone; in ``text`` they end with LF.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Source:
     text: bytes
     encoding: str
     lines: Lines
+    old_ends: bool = False
 
     @classmethod
     def of(cls, name: str, data: bytes | str) -> Source:
@@ -74,7 +77,11 @@ class Source:
         else:
             text, encoding = transcode(data)
             raw = data
-        return cls(name, raw, text, encoding, Lines(text, name))
+        old_ends = b"\n" not in text and b"\r" in text
+        if old_ends:
+            raw = text if raw is None else raw
+            text = text.replace(b"\r", b"\n")
+        return cls(name, raw, text, encoding, Lines(text, name), old_ends)
 
     def to_bytes(self, patches: list[Patch]) -> bytes:
         """The file with some stretches of ``text`` exchanged, all other bytes as they were.
@@ -120,8 +127,9 @@ class Source:
 
     def encode(self, patch: Patch, codec: str) -> bytes:
         """New text in the file's encoding."""
+        text = patch.text.replace("\n", "\r") if self.old_ends else patch.text
         try:
-            return patch.text.encode(codec)
+            return text.encode(codec)
         except UnicodeEncodeError as error:
             raise A2lError(
                 f"the new text has characters that {codec} does not know: {error.object[error.start]!r}.",
@@ -355,7 +363,12 @@ class Document:
 
 
 def open_document(
-    data: bytes | str, *, source: str = "", loader: Loader | None = None, engine: Engine = "auto"
+    data: bytes | str,
+    *,
+    source: str = "",
+    loader: Loader | None = None,
+    engine: Engine = "auto",
+    progress: Progress | None = None,
 ) -> Document:
     """Scan a description and put its includes in place.
 
@@ -364,16 +377,17 @@ def open_document(
         source: its name, for messages and for the loader.
         loader: gives the text of an include, or None when there is none.
         engine: as in ``scan``.
+        progress: as in ``scan``.
     """
     first = Source.of(source, data)
-    found = scan(first.text, engine=engine)
+    found = scan(first.text, engine=engine, progress=progress)
     if not found.includes:
         return Document.single(first, found)
     work = _Assembly(loader, engine)
     work.add(first, found)
     text = b"".join(work.parts)
     starts = [piece.start for piece in work.pieces]
-    final = scan(text, engine=engine)
+    final = scan(text, engine=engine, progress=progress)
     return Document(work.sources, text, final, work.diagnostics, work.pieces, starts)
 
 
@@ -403,14 +417,14 @@ class _Assembly:
         at = 0
         for include in found.includes:
             if include.a2ml:
-                if include.name and self.load(include, source) is None:
-                    self.missing(include, source)
+                if include.name:
+                    self.load(include, source)
                 continue
             self.piece(index, at, include.start)
             at = include.stop
             if include.name:
                 self.include(include, source)
-        self.piece(index, at, found.stop)
+        self.piece(index, at, found.own_stop)
         self.stack.pop()
         for finding in found.findings:  # these are not in the joined text any more
             if finding.slug in ("comment-open", "include-unnamed"):
@@ -429,30 +443,31 @@ class _Assembly:
             where = source.lines.where(offset)
             self.diagnostics.append(Diagnostic(severity, slug, where, text, hint, subject))
 
-    def load(self, include: Include, source: Source) -> str | bytes | SourceText | None:
-        return self.loader(include.name, source.name) if self.loader else None
-
-    def missing(self, include: Include, source: Source) -> None:
-        self.report(
-            Finding(
-                include.start,
-                Severity.WARNING,
-                "include-missing",
-                f"/include {include.name[:200]}: the text was not found; reading goes on without it.",
-                "Put the file beside the description.",
-                include.name[:200],
-            ),
-            source,
-        )
+    def load(self, include: Include, source: Source) -> tuple[str, str | bytes] | None:
+        """Name and content of an included text; None when there is none, which is reported."""
+        loaded = self.loader(include.name, source.name) if self.loader else None
+        if isinstance(loaded, SourceText):
+            if loaded.data is not None:
+                return loaded.name, loaded.data
+            why, hint = (
+                "it lies outside of the folder of the description",
+                "Allow it by --outside, or move it.",
+            )
+        elif loaded is not None:
+            return include.name, loaded
+        else:
+            why, hint = "the text was not found", "Put the file beside the description."
+        text = f"/include {include.name[:200]}: {why}; reading goes on without it."
+        name = include.name[:200]
+        finding = Finding(include.start, Severity.WARNING, "include-missing", text, hint, name)
+        self.report(finding, source)
+        return None
 
     def include(self, include: Include, source: Source) -> None:
         loaded = self.load(include, source)
         if loaded is None:
-            self.missing(include, source)
             return
-        name, data = (
-            (loaded.name, loaded.data) if isinstance(loaded, SourceText) else (include.name, loaded)
-        )
+        name, data = loaded
         made = Source.of(name, data)
         self.includes += 1
         self.bytes += len(made.text)

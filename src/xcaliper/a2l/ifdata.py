@@ -78,8 +78,14 @@ class A2ml(Keyword):
 
 def number_of(word: str) -> int | float | None:
     """The number a word spells, decimal, hexadecimal or floating; None for other words."""
-    if len(word) < 20 and word.isascii() and word.isdigit():
-        return int(word)
+    if len(word) < 20 and word.isascii():
+        if word.isdigit():
+            return int(word)
+        if word[:2] == "0x" and word[2:].isalnum():
+            try:
+                return int(word, 16)
+            except ValueError:
+                return None
     if _INTEGER.fullmatch(word):
         try:
             return int(word, 16) if "x" in word or "X" in word else int(word)

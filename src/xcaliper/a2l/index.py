@@ -115,7 +115,33 @@ class Names(Mapping[str, Any]):
                     part[name] = item
         self._parts.append((keyword, lazy, part))
 
+    def _quick(self, name: str) -> tuple[Objects, int] | None:
+        """The first object of a name, found without the dictionaries.
+
+        Raises:
+            LookupError: it takes the dictionaries to find out.
+        """
+        if self._parts or not self._pending:
+            raise LookupError
+        for _, lazy, objects in self._pending:
+            numbers = None if lazy is None else lazy.find(name)
+            if numbers is None and (lazy is not None or objects):
+                raise LookupError
+            if numbers and lazy is not None:
+                return lazy, numbers[0]
+        return None
+
     def __getitem__(self, name: str) -> Any:
+        try:
+            quick = self._quick(name)
+        except LookupError:
+            return self._by_dictionary(name)
+        made = None if quick is None else quick[0].read(quick[1])
+        if made is None:
+            raise KeyError(name)
+        return made
+
+    def _by_dictionary(self, name: str) -> Any:
         for _, lazy, part in self._all():
             if name in part:
                 item = part[name]
@@ -125,6 +151,10 @@ class Names(Mapping[str, Any]):
         raise KeyError(name)
 
     def __contains__(self, name: object) -> bool:
+        try:
+            return self._quick(str(name)) is not None
+        except LookupError:
+            pass
         return any(name in part for _, _, part in self._all())
 
     def __iter__(self) -> Iterator[str]:

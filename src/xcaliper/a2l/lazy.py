@@ -21,9 +21,10 @@ class Objects(MutableSequence[Any]):
         read: the object of a number, the same one each time; None when it cannot be read.
         names: the names of some numbers, without reading the objects.
         mentions: which numbers have a word anywhere in their text.
+        find: the numbers of a name, in order; None where that takes all names.
     """
 
-    __slots__ = ("_holes", "_items", "_mentions", "_names", "_read")
+    __slots__ = ("_find", "_holes", "_items", "_mentions", "_names", "_read")
 
     def __init__(
         self,
@@ -31,17 +32,20 @@ class Objects(MutableSequence[Any]):
         read: Callable[[int], Any],
         names: Callable[[list[int]], list[str]],
         mentions: Callable[[str], set[int]],
+        find: Callable[[str], list[int] | None] | None = None,
     ) -> None:
         self._items: list[Any] = list(items)
         self._read = read
         self._names = names
         self._mentions = mentions
+        self._find = find  # until an item is exchanged, read or moved
         self._holes = 0
 
     def _get(self, at: int) -> Any:
         """The item at a position; None where there is a hole now."""
         item = self._items[at]
         if type(item) is int:
+            self._find = None
             item = self._items[at] = self._read(item)
             self._holes += item is None
         return item
@@ -81,15 +85,18 @@ class Objects(MutableSequence[Any]):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._close()
+        self._find = None
         self._items[index] = value
 
     def __delitem__(self, index: int | slice) -> None:
         self._close()
+        self._find = None
         del self._items[index]
 
     def insert(self, index: int, value: Any) -> None:
         """Put an object before a position."""
         self._close()
+        self._find = None
         self._items.insert(index, value)
 
     def loaded(self) -> list[Any]:
@@ -105,6 +112,10 @@ class Objects(MutableSequence[Any]):
             return names
         unread = iter(names)
         return [next(unread) if type(item) is int else item.name for item in self._items]
+
+    def find(self, name: str) -> list[int] | None:
+        """What ``read`` knows the objects of a name by, in order; None where only ``names`` can tell."""
+        return None if self._find is None else self._find(name)
 
     def mentioning(self, word: str) -> Iterator[Any]:
         """Objects that may contain a word: all that were read already, of the others those whose text has it."""

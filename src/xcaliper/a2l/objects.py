@@ -45,6 +45,8 @@ class ObjectParser:
         self.tokens = tokens
         self.kinds = tokens.kinds
         self.texts = tokens.texts
+        self.places = tokens.lines
+        self.stretch = tokens.stretch
         self.at = 0
         self.open: list[Table] = list(around)
         self.found = found
@@ -145,7 +147,7 @@ class ObjectParser:
     def new(self, cls: Any, values: list[Any], at: int) -> Any:
         """Make an object that knows where it was read."""
         made = cls(*values)
-        made._origin = Origin(self.tokens.lines, self.tokens.stretch, at, made.BLOCK)
+        made._origin = Origin(self.places, self.stretch, at, cls.BLOCK)
         return made
 
     def object(self, cls: Any, start: int) -> Keyword | None:
@@ -201,22 +203,28 @@ class ObjectParser:
 
     def params(self, table: Table) -> list[Any]:
         """Positional parameters; what is as it should be needs no second look."""
-        kinds, texts = self.kinds, self.texts
         values: list[Any] = []
         for param in table.params:
-            text = texts[self.at]
-            if param.kind == "text":
-                usual = kinds[self.at] == STRING
-            elif param.kind == "ident":
-                usual = kinds[self.at] == WORD and (param.words is None or text in param.words)
+            value = self.usual(param, self.at)
+            if value is None:
+                value = self.param(param, table.name)
             else:
-                usual = False
-            if usual:
-                values.append(text)
                 self.at += 1
-            else:
-                values.append(self.param(param, table.name))
+            values.append(value)
         return values
+
+    def usual(self, param: Param, at: int) -> Any:
+        """The value of a parameter that is as it should be; None where it needs a second look."""
+        value: Any = self.texts[at]
+        kind = param.kind
+        if kind == "text":
+            return value if self.kinds[at] == STRING else None
+        if self.kinds[at] != WORD:
+            return None
+        if kind == "ident":
+            return value if param.words is None or value in param.words else None
+        value = number_of(value)
+        return value if kind == "num" or type(value) is int else None
 
     def param(self, param: Param, owner: str) -> Any:
         """Read one plain value."""
@@ -418,7 +426,14 @@ class ObjectParser:
     def optional_plain(self, made: Any, entry: Entry, known: dict[str, Entry]) -> None:
         """Read a keyword that stands without block marks."""
         start = self.at
-        self.at += 1
+        self.at = at = start + 1
+        param = entry.param
+        if param is not None and entry.mode == "value" and getattr(made, entry.attr) is None:
+            usual = self.usual(param, at)  # the common case first
+            if usual is not None:
+                setattr(made, entry.attr, usual)
+                self.at = at + 1
+                return
         if entry.mode == "flag":
             self.store(made, entry, True, start)
             return
@@ -554,7 +569,7 @@ class ObjectParser:
         """Open a block inside IF_DATA."""
         self.at += 1
         tag = self.texts[self.at] if self.kinds[self.at] == WORD else ""
-        place = Origin(self.tokens.lines, self.tokens.stretch, self.at, True)
+        place = Origin(self.places, self.stretch, self.at, True)
         if tag:
             self.at += 1
         if len(stack) >= MAX_IF_DATA_DEPTH:

@@ -119,10 +119,13 @@ def _pair(marks: Marks) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
 
 
 def _misplaced(marks: Marks, level: NDArray[np.int32]) -> bool:
-    """True when an object of a MODULE stands inside of another block."""
+    """True when an object of a MODULE stands inside of another block, or beside the MODULE."""
     top = marks.keys[:1]
     inside = 3 if len(top) and int(top[0]) == _PROJECT else 2
-    deep = (marks.kinds == BEGIN) & (level > inside)
+    begins = marks.kinds == BEGIN
+    deep = begins & (level > inside)
+    if inside == 3 and np.count_nonzero(begins & (level == 1)) == 1:
+        deep |= begins & (level == 2)
     return bool(np.isin(marks.keys[deep], np.array(sorted(_OBJECT_KEYS), np.uint64)).any())
 
 
@@ -182,6 +185,7 @@ class _Repair:
         self.stack = [_Open(_ROOT, -1, None, 0)]
         self.open_keys: dict[int, int] = {_ROOT: 1}
         self.ends = [0]
+        self.closed: dict[int, int] = {}
 
     def run(self) -> Outline:
         kinds = self.marks.kinds.tolist()
@@ -204,6 +208,7 @@ class _Repair:
             owner = self.owner(key)
             if owner is not None:
                 self.close_down(owner, self.starts[at])
+        self.reopen(key)
         top = self.stack[-1]
         if top.container >= 0 and self.opens_container(top, key):
             made = Container(key, top.container, at)
@@ -215,6 +220,28 @@ class _Repair:
             opened = _Open(key, at, self.table(top, key))
         self.stack.append(opened)
         self.open_keys[key] = self.open_keys.get(key, 0) + 1
+
+    def reopen(self, key: int) -> None:
+        """Go on with the MODULE that was closed last when one of its objects follows: it was closed too early."""
+        if key not in _OBJECT_KEYS:
+            return
+        again: list[_Open] = []
+        at = self.stack[-1].container
+        while at >= 0 and self.result.containers[at].key != _MODULE and self.rows[at]:
+            if self.balanced and at == 0:
+                return
+            begin = self.rows[at][-1][0]
+            at = self.closed.get(begin, -1)
+            if at >= 0:
+                one = self.result.containers[at]
+                outer = again[-1] if again else self.stack[-1]
+                again.append(_Open(one.key, begin, self.table(outer, one.key), at))
+        if not again or again[-1].key != _MODULE:
+            return
+        for opened in again:
+            self.rows[self.stack[-1].container].pop()
+            self.stack.append(opened)
+            self.open_keys[opened.key] = self.open_keys.get(opened.key, 0) + 1
 
     def opens_container(self, top: _Open, key: int) -> bool:
         if key == _MODULE:
@@ -230,6 +257,8 @@ class _Repair:
 
     def belongs(self, top: _Open, key: int) -> bool:
         """True when a block may stand in the innermost open one."""
+        if top.table is _FREE["A2ML"]:
+            return False
         if top.table is None or top.table.name in _FREE:
             return self.balanced or key not in _OBJECT_KEYS
         return self.table(top, key) is not None
@@ -275,6 +304,7 @@ class _Repair:
         if outer.container >= 0:
             self.rows[outer.container].append((one.begin, stop, closed))
         if one.container >= 0:
+            self.closed[one.begin] = one.container
             self.ends[one.container] = stop if not closed else self.last_mark(stop)
         if not closed and (outer.container >= 0 or one.container >= 0):
             self.end_missing(one, stop)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -20,9 +20,16 @@ from xcaliper.a2l.tokens import Finding, tokens_of
 from xcaliper.core.diagnostics import Diagnostic, Severity
 from xcaliper.core.errors import A2lError, UsageError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xcaliper.a2l.names import NameTable
+    from xcaliper.core.progress import Progress
+
 __all__ = ["A2lFile", "Loader", "SourceText", "open_a2l", "parse", "read_outline"]
 
 MAX_DIAGNOSTICS: Final = 1000
+TOLD_EVERY: Final = 1000
 
 _MAGIC: Final = (
     (b"\x7fELF", "an ELF file"),
@@ -89,6 +96,11 @@ class A2lFile:
             return "1.71"
         return f"{self.asap2_version.version_no}.{self.asap2_version.upgrade_no:02d}"
 
+    def watch(self, progress: Progress | None) -> None:
+        """Have a callback told how many objects are read, whoever asks for them; None ends that."""
+        if self._reading is not None:
+            self._reading.progress = progress
+
     def load_all(self) -> None:
         """Read every object that was not read yet; ``diagnostics`` is complete afterwards."""
         if self._reading is not None:
@@ -153,7 +165,12 @@ def parse(
 
 
 def open_a2l(
-    data: bytes | str, *, source: str = "", loader: Loader | None = None, engine: Engine = "auto"
+    data: bytes | str,
+    *,
+    source: str = "",
+    loader: Loader | None = None,
+    engine: Engine = "auto",
+    progress: Progress | None = None,
 ) -> A2lFile:
     """Open a description; objects of its modules are read when they are asked for.
 
@@ -162,6 +179,7 @@ def open_a2l(
         source: its name, for messages and for the loader.
         loader: gives the text of an include, or None when there is none.
         engine: as in ``scan``.
+        progress: told how many bytes are scanned, and later how many objects are read; see ``A2lFile.watch``.
     """
     kind = _foreign(data)
     if kind:
@@ -170,17 +188,19 @@ def open_a2l(
         file.document.sources[0].data = data if isinstance(data, bytes) else None
         _not_asap2(file, f"Text: this is {kind}, no ASAP2 description.")
         return file
-    document = open_document(data, source=source, loader=loader, engine=engine)
-    return _Reading(document, outline(document)).file
+    document = open_document(data, source=source, loader=loader, engine=engine, progress=progress)
+    file = _Reading(document, outline(document)).file
+    file.watch(progress)
+    return file
 
 
-def read_outline(document: Document, shape: Outline, *, names: str = "") -> A2lFile:
+def read_outline(document: Document, shape: Outline, *, names: NameTable | None = None) -> A2lFile:
     """The description of an outline that is known already.
 
     Args:
         document: the text; of its marks those that the outline names suffice.
         shape: the outline.
-        names: what ``all_names`` gave then, joined with NUL.
+        names: what ``all_names`` gave then.
     """
     return _Reading(document, shape, names).file
 
@@ -227,15 +247,20 @@ class _Findings:
 class _Reading:
     """What is needed to read further objects of an opened description."""
 
-    def __init__(self, document: Document, shape: Outline, names: str = "") -> None:
+    def __init__(self, document: Document, shape: Outline, names: NameTable | None = None) -> None:
         self.document = document
         self.shape = shape
-        self.joined_names = names
+        self.table = names
+        self.progress: Progress | None = None
+        self.count = 0
+        self.total = 0
         self.file = A2lFile(source=document.sources[0].name, document=document, _reading=self)
         self.found = _Findings(document, self.file.diagnostics)
         self.homes: list[_Home] = []
         self.known = False
         self.open()
+        if names is not None and len(names) != sum(len(home.one.blocks) for home in self.homes):
+            self.table = None
 
     # ---- opening
 
@@ -331,13 +356,16 @@ class _Reading:
             if entry is not None and entry.cls is not Module:
                 taken.add(key)
                 order[key] = np.flatnonzero(keys == np.uint64(key)).tolist()
-        home = _Home(self, one, around)
+        base = self.homes[-1].base + len(self.homes[-1].one.blocks) if self.homes else 0
+        home = _Home(self, one, around, base)
         self.homes.append(home)
         for key, rows in order.items():
             entry = entries[key]
             home.entries[key] = entry
+            self.total += len(rows)
             if entry.repeated:
-                setattr(made, entry.attr, Objects(rows, home.read, home.names, home.mentions))
+                objects = Objects(rows, home.read, home.names, home.mentions, home.finder(key))
+                setattr(made, entry.attr, objects)
                 home.lists.append((made, entry.attr))
             else:
                 self.single(made, entry, home, rows)
@@ -380,23 +408,22 @@ class _Reading:
     def word(self, start: int, stop: int) -> str:
         return self.document.text[start:stop].decode("utf-8", "replace") if start >= 0 else ""
 
+    def tell(self) -> None:
+        """Say how many objects are read."""
+        if self.progress is not None:
+            self.progress("objects read", self.count, self.total)
+
     def all_names(self) -> list[str]:
         """Names of all blocks of all containers, one container after the other."""
         return [name for home in self.homes for name in home.all_names()]
 
     def known_names(self, home: _Home) -> list[str] | None:
         """The names of one container from an earlier opening."""
-        if not self.joined_names:
+        if self.table is None:
             return None
-        sizes = [len(h.one.blocks) for h in self.homes]
-        found = self.joined_names.split("\0")
-        if len(found) != sum(sizes):
-            return None
-        self.joined_names = ""
-        at = 0
-        for other, size in zip(self.homes, sizes, strict=True):
-            other.given = found[at : at + size]
-            at += size
+        found = self.table.names()
+        for other in self.homes:
+            other.given = found[other.base : other.base + len(other.one.blocks)]
         return home.given
 
     def load_all(self) -> None:
@@ -407,12 +434,22 @@ class _Reading:
 
 
 class _Home:
-    """The blocks of one container, read one by one; rows are positions in ``Container.blocks``."""
+    """The blocks of one container, read one by one; rows are positions in ``Container.blocks``.
 
-    def __init__(self, reading: _Reading, one: Container, around: tuple[Table, ...]) -> None:
+    Args:
+        reading: the description.
+        one: the container.
+        around: grammars of the blocks around.
+        base: how many blocks the containers before have.
+    """
+
+    def __init__(
+        self, reading: _Reading, one: Container, around: tuple[Table, ...], base: int
+    ) -> None:
         self.reading = reading
         self.one = one
         self.around = around
+        self.base = base
         self.entries: dict[int, Entry] = {}
         self.lists: list[tuple[Any, str]] = []
         self.made: dict[int, Any] = {}
@@ -427,6 +464,9 @@ class _Home:
         if row not in self.made:
             entry = self.entries[int(self.reading.document.scan.marks.keys[self.one.blocks[row]])]
             complete = row not in self.one.broken
+            self.reading.count += 1
+            if self.reading.count % TOLD_EVERY == 0:
+                self.reading.tell()
             parser = self.reading.parser(
                 self.start(row), int(self.one.stops[row]), self.around, complete=complete
             )
@@ -439,6 +479,20 @@ class _Home:
         if names is None:
             names = self.given = self.reading.known_names(self) or self.all_names()
         return names if len(rows) == len(names) else [names[row] for row in rows]
+
+    def finder(self, key: int) -> Callable[[str], list[int] | None]:
+        """Finds the rows of one keyword by name; it gives None where that takes all names."""
+        marks = self.reading.document.scan.marks
+        blocks, base = self.one.blocks, self.base
+
+        def find(name: str) -> list[int] | None:
+            table = self.reading.table
+            if table is None:
+                return None
+            rows = [n - base for n in table.find(name) if base <= n < base + len(blocks)]
+            return [row for row in rows if int(marks.keys[blocks[row]]) == key]
+
+        return find
 
     def mentions(self, word: str) -> set[int]:
         """Blocks whose text has a word, as part of a longer one too."""

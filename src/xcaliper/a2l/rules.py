@@ -38,7 +38,7 @@ _TABLE: Final = (
     # ---- text
     Rule("not-asap2", _E, "The file is no description", "Binary content, an ELF file or something else was given.", "Give the A2L file."),
     Rule("cut-off", _E, "The text ends too early", "Blocks are open at the end of the file; what was read so far is kept.", "Get the file again, whole."),
-    Rule("comment-open", _E, "A comment does not end", "Everything behind it would be part of the comment.", "Close it with */."),
+    Rule("comment-open", _E, "A comment does not end", "Everything behind it would be part of the comment; it was ended with its line.", "Close it with */."),
     Rule("string-open", _E, "A string does not end", "The closing quote is missing, so the end of the line was taken.", "Add the quote."),
     Rule("string-backslash-end", _W, "A backslash stands before the closing quote", "It escapes the quote for a strict reader; the naive end was taken.", "Double the backslash."),
     Rule("block-expected", _W, "A block lacks /begin", "The keyword is one of a block.", "Add /begin and /end."),
@@ -106,7 +106,7 @@ _TABLE: Final = (
     Rule("variant-value", _W, "A forbidden combination names no value", "The criterion does not have the value.", "Correct the value."),
     # ---- interface data
     Rule("aml-missing", _I, "IF_DATA without A2ML", "Other tools cannot read the IF_DATA; built-in definitions were used.", "Add an A2ML block."),
-    Rule("a2ml-open", _E, "The A2ML block does not end", "Everything up to the end of the file would belong to it.", "Add /end A2ML."),
+    Rule("a2ml-open", _E, "The A2ML block does not end", "It was ended at the next block of the MODULE or at the next /end.", "Add /end A2ML."),
     Rule("aml-syntax", _W, "A2ML cannot be understood", "The part was skipped; IF_DATA that need it are read by built-in definitions.", "Correct the A2ML."),
     Rule("aml-reference", _W, "A2ML refers to an unknown type", "Types are defined before they are used.", "Define it above."),
     Rule("aml-depth", _W, "A2ML nests too deeply", "The inner types were not read.", "Flatten them."),

@@ -24,11 +24,13 @@ from xcaliper.a2l.tokens import (
     Rare,
 )
 from xcaliper.core.diagnostics import Severity
+from xcaliper.core.progress import Progress
 
 __all__ = ["FAST_FROM_BYTES", "Engine", "Include", "Marks", "Scan", "fnv", "scan", "step"]
 
 Engine = Literal["auto", "re", "fast"]
 
+SCANNED: Final = "bytes scanned"
 FAST_FROM_BYTES: Final = 2_000_000
 """Size from which the kernel pays for its import."""
 
@@ -120,13 +122,15 @@ class Scan:
         marks: the block marks.
         findings: what was odd about the tokens.
         includes: the includes, in order.
-        stop: where reading ended: the end of the text, or the start of a comment without end.
+        stop: where reading ended.
+        own_stop: where the part ends that cannot reach into another text: the start of a comment without end.
     """
 
     marks: Marks
     findings: list[Finding] = field(default_factory=list)
     includes: list[Include] = field(default_factory=list)
     stop: int = 0
+    own_stop: int = 0
 
 
 def fnv(word: bytes) -> int:
@@ -137,12 +141,13 @@ def fnv(word: bytes) -> int:
     return made
 
 
-def scan(buffer: bytes, *, engine: Engine = "auto") -> Scan:
+def scan(buffer: bytes, *, engine: Engine = "auto", progress: Progress | None = None) -> Scan:
     """Find the marks of a text.
 
     Args:
         buffer: the text, UTF-8.
         engine: ``fast`` needs the extra of that name and falls back to ``re``; ``auto`` takes it for large texts.
+        progress: told how many bytes are scanned, for large texts.
     """
     kernel: Callable[..., Any] | None = None
     if engine == "fast" or (engine == "auto" and len(buffer) >= FAST_FROM_BYTES):
@@ -150,8 +155,8 @@ def scan(buffer: bytes, *, engine: Engine = "auto") -> Scan:
 
         kernel = compiled_step()
     if kernel is None:
-        return _Driver(buffer, step, buffer, as_arrays=False).run()
-    return _Driver(buffer, kernel, np.frombuffer(buffer, np.uint8), as_arrays=True).run()
+        return _Driver(buffer, step, buffer, as_arrays=False).run(progress)
+    return _Driver(buffer, kernel, np.frombuffer(buffer, np.uint8), as_arrays=True).run(progress)
 
 
 class _Driver:
@@ -174,8 +179,8 @@ class _Driver:
         self.want = 0
         self.count = 0
 
-    def run(self) -> Scan:
-        stop = len(self.buffer)
+    def run(self, progress: Progress | None) -> Scan:
+        stop = own_stop = len(self.buffer)
         at = 0
         capacity = min(_CAPACITY, len(self.buffer) // 4 + 16)
         self.columns = [
@@ -188,13 +193,15 @@ class _Driver:
             if status == DONE:
                 break
             if status == OPEN:
-                self.open_comment(at)
-                stop = at
-                break
+                own_stop = at
+                at = self.open_comment(at)
+                continue
             at = self.rare_token(status, at)
+            if progress is not None and status == FULL:
+                progress(SCANNED, at, len(self.buffer))
         self.flush()
         made = Marks(*(np.concatenate(chunks) for chunks in self.chunks))
-        return Scan(made, self.findings, self.includes, stop)
+        return Scan(made, self.findings, self.includes, stop, own_stop)
 
     def flush(self) -> None:
         """Move the marks of this round to the result."""
@@ -223,16 +230,20 @@ class _Driver:
             return self.a2ml(at)
         return self.include(at)
 
-    def open_comment(self, at: int) -> None:
+    def open_comment(self, at: int) -> int:
+        """A comment that nothing closes ends with its line, and so do all behind it: they become ``//`` here."""
+        plain = self.buffer[:at] + self.buffer[at:].replace(b"/*", b"//")
+        self.codes = np.frombuffer(plain, np.uint8) if self.as_arrays else plain
         self.found(
             Finding(
                 at,
                 Severity.ERROR,
                 "comment-open",
-                "Comment: it is never closed; the rest of the text was ignored.",
+                "Comment: it is never closed; it was ended with its line.",
                 "Add */.",
             )
         )
+        return at
 
     def a2ml(self, at: int) -> int:
         stop, finding = self.rare.a2ml(at)

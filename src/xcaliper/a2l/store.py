@@ -10,6 +10,7 @@ import numpy as np
 
 from xcaliper.a2l.document import Document, Source
 from xcaliper.a2l.lines import Lines
+from xcaliper.a2l.names import NameTable
 from xcaliper.a2l.outline import Container, Outline
 from xcaliper.a2l.parse import A2lFile, read_outline
 from xcaliper.a2l.scan import Marks, Scan
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LateText", "pack", "unpack"]
 
-_FORMAT: Final = b"xcaliper a2l index 1\n"
+_FORMAT: Final = b"xcaliper a2l index 2\n"
 _DIGEST_BYTES: Final = 4
 _MAX_PEEKS: Final = 200
 _MAX_PEEK_BYTES: Final = 1 << 20
@@ -95,6 +96,8 @@ def pack(file: A2lFile) -> bytes | None:
     source = document.sources[0]
     if source.encoding != "utf-8" or source.data is None or document.scan.includes:
         return None
+    if source.old_ends:
+        return None
     shape, marks = reading.shape, document.scan.marks
     used = (
         np.unique(
@@ -131,10 +134,12 @@ def pack(file: A2lFile) -> bytes | None:
     }
     found = zip(reading.found.offsets, reading.found.diagnostics, strict=True)
     head["places"] = [(offset, d.where.line, d.where.column) for offset, d in found]
-    names = reading.all_names()
+    names = NameTable.of(reading.all_names())
+    columns += [names.stops, names.sums, names.order]
+    head["names"] = len(names)
     text = json.dumps(head).encode()
     body = b"".join([len(text).to_bytes(8, "little"), text, *(c.tobytes() for c in columns)])
-    body += "\0".join(names).encode("utf-8", "surrogatepass")
+    body += names.joined
     return _FORMAT + crc32(body).to_bytes(_DIGEST_BYTES, "little") + body
 
 
@@ -189,5 +194,7 @@ def unpack(packed: bytes, text: bytes | LateText, *, source: str = "") -> A2lFil
     whole: Any = text
     read = Source(source, whole, whole, "utf-8", Lines(whole, source, places))
     document = Document.single(read, Scan(marks, findings, [], head["stop"]))
-    names = bytes(body[at:]).decode("utf-8", "surrogatepass")
+    count = head["names"]
+    numbers = [column(kind, count) for kind in (np.int64, np.uint32, np.int32)]
+    names = NameTable(bytes(body[at:]), *numbers)
     return read_outline(document, Outline(containers), names=names)

@@ -42,7 +42,6 @@ STRING: Final = 2
 BEGIN: Final = 3
 END: Final = 4
 RAW: Final = 5
-_SLASH: Final = 6
 
 _SPACE: Final = rb"(?:[\t-\r\x1c-\x20]|\xc2[\x85\xa0]|\xef\xbb\xbf)"
 _COMMENT: Final = rb"//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+\*/|\xc2[\x85\xa0]|\xef\xbb\xbf"
@@ -77,13 +76,21 @@ _NAIVE_END: Final = re.compile(rb'\\"[ \t]*\r?(?:\n|$)')
 _BLOCK_MARK: Final = re.compile(rb"/(?:begin|end)" + _SPACE + rb"+[A-Z]", re.IGNORECASE)
 _END_A2ML: Final = re.compile(rb"/end" + _SPACE + rb"+A2ML(?![0-9A-Za-z_])", re.IGNORECASE)
 _END_ANY: Final = re.compile(rb"/end(?![0-9A-Za-z_])", re.IGNORECASE)
+_A2ML_LEFT: Final = re.compile(
+    rb"//[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z)"
+    rb"|(/(?i:begin)"
+    + _SPACE
+    + rb"+(?:A2ML|AXIS_PTS|BLOB|CHARACTERISTIC|COMPU_\w+|FRAME|FUNCTION|GROUP|IF_DATA|INSTANCE"
+    rb"|MEASUREMENT|MOD_COMMON|MOD_PAR|MODULE|RECORD_LAYOUT|TRANSFORMER|TYPEDEF_\w+|UNIT|USER_RIGHTS|VARIANT_CODING)"
+    rb"(?![0-9A-Za-z_]))|(/(?i:end)(?![0-9A-Za-z_]))"
+)
+"""Comments, and what shows that an A2ML payload is over: a block of a MODULE as group 1, an ``/end`` as group 2."""
 INCLUDE_NAME: Final = re.compile(rb'[^\S\n]*(?!/(?i:begin|end|include)\b)(?:"([^"\n]*)"|([^\s"]+))')
 A2ML_INCLUDE: Final = re.compile(
     rb'/\*.*?\*/|//[^\n]*|/include\s+(?:"([^"\n]*)"|([^\s"]+))', re.DOTALL | re.IGNORECASE
 )
 _ESCAPE: Final = re.compile(r'\\([\\\'"nrt])|""')
 _ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t"}
-_KINDS: Final = {'"': STRING, "/": _SLASH}
 _MARKS: Final = {"/begin": BEGIN, "/end": END, "/include": WORD}
 
 FREE_BUDGET: Final = 1 << 20
@@ -131,7 +138,7 @@ class Rare:
         self.buffer = buffer
         self.stop = stop
         self.budget = FREE_BUDGET + BUDGET_PER_BYTE * len(buffer)
-        self.no_end_a2ml = False
+        self.a2ml_end = -1
 
     def string(self, at: int) -> StringEnd:
         """End of the string that opens at an offset; where a quote is evidently missing, an early one."""
@@ -180,21 +187,31 @@ class Rare:
         return StringEnd(end, stop, False, finding)
 
     def a2ml(self, at: int) -> tuple[int, Finding | None]:
-        """Offset of the ``/end`` that closes an A2ML block, from behind its keyword."""
-        if not self.no_end_a2ml:
+        """Offset where the payload of an A2ML block ends, from behind its keyword: at the ``/end`` that closes it.
+
+        Where that is missing, it ends before the next block of a MODULE, or at the next ``/end``.
+        """
+        if self.a2ml_end < at:
             found = _END_A2ML.search(self.buffer, at, self.stop)
-            if found:
-                return found.start(), None
-            self.no_end_a2ml = True
+            self.a2ml_end = found.start() if found else self.stop + 1
+        end = self.a2ml_end
+        for found in _A2ML_LEFT.finditer(self.buffer, at, min(end, self.stop)):
+            if found[1] or (found[2] and end > self.stop):
+                end = found.start()
+                break
+        if end == self.a2ml_end <= self.stop:
+            return end, None
+        if end > self.stop:
+            found_end = _END_ANY.search(self.buffer, at, self.stop)
+            end = found_end.start() if found_end else self.stop
         finding = Finding(
             at,
             Severity.ERROR,
             "a2ml-open",
-            "A2ML: /end A2ML is missing; the block was ended at the next /end.",
+            "A2ML: /end A2ML is missing; the block was ended at the next block or /end.",
             "Add /end A2ML.",
         )
-        found = _END_ANY.search(self.buffer, at, self.stop)
-        return (found.start() if found else self.stop), finding
+        return end, finding
 
 
 class Stretch:
@@ -229,7 +246,7 @@ class Stretch:
 
 
 def _offsets(buffer: bytes) -> list[tuple[int, int]]:
-    if b"A2ML" not in buffer:
+    if b"A2ML" not in buffer and _open_comment(buffer) < 0:
         pairs: list[tuple[int, int]] = []
         for found in TOKEN.finditer(buffer):
             start, stop = found.span(1)
@@ -295,27 +312,37 @@ def tokens_of(text: bytes, start: int, stop: int, lines: Places) -> Tokens:
     """
     buffer = text[start:stop]
     stretch = Stretch(text, start, stop)
-    raw = TOKEN.findall(buffer)
-    del raw[raw.index(b"") :]
-    if b"\0" in buffer or b"A2ML" in buffer:
+    if b"\0" in buffer or b"A2ML" in buffer or _open_comment(buffer) >= 0:
         kinds, texts, _ = _walk(buffer)
         return Tokens(lines, stretch, kinds, texts)
+    raw = TOKEN.findall(buffer)
+    del raw[raw.index(b"") :]
     texts = b"\0".join(raw).decode("utf-8", "replace").split("\0") if raw else []
-    kinds = [_KINDS.get(word[0], WORD) for word in texts]
-    for at, kind in enumerate(kinds):
-        if kind == WORD:
-            continue
+    kinds = [WORD] * len(texts)
+    for at in [at for at, word in enumerate(texts) if word < "0"]:  # quotes and slashes sort before
         word = texts[at]
-        if word in ('"', "/*"):  # something rare: once more, token by token
-            kinds, texts, _ = _walk(buffer)
-            return Tokens(lines, stretch, kinds, texts)
-        if kind == STRING:
+        if word[0] == '"':
+            if word == '"':  # something rare: once more, token by token
+                kinds, texts, _ = _walk(buffer)
+                return Tokens(lines, stretch, kinds, texts)
+            kinds[at] = STRING
             texts[at] = word[1:-1]
-        else:
-            kinds[at] = _MARKS.get(word.lower(), WORD)
+        elif word[0] == "/":
+            kind = _MARKS.get(word)
+            if kind is None:
+                if word == "/*":
+                    kinds, texts, _ = _walk(buffer)
+                    return Tokens(lines, stretch, kinds, texts)
+                kind = _MARKS.get(word.lower(), WORD)
+            kinds[at] = kind
     kinds.append(EOF)
     texts.append("")
     return Tokens(lines, stretch, kinds, texts)
+
+
+def _open_comment(buffer: bytes) -> int:
+    """Offset behind which no comment that begins is closed; -1 when none begins there."""
+    return buffer.find(b"/*", buffer.rfind(b"*/") + 1) if b"/*" in buffer else -1
 
 
 def _walk(buffer: bytes) -> tuple[list[int], list[str], list[tuple[int, int]]]:
@@ -331,14 +358,23 @@ def _walk(buffer: bytes) -> tuple[list[int], list[str], list[tuple[int, int]]]:
         offsets.append((start, end))
         return end
 
+    opened = _open_comment(buffer)
+    plain = buffer  # where comments are never closed, they are read as // comments, each search being in vain
+    if opened >= 0:
+        plain = buffer[:opened] + buffer[opened:].replace(b"/*", b"//")
     at = 0
     while True:
-        found = TOKEN.match(buffer, at)
+        found = TOKEN.match(plain, at)
         assert found is not None, "every byte begins a token, whitespace or the end"
         start, at = found.span(1)
-        word = found[1]
-        if not word or word == b"/*":
+        word = buffer[start:at]
+        if not word:
             break
+        if word == b"/*":  # never closed: it ends with its line
+            at = buffer.find(b"\n", start)
+            if at < 0:
+                break
+            continue
         if word[0] == 0x22:
             if at - start > 1:
                 add(STRING, _decode(word[1:-1]), start, at)

@@ -55,33 +55,37 @@ for _verb, _function, _help in (
     a2l.command(f"xcaliper.cli.a2l_edit:{_function}", name=_verb, help=_help)
 
 
-def _load(file: Path) -> A2lFile:
-    from xcaliper.cli.shell import errors
+def _load(file: Path, *, outside: bool = False) -> A2lFile:
+    from xcaliper.cli.shell import working
     from xcaliper.client.a2l_source import read_a2l
 
-    if file.is_file() and file.stat().st_size > 4_000_000:
-        with errors().status(f"Reading {file.name} …"):
-            return read_a2l(file)
-    return read_a2l(file)
+    with working(f"Reading {file.name} …") as told:
+        return read_a2l(file, outside=outside, progress=told)
 
 
 @a2l.command
 def info(
-    file: Path, /, *, json: Annotated[bool, Parameter(negative=(), show_default=False)] = False
+    file: Path,
+    /,
+    *,
+    outside: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """Show what a description holds.
 
     Args:
         file: the A2L file.
+        outside: includes may lie outside of the file's folder.
         json: print one JSON object.
     """
     from rich.table import Table
 
-    from xcaliper.cli.shell import print_json, print_table
+    from xcaliper.cli.shell import print_json, print_table, working
 
-    tree = _load(file)
+    tree = _load(file, outside=outside)
     _ = tree.module  # an error when there is none
-    tree.load_all()  # the findings are counted too
+    with working(f"Reading {file.name} …", tree):
+        tree.load_all()  # the findings are counted too
     counts: dict[str, int] = {}
     for module in tree.modules:
         for name in (
@@ -122,6 +126,7 @@ def list_names(
     pattern: str = "*",
     /,
     *,
+    outside: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """List measurements and parameters.
@@ -129,6 +134,7 @@ def list_names(
     Args:
         file: the A2L file.
         pattern: name with * and ? as wildcards.
+        outside: includes may lie outside of the file's folder.
         json: one JSON object per line.
     """
     from rich.table import Table
@@ -137,7 +143,7 @@ def list_names(
     from xcaliper.client.names import expand_names
     from xcaliper.quantity.catalog import Catalog
 
-    catalog = Catalog(_load(file))
+    catalog = Catalog(_load(file, outside=outside))
     rows = [_row(catalog, name) for name in expand_names(catalog, pattern)]
     if json:
         for row in rows:

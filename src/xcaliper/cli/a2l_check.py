@@ -18,10 +18,11 @@ _SARIF_LEVELS: Final = {0: "note", 1: "warning", 2: "error"}
 _SARIF_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def check(  # options by name
+def check(  # noqa: PLR0913 -- each option is one choice of the user
     file: Path,
     /,
     *,
+    outside: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     sarif_file: Annotated[Path | None, Parameter(name="--sarif")] = None,
     ignore: Annotated[list[str] | None, Parameter(negative=())] = None,
@@ -36,6 +37,7 @@ def check(  # options by name
 
     Args:
         file: the A2L file.
+        outside: includes may lie outside of the file's folder.
         json: one JSON object per finding.
         sarif_file: write the findings as SARIF 2.1.0, which code review tools show.
         ignore: codes not to report, as unused, or codes at objects, as unused:Tmp*; may be repeated.
@@ -45,7 +47,7 @@ def check(  # options by name
     """
     from xcaliper.a2l.check import check as run_checks
     from xcaliper.a2l.check import suppress, suppressions
-    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors
+    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, working
     from xcaliper.client.a2l_source import read_a2l
     from xcaliper.core.diagnostics import Severity
     from xcaliper.core.errors import UsageError
@@ -53,12 +55,13 @@ def check(  # options by name
 
     if write_corrected is not None and against is None:
         raise UsageError("--write-corrected needs an ECU.", hint="Add --against udp://….")
-    with errors().status(f"Checking {file.name} …"):
-        tree = read_a2l(file)
+    with working(f"Checking {file.name} …") as told:
+        tree = read_a2l(file, outside=outside, progress=told)
         text, encoding = _text(file)
         stored = None if text.isascii() else encoding  # every encoding spells ASCII alike
         tree.load_all()
-        findings = [*tree.diagnostics, *run_checks(tree, encoding=stored), *lint(tree)]
+        findings = [*tree.diagnostics, *run_checks(tree, encoding=stored, progress=told)]
+        findings += lint(tree, progress=told)
         if against is not None:
             findings += _live(against, file, write_corrected)
     ignored = [*(ignore or ()), *suppressions(text)]

@@ -32,15 +32,25 @@ class Target:
     "Write the file itself."
     backup: Annotated[bool, Parameter(negative="--no-backup")] = True
     "With --in-place, keep the file before as FILE.bak."
+    outside: Flag = False
+    "Includes may lie outside of the file's folder."
 
 
-def show(file: Path, /, *names: str, references: Flag = False, json: Json = False) -> int:
+def show(
+    file: Path,
+    /,
+    *names: str,
+    references: Flag = False,
+    outside: Flag = False,
+    json: Json = False,
+) -> int:
     """Show objects as they stand in the file.
 
     Args:
         file: the A2L file.
         names: names of objects of any kind; * and ? are wildcards.
         references: also list who names them.
+        outside: includes may lie outside of the file's folder.
         json: one JSON object per object, with its text and users.
     """
     from xcaliper.a2l.index import ModuleIndex
@@ -49,7 +59,7 @@ def show(file: Path, /, *names: str, references: Flag = False, json: Json = Fals
 
     if not names:
         raise UsageError("show: no name given.", hint="xcaliper a2l show ecu.a2l 'Engine*'")
-    tree = _read(file)
+    tree = _read(file, outside=outside)
     console = stdout()
     indices = [ModuleIndex(module) for module in tree.modules]
     missing = _missing(indices, names)
@@ -86,6 +96,7 @@ def diff(
     /,
     *,
     addresses: Literal["also", "only", "never"] = "also",
+    outside: Flag = False,
     json: Json = False,
 ) -> int:
     """Compare two descriptions by meaning. Exit code 6 when they differ.
@@ -97,14 +108,15 @@ def diff(
         old: the A2L file before.
         new: the A2L file after.
         addresses: tell changed addresses also, only, or never.
+        outside: includes may lie outside of the files' folders.
         json: print all differences as one JSON object.
     """
     from xcaliper.a2l.diff import diff as compare
-    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json, stdout
+    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json, stdout, working
 
-    before, after = _read(old), _read(new)
-    with errors().status("Comparing …"):
-        found = compare(before, after)
+    before, after = _read(old, outside=outside), _read(new, outside=outside)
+    with working("Comparing …", before, after) as told:
+        found = compare(before, after, progress=told)
         if addresses != "also":
             found = found.addresses(addresses)
     if json:
@@ -137,7 +149,7 @@ def merge(
         json: print the report as one JSON object.
     """
     from xcaliper.a2l.merge import merge as run_merge
-    from xcaliper.cli.shell import errors, print_json, stdout
+    from xcaliper.cli.shell import print_json, stdout, working
     from xcaliper.core.errors import UsageError
 
     if not others:
@@ -145,13 +157,13 @@ def merge(
             "merge: a second file is needed.",
             hint="xcaliper a2l merge a.a2l b.a2l --out both.a2l",
         )
-    tree = _read(first)
+    tree = _read(first, outside=target.outside)
     work = _Change(first, tree, target)
     reports = []
     editor = None
     for other in others:
-        given = _read(other)
-        with errors().status(f"Merging {other.name} …"):
+        given = _read(other, outside=target.outside)
+        with working(f"Merging {other.name} …", tree, given):
             editor, report = run_merge(tree, given, conflict=conflict, modules=modules)
             editor.apply()
         reports.append((other, report))
@@ -189,12 +201,12 @@ def convert(
         json: print the report as one JSON object.
     """
     from xcaliper.a2l.convert import convert as run_convert
-    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json, stdout
+    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, print_json, stdout, working
     from xcaliper.quantity.flatten import flatten
 
-    tree = _read(file)
+    tree = _read(file, outside=target.outside)
     work = _Change(file, tree, target)
-    with errors().status(f"Converting {file.name} …"):
+    with working(f"Converting {file.name} …", tree):
         result = run_convert(tree, to, expand=flatten if expand else None)
         result.editor.apply()
     if json:
@@ -228,11 +240,11 @@ def format_text(
         json: print the report as one JSON object.
     """
     from xcaliper.a2l.tidy import tidy
-    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json
+    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, print_json, working
 
-    tree = _read(file)
+    tree = _read(file, outside=target.outside)
     work = _Change(file, tree, target)
-    with errors().status(f"Formatting {file.name} …"):
+    with working(f"Formatting {file.name} …", tree):
         found = tidy(tree, order=order)
     encoding = tree.document.sources[0].encoding if tree.document else "utf-8"
     try:
@@ -271,14 +283,14 @@ def rename(
         json: print the report as one JSON object.
     """
     from xcaliper.a2l.edit import Editor
-    from xcaliper.cli.shell import errors, print_json, stdout
+    from xcaliper.cli.shell import print_json, stdout, working
     from xcaliper.core.errors import NotFoundError
 
-    tree = _read(file)
+    tree = _read(file, outside=target.outside)
     work = _Change(file, tree, target)
     editor = Editor(tree)
     done = []
-    with errors().status(f"Renaming {old} …"):
+    with working(f"Renaming {old} …", tree):
         missing: NotFoundError | None = None
         for module in tree.modules:
             try:
@@ -327,12 +339,12 @@ def prune(
         json: print the report as one JSON object.
     """
     from xcaliper.a2l.edit import PRUNABLE, Editor
-    from xcaliper.cli.shell import errors, print_json, stdout
+    from xcaliper.cli.shell import print_json, stdout, working
 
-    tree = _read(file)
+    tree = _read(file, outside=target.outside)
     work = _Change(file, tree, target)
     editor = Editor(tree)
-    with errors().status(f"Looking for users in {file.name} …"):
+    with working(f"Looking for users in {file.name} …", tree):
         kinds = [one.upper() for one in kind] if kind else PRUNABLE
         gone: list[Any] = [made for m in tree.modules for made in editor.prune(m, kinds)]
         editor.apply()
@@ -350,12 +362,12 @@ def prune(
 # ---- what they share
 
 
-def _read(file: Path) -> A2lFile:
-    from xcaliper.cli.shell import errors
+def _read(file: Path, *, outside: bool = False) -> A2lFile:
+    from xcaliper.cli.shell import working
     from xcaliper.client.a2l_source import read_a2l
 
-    with errors().status(f"Reading {file.name} …"):
-        tree = read_a2l(file)
+    with working(f"Reading {file.name} …") as told:
+        tree = read_a2l(file, outside=outside, progress=told)
         _ = tree.module  # an error when there is none
     return tree
 

@@ -25,6 +25,7 @@ def update(  # noqa: PLR0913  # each option is one choice of the user
     missing: Literal["keep", "zero", "remove", "fail"] = "keep",
     epk: str = "",
     out: Path | None = None,
+    outside: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """Bring a description up to date with a linked program. Exit code 6 when symbols are missing.
@@ -37,22 +38,24 @@ def update(  # noqa: PLR0913  # each option is one choice of the user
         missing: objects without a symbol: keep, zero (address 0), remove, or fail.
         epk: symbol of the identification text; ADDR_EPK and EPK follow it.
         out: file to write, with only the changed words exchanged; without it nothing is written.
+        outside: includes may lie outside of the file's folder.
         json: print the report as one JSON object.
     """
     from xcaliper.cli.program_source import read_program
-    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json
+    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json, working
     from xcaliper.client.a2l_source import read_a2l, save_a2l
     from xcaliper.describe.updater import update as run_update
 
     program = read_program(elf, map)
-    tree = read_a2l(file)
+    with working(f"Reading {file.name} …") as told:
+        tree = read_a2l(file, outside=outside, progress=told)
+        tree.load_all()
     full = mode == "full" or (mode == "report" and program.has_types)
     if out is None or mode == "report":
         report = run_update(tree, program, mode="report", missing=missing, types=full, epk=epk)
     else:
         from xcaliper.a2l.edit import Editor
 
-        tree.load_all()
         before = [Editor.inventory(module) for module in tree.modules]
         report = run_update(tree, program, mode=mode, missing=missing, epk=epk)
         editor = Editor(tree)

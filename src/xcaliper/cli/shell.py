@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.core.errors import (
@@ -18,7 +20,12 @@ from xcaliper.core.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
+
+    from xcaliper.a2l import A2lFile
+    from xcaliper.core.progress import Progress
 
 __all__ = [
     "EXIT_CONNECTION",
@@ -37,6 +44,7 @@ __all__ = [
     "print_table",
     "report",
     "stdout",
+    "working",
 ]
 
 EXIT_OK: Final = 0
@@ -105,6 +113,67 @@ def print_table(table: Any) -> None:
 def errors() -> Console:
     """A console on standard error: for everything that is not data."""
     return make_console(stderr=True, width=None)
+
+
+@contextmanager
+def working(text: str, *trees: A2lFile) -> Iterator[Progress | None]:
+    """Bars on standard error while something long is done; None, and nothing printed, when nobody looks.
+
+    Args:
+        text: what is done, for what cannot be counted.
+        trees: descriptions whose objects are read meanwhile.
+    """
+    with _few_collections():
+        if sys.stderr.isatty():
+            with _bars(text, trees) as told:
+                yield told
+        else:
+            yield None
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Look for unused cycles less often: hundreds of thousands of objects come and none of them goes."""
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+@contextmanager
+def _bars(text: str, trees: tuple[A2lFile, ...]) -> Iterator[Progress]:
+    from rich import progress as rich_progress
+
+    columns = (
+        rich_progress.TextColumn("{task.description}", markup=False),
+        rich_progress.BarColumn(),
+        rich_progress.TextColumn("{task.fields[share]}", markup=False),
+        rich_progress.TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    bars = rich_progress.Progress(*columns, console=errors(), transient=True)
+    known: dict[str, rich_progress.TaskID] = {}
+
+    def told(what: str, done: int, total: int) -> None:
+        if not bars.live.is_started:
+            return  # a description that is used on tells nobody
+        if what not in known:
+            known[what] = bars.add_task(what, total=total, share="")
+        bars.update(known[what], completed=done, total=total, share=f"{done:,} of {total:,}")
+
+    def told_of(number: int) -> Progress:
+        return lambda what, done, total: told(f"{what}, file {number}", done, total)
+
+    for number, tree in enumerate(trees, 1):
+        tree.watch(told if len(trees) == 1 else told_of(number))
+    try:
+        with bars:
+            bars.add_task(text, total=None, share="")
+            yield told
+    finally:
+        for tree in trees:
+            tree.watch(None)
 
 
 def print_json(value: Any) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xcaliper.a2l import A2lFile
+    from xcaliper.core.progress import Progress
 
 __all__ = [
     "LAZY_FROM_BYTES",
@@ -44,7 +45,11 @@ MAX_A2L_BYTES: Final = 1 << 30
 
 
 def read_a2l(
-    path: str | Path, *, outside: bool = False, index: IndexFolder | None = None
+    path: str | Path,
+    *,
+    outside: bool = False,
+    index: IndexFolder | None = None,
+    progress: Progress | None = None,
 ) -> A2lFile:
     """The description in a file, its includes resolved inside the file's folder.
 
@@ -55,6 +60,7 @@ def read_a2l(
         path: the file.
         outside: includes may also lie outside of the file's folder.
         index: where indices of large files are kept; the default cache folder when None.
+        progress: told how many bytes of a large file are scanned, and how many of its objects are read.
 
     Raises:
         A2lError: the file is missing or cannot be read.
@@ -66,6 +72,7 @@ def read_a2l(
         index = index or (IndexFolder() if large else None)
         known = index.load(file, status) if index and large else None
         if known is not None:
+            known.watch(progress)
             return known
         data = file.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
@@ -73,7 +80,7 @@ def read_a2l(
     loader = _loader(file, outside=outside)
     if not large:
         return parse(data, source=str(file), loader=loader)
-    opened = open_a2l(data, source=str(file), loader=loader)
+    opened = open_a2l(data, source=str(file), loader=loader, progress=progress)
     if index:
         index.store(file, status, data, opened)
     return opened
@@ -163,14 +170,33 @@ def _loader(first: Path, *, outside: bool = False) -> Callable[[str, str], Sourc
     def load(requested: str, source: str) -> SourceText | None:
         wanted = requested.replace("\\", "/")
         try:
-            target = (Path(source).resolve().parent / wanted).resolve()
-            if not outside and not target.is_relative_to(root):
+            target = _spelled(Path(source).resolve().parent, wanted).resolve()
+            if not target.is_file():  # a folder, or a pipe that nobody writes to
                 return None
+            if not outside and not target.is_relative_to(root):
+                return SourceText(str(target), None)
             return SourceText(str(target), target.read_bytes())
         except (OSError, RuntimeError, ValueError):  # missing, a link to itself, a NUL in the name
             return None
 
     return load
+
+
+def _spelled(folder: Path, wanted: str) -> Path:
+    """The path of a file whose name may be written in other letters: many descriptions come from Windows."""
+    exact = folder / wanted
+    if exact.exists():
+        return exact
+    found = folder
+    for part in Path(wanted).parts:
+        below = found / part
+        if not below.exists() and found.is_dir():
+            folded = part.casefold()
+            below = next(
+                (one for one in sorted(found.iterdir()) if one.name.casefold() == folded), below
+            )
+        found = below
+    return found
 
 
 class IndexFolder:

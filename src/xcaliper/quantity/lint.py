@@ -13,6 +13,7 @@ from xcaliper.a2l.parse import A2lFile
 from xcaliper.core.datatypes import DataType
 from xcaliper.core.diagnostics import Diagnostic
 from xcaliper.core.errors import UsageError
+from xcaliper.core.progress import Progress, counted
 from xcaliper.quantity.axis import AxisPoints
 from xcaliper.quantity.catalog import Bound, Catalog
 from xcaliper.quantity.characteristic import BoundCharacteristic
@@ -27,15 +28,21 @@ MAX_PER_RULE: Final = 1000
 _CALIBRATION: Final = ("CALIBRATION_VARIABLES", "DATA", "OFFLINE_DATA", "SERAM")
 
 
-def lint(file: A2lFile) -> list[Diagnostic]:
-    """Everything found in the first module, rule by rule; an unreadable object costs only itself."""
+def lint(file: A2lFile, *, progress: Progress | None = None) -> list[Diagnostic]:
+    """Everything found in the first module, rule by rule; an unreadable object costs only itself.
+
+    Args:
+        file: the description.
+        progress: told how many objects are checked, for large files.
+    """
     if not file.modules:
         return []
     catalog = Catalog(file)
     found: list[Diagnostic] = list(_collisions(catalog))
     bound: list[Bound] = []
     missing = {ref.name for ref in catalog.index.dangling()}  # these are findings already
-    for name in catalog.names[:MAX_OBJECTS]:
+    names = catalog.names[:MAX_OBJECTS]
+    for name in counted(names, "objects checked", len(names), progress):
         try:
             bound.append(catalog.bind(name))
         except UsageError as error:

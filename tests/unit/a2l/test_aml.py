@@ -314,3 +314,24 @@ def test_huge_text_is_refused():
     _, found = aml_of(" " * (MAX_AML_CHARS + 1))
     assert found[0].slug == "aml-size"
     assert found[0].severity is Severity.ERROR
+
+
+def test_a_semicolon_may_stand_inside_of_parentheses():
+    aml, found = aml_of("""block "IF_DATA" taggedunion if_data { "OLD" taggedstruct {
+        ("DLL" char[256]; )*;
+        "CODES" ( uchar; )*;
+        "PAIRS" ( uint; float; )*;
+        block "SOURCE" struct { taggedstruct { "QP" struct { uint; } ; } } ;
+    }; };""")
+    assert not found
+    matched = match(
+        aml,
+        data_of(
+            '/begin IF_DATA OLD DLL "a" DLL "b" CODES 1 2 3 PAIRS 1 0.5 2 1.5 '
+            "/begin SOURCE QP 7 /end SOURCE /end IF_DATA"
+        ),
+    )
+    assert matched.diagnostics == ()
+    assert matched.content.values("DLL") == ["a", "b"]
+    assert matched.content.value("CODES") == [1, 2, 3]
+    assert matched.content.value("PAIRS") == [[1, 0.5], [2, 1.5]]

@@ -49,6 +49,24 @@ def test_an_edit_changes_its_stretch_only(encoding, lazy):
     assert file.to_bytes() == encoded(expected, encoding)
 
 
+@pytest.mark.parametrize("encoding", [None, "utf-8", "utf-8-sig", "utf-16", "cp1252", "utf-32-be"])
+def test_lines_may_end_with_a_carriage_return_alone(encoding):
+    text = (
+        TEXT.replace("\r\n", "\r").replace("ASAP2", '// " open\rASAP2').replace('b ""', 'b "1\r2"')
+    )
+    data = text if encoding is None else encoded(text, encoding)
+    file = parse(data)
+    a, b = file.module.measurement
+    assert (a.line, b.line, b.long_identifier) == (5, 7, "1\n2")
+    assert not file.diagnostics
+    assert file.to_bytes() == (text.encode() if encoding is None else data)
+    file.document.remove(a)
+    file.document.insert(file.document.span(b)[0], "new\n")
+    start, stop = text.index("    /begin MEASUREMENT a"), text.index("    /begin MEASUREMENT b")
+    expected = text[:start] + "    new\r" + text[stop + 4 :]
+    assert file.to_bytes() == encoded(expected, encoding or "utf-8")
+
+
 def test_a_text_that_the_encoding_lacks_is_refused():
     file = parse(TEXT.encode("cp1252"))
     file.document.replace(file.module.measurement[1], "\N{SNOWMAN}")
@@ -149,7 +167,8 @@ class TestIncludes:
 
 
 @pytest.mark.parametrize(
-    ("indent", "step", "newline"), [("\t", "\t", "\r\n"), ("   ", "    ", "\n"), ("", "  ", "\n")]
+    ("indent", "step", "newline"),
+    [("\t", "\t", "\r\n"), ("   ", "    ", "\n"), ("", "  ", "\n"), ("\t", "  ", "\r")],
 )
 def test_an_updated_object_keeps_its_style(indent, step, newline):
     lines = [

@@ -338,9 +338,16 @@ def test_megabyte_string_in_bounded_time():
 
 
 def test_unterminated_comment():
-    file = parse(HEAD + GOOD + "/* never closed " + GOOD + TAIL)
-    assert names(file) == ["good"]
-    assert "comment-open" in slugs(file)
+    for engine in ("re", "fast"):
+        lost, kept = GOOD.replace("good", "lost"), GOOD.replace('""', '"a /* b"')
+        file = parse(HEAD + GOOD + "/* never closed " + lost + kept + TAIL, engine=engine)
+        assert names(file) == ["good", "good"]
+        assert file.module.measurement[1].long_identifier == "a /* b"
+        assert [(d.slug, d.where.line) for d in file.diagnostics] == [("comment-open", 3)]
+        inside = GOOD.replace(" UBYTE", " UBYTE /* one word\n")
+        file = parse(HEAD + inside + GOOD + TAIL, engine=engine)
+        assert names(file) == ["good", "good"]
+        assert file.module.measurement[0].origin.span() == (len(HEAD), len(HEAD + inside) - 1)
 
 
 def test_many_defects_stay_bounded():
@@ -383,3 +390,44 @@ def test_include_bomb_is_bounded():
 def test_lines_are_right():
     file = parse(HEAD + "\n\n" + GOOD + TAIL)
     assert file.module.measurement[0].line == 4
+
+
+@pytest.mark.parametrize("engine", ["re", "fast"])
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        ("/end MODULE\n", 3),
+        ('/begin MEASUREMENT bad "" UBYTE CM 0 0 0 0 /end MODULE\n', 3),
+        ("/end MODULE /end PROJECT\n", 3),
+        ("/end MODULE /* no end of the module behind */ \n", None),
+    ],
+)
+def test_a_module_that_is_closed_too_early_goes_on(wrong, line, engine):
+    tail = TAIL if line else "\n/end PROJECT"
+    other = GOOD.replace("good", "other")
+    file = parse(HEAD + GOOD + wrong + other + GOOD.replace("good", "third") + tail, engine=engine)
+    assert len(file.modules) == 1
+    assert [n for n in names(file) if n != "bad"] == ["good", "other", "third"]
+    assert "end-wrong" in slugs(file)
+    if line:
+        assert next(d.where.line for d in file.diagnostics if d.slug == "end-wrong") == line
+
+
+@pytest.mark.parametrize("engine", ["re", "fast"])
+@pytest.mark.parametrize("behind", ["", "/begin A2ML struct { uint; }; /end A2ML\n"])
+def test_a2ml_without_end_costs_no_neighbour(engine, behind):
+    open_block = '/begin A2ML /* as in /begin MEASUREMENT */ block "IF_DATA" struct { uint; };\n'
+    file = parse(
+        HEAD + open_block + GOOD + behind + GOOD.replace("good", "b") + TAIL, engine=engine
+    )
+    assert names(file) == ["good", "b"]
+    assert [(d.slug, d.where.line) for d in file.diagnostics][:2] == [
+        ("a2ml-open", 2),
+        ("end-missing", 3),
+    ]
+    assert file.module.a2ml.text.rstrip().endswith("};")
+
+
+def test_many_a2ml_without_end_take_linear_time():
+    file = parse(HEAD + "/begin A2ML /* x " * 30_000 + "*/ /begin A2ML " * 30_000 + GOOD + TAIL)
+    assert names(file) == ["good"]

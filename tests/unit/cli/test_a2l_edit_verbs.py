@@ -234,3 +234,33 @@ def test_the_result_is_written_before_anybody_reads_the_report(words, file, tmp_
     out = tmp_path / "out.a2l"
     run(*(word.format(file) for word in words), "--out", out)
     assert out.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check"],
+        ["info", "--json"],
+        ["list"],
+        ["show", "b"],
+        ["convert", "--to", "1.71"],
+        ["format"],
+        ["prune"],
+        ["rename", "b", "new"],
+        ["diff"],
+        ["merge"],
+    ],
+)
+def test_includes_from_elsewhere_need_the_option(file, tmp_path, capsys, words):
+    home = tmp_path / "home"
+    home.mkdir()
+    main_file = home / "main.a2l"
+    main_file.write_text("/include ../ecu.a2l\n")
+    verb, *rest = words
+    others = {"diff": [file], "merge": [main_file]}.get(verb, [])
+    refused = run(verb, main_file, *others, *rest)
+    shown = capsys.readouterr()
+    allowed = run(verb, main_file, *others, *rest, "--outside")
+    now = capsys.readouterr()
+    assert allowed in (0, 6), now.err
+    assert (refused, shown) != (allowed, now)

@@ -6,6 +6,7 @@ import pytest
 
 from xcaliper.a2l import parse
 from xcaliper.a2l.index import ModuleIndex
+from xcaliper.a2l.names import NameTable
 from xcaliper.a2l.store import LateText, pack, unpack
 from xcaliper.client import a2l_source
 from xcaliper.client.a2l_source import IndexFolder, read_a2l, save_a2l
@@ -59,9 +60,46 @@ def test_the_text_is_not_read_for_names(folder, file, monkeypatch):
     again = folder.load(file, file.stat())
     monkeypatch.setattr(LateText, "whole", lambda self: pytest.fail("read as a whole"))
     index = ModuleIndex(again.module)
-    assert "m3" in index.spaces["object"]
+    with monkeypatch.context() as patch:
+        patch.setattr(NameTable, "names", lambda self: pytest.fail("all names were made"))
+        assert "m3" in index.spaces["object"]
+        assert "nobody" not in index.spaces["object"]
+        assert index.object("nobody") is None
+        assert index.object("m7").long_identifier == "ä"
+        assert "g" in index.spaces["group"]
+        assert index.find("m3", "GROUP") is None
     assert index.object("m3").upper_limit == 3
     assert len(again.module.measurement) == 501
+
+
+def test_names_are_looked_up_as_they_are_now(folder, file):
+    read_a2l(file, index=folder)
+    again = folder.load(file, file.stat())
+    index = ModuleIndex(again.module)
+    assert [
+        m.name for m in index.spaces["object"].duplicates()
+    ] == []  # the second m7 cannot be read
+    fresh = ModuleIndex(again.module)
+    again.module.measurement[3].name = "renamed"
+    del again.module.measurement[5]
+    assert fresh.object("m3") is None
+    assert fresh.object("m5") is None
+    assert fresh.object("renamed").upper_limit == 3
+
+
+def test_names_that_share_a_sum_are_told_apart():
+    table = NameTable.of(
+        ["plumless", "x", "buckeroo", "x", ""]
+    )  # the CRC-32 of the first and third are equal
+    assert [table.find(n) for n in ("plumless", "buckeroo", "x", "", "y")] == [
+        [0],
+        [2],
+        [1, 3],
+        [4],
+        [],
+    ]
+    assert table.names() == ["plumless", "x", "buckeroo", "x", ""]
+    assert NameTable.of([]).find("x") == []
 
 
 @pytest.mark.parametrize("same_time", [True, False])
@@ -152,6 +190,7 @@ def test_includes_outside_of_the_folder_need_the_option(tmp_path):
         '/begin PROJECT p "" /begin MODULE m "" /include ../other.a2l /end MODULE /end PROJECT'
     )
     assert [d.slug for d in read_a2l(main).diagnostics] == ["include-missing"]
+    assert "outside of the folder" in read_a2l(main).diagnostics[0].text
     found = read_a2l(main, outside=True)
     assert found.module.group[0].where.source == str(tmp_path / "other.a2l")
     assert not found.diagnostics

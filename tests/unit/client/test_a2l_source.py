@@ -105,6 +105,24 @@ class TestIncludes:
         file = read_a2l(main_file(folder, body + measurement("n")))
         assert names(file) == {"n"}
         assert [f.slug for f in file.diagnostics].count("include-missing") == 4
+        assert all("--outside" in f.hint for f in file.diagnostics)
+
+    def test_names_may_differ_in_case(self, folder):
+        (folder / "Sub").mkdir()
+        (folder / "Sub" / "Part.A2L").write_text(
+            '/include "..\\\\sub\\\\OTHER.a2l"\n' + measurement("part")
+        )
+        (folder / "Sub" / "Other.a2l").write_text(measurement("other"))
+        file = read_a2l(main_file(folder, "/include sub/part.a2l\n/include SUB/gone.a2l\n"))
+        assert names(file) == {"part", "other"}
+        assert [f.where.line for f in file.diagnostics] == [5]
+
+    @pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in folders")
+    def test_a_pipe_is_no_text(self, folder):
+        os.mkfifo(folder / "pipe.a2l")
+        file = read_a2l(main_file(folder, "/include pipe.a2l\n" + measurement("n")))
+        assert names(file) == {"n"}
+        assert slugs(file) == {"include-missing"}
 
     @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
     def test_never_through_a_link(self, folder):

@@ -1,0 +1,65 @@
+"""Bars on a terminal, silence elsewhere."""
+
+import io
+
+import pytest
+
+from xcaliper.a2l import open_a2l
+from xcaliper.cli import shell
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+TEXT = "".join(
+    f'/begin MEASUREMENT m{n} "" UBYTE CM 0 0 0 255 /end MEASUREMENT\n' for n in range(1200)
+)
+
+
+def test_nothing_is_printed_when_nobody_looks(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    silent = io.StringIO()
+    monkeypatch.setattr("sys.stderr", silent)
+    file = open_a2l(TEXT)
+    with shell.working("Working", file) as told:
+        assert told is None
+        file.load_all()
+    assert not silent.getvalue()
+
+
+def test_a_terminal_shows_how_much_is_done(monkeypatch):
+    seen = Terminal()
+    monkeypatch.setattr("sys.stderr", seen)
+    monkeypatch.setenv("TERM", "xterm")
+    file = open_a2l(TEXT)
+    with shell.working("Working", file) as told:
+        told("rows checked", 3000, 4000)
+        list(file.module.measurement[:1100])
+    shown = seen.getvalue()
+    assert "Working" in shown
+    assert "3,000 of 4,000" in shown
+    assert "1,000 of 1,200" in shown
+    told("rows checked", 4000, 4000)
+    file.load_all()
+    assert seen.getvalue() == shown
+
+
+def test_two_files_have_a_bar_each(monkeypatch):
+    seen = Terminal()
+    monkeypatch.setattr("sys.stderr", seen)
+    monkeypatch.setenv("TERM", "xterm")
+    files = [open_a2l(TEXT), open_a2l(TEXT)]
+    with shell.working("Working", *files):
+        for file in files:
+            file.load_all()
+    assert "objects read, file 1" in seen.getvalue()
+    assert "objects read, file 2" in seen.getvalue()
+
+
+def test_an_error_takes_the_bars_away(monkeypatch):
+    monkeypatch.setattr("sys.stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    with pytest.raises(KeyError), shell.working("Working"):
+        raise KeyError
