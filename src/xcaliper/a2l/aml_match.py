@@ -321,8 +321,8 @@ class _Matcher:
     def enum(self, made: AmlEnum, reader: _Items) -> str:
         item = reader.next
         if not isinstance(item, str) or item not in made.words:
-            words = ", ".join(list(made.words)[:6])
-            raise _MisfitError(f"one of {words} … is expected, {_shown(item)} is there.")
+            words = ", ".join(list(made.words)[:6]) + (" …" if len(made.words) > 6 else "")
+            raise _MisfitError(f"one of {words} is expected, {_shown(item)} is there.")
         reader.at += 1
         return item  # a quoted word stays one
 

@@ -24,11 +24,20 @@ def _interface_data(index: ModuleIndex) -> Iterator[IfData]:
 
 
 def _aml(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+    """IF_DATA by the A2ML, then what the typed views could not read and the A2ML did not tell."""
     found: list[Diagnostic] = []
     aml = module_aml(index.module, found)
     for data in _interface_data(index):
         found.extend(match(aml, data).diagnostics)
     yield from found
+    told = {one.where for one in found}
+    typed: list[Diagnostic] = []
+    read_xcp(index.module.if_data, typed)
+    read_ccp(index.module.if_data, typed)
+    for one in typed:
+        if one.where not in told:  # one finding for one word
+            told.add(one.where)
+            yield one
 
 
 def _objects(module: Module) -> Iterator[Any]:
@@ -114,14 +123,6 @@ def _segments(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
             yield finding("segment-pages", made, text, "Give each page its own number.")
 
 
-def _typed(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
-    """What the typed views could not read, where no A2ML was there to tell."""
-    found: list[Diagnostic] = []
-    read_xcp(index.module.if_data, found)
-    read_ccp(index.module.if_data, found)
-    yield from found
-
-
 def _a2ml_there(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
     a2ml: A2ml | None = index.module.a2ml
     if a2ml is None and index.module.if_data:
@@ -129,4 +130,4 @@ def _a2ml_there(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
         yield finding("aml-missing", index.module, text, "Add an A2ML block.")
 
 
-INTERFACE_CHECKS: Final = (_aml, _events, _rasters, _segments, _typed, _a2ml_there)
+INTERFACE_CHECKS: Final = (_aml, _events, _rasters, _segments, _a2ml_there)

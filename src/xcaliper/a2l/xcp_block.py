@@ -16,6 +16,8 @@ __all__ = [
 
 T = TypeVar("T")
 
+_NAMES = {"CCP": "ASAP1B_CCP"}
+
 
 class Block:
     """A block being read: positional items first, then tags.
@@ -44,7 +46,7 @@ class Block:
                 Severity.WARNING,
                 f"if-{self.interface.lower()}-{kind}",
                 where if where.source else replace(where, source=self.source),
-                f"IF_DATA {self.interface} {self.block.tag}: {text}",
+                f"IF_DATA {_NAMES.get(self.interface, self.interface)} {self.block.tag}: {text}",
                 f"Compare it with the A2ML of the {self.interface} edition in use.",
             )
         )

@@ -256,7 +256,7 @@ def test_damage_leaves_the_rest():
         'struct bad { uint; wrong; ulong; };\nblock "IF_DATA" taggedunion {\n'
         '"A" struct bad; nonsense { x; }; "B" uint; };'
     )
-    assert [d.where for d in found] == [Where("", 1), Where("", 3)]
+    assert [d.where for d in found] == [Where("", 1, 20), Where("", 3, 17)]
     assert aml.tag("B").type == AmlNumber("uint")
     assert aml.tag("A").type == AmlStruct(
         (AmlNumber("uint"), AmlOpaque(), AmlNumber("ulong")), "bad"
