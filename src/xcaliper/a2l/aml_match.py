@@ -145,9 +145,7 @@ def match(aml: Aml, data: IfData) -> AmlMatch:
     tag = aml.tag(data.name)
     matcher = _Matcher(data)
     if tag is None:
-        matcher.report(
-            Severity.INFO, "aml-tag-unknown", _Items(data), "the A2ML does not know it."
-        )
+        matcher.report(Severity.INFO, "aml-tag-unknown", _Items(data), "the A2ML does not know it.")
         content: Any = RawItems(data.items)
     else:
         content = matcher.block(data.name, tag.type, data)

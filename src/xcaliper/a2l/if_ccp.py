@@ -382,9 +382,10 @@ def read_ccp_blob(
         for at, item in enumerate(data.items):
             tag = item.tag if isinstance(item, IfBlock) else item
             if tag in ("KP_BLOB", "DP_BLOB"):
-                plain = not isinstance(item, IfBlock)
-                block = as_block(data, data.items[at + 1 :], tag) if plain else item
-                return _blob(Block(block, found, data.where.source if plain else "", _CCP))
+                if isinstance(item, IfBlock):
+                    return _blob(Block(item, found, "", _CCP))
+                plain = as_block(data, data.items[at + 1 :], tag)
+                return _blob(Block(plain, found, data.where.source, _CCP))
     return None
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "item_tokens",
     "item_where",
     "number_of",
+    "origin_of",
 ]
 
 _INTEGER = re.compile(r"[+-]?[0-9]+|[+-]?0[xX][0-9a-fA-F]+")

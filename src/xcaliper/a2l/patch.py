@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.a2l.document import Document, Patch, Source
 from xcaliper.a2l.grammar import Entry, Keyword, Param, Table, table_of
-from xcaliper.a2l.ifdata import A2ml, IfData
+from xcaliper.a2l.ifdata import A2ml, IfBlock, IfData, IfItem, Quoted, item_tokens, origin_of
 from xcaliper.a2l.keywords.project import Module, Project
 from xcaliper.a2l.lines import Lines
 from xcaliper.a2l.objects import ObjectParser
 from xcaliper.a2l.tokens import BEGIN, END, WORD, Finding, tokens_of
-from xcaliper.a2l.write import plain, write
+from xcaliper.a2l.write import item_lines, plain, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,7 +42,7 @@ def patches_of(document: Document, made: Keyword) -> list[Patch]:
     before = old.read(made)
     if before == made:
         return []
-    if before is not None and not isinstance(made, (IfData, A2ml)):
+    if before is not None and not isinstance(made, A2ml):
         with suppress(_OddTextError):
             patches = sorted(old.changes(before, made))
             if _says(document, start, stop, patches, made):
@@ -148,6 +149,9 @@ class _Old:
 
     def changes(self, old: Any, new: Any) -> Iterator[Patch]:
         """Edits between the object as read and as it shall be."""
+        if isinstance(old, IfData) and old.name == new.name:
+            yield from self.items(old, new.items)
+            return
         if isinstance(old, (IfData, A2ml)):
             if old != new:
                 start, stop = self.document.span(old)
@@ -165,6 +169,78 @@ class _Old:
             yield from self.rows(at, params, getattr(old, attr), getattr(new, attr))
             at += len(getattr(old, attr)) * len(params)
         yield from self.optional(old, new, table, at)
+
+    def items(self, old: IfData | IfBlock, new: list[IfItem]) -> Iterator[Patch]:
+        """Edits of the items of an IF_DATA or of a block in it."""
+        if old.items == new:
+            return
+        tokens = item_tokens(old)
+        if not tokens and old.items:
+            raise _OddTextError
+        matcher = SequenceMatcher(
+            None, [*map(self.item_key, old.items)], [*map(self.item_key, new)], autojunk=False
+        )
+        for kind, b0, b1, a0, a1 in matcher.get_opcodes():
+            if kind == "equal":
+                for before, now in zip(old.items[b0:b1], new[a0:a1], strict=True):
+                    if isinstance(before, IfBlock) and isinstance(now, IfBlock):
+                        yield from self.items(before, now.items)
+                continue
+            pairs = min(b1 - b0, a1 - a0)
+            for at in range(pairs):
+                first, last = tokens[b0 + at]
+                start, stop = self.tokens.span(first)[0], self.tokens.span(last)[1]
+                yield Patch(start, stop, self.item_text([new[a0 + at]], start, stop))
+            for first, last in tokens[b0 + pairs : b1]:
+                yield self.without(first, last)
+            if a0 + pairs < a1:
+                yield self.insert(old, tokens, b0 + pairs, new[a0 + pairs : a1])
+
+    def item_key(self, item: IfItem) -> tuple[object, ...]:
+        """Words by spelling, blocks by where they were read."""
+        if isinstance(item, IfBlock):
+            origin = origin_of(item)
+            mine = origin is not None and origin.places is self.document
+            return ("block", origin.span()) if mine and origin else ("new", id(item))
+        return isinstance(item, Quoted), str(item)
+
+    def item_text(self, items: list[IfItem], start: int, stop: int) -> str:
+        """Items as text, on further lines indented like what stands at a stretch."""
+        outer, step = self.document.indent_of(start), self.document.step_of(start, stop)
+        lines = []
+        for number, line in enumerate(item_lines(items)):
+            inner = line.lstrip(" ")
+            depth = (len(line) - len(inner)) // 2
+            lines.append((outer if number else "") + step * depth + inner)
+        return self.document.newline().join(lines)
+
+    def insert(
+        self, old: IfData | IfBlock, tokens: list[tuple[int, int]], at: int, items: list[IfItem]
+    ) -> Patch:
+        """Items behind an item: blocks on lines of their own, words on the same line."""
+        origin = origin_of(old)
+        assert origin is not None, "callers found its tokens"
+        head = origin.first + isinstance(old, IfData)  # the tag, or the name of the IF_DATA
+        after = tokens[at - 1][1] if at else head
+        stop = self.tokens.span(after)[1]
+        if not any(isinstance(item, IfBlock) for item in items):
+            return Patch(stop, stop, " " + " ".join(item_lines(items)))
+        found = _TRAILING.match(self.document.text[stop : stop + 1000])
+        place = stop + (found.end() if found else 0)
+        like = next((n for n, item in enumerate(old.items) if isinstance(item, IfBlock)), None)
+        if like is None:
+            start, end = origin.span()
+            indent = self.document.indent_of(start) + self.document.step_of(start, end)
+            step = self.document.step_of(start, end)
+        else:
+            start, end = self.tokens.span(tokens[like][0])[0], self.tokens.span(tokens[like][1])[1]
+            indent, step = self.document.indent_of(start), self.document.step_of(start, end)
+        text = ""
+        for line in item_lines(items):
+            inner = line.lstrip(" ")
+            depth = (len(line) - len(inner)) // 2
+            text += self.document.newline() + indent + step * depth + inner
+        return Patch(place, place, text)
 
     def exchange(self, index: int, param: Param, old: Any, new: Any) -> Iterator[Patch]:
         """Exchange one token when its value changed."""

@@ -7,7 +7,7 @@ from xcaliper.a2l.grammar import Entry, Keyword, Param, table_of
 from xcaliper.a2l.ifdata import A2ml, IfBlock, IfData, IfItem, Quoted
 from xcaliper.a2l.parse import A2lFile
 
-__all__ = ["plain", "quote", "write"]
+__all__ = ["item_lines", "plain", "quote", "write"]
 
 _WORD: Final = re.compile(r'[^\s"/\ufeff]+(?:/(?![*/])[^\s"/]*)*')
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
@@ -109,6 +109,13 @@ def _entry(entry: Entry, value: Any, level: int, lines: list[str]) -> None:
         assert entry.param is not None, "values have an element"
         values = value if entry.mode == "values" else (value,)
         lines.append(" ".join([indent + entry.name, *(plain(v, entry.param) for v in values)]))
+
+
+def item_lines(items: list[IfItem]) -> list[str]:
+    """Items of an IF_DATA as lines without a common indent."""
+    lines: list[str] = []
+    _items(items, 0, lines)
+    return lines
 
 
 def _if_data(made: IfData, level: int, lines: list[str]) -> None:

@@ -82,7 +82,8 @@ def _live(url: str, file: Path, corrected: Path | None) -> list[Diagnostic]:
     from xcaliper import connect
     from xcaliper.a2l.edit import Editor
     from xcaliper.client.a2l_source import save_a2l
-    from xcaliper.client.compare import compare, correct, live_facts
+    from xcaliper.client.compare import compare, live_facts
+    from xcaliper.client.correct import correct
 
     with connect(url, a2l=file) as ecu:
         facts = live_facts(ecu)

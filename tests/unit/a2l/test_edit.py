@@ -98,11 +98,11 @@ def test_inner_objects_change_alone(opened):
     )
 
 
-def test_interfaces_change_as_a_whole(opened):
+def test_interfaces_change_word_by_word(opened):
     editor, module = opened
     editor.change(module.characteristic[0].if_data[0], items=["other", "1"])
     text = edited(editor)
-    assert "/begin IF_DATA X\n        other 1\n      /end IF_DATA\n    /end CHARACTERISTIC" in text
+    assert "/begin IF_DATA X other 1 /end IF_DATA" in text
 
 
 def test_unknown_attributes_are_refused(opened):
