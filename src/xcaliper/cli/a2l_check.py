@@ -69,6 +69,9 @@ def check(  # options by name
     _show(findings, file, as_json=json)
     if write_corrected is not None:
         errors().print(f"corrected description: {write_corrected}", markup=False)
+        if any(f.slug == "live-epk" for f in findings):
+            text = "it is for another program than the original: update its addresses before use."
+            errors().print(f"warning: {text}", markup=False)
     return EXIT_FOUND if any(f.severity is Severity.ERROR for f in findings) else EXIT_OK
 
 

@@ -23,7 +23,7 @@ from xcaliper.a2l.if_xcp import (
     write_segment,
     write_xcp,
 )
-from xcaliper.a2l.keywords.memory import MemorySegment
+from xcaliper.a2l.keywords.memory import MemorySegment, ModPar
 from xcaliper.a2l.xcp_words import COMMAND_CODES
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def correct(connection: Connection, facts: LiveFacts) -> A2lFile:
         data = next(data for data in module.if_data if data.name == name)
         _carry(data, write_xcp(xcp), write_xcp(corrected(xcp, connection, facts)))
     par = module.mod_par
+    if par is None and facts.segments:
+        par = module.mod_par = ModPar("told by the ECU")
     if par is not None:
         live = connection.description.epk.strip("\0 ")
         if live and par.epk is not None:
