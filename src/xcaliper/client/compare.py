@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from xcaliper.a2l import A2lFile
-    from xcaliper.a2l.if_xcp import XcpDaq, XcpProtocolLayer
+    from xcaliper.a2l.if_xcp import XcpDaq, XcpProtocolLayer, XcpSegment
     from xcaliper.client.connection import Connection
 
 __all__ = ["LiveFacts", "compare", "live_facts"]
@@ -231,10 +231,7 @@ def _daq(wrote: XcpDaq, right: XcpDaq, places: _Places) -> Iterator[Diagnostic]:
         yield from _differ(names, wrote.stim, right.stim, "STIM", places.of("DAQ", "STIM"))
     none = XcpTimestamp(0, 0, 0)
     old, new = wrote.timestamp or none, right.timestamp or none
-    if not old.size or not new.size:
-        names = {"size": _TIMESTAMP["size"]}
-    else:
-        names = _TIMESTAMP
+    names = _TIMESTAMP if old.size and new.size else {"size": _TIMESTAMP["size"]}
     place = places.of("DAQ", "TIMESTAMP_SUPPORTED")
     yield from _differ(names, old, new, "DAQ", place)
     paper = {event.channel: event for event in wrote.events}
@@ -285,25 +282,29 @@ def _segments(file: A2lFile, facts: LiveFacts, connection: Connection) -> Iterat
             if wrote != said:
                 text = f"{title} {name}: the A2L says 0x{wrote:X}, the slave says 0x{said:X}."
                 yield _finding("live-segment", text, made.name, made.where)
-        right = corrected_segment(xcp, state, facts)
-        yield from _differ(_SEGMENT, xcp, right, title, made.where, "live-segment", made.name)
-        if xcp.checksum is not None and right.checksum is not None:
-            names = {"type": ("CHECKSUM", model.CHECKSUMS)}
+        yield from _segment(made, xcp, corrected_segment(xcp, state, facts), title)
+
+
+def _segment(made: Any, xcp: XcpSegment, right: XcpSegment, title: str) -> Iterator[Diagnostic]:
+    """Findings about what the IF_DATA of a memory segment says."""
+    yield from _differ(_SEGMENT, xcp, right, title, made.where, "live-segment", made.name)
+    if xcp.checksum is not None and right.checksum is not None:
+        names = {"type": ("CHECKSUM", model.CHECKSUMS)}
+        yield from _differ(
+            names, xcp.checksum, right.checksum, title, made.where, "live-segment", made.name
+        )
+    paper = {page.number: page for page in xcp.pages}
+    for page in right.pages:
+        if page.number in paper:
+            head = f"{title} PAGE {page.number}"
             yield from _differ(
-                names, xcp.checksum, right.checksum, title, made.where, "live-segment", made.name
+                _PAGE, paper[page.number], page, head, made.where, "live-segment", made.name
             )
-        paper = {page.number: page for page in xcp.pages}
-        for page in right.pages:
-            if page.number in paper:
-                head = f"{title} PAGE {page.number}"
-                yield from _differ(
-                    _PAGE, paper[page.number], page, head, made.where, "live-segment", made.name
-                )
-        numbers = {page.number for page in right.pages}
-        for number in sorted(paper.keys() ^ numbers):
-            says = "the slave does not have it" if number in paper else "the A2L has it not"
-            text = f"{title} PAGE {number}: {says}."
-            yield _finding("live-segment", text, made.name, made.where)
+    numbers = {page.number for page in right.pages}
+    for number in sorted(paper.keys() ^ numbers):
+        says = "the slave does not have it" if number in paper else "the A2L has it not"
+        text = f"{title} PAGE {number}: {says}."
+        yield _finding("live-segment", text, made.name, made.where)
 
 
 def _epk(file: A2lFile, connection: Connection, facts: LiveFacts) -> Iterator[Diagnostic]:
