@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from xcaliper.a2l.choice import suppress
 from xcaliper.a2l.check_interface import INTERFACE_CHECKS
 from xcaliper.a2l.check_structure import STRUCTURE_CHECKS
+from xcaliper.a2l.choice import suppress
 from xcaliper.a2l.finding import finding
 from xcaliper.a2l.grammar import Keyword, table_of
 from xcaliper.a2l.ifdata import A2ml, IfData

@@ -27,9 +27,26 @@ def _interface_data(index: ModuleIndex) -> Iterator[IfData]:
 
 #: Blocks of vendors that no A2ML here describes; they are kept as they are, and nothing is wrong with them.
 _VENDORS: Final = frozenset(
-    "ASAP1B_ADDRESS ASAP1B_BYPASS ASAP1B_DIAGNOSTIC_SERVICES ASAP1B_KWP2000 ASAP1B_UDS "
-    "CANAPE_ADDRESS_UPDATE CANAPE_CAL_METHOD CANAPE_EXT CANAPE_GROUP CANAPE_MODULE CCP_VISION Cummins "
-    "DISTAB_CFG ETK ETK_XETK_ACCESS KWP2000 SPECIFIC_SYNCH VECTOR_XCP".split()
+    {
+        "ASAP1B_ADDRESS",
+        "ASAP1B_BYPASS",
+        "ASAP1B_DIAGNOSTIC_SERVICES",
+        "ASAP1B_KWP2000",
+        "ASAP1B_UDS",
+        "CANAPE_ADDRESS_UPDATE",
+        "CANAPE_CAL_METHOD",
+        "CANAPE_EXT",
+        "CANAPE_GROUP",
+        "CANAPE_MODULE",
+        "CCP_VISION",
+        "Cummins",
+        "DISTAB_CFG",
+        "ETK",
+        "ETK_XETK_ACCESS",
+        "KWP2000",
+        "SPECIFIC_SYNCH",
+        "VECTOR_XCP",
+    }
 )
 
 
@@ -151,9 +168,12 @@ def _segments(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
             yield finding("segment-pages", made, text, "Give each page its own number.")
 
 
-def _a2ml_there(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+def _a2ml_there(file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
     a2ml: A2ml | None = index.module.a2ml
-    if a2ml is None and index.module.if_data:
+    included = any(
+        d.slug == "include-missing" and ".aml" in d.text.lower() for d in file.diagnostics
+    )
+    if a2ml is None and not included and index.module.if_data:
         text = "it has IF_DATA, but no A2ML that explains them to other tools."
         yield finding("aml-missing", index.module, text, "Add an A2ML block.")
 

@@ -20,7 +20,7 @@ _SARIF_LEVELS: Final = {0: "note", 1: "warning", 2: "error"}
 _SARIF_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def check(  # options by name
+def check(  # noqa: PLR0913 -- options by name
     file: Path,
     /,
     *,
@@ -77,6 +77,8 @@ def check(  # options by name
         findings = [*tree.diagnostics, *run_checks(tree, encoding=stored), *lint(tree)]
         if against is not None:
             findings += _live(against, file, write_corrected)
+    known = {f.subject for f in findings if f.severity is Severity.ERROR and f.subject}
+    findings = [f for f in findings if f.slug != "object-unusable" or f.subject not in known]
     findings = choice.of(suppress(findings, suppressions(text)))
     if sarif_file is not None:
         _write(sarif_file, sarif(findings, str(file)))

@@ -5,7 +5,6 @@ What is reported is what :func:`~xcaliper.client.correct.correct` would change, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +18,7 @@ from xcaliper.core.diagnostics import Diagnostic, Where
 from xcaliper.core.ticks import unit_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from xcaliper.a2l import A2lFile
     from xcaliper.a2l.if_xcp import XcpDaq, XcpProtocolLayer, XcpSegment
