@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
-import tomllib
 import pkgutil
 import re
+import tomllib
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
