@@ -1,5 +1,6 @@
 """Changes of a typed view, carried over to the IF_DATA it was read from: order, spelling and strangers stay."""
 
+from collections import Counter
 from difflib import SequenceMatcher
 from typing import Final
 
@@ -43,9 +44,7 @@ def _matcher(old: list[IfItem], new: list[IfItem]) -> SequenceMatcher[_Key]:
 def _items(held: list[IfItem], before: list[IfItem], after: list[IfItem]) -> None:
     if before == after:
         return
-    place: dict[int, int] = {}  # item of the view → item in the file
-    for start, own, size in _matcher(before, held).get_matching_blocks():
-        place.update(zip(range(start, start + size), range(own, own + size), strict=True))
+    place = _places(before, held)
     gone: set[int] = set()
     added: dict[int, list[IfItem]] = {}
     for kind, b0, b1, a0, a1 in _matcher(before, after).get_opcodes():
@@ -68,6 +67,21 @@ def _items(held: list[IfItem], before: list[IfItem], after: list[IfItem]) -> Non
         if at < len(held) and at not in gone:
             made.append(held[at])
     held[:] = made
+
+
+def _places(before: list[IfItem], held: list[IfItem]) -> dict[int, int]:
+    """Item of the view → item in the file; words and blocks that come once may stand in another order."""
+    place: dict[int, int] = {}
+    for start, own, size in _matcher(before, held).get_matching_blocks():
+        place.update(zip(range(start, start + size), range(own, own + size), strict=True))
+    keys, own_keys = [*map(_key, before)], [*map(_key, held)]
+    often, own_often = Counter(keys), Counter(own_keys)
+    taken = set(place.values())
+    free = {k: n for n, k in enumerate(own_keys) if own_often[k] == 1 and n not in taken}
+    for at, key in enumerate(keys):
+        if at not in place and often[key] == 1 and key[0] in ("word", "block") and key in free:
+            place[at] = free.pop(key)
+    return place
 
 
 def _exchange(held: list[IfItem], at: int | None, before: IfItem, after: IfItem) -> None:

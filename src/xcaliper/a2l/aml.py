@@ -207,7 +207,10 @@ class _Parser:
         elif self.text in _TYPES:
             made = self.member()
             self.expect(";")
-            if isinstance(made, (AmlTaggedUnion, AmlTaggedStruct)) and made.name == "if_data":
+            if (
+                isinstance(made, (AmlTaggedUnion, AmlTaggedStruct))
+                and made.name.lower() == "if_data"
+            ):
                 self.take_root(made)
 
     def take_root(self, made: AmlType | None) -> None:
@@ -264,6 +267,8 @@ class _Parser:
         word = self.text if self.kind == "word" else ""
         if word in NUMBERS:
             self.at += 1
+            if self.kind == "word" and self.text not in (*_TYPES, "block"):
+                self.at += 1  # a name of the member, as in C; it has no meaning here
             return AmlNumber(word)
         if word not in _COMPOSITES:
             self.wrong(f"{self.text[:40] or 'the end'} is no type.", "Use a type of A2ML.")
@@ -454,7 +459,7 @@ def parse_aml(
     if diagnostics is not None:
         diagnostics.extend(found)
     root = AmlTaggedUnion(tuple(parser.root), "if_data")
-    named = {key: made for key, made in parser.named.items() if key[1] != "if_data"}
+    named = {key: made for key, made in parser.named.items() if key[1].lower() != "if_data"}
     return Aml(root, named, tuple(tokens.missing))
 
 

@@ -113,9 +113,9 @@ def _events(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
         if events is None:
             continue
         if xcp is None:
-            text = "DAQ_EVENT is there, but the module has no IF_DATA XCP."
-            yield finding("event-unknown", made, text, "Add IF_DATA XCP to the module.")
-            continue
+            text = "objects have DAQ_EVENT, but the module has no IF_DATA XCP."
+            yield finding("event-unknown", module, text, "Add IF_DATA XCP to the module.")
+            return
         used = {*events.fixed, *events.available, *events.default, *events.consistency}
         unknown = sorted(used - known)
         if unknown and not known:

@@ -145,7 +145,7 @@ def test_a_long_chain_of_groups_is_no_cycle():
 def test_events_without_any_description_are_one_finding():
     body = XCP.format(1, "") + MEASURED.format(FIXED.format(7))
     assert slugs(body) == [("event-unknown", "m")]
-    assert slugs(MEASURED.format(FIXED.format(7))) == [("event-unknown", "a")]
+    assert slugs(MEASURED.format(FIXED.format(7))) == [("event-unknown", "m")]
 
 
 def test_rasters_of_ccp():
