@@ -59,7 +59,8 @@ def _items(held: list[IfItem], before: list[IfItem], after: list[IfItem]) -> Non
             _exchange(held, place.get(b), before[b], after[a])
         gone.update(place[b] for b in range(b0 + pairs, b1) if b in place)
         if a0 + pairs < a1:
-            behind = place.get(b0 + pairs - 1, -1) + 1 if b0 + pairs else 0
+            mapped = (place[b] + 1 for b in range(b0 + pairs - 1, -1, -1) if b in place)
+            behind = next(mapped, 0)
             added.setdefault(behind, []).extend(after[a0 + pairs : a1])
     made: list[IfItem] = []
     for at in range(len(held) + 1):

@@ -24,66 +24,67 @@ if TYPE_CHECKING:
     from xcaliper.a2l.if_xcp import XcpDaq, XcpProtocolLayer, XcpSegment
     from xcaliper.client.connection import Connection
 
+    Names = Mapping[str, tuple[str, Mapping[str, Any] | None]]
+
 __all__ = ["LiveFacts", "compare", "live_facts"]
 
-_NONE: Final[Mapping[str, Any]] = {}
 #: Fields of the views: how the standard calls them, and its words for their values.
-_LAYER: Final = {
-    "version": ("version", _NONE),
-    "max_cto": ("MAX_CTO", _NONE),
-    "max_dto": ("MAX_DTO", _NONE),
+_LAYER: Final[Names] = {
+    "version": ("version", None),
+    "max_cto": ("MAX_CTO", None),
+    "max_dto": ("MAX_DTO", None),
     "byte_order": ("BYTE_ORDER", model.ORDERS),
     "address_granularity": ("ADDRESS_GRANULARITY", model.GRANULARITIES),
-    "block_slave": ("BLOCK SLAVE", _NONE),
-    "block_master": ("BLOCK MASTER", _NONE),
-    "max_bs": ("MAX_BS", _NONE),
-    "min_st": ("MIN_ST", _NONE),
-    "interleaved_queue": ("INTERLEAVED queue size", _NONE),
+    "block_slave": ("BLOCK SLAVE", None),
+    "block_master": ("BLOCK MASTER", None),
+    "max_bs": ("MAX_BS", None),
+    "min_st": ("MIN_ST", None),
+    "interleaved_queue": ("INTERLEAVED queue size", None),
 }
-_DAQ: Final = {
-    "config_type": ("configuration", _NONE),
-    "max_daq": ("MAX_DAQ", _NONE),
-    "min_daq": ("MIN_DAQ", _NONE),
-    "max_event_channel": ("MAX_EVENT_CHANNEL", _NONE),
+_DAQ: Final[Names] = {
+    "config_type": ("configuration", None),
+    "max_daq": ("MAX_DAQ", None),
+    "min_daq": ("MIN_DAQ", None),
+    "max_event_channel": ("MAX_EVENT_CHANNEL", None),
     "identification_field": ("IDENTIFICATION_FIELD_TYPE", model.IDENTIFICATIONS),
     "optimisation": ("OPTIMISATION_TYPE", model.OPTIMISATIONS),
     "address_extension": ("ADDRESS_EXTENSION", model.EXTENSIONS),
     "granularity_daq": ("GRANULARITY_ODT_ENTRY_SIZE_DAQ", model.DAQ_GRANULARITIES),
-    "max_odt_entry_size_daq": ("MAX_ODT_ENTRY_SIZE_DAQ", _NONE),
+    "max_odt_entry_size_daq": ("MAX_ODT_ENTRY_SIZE_DAQ", None),
     "overload": ("OVERLOAD_INDICATION", model.OVERLOADS),
-    "prescaler_supported": ("PRESCALER_SUPPORTED", _NONE),
-    "resume_supported": ("RESUME_SUPPORTED", _NONE),
-    "pid_off_supported": ("PID_OFF_SUPPORTED", _NONE),
+    "prescaler_supported": ("PRESCALER_SUPPORTED", None),
+    "resume_supported": ("RESUME_SUPPORTED", None),
+    "pid_off_supported": ("PID_OFF_SUPPORTED", None),
 }
-_TIMESTAMP: Final = {
-    "ticks": ("TIMESTAMP ticks", _NONE),
+_TIMESTAMP: Final[Names] = {
+    "ticks": ("TIMESTAMP ticks", None),
     "size": ("TIMESTAMP size", model.TIMESTAMP_SIZES),
     "unit": ("TIMESTAMP unit", model.UNITS),
-    "fixed": ("TIMESTAMP_FIXED", _NONE),
+    "fixed": ("TIMESTAMP_FIXED", None),
 }
-_EVENT: Final = {
-    "name": ("name", _NONE),
-    "direction": ("direction", _NONE),
-    "max_daq_list": ("MAX_DAQ_LIST", _NONE),
-    "priority": ("priority", _NONE),
-    "consistency": ("CONSISTENCY", _NONE),
+_EVENT: Final[Names] = {
+    "name": ("name", None),
+    "direction": ("direction", None),
+    "max_daq_list": ("MAX_DAQ_LIST", None),
+    "priority": ("priority", None),
+    "consistency": ("CONSISTENCY", None),
 }
-_PAG: Final = {
-    "max_segments": ("MAX_SEGMENTS", _NONE),
-    "freeze_supported": ("FREEZE_SUPPORTED", _NONE),
+_PAG: Final[Names] = {
+    "max_segments": ("MAX_SEGMENTS", None),
+    "freeze_supported": ("FREEZE_SUPPORTED", None),
 }
-_SEGMENT: Final = {
-    "number": ("number", _NONE),
-    "number_of_pages": ("number of pages", _NONE),
-    "address_extension": ("address extension", _NONE),
-    "compression_method": ("compression method", _NONE),
-    "encryption_method": ("encryption method", _NONE),
+_SEGMENT: Final[Names] = {
+    "number": ("number", None),
+    "number_of_pages": ("number of pages", None),
+    "address_extension": ("address extension", None),
+    "compression_method": ("compression method", None),
+    "encryption_method": ("encryption method", None),
 }
-_PAGE: Final = {
+_PAGE: Final[Names] = {
     "ecu_access": ("ECU_ACCESS", model.ECU_ACCESS),
     "xcp_read_access": ("XCP_READ_ACCESS", model.READ_ACCESS),
     "xcp_write_access": ("XCP_WRITE_ACCESS", model.WRITE_ACCESS),
-    "init_segment": ("INIT_SEGMENT", _NONE),
+    "init_segment": ("INIT_SEGMENT", None),
 }
 
 
@@ -182,7 +183,7 @@ def _place(owner: IfData | IfBlock, path: tuple[str, ...]) -> Where | None:
 
 
 def _differ(
-    names: Mapping[str, tuple[str, Mapping[str, Any]]],
+    names: Names,
     wrote: Any,
     right: Any,
     title: str,
@@ -199,14 +200,14 @@ def _differ(
             yield _finding(slug, text, subject or title, where)
 
 
-def _word(value: Any, words: Mapping[str, Any], key: str) -> str:
+def _word(value: Any, words: Mapping[str, Any] | None, key: str) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if key in ("version", "address"):
         return f"0x{value:04X}"
-    return next((word for word, code in words.items() if code == value), str(value))
+    return next((word for word, code in (words or {}).items() if code == value), str(value))
 
 
 def _commands(
@@ -226,7 +227,7 @@ def _daq(wrote: XcpDaq, right: XcpDaq, places: _Places) -> Iterator[Diagnostic]:
     where = places.of("DAQ")
     yield from _differ(_DAQ, wrote, right, "DAQ", where)
     if wrote.stim is not None and right.stim is not None:
-        names = {"bit_stim": ("BIT_STIM_SUPPORTED", _NONE)}
+        names: Names = {"bit_stim": ("BIT_STIM_SUPPORTED", None)}
         yield from _differ(names, wrote.stim, right.stim, "STIM", places.of("DAQ", "STIM"))
     none = XcpTimestamp(0, 0, 0)
     old, new = wrote.timestamp or none, right.timestamp or none
