@@ -55,7 +55,7 @@ _TABLE: Final = (
     Rule("number-not-whole", _W, "A whole number has a fraction", "It was rounded.", "Write a whole number."),
     Rule("parameter-missing", _E, "A parameter is missing", "The object cannot be read without it and was left out.", "Add the parameter."),
     Rule("nesting-depth", _E, "Blocks are nested too deeply", "The inner ones were skipped.", "Flatten them."),
-    Rule("too-many", _E, "There are too many findings", "Further ones are not listed.", "Mend the first ones and look again."),
+    Rule("too-many", _E, "There is too much", "Further findings are not listed, or further objects were not looked at.", "Mend the first findings and look again, or check parts of the file."),
     Rule("include-cycle", _E, "A file includes itself", "It was not read again.", "Remove one include."),
     Rule("include-limit", _E, "Includes go too far", "Too many files or characters; the rest was left out.", "Include less."),
     Rule("include-missing", _W, "An included file is missing", "Its content is not part of the description.", "Put it beside the file that includes it."),

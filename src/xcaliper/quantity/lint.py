@@ -22,8 +22,6 @@ __all__ = ["lint"]
 
 #: More objects than this are not bound.
 MAX_OBJECTS: Final = 500_000
-#: Findings of one rule beyond this are left out; the first ones tell the pattern.
-MAX_PER_RULE: Final = 1000
 _VIRTUAL: Final = ("virtual", "virtual_characteristic")
 _CALIBRATION: Final = ("CALIBRATION_VARIABLES", "DATA", "OFFLINE_DATA", "SERAM")
 
@@ -59,13 +57,10 @@ def lint(file: A2lFile) -> list[Diagnostic]:
     found += unlinked
     found += _outside(catalog, bound)
     found += _overlaps(catalog, bound)
-    counts: Counter[str] = Counter()
-    kept: list[Diagnostic] = []
-    for diagnostic in found:
-        counts[diagnostic.slug] += 1
-        if counts[diagnostic.slug] <= MAX_PER_RULE:
-            kept.append(diagnostic)
-    return kept
+    if len(catalog.names) > MAX_OBJECTS:
+        text = f"{len(catalog.names)} objects are there; only {MAX_OBJECTS} were looked at."
+        found.append(finding("too-many", catalog.index.module, text, "Check parts of it."))
+    return found
 
 
 def _made(catalog: Catalog, name: str) -> Any:
