@@ -199,6 +199,35 @@ def test_description_without_any_interface(url, a2l, tmp_path, capsys):
     assert len(made.mod_par.memory_segment) == 2
 
 
+def test_the_transport_in_use_is_held_against_the_ecu(url, described, a2l, tmp_path, capsys):
+    """Of several transports with blocks of their own, the one of this port is compared and corrected."""
+    head, _, tail = described.partition("/end A2ML")
+    start = tail.index("/begin IF_DATA XCP\n      /begin PROTOCOL_LAYER")
+    stop = tail.index("/end IF_DATA", start)
+    block = tail[start:stop]
+    layer = block[block.index("/begin PROTOCOL_LAYER") : block.index("/begin DAQ")]
+    daq = block[block.index("/begin DAQ") : block.index("/begin PAG")]
+    wrong = layer.replace(" 255 1468 ", " 8 8 ")
+    port = url.rpartition(":")[2]
+    udp = '/begin XCP_ON_UDP_IP 0x0105 {} ADDRESS "127.0.0.1" TRANSPORT_LAYER_INSTANCE "{}"\n{}{}/end XCP_ON_UDP_IP\n'
+    plus = (
+        f"/begin IF_DATA XCPplus 0x0105\n{wrong}/begin PAG 2 /end PAG\n"
+        f"/begin XCP_ON_CAN 0x0104 CAN_ID_MASTER 1 CAN_ID_SLAVE 2 BAUDRATE 500000\n{wrong}/end XCP_ON_CAN\n"
+        + udp.format(1, "other", wrong, daq)
+        + udp.format(port, "mine", wrong, daq)
+    )
+    text = head.rsplit("/begin A2ML", 1)[0] + tail[:start] + plus + tail[stop:]
+    corrected = tmp_path / "corrected.a2l"
+    arguments = ["--against", url, "--json", "--severity", "warning"]
+    main(["a2l", "check", a2l(text), *arguments, "--write-corrected", str(corrected)])
+    found = json_lines(capsys.readouterr().out)
+    own = text[: text.rindex("/begin PROTOCOL_LAYER")].count("\n") + 1
+    assert [(f["code"], f["line"]) for f in found] == [("live-contradiction", own)] * 2
+    at = text.rindex(" 8 8 ")
+    assert corrected.read_text("utf-8") == text[:at] + " 255 1468 " + text[at + 5 :]
+    assert main(["a2l", "check", str(corrected), *arguments]) == 0
+
+
 def test_nobody_there_is_an_error(described, a2l, capsys):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))

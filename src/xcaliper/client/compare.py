@@ -18,10 +18,16 @@ from xcaliper.core.diagnostics import Diagnostic, Where
 from xcaliper.core.ticks import unit_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from xcaliper.a2l import A2lFile
-    from xcaliper.a2l.if_xcp import XcpDaq, XcpProtocolLayer, XcpSegment
+    from xcaliper.a2l.if_xcp import (
+        XcpDaq,
+        XcpDescription,
+        XcpProtocolLayer,
+        XcpSegment,
+        XcpTransport,
+    )
     from xcaliper.client.connection import Connection
 
     Names = Mapping[str, tuple[str, Mapping[str, Any] | None]]
@@ -109,10 +115,11 @@ def compare(connection: Connection, facts: LiveFacts | None = None) -> list[Diag
         where = file.module.where
         text = "IF_DATA XCP: the A2L has none."
         return [*found, _finding("live-contradiction", text, "XCP", where)]
-    wrote = xcp.merged(transport_of(xcp, connection))
+    chosen = transport_of(xcp, connection)
+    wrote = xcp.merged(chosen)
     right = corrected(xcp, connection, facts)
     right = right.merged(transport_of(right, connection))
-    places = _Places(file, wrote.transports)
+    places = _Places(file, xcp, chosen)
     if wrote.protocol_layer is None or right.protocol_layer is None:
         text = "PROTOCOL_LAYER: the A2L has none."
         found.append(_finding("live-contradiction", text, "PROTOCOL_LAYER", places.of()))
@@ -140,12 +147,13 @@ def _finding(slug: str, text: str, subject: str, where: Where) -> Diagnostic:
 class _Places:
     """Where the blocks of the IF_DATA stand: those of the transport in use first."""
 
-    def __init__(self, file: A2lFile, transports: Iterable[object]) -> None:
+    def __init__(self, file: A2lFile, xcp: XcpDescription, chosen: XcpTransport | None) -> None:
         self.data = next(d for d in file.module.if_data if d.name in ("XCP", "XCPplus"))
-        tags = {"XCP_ON_" + type(t).__name__.removeprefix("XcpOn").upper() for t in transports}
-        names = {tag.replace("IP", "_IP") for tag in tags}
-        inner = [i for i in self.data.items if isinstance(i, IfBlock) and i.tag in names]
-        self.owners: list[IfData | IfBlock] = [*inner, self.data]
+        blocks = [i for i in self.data.items if isinstance(i, IfBlock) and i.tag.startswith("XCP_ON_")]  # fmt: skip
+        order = [one is chosen for one in xcp.transports]
+        same = len(blocks) == len(order) and any(order)
+        own = [blocks[order.index(True)]] if same else []
+        self.owners: list[IfData | IfBlock] = [*own, self.data]
 
     def of(self, *path: str) -> Where:
         """Place of a block, or of the innermost one around it that is there."""

@@ -98,9 +98,15 @@ def _carry(data: IfData, before: IfData, after: IfData) -> None:
 
 
 def transport_of(xcp: XcpDescription, connection: Connection) -> XcpTransport | None:
-    """The transport of the description that the connection uses."""
+    """The transport of the description that the connection uses: of its kind, and of its port where there are several.
+
+    Through a gateway it is another kind; then the first one speaks for the ECU.
+    """
     kind = XcpOnTcpIp if connection.link.name.startswith("tcp") else XcpOnUdpIp
-    return next((t for t in xcp.transports if isinstance(t, kind)), None)
+    mine = [one for one in xcp.transports if isinstance(one, kind)]
+    port = connection.link.name.rpartition(":")[2]
+    exact = [one for one in mine if str(one.port) == port]
+    return next(iter((*exact, *mine, *xcp.transports)), None)
 
 
 def corrected(xcp: XcpDescription, connection: Connection, facts: LiveFacts) -> XcpDescription:
