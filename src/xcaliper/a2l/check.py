@@ -222,6 +222,11 @@ def _methods(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
 
 def _degenerate(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
     for method in index.module.compu_method:
+        linear = method.coeffs_linear if method.conversion_type == "LINEAR" else None
+        if linear is not None and linear.a == 0:  # a constant that is shown may be meant
+            text = "COEFFS_LINEAR gives the same physical value for every raw one."
+            found = finding("conversion-degenerate", method, text, "Correct COEFFS_LINEAR.")
+            yield replace(found, severity=Severity.WARNING)
         if method.conversion_type == "RAT_FUNC" and method.coeffs is not None:
             a, b, c, d, e, f = (getattr(method.coeffs, letter) for letter in "abcdef")
             if not (d or e or f):

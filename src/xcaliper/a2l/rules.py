@@ -84,7 +84,7 @@ _TABLE: Final = (
     # ---- conversions, tables, axes, layouts
     Rule("conversion-incomplete", _E, "A conversion lacks its parameters", "The type needs a keyword that is not there.", "Add the keyword."),
     Rule("conversion-one-way", _W, "A conversion has no way back", "Values of writable objects cannot be converted to raw ones.", "Add FORMULA_INV, or mark the object READ_ONLY."),
-    Rule("conversion-degenerate", _E, "RAT_FUNC cannot be inverted", "INT = f(PHYS) does not depend on PHYS, so that no physical value follows from the raw one.", "Correct COEFFS; a and b, or d and e, must not both be 0."),
+    Rule("conversion-degenerate", _E, "A conversion gives one value for all", "COEFFS of RAT_FUNC make INT = f(PHYS) independent of PHYS, so that no physical value follows from the raw one; or the factor of COEFFS_LINEAR is 0.", "Correct the coefficients."),
     Rule("table-count", _W, "The announced number of rows is wrong", "The rows that are there count.", "Correct the number."),
     Rule("table-duplicate", _W, "A table has a value twice", "Only the first row of the value is ever used.", "Remove the other rows."),
     Rule("table-unsorted", _W, "The rows of an interpolated table do not ascend", "Readers that search by halving find wrong rows.", "Sort them."),
