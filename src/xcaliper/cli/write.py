@@ -56,6 +56,10 @@ def write(
             console.print(text.rstrip(), markup=False)
         else:
             console.print(f"{name}: {done.changed} of {done.size} values changed", markup=False)
+        for other in done.dependents:
+            if other.changed:
+                now = format_number(other.after) if other.is_scalar else f"{other.changed} values"
+                console.print(f"{other.name} follows: {now}", markup=False)
         for diagnostic in done.diagnostics:
             console.print(f"note: {diagnostic.text}", markup=False)
     return 0

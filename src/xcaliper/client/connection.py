@@ -13,9 +13,10 @@ from xcaliper.client.a2l_source import A2lCache
 from xcaliper.client.binding import Signal
 from xcaliper.client.description import Description, find_description
 from xcaliper.client.info import ConnectionInfo
+from xcaliper.client.live import LiveValues
 from xcaliper.client.measurement import Measurement, Session
 from xcaliper.client.names import expand_names, nearest_names
-from xcaliper.client.parameters import WriteResult, read_value, write_value
+from xcaliper.client.parameters import WritePlan, WriteResult, carry_out, plan_write
 from xcaliper.client.survey import survey_daq, survey_segments
 from xcaliper.core.address import Address
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from xcaliper.daq.decode import DaqDecoder
     from xcaliper.daq.plan import DaqPlan
     from xcaliper.quantity.catalog import Bound
+    from xcaliper.quantity.dependents import Dependent
     from xcaliper.record.pipeline import Pipeline
     from xcaliper.transport.pump import Link
     from xcaliper.xcp.procedures.connect import Session as XcpSession
@@ -159,6 +161,7 @@ class Connection:
         self._daq, found = survey_daq(link, session, self._catalog)
         self._segments = survey_segments(link, session, description.file)
         self._measurement: Measurement | None = None
+        self._live_values: LiveValues | None = None
         self._claim_lock = threading.Lock()
         self._silent = False
         self._events: deque[Any] = deque(maxlen=_MAX_EVENTS)
@@ -228,8 +231,9 @@ class Connection:
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """What is odd about slave, description and link, each told once."""
-        return self._diagnostics
+        """What is odd about slave, description, link and memory that was read, each told once."""
+        read = self._live_values.diagnostics.values() if self._live_values else ()
+        return (*self._diagnostics, *read)
 
     @property
     def catalog(self) -> Catalog:
@@ -273,6 +277,10 @@ class Connection:
         Raises:
             NotFoundError: no such name.
         """
+        self._check_name(name)
+        node = self._live.computed(name)
+        if node is not None and not node.has_memory:
+            return self._describe_virtual(node)
         bound = self._bound(name)
         events = getattr(bound, "events", None)
         datatype = getattr(bound, "datatype", None)
@@ -289,6 +297,24 @@ class Connection:
             "shape": list(bound.shape),
             "writable": bound.writable,
             "events": list(events.fixed or events.default) if events else [],
+        }
+
+    def _describe_virtual(self, node: Dependent) -> dict[str, Any]:
+        made: Any = self.catalog.index.object(node.name)
+        return {
+            "name": node.name,
+            "kind": "MEASUREMENT" if node.kind == "measurement" else made.type,
+            "text": made.long_identifier,
+            "unit": node.unit,
+            "lower": node.lower,
+            "upper": node.upper,
+            "address": None,
+            "address_extension": 0,
+            "datatype": "",
+            "shape": [],
+            "writable": False,
+            "events": [],
+            "inputs": list(node.inputs),
         }
 
     def _compare_epk(self) -> Diagnostic | None:
@@ -369,16 +395,49 @@ class Connection:
             NotFoundError: no such name; carries the nearest ones.
         """
         if isinstance(name, str):
-            return read_value(self._bound(name), self._read, raw=raw)
-        return {
-            one: read_value(self.catalog.bind(one), self._read, raw=raw)
-            for one in self.expand(name)
-        }
+            self._check_name(name)
+            return self._live.read(name, raw=raw)
+        return {one: self._live.read(one, raw=raw) for one in self.expand(name)}
+
+    def variants(self) -> dict[str, str]:
+        """Variant criterion → value in effect: the chosen one, else what the ECU says.
+
+        Raises:
+            UsageError: the ECU does not tell.
+        """
+        return self._live.variants()
+
+    def choose_variant(self, criterion: str, value: str | None) -> None:
+        """Take a value of a variant criterion as in effect, whatever the ECU says.
+
+        Args:
+            criterion: its name.
+            value: one of its values; None asks the ECU again.
+
+        Raises:
+            NotFoundError: no such criterion.
+            UsageError: it has no such value.
+        """
+        self._live.choose(criterion, value)
+
+    @property
+    def _live(self) -> LiveValues:
+        if self._live_values is None:
+            self._live_values = LiveValues(self.catalog, self._read, self.session.profile.ag)
+        return self._live_values
 
     def _bound(self, name: str) -> Bound:
-        """The object of one name; the nearest names regardless of case when there is none."""
+        """The object of one name, in the variant in effect."""
+        self._check_name(name)
+        return self._live.bound(name)
+
+    def _check_name(self, name: str) -> None:
+        """Refuse what is no name; the nearest ones regardless of case when there is none."""
+        made = self.catalog.index.object(name)
+        if made is not None and made.KEYWORD != "INSTANCE":
+            return
         try:
-            return self.catalog.bind(name)
+            self.catalog.bind(name)
         except NotFoundError:
             if self.catalog.find(name):
                 raise UsageError(
@@ -396,8 +455,12 @@ class Connection:
         at: int | tuple[int, ...] | None = None,
         raw: bool = False,
         verify: bool = True,
+        dependents: bool = True,
     ) -> WriteResult:
         """Write a parameter; shape and limits are checked before a byte is sent.
+
+        Parameters that are computed from it *(ASAP2, DEPENDENT_CHARACTERISTIC)* are checked with it
+        and written after it.
 
         Args:
             name: of the parameter.
@@ -405,38 +468,46 @@ class Connection:
             at: one cell of an array, curve or map, as numpy counts: ``(y, x)`` for a map.
             raw: the value is an ECU value.
             verify: read back and compare.
+            dependents: compute and write what depends on it.
 
         Raises:
             NotFoundError: no such name; carries the nearest ones.
-            LimitError: the value is outside of its limits; nothing was sent.
-            UsageError: wrong shape or kind, or read-only; nothing was sent.
+            LimitError: the value, or one computed from it, is outside of its limits; nothing was sent.
+            UsageError: wrong shape or kind, read-only or computed; nothing was sent.
             IntegrityError: the EPK differs, or the ECU did not take the value.
             NegativeResponseError: the slave refused.
         """
+        self._check_name(name)
+        self._live.check_writable(name)
         bound = self._bound(name)
         self._check_confirmed(name)
         cell_at = (at,) if isinstance(at, int) else at
         try:
-            result = write_value(
-                bound,
-                value,
-                at=cell_at,
-                raw=raw,
-                verify=verify,
-                read=self._read,
-                write=self._write,
-                ag=self.session.profile.ag,
-            )
+            plan = plan_write(bound, value, at=cell_at, raw=raw, read=self._read)
+            followers = self._live.followers(name, plan) if dependents else []
+            result, *rest = [self._carry_out(one, verify=verify) for one in (plan, *followers)]
+            result = replace(result, dependents=tuple(rest))
         except NegativeResponseError as error:
             error.message = f"{name}: {error.message}"  # the command alone does not say what for
             raise
-        if self._measurement is not None and result.changed:
-            cell = "" if cell_at is None else str(list(cell_at))
-            text = f"{name}{cell} changed"
-            if result.is_scalar:
-                text = f"{name}{cell}: {result.before} → {result.after} {bound.unit}".rstrip()
-            self._measurement.mark(text, name=name)
+        cell = "" if cell_at is None else str(list(cell_at))
+        self._mark(name, cell, result, bound.unit)
+        for follower, one in zip(followers, result.dependents, strict=True):
+            self._mark(one.name, "", one, follower.bound.unit)
         return result
+
+    def _mark(self, name: str, cell: str, result: WriteResult, unit: str) -> None:
+        """Leave a mark of a change in the running measurement."""
+        if self._measurement is None or not result.changed:
+            return
+        text = f"{name}{cell} changed"
+        if result.is_scalar:
+            text = f"{name}{cell}: {result.before} → {result.after} {unit}".rstrip()
+        self._measurement.mark(text, name=name)
+
+    def _carry_out(self, plan: WritePlan, *, verify: bool) -> WriteResult:
+        ag = self.session.profile.ag
+        return carry_out(plan, verify=verify, read=self._read, write=self._write, ag=ag)
 
     def _check_confirmed(self, name: str) -> None:
         if self._epk_problem is None or self.confirmed:
@@ -501,13 +572,21 @@ class Connection:
         for name in asked:
             wild = "*" in name or "?" in name
             for one in expand_names(catalog, [name]):
-                bound = catalog.bind(one).resolve(self._read)
+                node = self._live.computed(one)
+                if node is not None and not node.has_memory:
+                    if wild:
+                        continue
+                    raise UsageError(
+                        f"{one}: it is virtual and cannot be measured.",
+                        hint=f"Measure {', '.join(node.inputs)}, or read it with read().",
+                    )
+                bound = self._live.bound(one).resolve(self._read)
                 if isinstance(bound, BoundMeasurement) or (
                     isinstance(bound, BoundCharacteristic) and not bound.axes
                 ):
                     if wild and not isinstance(bound, BoundMeasurement) and not bound.events:
                         continue
-                    found.setdefault(one, Signal(bound))
+                    found.setdefault(one, Signal(replace(bound, name=one)))
                 elif not wild:
                     raise UsageError(
                         f"{one}: curves, maps and axes cannot be measured.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from math import isinf, lcm
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,19 @@ import numpy as np
 
 from xcaliper.client.binding import plain
 from xcaliper.client.values import Axis, Table
+from xcaliper.core.datatypes import DataType
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import IntegrityError, UsageError
 from xcaliper.quantity.axis import AxisPoints
 from xcaliper.quantity.compu import Conversion
-from xcaliper.quantity.measurement import BoundMeasurement, check_limits
+from xcaliper.quantity.measurement import BoundMeasurement
+from xcaliper.quantity.points import MIN_GUARDED
+from xcaliper.quantity.rounding import check_limits, round_to
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
 
     from xcaliper.core.address import Address
     from xcaliper.quantity.catalog import Bound
@@ -26,7 +32,14 @@ if TYPE_CHECKING:
     Read = Callable[[Address, int], bytes]
     Write = Callable[[Address, bytes], None]
 
-__all__ = ["WriteResult", "read_value", "write_value"]
+__all__ = [
+    "WritePlan",
+    "WriteResult",
+    "carry_out",
+    "plan_write",
+    "read_value",
+    "write_value",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,7 @@ class WriteResult:
         changed: number of changed values.
         size: number of values of the parameter, or 1 for a cell.
         diagnostics: rounding to what the ECU can hold, and the like.
+        dependents: what was written because it is computed from the parameter.
     """
 
     name: str
@@ -50,6 +64,7 @@ class WriteResult:
     changed: int
     size: int
     diagnostics: tuple[Diagnostic, ...] = ()
+    dependents: tuple[WriteResult, ...] = ()
 
     @property
     def is_scalar(self) -> bool:
@@ -75,6 +90,7 @@ class WriteResult:
             "bytes_sent": self.bytes_sent,
             "changed": self.changed,
             "notes": [d.text for d in self.diagnostics],
+            "dependents": [one.as_dict() for one in self.dependents],
         }
 
 
@@ -121,12 +137,105 @@ def _axis_name(axis: Any) -> str:
     return "" if name == "NO_INPUT_QUANTITY" else name
 
 
-def _as_raw(bound: BoundCharacteristic | BoundMeasurement) -> Any:
+def _as_raw(bound: Bound) -> Any:
     """The same object without conversion, limited only by its type."""
+    if isinstance(bound, AxisPoints):
+        return replace(bound, conversion=Conversion(), unit="", lower=-np.inf, upper=np.inf)
     lower, upper = bound.datatype.limits
     if bound.bits is not None:
         lower, upper = -np.inf, np.inf
     return replace(bound, conversion=Conversion(), unit="", lower=lower, upper=upper)
+
+
+@dataclass(frozen=True, slots=True)
+class WritePlan:
+    """A write that was checked and not sent yet.
+
+    Attributes:
+        bound: the object, pointers resolved.
+        before: value before.
+        wanted: value to write, of the cell when one is written.
+        size: number of values of the parameter, or 1 for a cell.
+        at: the cell from 0, or None.
+        raw: values are ECU values.
+        writes: bytes by address.
+    """
+
+    bound: Bound
+    before: Any
+    wanted: Any
+    size: int
+    at: tuple[int, ...] | None
+    raw: bool
+    writes: list[tuple[Address, bytes]]
+
+
+def plan_write(
+    bound: Bound, value: Any, *, at: tuple[int, ...] | None, raw: bool, read: Read
+) -> WritePlan:
+    """Check a value and work out what to write; nothing is sent.
+
+    Args:
+        bound: the object.
+        value: physical, or raw.
+        at: one cell, None = everything.
+        raw: the value is an ECU value.
+        read: gives bytes for an address and a size.
+
+    Raises:
+        LimitError: outside of its limits.
+        UsageError: wrong shape or kind, or read-only.
+    """
+    if not bound.writable:
+        raise UsageError(
+            f"{bound.name}: the description says that it is read-only.",
+            hint="Write the parameters that it depends on.",
+        )
+    bound = bound.resolve(read)
+    target = _as_raw(bound) if raw else bound
+    _refuse_early(target, value, at)
+    once = cache(read)  # what was read for the value before serves the cell as well
+    before = read_value(bound, once, raw=raw)
+    wanted, size, at = _wanted(bound, value, before, at)
+    try:
+        if at is not None:
+            writes = _encode_cell(bound, target, wanted, at, once)
+        elif raw and getattr(bound, "type", "") in ("AXIS_PTS", "ASCII"):
+            writes = bound.encode_raw(wanted, read=read)
+        else:
+            writes = _encode(target, wanted, read)
+    except UsageError as error:
+        rule = getattr(bound.conversion, "name", "")
+        if type(error) is UsageError and rule and error.message.startswith(f"{rule}: "):
+            raise _named(bound, error) from None
+        raise
+    return WritePlan(bound, before, wanted, size, at, raw, writes)
+
+
+def carry_out(
+    plan: WritePlan, *, verify: bool, read: Read, write: Write, ag: int = 1
+) -> WriteResult:
+    """Write what a plan changes, read it back.
+
+    Args:
+        plan: what to write.
+        verify: read back and compare.
+        read: gives bytes for an address and a size.
+        write: takes whole address units.
+        ag: bytes per address unit.
+
+    Raises:
+        IntegrityError: the ECU holds something else than was written.
+    """
+    bound, before, at = plan.bound, plan.before, plan.at
+    sent = _send_changes(plan.writes, lcm(_element_size(bound), ag), ag, read, write)
+    if verify:
+        _verify(bound.name, plan.writes, read)
+    after = read_value(bound, read, raw=plan.raw)
+    notes = _notes(bound, plan.wanted, _cell(after, at))
+    if at is not None:
+        before, after = _cell(before, at), _cell(after, at)
+    return WriteResult(bound.name, before, after, sent, _changed(before, after), plan.size, notes)
 
 
 def write_value(  # noqa: PLR0913  # options by name
@@ -140,48 +249,15 @@ def write_value(  # noqa: PLR0913  # options by name
     write: Write,
     ag: int = 1,
 ) -> WriteResult:
-    """Check a value, write what it changes, read it back.
-
-    Args:
-        bound: the object.
-        value: physical, or raw.
-        at: one cell, None = everything.
-        raw: the value is an ECU value.
-        verify: read back and compare.
-        read: gives bytes for an address and a size.
-        write: takes whole address units.
-        ag: bytes per address unit.
+    """Check a value, write what it changes, read it back; see :func:`plan_write`, :func:`carry_out`.
 
     Raises:
         LimitError: outside of its limits; nothing was sent.
         UsageError: wrong shape or kind, or read-only; nothing was sent.
         IntegrityError: the ECU holds something else than was written.
     """
-    if not bound.writable:
-        raise UsageError(
-            f"{bound.name}: the description says that it is read-only.",
-            hint="Write the parameters that it depends on.",
-        )
-    bound = bound.resolve(read)
-    target = _as_raw(bound) if raw and not isinstance(bound, AxisPoints) else bound
-    _refuse_early(target, value, at)
-    before = read_value(bound, read, raw=raw)
-    wanted, size, at = _wanted(bound, value, before, at)
-    try:
-        writes = _encode(target, wanted, read)
-    except UsageError as error:
-        rule = getattr(bound.conversion, "name", "")
-        if type(error) is UsageError and rule and error.message.startswith(f"{rule}: "):
-            raise _named(bound, error) from None
-        raise
-    sent = _send_changes(writes, lcm(_element_size(bound), ag), ag, read, write)
-    if verify:
-        _verify(bound.name, writes, read)
-    after = read_value(bound, read, raw=raw)
-    notes = _notes(bound, value if at is not None else wanted, _cell(after, at))
-    if at is not None:
-        before, after = _cell(before, at), _cell(after, at)
-    return WriteResult(bound.name, before, after, sent, _changed(before, after), size, notes)
+    plan = plan_write(bound, value, at=at, raw=raw, read=read)
+    return carry_out(plan, verify=verify, read=read, write=write, ag=ag)
 
 
 def _refuse_early(target: Any, value: Any, at: tuple[int, ...] | None) -> None:
@@ -190,7 +266,9 @@ def _refuse_early(target: Any, value: Any, at: tuple[int, ...] | None) -> None:
     Tables and texts are judged beside what is in memory now, which decides about their size.
     """
     is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    is_text = getattr(target, "type", "") == "ASCII" or target.conversion.kind == "verbal"
+    is_text = (
+        getattr(target, "type", "") == "ASCII" and at is None
+    ) or target.conversion.kind == "verbal"
     if is_number and not is_text:
         cell = "".join(f"[{index}]" for index in at or ())
         phys = np.asarray(value, dtype=float)
@@ -204,6 +282,47 @@ def _encode(target: Any, wanted: Any, read: Read) -> list[tuple[Address, bytes]]
         return target.encode(wanted, current=read(target.address, target.size_bytes))
     writes: list[tuple[Address, bytes]] = target.encode(wanted, read=read)
     return writes
+
+
+def _encode_cell(
+    bound: Bound, target: Any, value: Any, at: tuple[int, ...], read: Read
+) -> list[tuple[Address, bytes]]:
+    """Writes that change one cell; the raw values of all others stay what they are.
+
+    Converting the others there and back would move those that share a physical value, as the
+    numbers inside one range of COMPU_VTAB_RANGE.
+    """
+    now = np.asarray(_values_of(read_value(bound, read, raw=True)))
+    _refuse_rail(bound, at, now.shape)
+    rule = target.conversion
+    if isinstance(bound, AxisPoints):
+        raw = rule.to_raw(value)
+        check_limits(bound.name, np.asarray(rule.to_numbers(raw)), target.lower, target.upper)
+        if now.dtype.kind in "iu":  # rounded here, so that the other points stay whole numbers
+            wide = DataType.A_UINT64 if now.dtype.kind == "u" else DataType.A_INT64
+            raw = round_to(raw, wide, name=bound.name)
+    else:
+        raw = target.phys_to_raw(value).raw
+    whole = now.astype(object) if now.dtype.kind in "iu" else now.copy()
+    whole[at] = np.asarray(raw).item()
+    return bound.encode_raw(whole if _whole_numbers(whole) else whole.astype(float), read=read)
+
+
+def _whole_numbers(values: Any) -> bool:
+    return values.dtype.kind != "O" or all(type(v) is int for v in values.ravel().tolist())
+
+
+def _refuse_rail(bound: Bound, at: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    """Refuse an outermost cell of what has GUARD_RAILS."""
+    if not getattr(bound, "guard_rails", False) or not (
+        isinstance(bound, AxisPoints) or bound.axes  # type: ignore[union-attr]
+    ):
+        return
+    if any(n > MIN_GUARDED and i in (0, n - 1) for i, n in zip(at, shape, strict=True)):
+        raise UsageError(
+            f"{bound.name}{list(at)}: it is a guard rail, which is not for adjustment.",
+            hint="Outermost points stay; outermost values follow their neighbours.",
+        )
 
 
 def _named(bound: Bound, error: UsageError) -> UsageError:
@@ -251,7 +370,7 @@ def _whole(bound: Bound, value: Any, now: Any) -> tuple[Any, int]:
 def _wanted(
     bound: Bound, value: Any, before: Any, at: tuple[int, ...] | None
 ) -> tuple[Any, int, tuple[int, ...] | None]:
-    """The whole value to write, how many values the caller meant, and the cell from 0."""
+    """The value to write, how many values the caller meant, and the cell from 0."""
     now = _values_of(before)
     if at is None:
         return *_whole(bound, value, now), None
@@ -262,14 +381,9 @@ def _wanted(
             f"{bound.name}: no cell {list(at)} in shape {list(now.shape)}.",
             hint="Cells count from 0, rows (Y) first.",
         )
-    whole = now.astype(object) if isinstance(value, str) else now.copy()
-    if whole.dtype.kind in "iu" and isinstance(value, float):
-        whole = whole.astype(float)
-    try:
-        whole[at] = value
-    except (TypeError, ValueError, OverflowError):
-        raise UsageError(f"{bound.name}: a cell takes one value, not {value!r}.") from None
-    return whole, 1, tuple(i % n for i, n in zip(at, now.shape, strict=True))
+    if np.ndim(value) != 0:
+        raise UsageError(f"{bound.name}: a cell takes one value, not {value!r}.")
+    return value, 1, tuple(i % n for i, n in zip(at, now.shape, strict=True))
 
 
 def _has_text(values: Any) -> bool:
@@ -330,6 +444,27 @@ def _changed(before: Any, after: Any) -> int:
     return int(old != new)
 
 
+def _differences(
+    bound: Bound, asked: NDArray[np.float64], held: NDArray[np.float64]
+) -> Iterator[Diagnostic]:
+    """Where the ECU holds something else than was asked for: rounded, or kept by guard rails."""
+    off = np.abs(asked - held)
+    off = np.where(off > 1e-6 * np.maximum(np.abs(asked), np.abs(held)), off, 0.0)
+    rails = np.zeros(off.shape, dtype=bool)
+    if getattr(bound, "guard_rails", False) and off.ndim == len(bound.shape):
+        inner = tuple(slice(1, -1) if n > MIN_GUARDED else slice(None) for n in off.shape)
+        rails[...] = True
+        rails[inner] = False
+    for slug, where, text in (
+        ("rounded", ~rails, "rounded to what the ECU can hold"),
+        ("guard-rails", rails, "the outermost cells are guard rails, which nobody adjusts"),
+    ):
+        worst = float(np.max(off, where=where, initial=0.0))
+        if worst:
+            told = f"{bound.name}: {text}, by up to {worst:g}."
+            yield Diagnostic(Severity.INFO, slug, Where(), told, subject=bound.name)
+
+
 def _notes(bound: Bound, wanted: Any, after: Any) -> tuple[Diagnostic, ...]:
     """Say so when the ECU cannot hold exactly what was asked for, or normal limits are left."""
     notes: list[Diagnostic] = []
@@ -339,11 +474,7 @@ def _notes(bound: Bound, wanted: Any, after: Any) -> tuple[Diagnostic, ...]:
     except (TypeError, ValueError):
         return ()
     if asked.shape == held.shape:
-        scale = np.maximum(np.abs(asked), np.abs(held))
-        if np.any(np.abs(asked - held) > 1e-6 * scale):
-            worst = float(np.max(np.abs(asked - held)))
-            text = f"{bound.name}: rounded to what the ECU can hold, by up to {worst:g}."
-            notes.append(Diagnostic(Severity.INFO, "rounded", Where(), text, subject=bound.name))
+        notes.extend(_differences(bound, asked, held))
     lower, upper = getattr(bound, "soft_limits", (-np.inf, np.inf))
     weak = not (isinf(lower) and isinf(upper)) and (lower, upper) != (bound.lower, bound.upper)
     if weak and np.any((held < lower) | (held > upper)):

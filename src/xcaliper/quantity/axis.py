@@ -13,9 +13,9 @@ from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import NotFoundError, UsageError
 from xcaliper.quantity.compu import Conversion, compile_conversion
 from xcaliper.quantity.instance import Located, locate
-from xcaliper.quantity.measurement import chain_of, check_limits
+from xcaliper.quantity.measurement import chain_of
 from xcaliper.quantity.memory_values import Read, byte_order_of
-from xcaliper.quantity.points import check_monotony, read_pairs, read_points, write_points
+from xcaliper.quantity.points import PointsRule, encode_points, read_pairs, read_points
 from xcaliper.quantity.record_access import OpenRecord, PointerChain, read_exactly
 from xcaliper.quantity.record_layout import Record, RecordShape, shape_of
 from xcaliper.quantity.sizes import fixed_points
@@ -49,6 +49,7 @@ class AxisPoints:
         format: display format.
         soft_limits: limits of normal use; equal to the others without EXTENDED_LIMITS.
         pointers: pointers between the address and the data, or None; see ``resolve``.
+        guard_rails: GUARD_RAILS; the outermost points are not for adjustment and are kept.
     """
 
     name: str
@@ -69,6 +70,7 @@ class AxisPoints:
     format: str = ""
     soft_limits: tuple[float, float] = (-np.inf, np.inf)
     pointers: PointerChain | None = None
+    guard_rails: bool = False
 
     @property
     def type(self) -> str:
@@ -158,6 +160,13 @@ class AxisPoints:
             return self.resolve(read).parts(read)
         return self._open(self._data(read), read).parts(self.byte_order)
 
+    def doubts(self, read: Read) -> tuple[str, ...]:
+        """Counts in memory that cannot be right."""
+        if self.pointers is not None:
+            return self.resolve(read).doubts(read)
+        found = self._open(self._data(read), read).record.doubts
+        return tuple(f"{self.name}: {one}" for one in found)
+
     def to_phys(self, raw: Any) -> NDArray[Any]:
         """Physical values of raw ones."""
         return self.conversion.to_phys(raw)
@@ -182,27 +191,34 @@ class AxisPoints:
         if read is not None and self.pointers is not None:
             return self.resolve(read).encode(phys, read=read)
         now = self._data(read) if data is None and read is not None else data or b""
-        values = np.asarray(phys, dtype=float)
-        rescale = self.is_rescale and values.ndim == 2 and values.shape[1:] == (2,)
-        if self.is_rescale and not rescale:
-            raise UsageError(
-                f"{self.name}: its points are computed from rescale pairs.",
-                hint="Give the pairs, an array of shape (n, 2).",
-            )
-        points = values[:, 0] if rescale else values
-        check_limits(self.name, points, self.lower, self.upper, self.unit)
-        check_monotony(self.name, points, self.monotony)
-        raw = self.conversion.to_raw(points)
-        if rescale:
-            check_monotony(self.name, values[:, 1], "MON_INCREASE")
-            raw = np.stack([raw, values[:, 1]], axis=1)
-        return write_points(
-            self._open(now, read),
-            0,
-            raw,
-            self.byte_order,
+        return encode_points(self._open(now, read), 0, phys, self._rule())
+
+    def encode_raw(self, raw: Any, *, read: Read) -> list[tuple[Address, bytes]]:
+        """Writes that change the points to raw ones, not their number; limits do not count.
+
+        Args:
+            raw: as many values as there are points now; pairs for a rescale axis.
+            read: gives memory.
+
+        Raises:
+            LimitError: a value does not fit its type.
+            UsageError: wrong number of points, or a fall where MONOTONY forbids it.
+        """
+        if self.pointers is not None:
+            return self.resolve(read).encode_raw(raw, read=read)
+        record = self._open(self._data(read), read)
+        return encode_points(record, 0, raw, self._rule(), raw=True)
+
+    def _rule(self) -> PointsRule:
+        return PointsRule(
             self.name,
-            difference=self.difference,
+            self.conversion,
+            (self.lower, self.upper),
+            self.unit,
+            self.monotony,
+            self.byte_order,
+            self.difference,
+            self.guard_rails,
         )
 
 
@@ -249,6 +265,7 @@ def bind_axis_points(
         format=made.format or "",
         soft_limits=soft,
         pointers=chain_of(index, located),
+        guard_rails=bool(getattr(made, "guard_rails", False)),
     )
 
 

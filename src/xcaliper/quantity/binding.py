@@ -114,6 +114,7 @@ def bind_located_characteristic(
         memory_order=() if axes else joined_order(located, outer, own, values.mode),
         pointers=chain_of(index, located),
         dependent=dependent,
+        guard_rails=bool(getattr(made, "guard_rails", False)),
         maps=_maps(index, located, (ag, version), inner),
     )
 

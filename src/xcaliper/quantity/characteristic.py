@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +14,14 @@ from xcaliper.core.errors import UsageError
 from xcaliper.quantity.axis import BoundAxis, curve_points
 from xcaliper.quantity.bits import BitField
 from xcaliper.quantity.compu import Conversion
-from xcaliper.quantity.measurement import check_limits
 from xcaliper.quantity.memory_values import Read, at_offset, to_bytes
-from xcaliper.quantity.points import check_monotony, read_points, write_points
+from xcaliper.quantity.points import PointsRule, encode_points, railed, read_points
 from xcaliper.quantity.record_access import OpenRecord, PointerChain, read_exactly
 from xcaliper.quantity.record_layout import Placed, Record, RecordShape, memory_axes
-from xcaliper.quantity.rounding import PhysToRaw, Target, phys_to_raw
+from xcaliper.quantity.rounding import PhysToRaw, check_shape, fit_raw, phys_to_raw, target_of
+from xcaliper.quantity.texts import decode_text, encode_text
 
 __all__ = ["BoundCharacteristic", "PhysCharacteristic", "RawCharacteristic", "Read"]
-
-_CODECS: Final = {"UTF8": "utf-8", "UTF16": "utf-16", "UTF32": "utf-32"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +79,7 @@ class BoundCharacteristic:
         pointers: pointers between the address and the data, or None; see ``resolve``.
         dependent: it is recomputed from others (ASAP2, DEPENDENT_CHARACTERISTIC).
         maps: the maps a cuboid is assembled from, in Z order (ASAP2, MAP_LIST).
+        guard_rails: GUARD_RAILS; the outermost values follow their neighbours when written.
     """
 
     name: str
@@ -107,6 +106,7 @@ class BoundCharacteristic:
     pointers: PointerChain | None = None
     dependent: bool = False
     maps: "tuple[BoundCharacteristic, ...]" = ()
+    guard_rails: bool = False
 
     @property
     def size_bytes(self) -> int:
@@ -187,10 +187,16 @@ class BoundCharacteristic:
             elif axis.fixed is not None:
                 points = np.asarray(axis.fixed, dtype=float)
                 outside[n] = points.astype(np.int64) if _whole(points) else points
-        given = {n: len(points) for n, points in outside.items()}
+        given = {n: len(points) for n, points in outside.items() if not self._counted(n)}
         size = self._place(None, given).size_bytes
         data = read_exactly(read, self.address, size, self.name)
-        return self._record(data, given, read), outside
+        record = self._record(data, given, read)
+        return record, {n: points[: record.record.counts[n]] for n, points in outside.items()}
+
+    def _counted(self, n: int) -> bool:
+        """True for a fixed axis whose points in use are counted in the record or its layout."""
+        own = self.layout.find("no_axis_pts", n) is not None or n in self.layout.fixed
+        return own and self.axes[n].shared is None
 
     def _record(self, data: bytes, given: dict[int, int], read: Read | None) -> OpenRecord:
         record = self._place(data or None, given)
@@ -235,6 +241,16 @@ class BoundCharacteristic:
             return self.resolve(read).parts(read)
         return self._open(read)[0].parts(self.byte_order)
 
+    def doubts(self, read: Read) -> tuple[str, ...]:
+        """Counts in memory that cannot be right, those of shared axes as well."""
+        if self.pointers is not None:
+            return self.resolve(read).doubts(read)
+        parts = [one.doubts(read) for one in self.maps]
+        parts += [axis.shared.doubts(read) for axis in self.axes if axis.shared is not None]
+        parts += [axis.curve.doubts(read) for axis in self.axes if axis.curve is not None]
+        own = () if self.maps or not self.axes else self._open(read)[0].record.doubts
+        return tuple(f"{self.name}: {one}" for one in own) + tuple(d for p in parts for d in p)
+
     def _decode_maps(self, read: Read) -> RawCharacteristic:
         """Maps stacked along Z; X and Y are those of the first map."""
         found = [one.decode(read) for one in self.maps]
@@ -274,7 +290,8 @@ class BoundCharacteristic:
 
     def _decreasing(self, n: int) -> bool:
         shared = self.axes[n].shared
-        element = shared.layout.find("axis_pts", 0) if shared else self.layout.find("axis_pts", n)
+        layout, at = (shared.layout, 0) if shared else (self.layout, n)
+        element = layout.find("axis_pts", at) or layout.find("axis_rescale", at)
         return element is not None and element.reversed
 
     def _order(self, placed: Placed, ndim: int) -> tuple[int, ...]:
@@ -299,29 +316,10 @@ class BoundCharacteristic:
         """Physical values and axis points; texts end at their first NUL."""
         axes = tuple(axis.to_phys(points) for axis, points in zip(self.axes, raw.axes, strict=True))
         if self.type == "ASCII":
-            return PhysCharacteristic(self._text(raw.values), axes)
+            return PhysCharacteristic(
+                decode_text(raw.values, self.encoding, self.datatype, self.byte_order), axes
+            )
         return PhysCharacteristic(self.conversion.to_phys(raw.values), axes)
-
-    def _codec(self) -> str:
-        """Codec of texts; empty where the description does not say."""
-        codec = _CODECS.get(self.encoding, "")
-        mark = "be" if self.byte_order.mark == ">" else "le"
-        if not codec and self.datatype.size_bytes > 1:
-            codec = {2: "utf-16", 4: "utf-32"}.get(self.datatype.size_bytes, "utf-8")
-        return f"{codec}-{mark}" if codec in ("utf-16", "utf-32") else codec
-
-    def _text(self, values: NDArray[Any]) -> str:
-        codec = self._codec()
-        if codec in ("", "utf-8") or self.datatype.size_bytes > 1:
-            ends = np.flatnonzero(values == 0)
-            values = values[: ends[0]] if len(ends) else values
-        data = to_bytes(values, self.datatype, self.byte_order)
-        if not codec:
-            try:
-                return data.decode("utf-8")
-            except UnicodeDecodeError:
-                return data.decode("latin-1")
-        return data.decode(codec, errors="replace").split("\0", 1)[0]
 
     def phys_to_raw(self, phys: Any, *, clamp: bool = False) -> PhysToRaw:
         """Raw values for physical ones, with a report of rounding and clamping.
@@ -334,15 +332,7 @@ class BoundCharacteristic:
             LimitError: a value is outside of its limits.
             UsageError: no way back.
         """
-        target = Target(
-            self.name,
-            self.conversion,
-            self.datatype,
-            (self.lower, self.upper),
-            self.unit,
-            self.bits.bounds if self.bits else None,
-        )
-        return phys_to_raw(phys, target, clamp=clamp)
+        return phys_to_raw(phys, target_of(self), clamp=clamp)
 
     def encode(
         self, phys: Any, *, read: Read | None = None, clamp: bool = False
@@ -367,14 +357,32 @@ class BoundCharacteristic:
         if self.maps:
             return self._encode_maps(phys, read, clamp=clamp)
         record = self._now(read)
-        shape = self._actual(record)
-        if np.shape(phys) != shape:
-            raise UsageError(
-                f"{self.name}: shape {shape} is needed, {np.shape(phys)} was given.",
-                hint="Rows run along X: value[y][x].",
-            )
-        raw = self.phys_to_raw(phys, clamp=clamp).raw
+        check_shape(self.name, phys, self._actual(record))
+        return self._put(record, self.phys_to_raw(phys, clamp=clamp).raw)
+
+    def encode_raw(self, raw: Any, *, read: Read) -> list[tuple[Address, bytes]]:
+        """Writes that give the parameter raw values; limits do not count, those of the type do.
+
+        Args:
+            raw: array of the actual shape; whole numbers, or what a float type holds.
+            read: gives bytes of memory now.
+
+        Raises:
+            LimitError: a value does not fit its type or its bits.
+            UsageError: wrong shape.
+        """
+        if self.pointers is not None:
+            return self.resolve(read).encode_raw(raw, read=read)
+        if self.maps:
+            slabs = self._slabs(raw)
+            return [w for one, slab in slabs for w in one.encode_raw(slab, read=read)]
+        record = self._open(read)[0]
+        return self._put(record, fit_raw(raw, self._actual(record), target_of(self)))
+
+    def _put(self, record: OpenRecord, raw: NDArray[Any]) -> list[tuple[Address, bytes]]:
         placed = self._values(record)
+        if self.guard_rails and self.axes:
+            raw = railed(raw)
         if self.bits:
             raw = self.bits.put(self._memory(record), raw, self.name)
         out = to_bytes(self._stored(raw, placed), self.datatype, self.byte_order)
@@ -383,14 +391,17 @@ class BoundCharacteristic:
     def _encode_maps(
         self, phys: Any, read: Read | None, *, clamp: bool
     ) -> list[tuple[Address, bytes]]:
-        slabs = list(np.asarray(phys)) if np.ndim(phys) == 3 else []
+        slabs = self._slabs(phys)
+        return [w for one, slab in slabs for w in one.encode(slab, read=read, clamp=clamp)]
+
+    def _slabs(self, values: Any) -> "list[tuple[BoundCharacteristic, NDArray[Any]]]":
+        slabs = list(np.asarray(values)) if np.ndim(values) == 3 else []
         if len(slabs) != len(self.maps):
             raise UsageError(
-                f"{self.name}: {len(self.maps)} maps are needed, shape {np.shape(phys)} was given.",
+                f"{self.name}: {len(self.maps)} maps are needed, shape {np.shape(values)} was given.",
                 hint="Values are value[z][y][x].",
             )
-        pairs = zip(self.maps, slabs, strict=True)
-        return [w for one, slab in pairs for w in one.encode(slab, read=read, clamp=clamp)]
+        return list(zip(self.maps, slabs, strict=True))
 
     def _needs_reader(self) -> UsageError:
         return UsageError(
@@ -401,7 +412,11 @@ class BoundCharacteristic:
         """Memory as it is; without a reader only what does not depend on it."""
         if read is not None:
             return self._open(read)[0]
-        known = {n: len(a.fixed) for n, a in enumerate(self.axes) if a.fixed is not None}
+        known = {
+            n: len(a.fixed)
+            for n, a in enumerate(self.axes)
+            if a.fixed is not None and not self._counted(n)
+        }
         moving = any(
             n not in known and (a.shared is not None or self.layout.find("no_axis_pts", n))
             for n, a in enumerate(self.axes)
@@ -412,24 +427,10 @@ class BoundCharacteristic:
         return self._record(b"", known, None)
 
     def _encode_text(self, text: Any, read: Read | None) -> list[tuple[Address, bytes]]:
-        if not isinstance(text, str):
-            raise UsageError(f"{self.name}: it is a text; {type(text).__name__} was given.")
-        try:
-            data = text.encode(self._codec() or "latin-1")
-        except (UnicodeEncodeError, LookupError):
-            raise UsageError(
-                f"{self.name}: the text has characters the ECU cannot hold.",
-                hint="Use ASCII characters.",
-            ) from None
         record = self._now(read)
         placed = self._values(record)
-        if len(data) > placed.size_bytes:
-            raise UsageError(
-                f"{self.name}: the text needs {len(data)} bytes, there is room for "
-                f"{placed.size_bytes}.",
-                hint="Shorten it.",
-            )
-        return record.writes(placed, data.ljust(placed.size_bytes, b"\0"))
+        coding = (self.encoding, self.datatype, self.byte_order)
+        return record.writes(placed, encode_text(self.name, text, placed.size_bytes, *coding))
 
     def encode_axis(self, n: int, phys: Any, *, read: Read) -> list[tuple[Address, bytes]]:
         """Writes that change the points of one axis, not their number.
@@ -457,17 +458,17 @@ class BoundCharacteristic:
             raise UsageError(
                 f"{name}: its points are fixed.", hint="Only the description has them."
             )
-        values = np.asarray(phys, dtype=float)
-        check_limits(name, values, axis.lower, axis.upper, axis.unit)
-        check_monotony(name, values, axis.monotony)
-        return write_points(
-            self._open(read)[0],
-            n,
-            axis.conversion.to_raw(values),
-            axis.byte_order,
+        rule = PointsRule(
             name,
-            difference=axis.difference,
+            axis.conversion,
+            (axis.lower, axis.upper),
+            axis.unit,
+            axis.monotony,
+            axis.byte_order,
+            axis.difference,
+            self.guard_rails,
         )
+        return encode_points(self._open(read)[0], n, phys, rule)
 
 
 def _whole(points: NDArray[Any]) -> bool:

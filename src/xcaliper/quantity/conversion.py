@@ -17,6 +17,7 @@ __all__ = ["Conversion", "FormulaConversion", "Linear", "Rational", "is_text", "
 
 Array = NDArray[Any]
 MAX_BITS: Final = 1000
+_IDENTITY: Final = (1.0, 0.0)
 
 
 def numbers_of(phys: Any, name: str) -> Array:
@@ -48,7 +49,13 @@ def is_text(values: Array) -> NDArray[np.bool_]:
         return np.ones(values.shape, dtype=bool)
     if values.dtype.kind != "O":
         return np.zeros(values.shape, dtype=bool)
-    flat = [isinstance(v, str) for v in values.ravel().tolist()]
+    flat = values.ravel().tolist()
+    kinds = set(map(type, flat))
+    if not any(issubclass(kind, str) for kind in kinds):
+        return np.zeros(values.shape, dtype=bool)
+    if kinds <= {str}:
+        return np.ones(values.shape, dtype=bool)
+    flat = [isinstance(v, str) for v in flat]
     return np.asarray(flat, dtype=bool).reshape(values.shape)
 
 
@@ -159,6 +166,11 @@ class Conversion:
         return np.zeros(np.shape(phys), dtype=bool)
 
 
+def _exact(values: Array) -> bool:
+    """Whole numbers that a float cannot hold: those of 64 bit."""
+    return (values.dtype.kind in "iu" and values.dtype.itemsize == 8) or values.dtype.kind == "O"
+
+
 @dataclass(frozen=True, slots=True)
 class Linear(Conversion):
     """phys = a·raw + b (ASAP2, LINEAR, 1.6)."""
@@ -177,8 +189,11 @@ class Linear(Conversion):
         return self.a, self.b
 
     def forward(self, raw: Any) -> Array:
-        """a·raw + b."""
-        return np.asarray(np.asarray(raw, dtype=float) * self.a + self.b)
+        """a·raw + b; whole numbers of 64 bit stay exact where that is the identity."""
+        values = np.asarray(raw)
+        if self.linear == _IDENTITY and _exact(values):
+            return values
+        return np.asarray(values.astype(float) * self.a + self.b)
 
     def backward(self, phys: Any) -> Array:
         """(phys − b) / a."""
@@ -187,7 +202,10 @@ class Linear(Conversion):
                 f"conversion {self.name}: its factor is 0, there is no way back.",
                 hint="Correct COEFFS_LINEAR.",
             )
-        return np.asarray((numbers_of(phys, self.name).astype(float) - self.b) / self.a)
+        values = numbers_of(phys, self.name)
+        if self.linear == _IDENTITY and _exact(values):
+            return values
+        return np.asarray((values.astype(float) - self.b) / self.a)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,14 +234,20 @@ class Rational(Conversion):
     def backward(self, phys: Any) -> Array:
         """The rational function itself."""
         a, b, c, d, e, f = self.coeffs
-        x = numbers_of(phys, self.name).astype(float)
+        given = numbers_of(phys, self.name)
+        if self.linear == _IDENTITY and _exact(given):
+            return given
+        x = given.astype(float)
         with np.errstate(all="ignore"):
             return np.asarray((a * x * x + b * x + c) / (d * x * x + e * x + f))
 
     def forward(self, raw: Any) -> Array:
         """The solution of the rational function for x."""
         a, b, c, d, e, f = self.coeffs
-        y = np.asarray(raw, dtype=float)
+        given = np.asarray(raw)
+        if self.linear == _IDENTITY and _exact(given):
+            return given
+        y = given.astype(float)
         if self.linear:
             return np.asarray((f * y - c) / b + 0.0)
         qa, qb, qc = a - y * d, b - y * e, c - y * f

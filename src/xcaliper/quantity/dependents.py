@@ -6,12 +6,13 @@ a VIRTUAL measurement has its conversion rule for that. The result is physical.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from xcaliper.a2l.lazy import Objects
 from xcaliper.core.errors import NotFoundError, UsageError
 from xcaliper.quantity.compu import (
     Conversion,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from xcaliper.quantity.catalog import Catalog
 
 __all__ = ["DependencyGraph", "Dependent", "ReadPhys"]
+
+_WORDS: Final = ("DEPENDENT_CHARACTERISTIC", "VIRTUAL_CHARACTERISTIC")
 
 ReadPhys = Callable[[str], Any]
 """Gives the physical value of a quantity that has memory, by name."""
@@ -72,33 +75,57 @@ class DependencyGraph:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._nodes: dict[str, Dependent] = {}
+        self._nodes: dict[str, Dependent | None] = {}
         self._formulas: dict[str, Formula | Conversion] = {}
-        self._users: dict[str, list[str]] = {}
-        module = catalog.index.module
-        for made in module.characteristic:
-            rule = made.virtual_characteristic or made.dependent_characteristic
-            if rule is not None:
-                kind = "virtual" if made.virtual_characteristic is not None else "dependent"
-                hard = made.extended_limits or made
-                self._add(made, kind, rule.formula, tuple(rule.characteristic), hard)
-        for measured in module.measurement:
-            if measured.virtual is not None:
-                self._add(measured, "measurement", "", tuple(measured.virtual.names), measured)
-        for node in self._nodes.values():
-            for name in dict.fromkeys(node.inputs):
-                self._users.setdefault(name, []).append(node.name)
+        self._users: dict[bool, dict[str, list[str]]] = {}
 
-    def _add(self, made: Any, kind: str, text: str, inputs: tuple[str, ...], limits: Any) -> None:
-        self._nodes[made.name] = Dependent(
+    def find(self, name: str) -> Dependent | None:
+        """What a name is computed by; None when it is not. Only this object is read for it."""
+        if name not in self._nodes:
+            made = self._catalog.index.object(name)
+            self._nodes[name] = None if made is None else self._made(made)
+        return self._nodes[name]
+
+    def _made(self, made: Any) -> Dependent | None:
+        virtual = getattr(made, "virtual_characteristic", None)
+        rule = virtual or getattr(made, "dependent_characteristic", None)
+        if rule is not None:
+            kind = "virtual" if virtual is not None else "dependent"
+            text, inputs, limits = rule.formula, rule.characteristic, made.extended_limits or made
+        elif getattr(made, "virtual", None) is not None:
+            kind, text, inputs, limits = "measurement", "", made.virtual.names, made
+        else:
+            return None
+        return Dependent(
             made.name,
             kind,
             text,
-            inputs,
+            tuple(inputs),
             self._unit(made),
             limits.lower_limit,
             limits.upper_limit,
         )
+
+    def _all(self, *, measurements: bool = True) -> Iterator[Dependent]:
+        """Every computed quantity; of a large description only what says so is read."""
+        module = self._catalog.index.module
+        names = dict.fromkeys(
+            one.name for word in _WORDS for one in _mentioning(module.characteristic, word)
+        )
+        if measurements:
+            names.update(dict.fromkeys(m.name for m in _mentioning(module.measurement, "VIRTUAL")))
+        for name in names:
+            if (node := self.find(name)) is not None:
+                yield node
+
+    def _users_of(self, name: str, *, measurements: bool) -> list[str]:
+        users = self._users.get(measurements)
+        if users is None:
+            users = self._users[measurements] = {}
+            for node in self._all(measurements=measurements):
+                for one in dict.fromkeys(node.inputs):
+                    users.setdefault(one, []).append(node.name)
+        return users.get(name, [])
 
     def _unit(self, made: Any) -> str:
         method = self._catalog.index.find(made.conversion, "COMPU_METHOD")
@@ -107,11 +134,11 @@ class DependencyGraph:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all computed quantities."""
-        return tuple(self._nodes)
+        return tuple(node.name for node in self._all())
 
     def __contains__(self, name: str) -> bool:
         """True for a computed quantity."""
-        return name in self._nodes
+        return self.find(name) is not None
 
     def __getitem__(self, name: str) -> Dependent:
         """The computed quantity of a name.
@@ -119,7 +146,7 @@ class DependencyGraph:
         Raises:
             NotFoundError: it is not computed.
         """
-        node = self._nodes.get(name)
+        node = self.find(name)
         if node is None:
             raise NotFoundError(name, kind="computed quantity")
         return node
@@ -128,7 +155,7 @@ class DependencyGraph:
         """Quantities that depend on themselves, each cycle once, first name repeated at its end."""
         found: dict[frozenset[str], tuple[str, ...]] = {}
         done: set[str] = set()
-        for name in self._nodes:
+        for name in self.names:
             cycle = self._cycle_from(name, done)
             if cycle:
                 found.setdefault(frozenset(cycle), cycle)
@@ -148,12 +175,13 @@ class DependencyGraph:
                 continue
             if name in on_path:
                 return (*path[path.index(name) :], name)
-            if name in done or name not in self._nodes:
+            node = self.find(name)
+            if name in done or node is None:
                 continue
             path.append(name)
             on_path.add(name)
             stack.append((name, True))
-            stack.extend((one, False) for one in reversed(self._nodes[name].inputs))
+            stack.extend((one, False) for one in reversed(node.inputs))
         return ()
 
     def _inputs_first(self, names: Iterable[str]) -> tuple[str, ...]:
@@ -175,16 +203,17 @@ class DependencyGraph:
                 name, ready = stack.pop()
                 if ready:
                     order.setdefault(name)
-                elif name in self._nodes and name not in order:
+                elif (node := self.find(name)) is not None and name not in order:
                     stack.append((name, True))
-                    stack.extend((one, False) for one in reversed(self._nodes[name].inputs))
+                    stack.extend((one, False) for one in reversed(node.inputs))
         return tuple(order)
 
-    def affected_by(self, names: Iterable[str]) -> tuple[str, ...]:
+    def affected_by(self, names: Iterable[str], *, measurements: bool = True) -> tuple[str, ...]:
         """Computed quantities that change with some others, in the order to compute them.
 
         Args:
             names: what was changed; a component or array element counts for its whole too.
+            measurements: virtual measurements as well, not only parameters.
 
         Raises:
             UsageError: one of them depends on itself.
@@ -192,7 +221,7 @@ class DependencyGraph:
         reached: dict[str, None] = {}
         waiting = [part for name in names for part in _wholes(name)]
         while waiting:
-            for user in self._users.get(waiting.pop(), ()):
+            for user in self._users_of(waiting.pop(), measurements=measurements):
                 if user not in reached:
                     reached[user] = None
                     waiting.append(user)
@@ -236,7 +265,7 @@ class DependencyGraph:
         return {name: known[name] for name in wanted}
 
     def _value(self, name: str, known: Mapping[str, Any], read_phys: ReadPhys) -> Any:
-        node = self._nodes[name]
+        node = self[name]
         rule = self._rule(node)
         inputs = [
             self._number(one, known[one] if one in known else read_phys(one)) for one in node.inputs
@@ -276,7 +305,7 @@ class DependencyGraph:
             ) from None
 
     def _raw_of_text(self, name: str, value: NDArray[Any]) -> NDArray[Any]:
-        node = self._nodes.get(name)
+        node = self.find(name)
         rule = self._rule(node) if node else getattr(self._catalog.bind(name), "conversion", None)
         if not isinstance(rule, Verbal):
             raise UsageError(f"{name}: it is a text.", hint="Formulas need numbers.")
@@ -299,6 +328,11 @@ class DependencyGraph:
         if isinstance(rule, FormulaConversion) and rule.formula is not None:
             return rule.formula
         return rule
+
+
+def _mentioning(objects: Iterable[Any], word: str) -> Iterable[Any]:
+    """Objects with a word in their text; all of them where they were read already."""
+    return objects.mentioning(word) if isinstance(objects, Objects) else objects
 
 
 def _wholes(name: str) -> list[str]:

@@ -11,14 +11,14 @@ from xcaliper.a2l.if_xcp import XcpDaqEvent, read_daq_event
 from xcaliper.a2l.index import ModuleIndex
 from xcaliper.core.address import Address, AddressRange
 from xcaliper.core.datatypes import ByteOrder, DataType
-from xcaliper.core.errors import LimitError, NotFoundError, UsageError
+from xcaliper.core.errors import NotFoundError, UsageError
 from xcaliper.quantity.bits import BitField, bit_field
 from xcaliper.quantity.compu import Conversion, compile_conversion
 from xcaliper.quantity.instance import Located, locate
 from xcaliper.quantity.memory_values import Read, byte_order_of, datatype_of, from_bytes, to_bytes
 from xcaliper.quantity.record_access import PointerChain
 from xcaliper.quantity.record_layout import memory_axes
-from xcaliper.quantity.rounding import PhysToRaw, Target, outside_limits, phys_to_raw
+from xcaliper.quantity.rounding import PhysToRaw, check_shape, fit_raw, phys_to_raw, target_of
 from xcaliper.quantity.sizes import own_dims
 
 __all__ = [
@@ -27,23 +27,9 @@ __all__ = [
     "bind_located_measurement",
     "bind_measurement",
     "chain_of",
-    "check_limits",
     "dims_to_shape",
     "joined_order",
 ]
-
-
-def check_limits(name: str, phys: NDArray[Any], lower: float, upper: float, unit: str = "") -> None:
-    """Refuse physical values outside of limits; a few units of rounding are forgiven.
-
-    Raises:
-        LimitError: names the first element outside.
-    """
-    outside = np.argwhere(outside_limits(phys, lower, upper))
-    if len(outside):
-        place = tuple(outside[0].tolist())
-        element = name + "".join(f"[{i}]" for i in place)
-        raise LimitError(element, phys=float(phys[place]), lower=lower, upper=upper, unit=unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,15 +172,7 @@ class BoundMeasurement:
             LimitError: a value is outside of its limits.
             UsageError: no way back.
         """
-        target = Target(
-            self.name,
-            self.conversion,
-            self.datatype,
-            (self.lower, self.upper),
-            self.unit,
-            self.bits.bounds if self.bits else None,
-        )
-        return phys_to_raw(phys, target, clamp=clamp)
+        return phys_to_raw(phys, target_of(self), clamp=clamp)
 
     def encode(
         self, phys: Any, *, current: bytes | None = None, clamp: bool = False
@@ -214,11 +192,27 @@ class BoundMeasurement:
             raise UsageError(
                 f"{self.name}: its data are behind a pointer.", hint="Resolve it with a reader."
             )
-        if np.shape(phys) != self.shape:
-            raise UsageError(
-                f"{self.name}: shape {self.shape} is needed, {np.shape(phys)} was given."
-            )
-        raw = self._stored(self.phys_to_raw(phys, clamp=clamp).raw)
+        check_shape(self.name, phys, self.shape)
+        return self._put(self.phys_to_raw(phys, clamp=clamp).raw, current)
+
+    def encode_raw(self, raw: Any, *, read: Read) -> list[tuple[Address, bytes]]:
+        """Writes that give the measurement raw values; limits do not count, those of the type do.
+
+        Args:
+            raw: array of ``shape``; whole numbers, or what a float type holds.
+            read: gives bytes of memory now.
+
+        Raises:
+            LimitError: a value does not fit its type or its bits.
+            UsageError: wrong shape.
+        """
+        if self.pointers is not None:
+            return self.resolve(read).encode_raw(raw, read=read)
+        made = fit_raw(raw, self.shape, target_of(self))
+        return self._put(made, read(self.address, self.size_bytes) if self.bits else None)
+
+    def _put(self, values: NDArray[Any], current: bytes | None) -> list[tuple[Address, bytes]]:
+        raw = self._stored(values)
         if self.bits:
             if current is None or len(current) != self.size_bytes:
                 raise UsageError(f"{self.name}: its bit mask needs the bytes in memory now.")

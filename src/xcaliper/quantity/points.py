@@ -1,20 +1,34 @@
 """Axis points out of a record and back: stored, rescaled or computed (ASAP2, AXIS_PTS_X and others)."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xcaliper.core.address import Address
-from xcaliper.core.datatypes import ByteOrder
+from xcaliper.core.datatypes import ByteOrder, DataType
 from xcaliper.core.errors import UsageError
+from xcaliper.quantity.conversion import Conversion, numbers_of
 from xcaliper.quantity.memory_values import to_bytes
 from xcaliper.quantity.record_access import OpenRecord
 from xcaliper.quantity.record_layout import Placed
-from xcaliper.quantity.rounding import round_to
+from xcaliper.quantity.rounding import check_limits, round_to
 
-__all__ = ["check_monotony", "read_pairs", "read_points", "rescaled", "write_points"]
+__all__ = [
+    "MIN_GUARDED",
+    "PointsRule",
+    "check_monotony",
+    "encode_points",
+    "railed",
+    "read_pairs",
+    "read_points",
+    "rescaled",
+    "write_points",
+]
 
+MIN_GUARDED: Final = 2
+"""An axis of so few points has no inner ones; guard rails mean nothing there."""
 _OPERANDS = ("offset", "shift_op", "dist_op")
 
 
@@ -80,6 +94,74 @@ def _operands(record: OpenRecord, n: int, order: ByteOrder) -> dict[str, Any]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class PointsRule:
+    """What the points of an axis have to obey.
+
+    Attributes:
+        name: name for messages.
+        conversion: raw to physical.
+        limits: lowest and highest physical value.
+        unit: physical unit.
+        monotony: MONOTONY word, or empty.
+        order: byte order.
+        difference: DEPOSIT DIFFERENCE.
+        guard_rails: the outermost points are not for adjustment; they keep what memory holds.
+    """
+
+    name: str
+    conversion: Conversion
+    limits: tuple[float, float]
+    unit: str
+    monotony: str
+    order: ByteOrder
+    difference: bool
+    guard_rails: bool = False
+
+
+def encode_points(
+    record: OpenRecord, n: int, values: Any, rule: PointsRule, *, raw: bool = False
+) -> list[tuple[Address, bytes]]:
+    """Writes that give axis n physical points, or raw ones; their number stays.
+
+    Args:
+        record: the record now.
+        n: number of the axis.
+        values: as many as there are points; for a rescale axis its pairs, array[n, 2], of an axis
+            point and a virtual point each.
+        rule: what they have to obey.
+        raw: the values are ECU values; limits are physical and do not count then.
+
+    Raises:
+        LimitError: a value is outside of its limits.
+        UsageError: wrong number of points, or a fall where MONOTONY forbids it.
+    """
+    name = rule.name
+    given = numbers_of(values, name)
+    pairs = record.find("axis_pts", n) is None and record.find("axis_rescale", n) is not None
+    if pairs and (given.ndim != 2 or given.shape[1] != 2):
+        raise UsageError(
+            f"{name}: its points are computed from rescale pairs.",
+            hint="Give the pairs, an array of shape (n, 2).",
+        )
+    points = given[:, 0] if pairs else given
+    rails = None
+    if rule.guard_rails and not pairs and points.ndim == 1 and len(points) > MIN_GUARDED:
+        rails = read_points(record, n, rule.order, difference=rule.difference)
+    inner = points if rails is None else points[1:-1]
+    if not raw:
+        check_limits(name, inner.astype(float), *rule.limits, rule.unit)
+    made = inner if raw else rule.conversion.to_raw(inner)
+    if rails is not None:
+        made = np.concatenate([rails[:1], made, rails[-1:]])
+    shown = points if not raw and rails is None else rule.conversion.to_numbers(made)
+    check_monotony(name, shown.astype(float), rule.monotony)
+    if pairs:
+        check_monotony(name, given[:, 1].astype(float), "MON_INCREASE")
+        made = np.stack([made, given[:, 1]], axis=1)
+    return write_points(record, n, made, rule.order, name, difference=rule.difference)
+
+
 def write_points(
     record: OpenRecord,
     n: int,
@@ -107,9 +189,8 @@ def write_points(
     if placed is not None:
         _check_count(name, raw, (placed.count,))
         points = raw[::-1] if placed.element.reversed else raw
-        return _put(
-            record, placed, np.diff(points, prepend=0) if difference else points, order, name
-        )
+        stored = _differences(points, placed, name) if difference else points
+        return _put(record, placed, stored, order, name)
     placed = record.find("axis_rescale", n)
     if placed is not None:
         _check_count(name, raw, (placed.count // 2, 2))
@@ -119,6 +200,16 @@ def write_points(
         raise UsageError(f"{name}: its points are fixed.", hint="Only the description has them.")
     _check_count(name, raw, (record.record.counts[n],))
     return _put_operands(record, n, raw.astype(float), order, name)
+
+
+def _differences(points: NDArray[Any], placed: Placed, name: str) -> NDArray[Any]:
+    """The first point, then distances; points are rounded first, so that no rounding adds up."""
+    datatype = placed.element.datatype
+    assert datatype is not None, "only RESERVED has none"
+    if datatype.is_float:
+        return np.diff(points, prepend=0)
+    wide = DataType.A_INT64 if datatype is not DataType.A_UINT64 else datatype
+    return np.diff(round_to(points, wide, name=name).astype(object), prepend=0)
 
 
 def _check_count(name: str, raw: NDArray[Any], shape: tuple[int, ...]) -> None:
@@ -158,6 +249,19 @@ def _put_operands(
             )
         distance = float(shift)
     return out + _put(record, placed, np.asarray([distance]), order, name)
+
+
+def railed(table: NDArray[Any]) -> NDArray[Any]:
+    """A table whose outermost values equal their neighbours (ASAP2, GUARD_RAILS).
+
+    A dimension without inner values is left alone.
+    """
+    out = table.copy()
+    for dim, n in enumerate(table.shape):
+        if n > MIN_GUARDED:
+            view = np.moveaxis(out, dim, 0)
+            view[0], view[-1] = view[1], view[-2]
+    return out
 
 
 def check_monotony(name: str, values: NDArray[Any], word: str) -> None:

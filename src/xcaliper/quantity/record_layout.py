@@ -119,12 +119,14 @@ class Record:
         counts: points of each axis.
         size_bytes: bytes from the start of the record to behind its last element.
         pairs: rescale pairs of each axis that has them.
+        doubts: counts of the record that cannot be right; the largest numbers stand for them.
     """
 
     placed: tuple[Placed, ...]
     counts: tuple[int, ...]
     size_bytes: int
     pairs: Mapping[int, int] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
     def find(self, kind: str, axis: int = -1) -> Placed | None:
         """The element of a kind and axis."""
@@ -220,14 +222,17 @@ class RecordShape:
         largest = self._largest_pairs(maximum)
         pairs = dict(largest)
         room = _Counts(tuple(maximum), largest, values)
+        doubts: list[str] = []
         if data is not None:
             for element in self.elements:
                 if element.kind in ("no_axis_pts", "no_rescale"):
                     used = _Counts(tuple(points), pairs, values)
-                    self._read_count(
+                    doubt = self._read_count(
                         element, byte_address, (used, room), (points, pairs, given), data, order
                     )
-        return self._place(byte_address, _Counts(tuple(points), pairs, values), room)
+                    doubts.extend([doubt] if doubt else [])
+        made = self._place(byte_address, _Counts(tuple(points), pairs, values), room)
+        return replace(made, doubts=tuple(doubts)) if doubts else made
 
     def _largest_pairs(self, maximum: tuple[int, ...]) -> dict[int, int]:
         """Rescale pairs per axis; a count in the record may exceed that of the keyword."""
@@ -247,27 +252,35 @@ class RecordShape:
         into: tuple[list[int], dict[int, int], Mapping[int, int] | None],
         data: bytes,
         order: ByteOrder,
-    ) -> None:
-        """Take a number of points or pairs from the record; impossible ones leave the maximum."""
+    ) -> str:
+        """Take a number of points or pairs from the record; impossible ones leave the maximum.
+
+        Returns:
+            What is wrong with the number; empty when nothing is.
+        """
         points, pairs, given = into
         axis = element.axis
         top = counts[1].pairs.get(axis, 0) if element.kind == "no_rescale" else 0
         if element.kind == "no_axis_pts":
             if axis >= len(points) or axis in (given or {}) or axis in self.fixed:
-                return
+                return ""
             top = counts[1].points[axis]
         placed = self._place(byte_address, *counts).find(element.kind, axis)
         assert placed is not None, "it is one of the elements"
         assert element.datatype is not None, "only RESERVED has none"
         raw = data[placed.offset : placed.offset + placed.size_bytes]
         if len(raw) < placed.size_bytes:
-            return
+            return ""
         found = from_bytes(raw, element.datatype, order)[0]
         count = int(found) if 0 < found <= top else top
         if element.kind == "no_rescale":
             pairs[axis] = count
         else:
             points[axis] = count
+        if count == found:
+            return ""
+        word = f"{element.kind}_{AXES[axis]}".upper()
+        return f"{word} is {found:g} where 1 to {top} can be; {top} are taken"
 
     def _place(self, byte_address: int, used: _Counts, room: _Counts) -> Record:
         kept = room if self.static else used

@@ -1,16 +1,29 @@
 """Raw values as the ECU can hold them: rounded, inside their type, with a report of both."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xcaliper.core.datatypes import DataType
-from xcaliper.core.errors import LimitError
+from xcaliper.core.errors import LimitError, UsageError
+from xcaliper.quantity.bits import BitField
 from xcaliper.quantity.conversion import Conversion, is_text, numbers_of
 
-__all__ = ["PhysToRaw", "Target", "fit", "outside_limits", "phys_to_raw", "round_to"]
+__all__ = [
+    "PhysToRaw",
+    "Target",
+    "Valued",
+    "check_limits",
+    "check_shape",
+    "fit",
+    "fit_raw",
+    "outside_limits",
+    "phys_to_raw",
+    "round_to",
+    "target_of",
+]
 
 Array = NDArray[Any]
 Bools = NDArray[np.bool_]
@@ -124,6 +137,19 @@ def outside_limits(phys: Array, lower: float, upper: float) -> Bools:
         return np.asarray(~((phys >= low) & (phys <= high)))
 
 
+def check_limits(name: str, phys: Array, lower: float, upper: float, unit: str = "") -> None:
+    """Refuse physical values outside of limits; a few units of rounding are forgiven.
+
+    Raises:
+        LimitError: names the first element outside.
+    """
+    outside = np.argwhere(outside_limits(phys, lower, upper))
+    if len(outside):
+        place = tuple(outside[0].tolist())
+        element = name + "".join(f"[{i}]" for i in place)
+        raise LimitError(element, phys=float(phys[place]), lower=lower, upper=upper, unit=unit)
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What physical values are converted for.
@@ -143,6 +169,77 @@ class Target:
     limits: tuple[float, float]
     unit: str = ""
     bounds: tuple[int, int] | None = None
+
+
+class Valued(Protocol):
+    """What measurements and parameters have in common as far as single values go."""
+
+    @property
+    def name(self) -> str:
+        """Name for messages."""
+        ...
+
+    @property
+    def conversion(self) -> Conversion:
+        """Raw to physical."""
+        ...
+
+    @property
+    def datatype(self) -> DataType:
+        """Type of one value in memory."""
+        ...
+
+    @property
+    def lower(self) -> float:
+        """Lowest physical value."""
+        ...
+
+    @property
+    def upper(self) -> float:
+        """Highest physical value."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """Physical unit."""
+        ...
+
+    @property
+    def bits(self) -> BitField | None:
+        """Mask and shift, or None."""
+        ...
+
+
+def target_of(bound: Valued) -> Target:
+    """What values of a bound object are converted for."""
+    bounds = bound.bits.bounds if bound.bits else None
+    limits = (bound.lower, bound.upper)
+    return Target(bound.name, bound.conversion, bound.datatype, limits, bound.unit, bounds)
+
+
+def check_shape(name: str, values: Any, shape: tuple[int, ...]) -> None:
+    """Refuse values of another shape.
+
+    Raises:
+        UsageError: they are of another shape.
+    """
+    if np.shape(values) != shape:
+        raise UsageError(
+            f"{name}: shape {shape} is needed, {np.shape(values)} was given.",
+            hint="Rows run along X: value[y][x].",
+        )
+
+
+def fit_raw(raw: Any, shape: tuple[int, ...], target: Target) -> Array:
+    """Given raw values as the ECU can hold them; only type, bits and shape limit them.
+
+    Raises:
+        LimitError: a value does not fit its type or its bits.
+        UsageError: wrong shape.
+    """
+    values = numbers_of(raw, target.name)
+    check_shape(target.name, values, shape)
+    return fit(values, target.datatype, name=target.name, bounds=target.bounds).raw
 
 
 def phys_to_raw(phys: Any, target: Target, *, clamp: bool = False) -> PhysToRaw:
@@ -165,20 +262,51 @@ def phys_to_raw(phys: Any, target: Target, *, clamp: bool = False) -> PhysToRaw:
     texts = is_text(given)
     if texts.any():
         raw = conversion.to_raw(phys)
-        checked = np.where(texts, 0.0, given.astype(object)).astype(float)
+        checked = np.zeros(given.shape, dtype=float)
+        checked[~texts] = given[~texts].astype(float)
         beyond = outside_limits(checked, *limits) & ~texts
         if beyond.any():
-            _refuse_phys(name, checked, beyond, limits, unit)
-        return fit(raw, datatype, name=name, bounds=bounds, clamp=clamp)
+            if not clamp or np.isnan(checked).any():
+                _refuse_phys(name, checked, beyond, limits, unit)
+            given = given.copy()
+            given[beyond] = np.clip(checked[beyond], *limits)
+            raw = conversion.to_raw(given)
+        made = fit(raw, datatype, name=name, bounds=bounds, clamp=clamp)
+        return replace(made, clamped=made.clamped | beyond)
     given = numbers_of(phys, conversion.name or name)
-    beyond = outside_limits(given.astype(float), *limits)
+    numbers = given.astype(float)
+    beyond = outside_limits(numbers, *limits)
     if beyond.any():
-        if not clamp or np.isnan(given.astype(float)).any():
+        if not clamp or np.isnan(numbers).any():
             _refuse_phys(name, given, beyond, limits, unit)
-        given = np.where(beyond, np.clip(given.astype(float), *limits), given)
+        if given.dtype.kind in "iub":  # whole numbers of 64 bit beside a clamped one stay exact
+            given = given.astype(object)
+            given[beyond] = [_whole_end(v) for v in np.clip(numbers[beyond], *limits).tolist()]
+        else:
+            given = np.where(beyond, np.clip(numbers, *limits), given)
     ended = conversion.outside(given)
-    made = fit(conversion.to_raw(given), datatype, name=name, bounds=bounds, clamp=clamp)
+    raw = conversion.to_raw(given)
+    _refuse_undefined(name, given, raw)
+    made = fit(raw, datatype, name=name, bounds=bounds, clamp=clamp)
     return PhysToRaw(made.raw, made.rounded, made.clamped | beyond | ended)
+
+
+def _whole_end(limit: float) -> int | float:
+    return int(limit) if limit.is_integer() else limit
+
+
+def _refuse_undefined(name: str, phys: Array, raw: Array) -> None:
+    """Refuse values for which the way back has no number, as a division by zero."""
+    if raw.dtype.kind != "f":
+        return
+    lost = ~np.isfinite(raw) & np.isfinite(phys.astype(float))
+    if lost.any():
+        place = tuple(np.argwhere(lost)[0].tolist())
+        element = name + "".join(f"[{i}]" for i in place)
+        raise UsageError(
+            f"{element}: no raw value stands for {float(phys[place]):g}.",
+            hint="Its conversion is not defined there; give another value.",
+        )
 
 
 def _refuse_phys(

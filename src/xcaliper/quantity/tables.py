@@ -178,9 +178,21 @@ class Verbal(Conversion):
 
     def index(self, raw: Any) -> NDArray[np.intp]:
         """Row of every raw value, −1 where there is none."""
-        x = np.asarray(raw, dtype=float)
+        given = np.asarray(raw)
         if not self.rows:
-            return np.full(x.shape, -1, dtype=np.intp)
+            return np.full(given.shape, -1, dtype=np.intp)
+        low, high = self.rows[0][0], max(row[1] for row in self.rows)
+        narrow = high - low < min(given.size, MAX_TEXTS) and max(-low, high) < 2**53
+        if given.dtype.kind in "iu" and narrow:
+            # many whole numbers over a narrow table: look each one up once
+            first, last = int(np.floor(low)), int(np.ceil(high))
+            known = np.append(self._search(np.arange(first, last + 1, dtype=float)), -1)
+            inside = (given >= first) & (given <= last)
+            at = np.where(inside, given, given.dtype.type(0)).astype(np.int64) - first
+            return np.asarray(known[np.where(inside, at, len(known) - 1)])
+        return self._search(given.astype(float))
+
+    def _search(self, x: NDArray[np.float64]) -> NDArray[np.intp]:
         lows = np.asarray([row[0] for row in self.rows], dtype=float)
         highs = np.asarray([row[1] for row in self.rows], dtype=float)
         at = np.searchsorted(lows, x, side="right") - 1
@@ -214,11 +226,11 @@ class Verbal(Conversion):
         back: dict[str, float] = {}
         for lo, _, text in self.rows:
             back.setdefault(text, lo)
-        if array.dtype.kind == "U":
-            distinct, inverse = np.unique(array, return_inverse=True)
-            known = np.asarray([self._raw_of(str(v), back) for v in distinct.tolist()])
-            return np.asarray(known[inverse].reshape(array.shape))
-        flat = [self._raw_of(v, back) for v in array.ravel().tolist()]
+        flat = array.ravel().tolist()
+        try:  # all of them texts of the table, as a rule
+            return np.fromiter(map(back.__getitem__, flat), float, len(flat)).reshape(array.shape)
+        except (KeyError, TypeError):
+            flat = [self._raw_of(v, back) for v in flat]
         return np.asarray(flat).reshape(array.shape)
 
     def _raw_of(self, value: Any, back: Mapping[str, float]) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from xcaliper.core.address import Address
 from xcaliper.core.errors import NotFoundError, UsageError
-from xcaliper.quantity.axis import AxisPoints
+from xcaliper.quantity.axis import AxisPoints, BoundAxis
 from xcaliper.quantity.characteristic import BoundCharacteristic
 
 if TYPE_CHECKING:
@@ -199,7 +199,8 @@ class Variants:
         """The value of a criterion in effect now.
 
         The measurement is asked, else the selecting parameter. A number is the place of the value
-        in its list, a text is the value.
+        in its list, a text is the value; a text of a conversion that is none of the values stands
+        for its number.
 
         Args:
             criterion: name of the criterion.
@@ -221,12 +222,19 @@ class Variants:
         value = value[0] if isinstance(value, list) and value else value
         if isinstance(value, str) and value in made.values:
             return value
-        if isinstance(value, int | float) and value == value and 0 <= value < len(made.values):  # noqa: PLR0124
-            return made.values[int(value)]
+        place = self._number_of(source, value) if isinstance(value, str) else value
+        if isinstance(place, int | float) and place in range(len(made.values)):
+            return made.values[int(place)]
         raise UsageError(
             f"{criterion}: {source} is {value!r}, which stands for none of its values.",
             hint=f"They are {', '.join(made.values)}.",
         )
+
+    def _number_of(self, source: str, text: str) -> Any:
+        try:
+            return np.asarray(self._catalog.bind(source).conversion.to_raw(text)).item()
+        except (NotFoundError, UsageError):
+            return None
 
     def active(self, name: str, read_phys: Callable[[str], Any]) -> Variant:
         """The variant of a parameter that is in effect now.
@@ -256,4 +264,63 @@ class Variants:
                 f"{variant.parameter}: it is no parameter.", hint="Correct VARIANT_CODING."
             )
         place = Address(variant.address, bound.address.extension)
-        return replace(bound, name=variant.name, address=place)
+        return self.with_axes(replace(bound, name=variant.name, address=place), variant.values)
+
+    def has_addresses(self, name: str) -> bool:
+        """True for a parameter that has places of its own per variant (ASAP2, VAR_ADDRESS)."""
+        coded = self._coded.get(name)
+        return coded is not None and coded.var_address is not None
+
+    def criteria_of(self, name: str) -> tuple[str, ...]:
+        """Criteria that decide about the place of a parameter, those of its axes included."""
+        found: dict[str, None] = {}
+        names = [name]
+        if self.criteria and (bound := self._bound_table(name)) is not None:
+            names.extend(axis.shared.name for axis in bound.axes if axis.shared is not None)
+            names.extend(axis.curve.name for axis in bound.axes if axis.curve is not None)
+        for one in names:
+            if self.has_addresses(one):
+                found.update(dict.fromkeys(self._coded[one].criterion_name))
+        return tuple(found)
+
+    def _bound_table(self, name: str) -> BoundCharacteristic | None:
+        bound = self._catalog.bind(name)
+        return bound if isinstance(bound, BoundCharacteristic) else None
+
+    def with_axes(
+        self, bound: BoundCharacteristic | AxisPoints, values: Mapping[str, str]
+    ) -> BoundCharacteristic | AxisPoints:
+        """The same parameter with its variant-coded axes at their places.
+
+        Args:
+            bound: the parameter.
+            values: values of criteria; an axis that depends on others stays where it is.
+        """
+        if not isinstance(bound, BoundCharacteristic) or not self.criteria:
+            return bound
+        axes = tuple(self._axis(axis, values) for axis in bound.axes)
+        return replace(bound, axes=axes)
+
+    def _axis(self, axis: BoundAxis, values: Mapping[str, str]) -> BoundAxis:
+        part = axis.shared or axis.curve
+        if part is None or not self.has_addresses(part.name):
+            return axis
+        if not set(self._coded[part.name].criterion_name) <= set(values):
+            return axis
+        moved = self.bind(self.select(part.name, values))
+        if isinstance(moved, AxisPoints):
+            return replace(axis, shared=moved)
+        return replace(axis, curve=moved)
+
+    def placed(self, name: str, values: Mapping[str, str]) -> BoundCharacteristic | AxisPoints:
+        """A parameter at the place it has for values of the criteria, its axes as well.
+
+        Raises:
+            UsageError: a criterion is not given, or the combination is forbidden.
+        """
+        if self.has_addresses(name):
+            return self.with_axes(self.bind(self.select(name, values)), values)
+        bound = self._catalog.bind(name)
+        if not isinstance(bound, BoundCharacteristic | AxisPoints):
+            raise UsageError(f"{name}: it is no parameter.", hint="Correct VARIANT_CODING.")
+        return self.with_axes(bound, values)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xcaliper.a2l import parse
+from xcaliper.a2l import open_a2l, parse
 from xcaliper.core.address import Address
 from xcaliper.core.errors import NotFoundError, UsageError
 from xcaliper.core.memory import SparseMemory
@@ -49,6 +49,14 @@ def test_order_follows_the_inputs():
     assert (graph["twice"].has_memory, graph["sum"].has_memory) == (False, True)
     assert "a" not in graph
     assert graph.names == ("sum", "twice", "all", "other")
+
+
+def test_a_description_read_on_access_finds_them_by_their_words():
+    text = f'ASAP2_VERSION 1 61 /begin PROJECT p "" /begin MODULE m "" {LAYOUT} {CHAIN} /end MODULE /end PROJECT'
+    graph = Catalog(open_a2l(text.encode(), source="x.a2l")).dependencies
+    assert graph.affected_by(["a"], measurements=False) == ("sum", "twice", "all")
+    assert set(graph.names) == {"sum", "twice", "all", "other"}
+    assert graph.find("a") is None
 
 
 def test_values_are_computed_not_read_where_they_can_be():
