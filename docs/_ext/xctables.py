@@ -11,6 +11,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import tomllib
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -349,7 +350,8 @@ def a2l_rules_page() -> str:
     """Codes of findings about descriptions, with a page each."""
     lead = (
         "The codes of `xcaliper a2l check`. Not wanted ones are left out with `--ignore code`, with `--ignore code:name*` "
-        "for some objects, or by a comment in the file: `/* xcaliper: ignore code:name* */`."
+        "for some objects, or by a comment in the file: `/* xcaliper: ignore code:name* */`. `--select` reports some codes only, "
+        "`--level code=severity` weighs one otherwise, and `xcaliper.toml` keeps all of this, see [](../../guide/a2l.md)."
     )
     rules = a2l_rules()
     if not rules:
@@ -369,12 +371,26 @@ def a2l_rules_page() -> str:
     )
 
 
+def a2l_rule_example(slug: str) -> list[str]:
+    """A text that has a finding and one that has not; why there is none."""
+    table = Path(__file__).with_name("a2l_rules.toml")
+    example = tomllib.loads(table.read_text("utf-8")).get(slug, {})
+    if "bad" not in example:
+        return [f"**Example:** none. {escape(example['none'])}\n"] if "none" in example else []
+    texts = (("Found in", example["bad"]), ("Not found in", example["good"]))
+    return [f"**{title}**\n\n```text\n{text.strip()}\n```\n" for title, text in texts]
+
+
 def a2l_rule_page(rule: Any) -> str:
     """One code of a finding: what it means and what to do."""
     lead = f"{escape(rule.title)}. Severity: {rule.severity.name.lower()}."
-    silence = f"To silence it: `xcaliper a2l check --ignore {rule.slug}`.\n"
+    silence = (
+        f"To silence it: `xcaliper a2l check --ignore {rule.slug}`, or `/* xcaliper: ignore {rule.slug} */` in the file; "
+        f"to weigh it otherwise: `--level {rule.slug}=info`.\n"
+    )
     parts = (
         f"{escape(rule.explanation)}\n",
+        *a2l_rule_example(rule.slug),
         f"**What to do:** {escape(rule.remedy)}\n",
         silence,
         "[All codes](../a2l-rules.md)\n",

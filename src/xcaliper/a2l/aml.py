@@ -67,23 +67,28 @@ class _Tokens:
     def __init__(self, text: str, where: Where, loader: Loader, found: list[Diagnostic]) -> None:
         self.kinds: list[str] = []
         self.texts: list[str] = []
-        self.lines: list[int] = []
+        self.places: list[tuple[int, int]] = []
         self.missing: list[str] = []
         self.where = where
         self.found = found
         self._loader = loader
         self._included = 0
-        self._scan(text, where.line, ())
+        start = where.column + len("A2ML") if where.column else 1
+        self._scan(text, (where.line, start), ())
         self.kinds.append("stop")
         self.texts.append("")
-        self.lines.append(self.lines[-1] if self.lines else where.line)
+        self.places.append(self.places[-1] if self.places else (where.line, where.column))
 
-    def report(self, severity: Severity, slug: str, line: int, text: str, hint: str) -> None:
+    def report(
+        self, severity: Severity, slug: str, place: tuple[int, int], text: str, hint: str
+    ) -> None:
+        """Note a finding at a line and column of the text."""
         if len(self.found) < _MAX_FINDINGS:
-            where = replace(self.where, line=line if self.where.line else 0)
+            line, column = place if self.where.line else (0, 0)
+            where = replace(self.where, line=line, column=column)
             self.found.append(Diagnostic(severity, slug, where, f"A2ML: {text}", hint, "A2ML"))
 
-    def _scan(self, text: str, first: int, stack: tuple[str, ...]) -> None:
+    def _scan(self, text: str, first: tuple[int, int], stack: tuple[str, ...]) -> None:
         if len(text) > MAX_AML_CHARS:
             self.report(
                 Severity.ERROR,
@@ -93,41 +98,44 @@ class _Tokens:
                 "Shorten the text; built-in definitions are used.",
             )
             return
-        line, counted = first, 0
+        (line, column), counted = first, 0  # place of the character that was counted up to
         for match in _TOKEN.finditer(text):
             kind = match.lastgroup
             if kind is None:
                 continue
-            line += text.count("\n", counted, match.start())
-            counted = match.start()
+            lines = text.count("\n", counted, match.start())
+            last = text.rfind("\n", counted, match.start()) + 1
+            column = match.start() - last + 1 if lines else column + match.start() - counted
+            line, counted = line + lines, match.start()
+            place = first if stack else (line, column)  # included: where it is included
             if kind == "open":
                 self.report(
                     Severity.ERROR,
                     "aml-syntax",
-                    line,
+                    place,
                     "a comment does not end; the rest is not read.",
                     "Close it with */.",
                 )
                 return
             if kind == "include":
-                self._include(match[0].split(None, 1)[1].strip('"'), line, stack)
+                self._include(match[0].split(None, 1)[1].strip('"'), place, stack)
             else:
                 self.kinds.append(kind)
                 self.texts.append(match[kind])
-                self.lines.append(line if not stack else first)
+                self.places.append(place)
 
-    def _include(self, name: str, line: int, stack: tuple[str, ...]) -> None:
+    def _include(self, name: str, place: tuple[int, int], stack: tuple[str, ...]) -> None:
         self._included += 1
         usable = name not in stack and self._included <= _MAX_INCLUDES
         text = self._loader(name) if usable else None
         if text is not None:
-            self._scan(text, line, (*stack, name))
+            self._scan(text, place, (*stack, name))
             return
         self.missing.append(name)
         self.report(
             Severity.WARNING,
             "aml-include-missing",
-            line,
+            place,
             f"{name[:200]} cannot be included; built-in definitions are used.",
             "Put the file beside the description.",
         )
@@ -167,17 +175,22 @@ class _Parser:
             self.wrong(f"{mark} is missing before {self.text[:40] or 'the end'}.", f"Add {mark}.")
 
     def wrong(self, text: str, hint: str, slug: str = "aml-syntax") -> None:
-        self.tokens.report(Severity.WARNING, slug, self.tokens.lines[self.at], text, hint)
+        self.tokens.report(Severity.WARNING, slug, self.tokens.places[self.at], text, hint)
 
     # ---- grammar
 
     def run(self) -> None:
+        odd = False
         while self.kind != "stop":
             start = self.at
             self.declaration()
-            if self.at == start:  # every turn advances
+            if self.at > start:
+                odd = False
+                continue
+            if not odd:  # one finding for a row of odd words
                 self.wrong(f"{self.text[:40]} was not expected; it was skipped.", "Remove it.")
-                self.at += 1
+            odd = True
+            self.at += 1  # every turn advances
 
     def declaration(self) -> None:
         if self.take_mark(";"):
@@ -194,7 +207,10 @@ class _Parser:
         elif self.text in _TYPES:
             made = self.member()
             self.expect(";")
-            if isinstance(made, (AmlTaggedUnion, AmlTaggedStruct)) and made.name == "if_data":
+            if (
+                isinstance(made, (AmlTaggedUnion, AmlTaggedStruct))
+                and made.name.lower() == "if_data"
+            ):
                 self.take_root(made)
 
     def take_root(self, made: AmlType | None) -> None:
@@ -261,6 +277,8 @@ class _Parser:
         word = self.text if self.kind == "word" else ""
         if word in NUMBERS:
             self.at += 1
+            if self.kind == "word" and self.text not in (*_TYPES, "block"):
+                self.at += 1  # a name of the member, as in C; it has no meaning here
             return AmlNumber(word)
         if word not in _COMPOSITES:
             self.wrong(f"{self.text[:40] or 'the end'} is no type.", "Use a type of A2ML.")
@@ -441,17 +459,18 @@ def parse_aml(
     parser = _Parser(tokens)
     parser.run()
     if not parser.root and not tokens.missing:
+        del found[1:]  # nothing of it is used, so only the first of the causes is worth reading
         tokens.report(
             Severity.WARNING,
             "aml-root-missing",
-            tokens.where.line,
+            (tokens.where.line, tokens.where.column),
             'there is no block "IF_DATA" with tags; built-in definitions are used.',
             'End it with block "IF_DATA" taggedunion if_data { … };',
         )
     if diagnostics is not None:
         diagnostics.extend(found)
     root = AmlTaggedUnion(tuple(parser.root), "if_data")
-    named = {key: made for key, made in parser.named.items() if key[1] != "if_data"}
+    named = {key: made for key, made in parser.named.items() if key[1].lower() != "if_data"}
     return Aml(root, named, tuple(tokens.missing))
 
 

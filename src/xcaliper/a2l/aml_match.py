@@ -23,8 +23,8 @@ from xcaliper.a2l.aml_types import (
     AmlText,
     AmlType,
 )
-from xcaliper.a2l.ifdata import IfBlock, IfData, IfItem, Quoted, number_of
-from xcaliper.core.diagnostics import Diagnostic, Severity, Where
+from xcaliper.a2l.ifdata import IfBlock, IfData, IfItem, Quoted, item_where, number_of
+from xcaliper.core.diagnostics import Diagnostic, Severity
 from xcaliper.core.errors import UsageError
 
 __all__ = [
@@ -145,23 +145,21 @@ def match(aml: Aml, data: IfData) -> AmlMatch:
     tag = aml.tag(data.name)
     matcher = _Matcher(data)
     if tag is None:
-        matcher.report(
-            Severity.INFO, "aml-tag-unknown", data.where.line, "the A2ML does not know it."
-        )
+        matcher.report(Severity.INFO, "aml-tag-unknown", _Items(data), "the A2ML does not know it.")
         content: Any = RawItems(data.items)
     else:
-        line = data.where.line
-        content = matcher.block(data.name, tag.type, data.items, line)
+        content = matcher.block(data.name, tag.type, data)
     return AmlMatch(TagValues([(data.name, content)]), tuple(matcher.found))
 
 
 class _Items:
     """Position in the items of one block."""
 
-    __slots__ = ("at", "items")
+    __slots__ = ("at", "items", "owner")
 
-    def __init__(self, items: list[IfItem]) -> None:
-        self.items = items
+    def __init__(self, owner: IfData | IfBlock) -> None:
+        self.owner = owner
+        self.items = owner.items
         self.at = 0
 
     @property
@@ -175,7 +173,6 @@ class _Matcher:
         self.found: list[Diagnostic] = []
         self.steps = _STEPS_FREE + _STEPS_PER_ITEM * _count(data)
         self.path: list[str] = []
-        self.line = 0
         self.scopes: list[dict[tuple[str, bool], AmlTag]] = []  # tags around the place in the block
         self.tables: dict[int, dict[tuple[str, bool], AmlTag]] = {}  # by identity of the type
 
@@ -185,31 +182,34 @@ class _Matcher:
             found = self.tables[id(made)] = {(t.tag, t.block): t for t in reversed(made.tags)}
         return found
 
-    def report(self, severity: Severity, slug: str, line: int, text: str) -> None:
+    def report(
+        self, severity: Severity, slug: str, reader: _Items, text: str, at: int | None = None
+    ) -> None:
+        """Note a finding at the next item, or at another one."""
         if len(self.found) < _MAX_FINDINGS:
             path = " ".join([self.data.name, *self.path[1:]])
-            where = Where(self.data.where.source, line)
+            where = self.data.where
+            if slug != "aml-tag-unknown":
+                where = item_where(reader.owner, reader.at if at is None else at)
             hint = "Correct the data or the A2ML."
             text = f"IF_DATA {path}: {text}"
             self.found.append(Diagnostic(severity, slug, where, text, hint, self.data.name))
 
     # ---- blocks
 
-    def block(self, tag: str, made: AmlType | None, items: list[IfItem], line: int) -> Any:
+    def block(self, tag: str, made: AmlType | None, owner: IfData | IfBlock) -> Any:
         """Value of a block; its raw items when they do not fit."""
         self.path.append(tag)
-        outer, self.line = self.line, line
         scopes, self.scopes = self.scopes, []
-        reader = _Items(items)
+        reader = _Items(owner)
         try:
             value = self.value(made, reader) if made is not None else None
             self.leftover(made, value, reader)
         except _MisfitError as misfit:
-            self.report(Severity.WARNING, "aml-mismatch", line, str(misfit))
-            value = RawItems(items)
+            self.report(Severity.WARNING, "aml-mismatch", reader, str(misfit))
+            value = RawItems(owner.items)
         finally:
             self.path.pop()
-            self.line = outer
             self.scopes = scopes
         return value
 
@@ -226,7 +226,7 @@ class _Matcher:
             self.report(
                 Severity.WARNING,
                 "aml-mismatch",
-                item.line if isinstance(item, IfBlock) else self.line,
+                reader,
                 f"{_shown(item)} is not expected here; it is kept as it is.",
             )
             self.keep(self.table(kind), reader, values)
@@ -289,8 +289,9 @@ class _Matcher:
             self.report(
                 Severity.WARNING,
                 "aml-range",
-                self.line,
+                reader,
                 f"{_shown(item)} does not fit {made.kind}.",
+                reader.at - 1,
             )
         if isinstance(value, int):
             return SpelledInt.of(value, item)
@@ -302,22 +303,24 @@ class _Matcher:
             raise _MisfitError(f"a string is expected, {_shown(item)} is there.")
         reader.at += 1
         if not isinstance(item, Quoted):
-            self.report(Severity.INFO, "aml-unquoted", self.line, f"{_shown(item)} has no quotes.")
+            text = f"{_shown(item)} has no quotes."
+            self.report(Severity.INFO, "aml-unquoted", reader, text, reader.at - 1)
             return _Bare(item)
         if len(item) > made.size:
             self.report(
                 Severity.INFO,
                 "aml-text-long",
-                self.line,
+                reader,
                 f"{_shown(item)} has {len(item)} characters, {made.size} are allowed.",
+                reader.at - 1,
             )
         return str(item)
 
     def enum(self, made: AmlEnum, reader: _Items) -> str:
         item = reader.next
         if not isinstance(item, str) or item not in made.words:
-            words = ", ".join(list(made.words)[:6])
-            raise _MisfitError(f"one of {words} … is expected, {_shown(item)} is there.")
+            words = ", ".join(list(made.words)[:6]) + (" …" if len(made.words) > 6 else "")
+            raise _MisfitError(f"one of {words} is expected, {_shown(item)} is there.")
         reader.at += 1
         return item  # a quoted word stays one
 
@@ -374,14 +377,12 @@ class _Matcher:
                 break
             self.steps -= 1
             if name in seen and not tag.repeated and isinstance(made, AmlTaggedStruct):
-                line = item.line if isinstance(item, IfBlock) else self.line
-                self.report(
-                    Severity.WARNING, "aml-tag-repeated", line, f"{name} may come once only."
-                )
+                text = f"{name} may come once only."
+                self.report(Severity.WARNING, "aml-tag-repeated", reader, text)
             seen.add(name)
             if isinstance(item, IfBlock):
                 reader.at += 1
-                values.append((BlockTag(name), self.block(name, tag.type, item.items, item.line)))
+                values.append((BlockTag(name), self.block(name, tag.type, item)))
             else:
                 self.plain(tag, reader, values, table)
             if isinstance(made, AmlTaggedUnion):
@@ -401,8 +402,8 @@ class _Matcher:
             values.append((tag.tag, None if tag.type is None else self.value(tag.type, reader)))
         except _MisfitError as misfit:
             del self.scopes[depth:]
+            self.report(Severity.WARNING, "aml-mismatch", reader, f"{tag.tag}: {misfit}")
             reader.at = start
-            self.report(Severity.WARNING, "aml-mismatch", self.line, f"{tag.tag}: {misfit}")
             self.keep(table, reader, values)
 
 

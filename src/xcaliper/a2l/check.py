@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from fnmatch import fnmatchcase
+from dataclasses import replace
 from typing import Any, Final
 
 from xcaliper.a2l.check_interface import INTERFACE_CHECKS
 from xcaliper.a2l.check_structure import STRUCTURE_CHECKS
+from xcaliper.a2l.choice import suppress
 from xcaliper.a2l.finding import finding
 from xcaliper.a2l.grammar import Keyword, table_of
 from xcaliper.a2l.ifdata import A2ml, IfData
-from xcaliper.a2l.index import ModuleIndex, walk
+from xcaliper.a2l.index import ModuleIndex, Reference, spans_of, walk
 from xcaliper.a2l.keywords.axis import AxisDescr
 from xcaliper.a2l.parse import A2lFile
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
@@ -31,11 +32,16 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "TAB_NOINTP": ("compu_tab_ref",),
     "TAB_VERB": ("compu_tab_ref",),
 }
+_FIXED: Final = ("fix_axis_par", "fix_axis_par_dist", "fix_axis_par_list")
+#: Type of an axis → keywords of which it needs one; on an axis of another type they mean nothing.
 _AXIS_NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "COM_AXIS": ("axis_pts_ref",),
     "RES_AXIS": ("axis_pts_ref",),
     "CURVE_AXIS": ("curve_axis_ref",),
+    "FIX_AXIS": _FIXED,
+    "STD_AXIS": (),
 }
+_AXIS_KEYWORDS: Final = ("axis_pts_ref", "curve_axis_ref", *_FIXED)
 
 
 def check(
@@ -61,24 +67,6 @@ def check(
         for rule in counted(_RULES, "rules checked", len(_RULES), progress, few=few):
             found.extend(rule(file, index))
     return suppress(found, ignore)
-
-
-def suppress(found: Iterable[Diagnostic], ignore: Iterable[str]) -> list[Diagnostic]:
-    """Findings without those that are not wanted.
-
-    Args:
-        found: the findings.
-        ignore: codes, as ``unused``, or codes and objects, as ``unused:Tmp*``; both may have ``*`` and ``?``.
-    """
-    patterns = [(slug, name or "*") for slug, _, name in (text.partition(":") for text in ignore)]
-    return [
-        one
-        for one in found
-        if not any(
-            fnmatchcase(one.slug, slug) and fnmatchcase(one.subject, name)
-            for slug, name in patterns
-        )
-    ]
 
 
 def suppressions(text: str) -> list[str]:
@@ -117,27 +105,36 @@ def _encoding(file: A2lFile, encoding: str) -> Iterator[Diagnostic]:
 def _references(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
     soft = ("input_quantity", "names", "comparison_quantity", "ref_memory_segment")
     for ref in index.dangling():
+        if ref.holder.KEYWORD == "VIRTUAL" and ref.name == "NoInput":
+            continue  # how one widespread tool says that there is none
         severity = Severity.WARNING if ref.attr in soft else Severity.ERROR
         kinds = " or ".join(ref.targets)
         name = str(getattr(ref.user, "name", ""))
         yield Diagnostic(
             severity,
             "reference-dangling",
-            ref.holder.where,
+            _where(ref),
             f"{ref.user.KEYWORD} {name}: {ref.name} names no {kinds}.",
             "Add it or correct the name.",
             name,
         )
 
 
+def _where(ref: Reference) -> Where:
+    """Place of the name itself, or of the object where that cannot be told."""
+    spans = spans_of(ref)
+    origin = ref.holder.origin
+    return origin.places.where(spans[0][0]) if spans and origin else ref.holder.where
+
+
 def _duplicates(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
     for made in index.duplicates:
-        yield finding(
-            "name-duplicate",
-            made,
-            "the name is taken already; the first one counts.",
-            "Rename one of them.",
-        )
+        text = "the name is taken already; the first one counts."
+        found = finding("name-duplicate", made, text, "Rename one of them.")
+        if made == index.find(str(getattr(made, "name", "")), made.KEYWORD):
+            text = f"{made.KEYWORD} {found.subject}: the same object is there already."
+            found = replace(found, severity=Severity.WARNING, text=text, hint="Remove one of them.")
+        yield found
 
 
 def _limits(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
@@ -232,6 +229,39 @@ def _methods(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
                 )
 
 
+def _degenerate(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+    for method in index.module.compu_method:
+        linear = method.coeffs_linear if method.conversion_type == "LINEAR" else None
+        if linear is not None and linear.a == 0:  # a constant that is shown may be meant
+            text = "COEFFS_LINEAR gives the same physical value for every raw one."
+            found = finding("conversion-degenerate", method, text, "Correct COEFFS_LINEAR.")
+            yield replace(found, severity=Severity.WARNING)
+        if method.conversion_type == "RAT_FUNC" and method.coeffs is not None:
+            a, b, c, d, e, f = (getattr(method.coeffs, letter) for letter in "abcdef")
+            if not (d or e or f):
+                text = "the denominator of COEFFS is 0."
+            elif (
+                a * e == b * d and a * f == c * d and b * f == c * e
+            ):  # one a multiple of the other
+                text = "COEFFS give the same raw value for every physical one."
+            else:
+                continue
+            yield finding("conversion-degenerate", method, text, "Correct COEFFS.")
+
+
+def _ranges(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+    for table in index.module.compu_vtab_range:
+        rows = sorted((row[0], row[1]) for row in table.triples)
+        reached = None
+        for lower, upper in rows:
+            if reached is not None and (lower < reached[1] or lower == reached[0]):
+                text = f"{lower:g} … {upper:g} overlaps {reached[0]:g} … {reached[1]:g}."
+                yield finding("table-overlap", table, text, "Separate the ranges.")
+                break
+            if reached is None or upper >= reached[1]:
+                reached = lower, upper
+
+
 def _axes(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
     module = index.module
     objects: list[Any] = [*module.characteristic, *module.typedef_characteristic]
@@ -256,14 +286,19 @@ def _axes(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
 
 
 def _axis(made: Keyword, axis: AxisDescr) -> Iterator[Diagnostic]:
-    for attr in _AXIS_NEEDS.get(axis.attribute, ()):
-        if getattr(axis, attr) is None:
-            yield finding(
-                "axis-incomplete",
-                made,
-                f"{axis.attribute} needs {attr.upper()}.",
-                f"Add {attr.upper()}.",
-            )
+    needs = _AXIS_NEEDS.get(axis.attribute)
+    if needs is None:
+        return
+    subject = str(getattr(made, "name", ""))
+    if needs and all(getattr(axis, attr) is None for attr in needs):
+        words = " or ".join(attr.upper() for attr in needs)
+        text = f"{subject}: {axis.attribute} needs {words}."
+        yield finding("axis-incomplete", axis, text, f"Add {words}.", subject=subject)
+    for attr in _AXIS_KEYWORDS:
+        if attr not in needs and getattr(axis, attr) is not None:
+            text = f"{subject}: {attr.upper()} does not belong to {axis.attribute}."
+            hint = "Correct the type of the axis, or remove it."
+            yield finding("axis-keyword", axis, text, hint, subject=subject)
 
 
 def _byte_orders(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
@@ -286,6 +321,8 @@ _RULES: Final[tuple[Callable[[A2lFile, ModuleIndex], Iterator[Diagnostic]], ...]
     _versions,
     _tables,
     _methods,
+    _degenerate,
+    _ranges,
     _axes,
     _byte_orders,
     *STRUCTURE_CHECKS,

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from xcaliper.a2l.aml_match import match
@@ -13,6 +14,7 @@ from xcaliper.a2l.ifdata import A2ml, IfData
 from xcaliper.a2l.index import ModuleIndex, walk
 from xcaliper.a2l.keywords.project import Module
 from xcaliper.a2l.parse import A2lFile
+from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.diagnostics import Diagnostic
 
 __all__ = ["INTERFACE_CHECKS"]
@@ -23,12 +25,64 @@ def _interface_data(index: ModuleIndex) -> Iterator[IfData]:
         yield from (made for made in walk(user) if isinstance(made, IfData))
 
 
+#: Blocks of vendors that no A2ML here describes; they are kept as they are, and nothing is wrong with them.
+_VENDORS: Final = frozenset(
+    {
+        "ASAP1B_ADDRESS",
+        "ASAP1B_BYPASS",
+        "ASAP1B_DIAGNOSTIC_SERVICES",
+        "ASAP1B_KWP2000",
+        "ASAP1B_UDS",
+        "CANAPE_ADDRESS_UPDATE",
+        "CANAPE_CAL_METHOD",
+        "CANAPE_EXT",
+        "CANAPE_GROUP",
+        "CANAPE_MODULE",
+        "CCP_VISION",
+        "Cummins",
+        "DISTAB_CFG",
+        "ETK",
+        "ETK_XETK_ACCESS",
+        "KWP2000",
+        "SPECIFIC_SYNCH",
+        "VECTOR_XCP",
+    }
+)
+
+
+def _byte_orders(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+    common, xcp = index.module.mod_common, read_xcp(index.module.if_data)
+    layer = xcp.merged().protocol_layer if xcp else None
+    if common is None or layer is None or common.byte_order not in ("MSB_FIRST", "MSB_LAST"):
+        return
+    if (common.byte_order == "MSB_FIRST") != (layer.byte_order is ByteOrder.MOTOROLA):
+        text = f"BYTE_ORDER is {common.byte_order}, that of PROTOCOL_LAYER is the other one."
+        yield finding("byte-order-differs", common, text, "Compare both with the controller.")
+
+
 def _aml(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+    """IF_DATA by the A2ML, then what the typed views could not read and the A2ML did not tell."""
     found: list[Diagnostic] = []
     aml = module_aml(index.module, found)
+    strange: Counter[str] = Counter()
     for data in _interface_data(index):
-        found.extend(match(aml, data).diagnostics)
-    yield from found
+        for one in match(aml, data).diagnostics:
+            if one.slug == "aml-tag-unknown":
+                strange[data.name] += 1
+                if strange[data.name] > 1 or data.name in _VENDORS:
+                    continue
+            found.append(one)
+    for one in found:
+        many = strange[one.subject] if one.slug == "aml-tag-unknown" else 0
+        yield replace(one, text=f"{one.text} {many} such blocks.") if many > 1 else one
+    told = {one.where for one in found}
+    typed: list[Diagnostic] = []
+    read_xcp(index.module.if_data, typed)
+    read_ccp(index.module.if_data, typed)
+    for one in typed:
+        if one.where not in told:  # one finding for one word
+            told.add(one.where)
+            yield one
 
 
 def _objects(module: Module) -> Iterator[Any]:
@@ -59,9 +113,9 @@ def _events(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
         if events is None:
             continue
         if xcp is None:
-            text = "DAQ_EVENT is there, but the module has no IF_DATA XCP."
-            yield finding("event-unknown", made, text, "Add IF_DATA XCP to the module.")
-            continue
+            text = "objects have DAQ_EVENT, but the module has no IF_DATA XCP."
+            yield finding("event-unknown", module, text, "Add IF_DATA XCP to the module.")
+            return
         used = {*events.fixed, *events.available, *events.default, *events.consistency}
         unknown = sorted(used - known)
         if unknown and not known:
@@ -114,19 +168,14 @@ def _segments(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
             yield finding("segment-pages", made, text, "Give each page its own number.")
 
 
-def _typed(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
-    """What the typed views could not read, where no A2ML was there to tell."""
-    found: list[Diagnostic] = []
-    read_xcp(index.module.if_data, found)
-    read_ccp(index.module.if_data, found)
-    yield from found
-
-
-def _a2ml_there(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
+def _a2ml_there(file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
     a2ml: A2ml | None = index.module.a2ml
-    if a2ml is None and index.module.if_data:
+    included = any(
+        d.slug == "include-missing" and ".aml" in d.text.lower() for d in file.diagnostics
+    )
+    if a2ml is None and not included and index.module.if_data:
         text = "it has IF_DATA, but no A2ML that explains them to other tools."
         yield finding("aml-missing", index.module, text, "Add an A2ML block.")
 
 
-INTERFACE_CHECKS: Final = (_aml, _events, _rasters, _segments, _typed, _a2ml_there)
+INTERFACE_CHECKS: Final = (_aml, _byte_orders, _events, _rasters, _segments, _a2ml_there)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from xcaliper.a2l.ifdata import IfBlock, IfData, IfItem, Quoted
+from xcaliper.a2l.ifdata import IfBlock, IfData, IfItem, Quoted, as_block
 from xcaliper.a2l.xcp_block import Block, integer_of
 from xcaliper.core.diagnostics import Diagnostic
 
@@ -227,7 +227,7 @@ def read_ccp(
         return None
     many: dict[str, list[Any]] = {"SOURCE": [], "RASTER": [], "EVENT_GROUP": []}
     made: dict[str, Any] = {}
-    block = Block(IfBlock(NAME, data.items, data.where.line), found, data.where.source, _CCP)
+    block = Block(as_block(data), found, "", _CCP)
     for tag, _, inner in block.tags({}):
         if inner is None:
             continue
@@ -379,12 +379,13 @@ def read_ccp_blob(
     for data in if_data:
         if data.name != NAME:
             continue
-        line = data.where.line
         for at, item in enumerate(data.items):
             tag = item.tag if isinstance(item, IfBlock) else item
             if tag in ("KP_BLOB", "DP_BLOB"):
-                items = item.items if isinstance(item, IfBlock) else data.items[at + 1 :]
-                return _blob(Block(IfBlock(tag, items, line), found, data.where.source, _CCP))
+                if isinstance(item, IfBlock):
+                    return _blob(Block(item, found, "", _CCP))
+                plain = as_block(data, data.items[at + 1 :], tag)
+                return _blob(Block(plain, found, data.where.source, _CCP))
     return None
 
 

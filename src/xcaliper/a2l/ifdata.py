@@ -9,8 +9,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from xcaliper.a2l.grammar import Keyword, Origin, keyword
+from xcaliper.core.diagnostics import Where
 
-__all__ = ["A2ml", "IfBlock", "IfData", "IfItem", "Quoted", "Reader", "number_of"]
+__all__ = [
+    "A2ml",
+    "IfBlock",
+    "IfData",
+    "IfItem",
+    "Quoted",
+    "Reader",
+    "as_block",
+    "item_tokens",
+    "item_where",
+    "number_of",
+    "origin_of",
+]
 
 _INTEGER = re.compile(r"[+-]?[0-9]+|[+-]?0[xX][0-9a-fA-F]+")
 
@@ -74,6 +87,60 @@ class A2ml(Keyword):
     """Grammar of the IF_DATA blocks, kept verbatim (ASAP2, A2ML)."""
 
     text: str
+
+
+def origin_of(owner: IfData | IfBlock) -> Origin | None:
+    """Where a tree or a block of it was read; None when it was made by hand."""
+    if isinstance(owner, IfData):
+        return owner.origin
+    return owner.place if isinstance(owner.place, Origin) else None
+
+
+def as_block(data: IfData, items: list[IfItem] | None = None, tag: str = "") -> IfBlock:
+    """An IF_DATA as the block that its name stands for, with its place; or some of its items as one."""
+    block = IfBlock(tag or data.name, data.items if items is None else items)
+    origin = data.origin
+    if origin is not None and items is None:
+        block.place = Origin(origin.places, origin.tokens, origin.first + 1, True)
+        block.place.last = origin.last
+    else:
+        block.place = data.where.line
+    return block
+
+
+def item_tokens(owner: IfData | IfBlock) -> list[tuple[int, int]]:
+    """First and last token of every item, block marks included, in the stretch it was read from.
+
+    Args:
+        owner: as it was read; where its items were changed since, the tokens are not theirs.
+    """
+    origin = origin_of(owner)
+    if origin is None:
+        return []
+    at = origin.first + (2 if isinstance(owner, IfData) else 1)
+    found: list[tuple[int, int]] = []
+    for item in owner.items:
+        inner = origin_of(item) if isinstance(item, IfBlock) else None
+        first, last = (at, at) if inner is None else (inner.first - 1, inner.last)
+        found.append((first, last))
+        at = last + 1
+    return found
+
+
+def item_where(owner: IfData | IfBlock, index: int) -> Where:
+    """Place of an item; that of the end of the block for an index behind the last one."""
+    origin = origin_of(owner)
+    if origin is None:
+        where = owner.where if isinstance(owner, IfData) else Where()
+        return where if isinstance(owner, IfData) or not owner.line else Where("", owner.line)
+    tokens = item_tokens(owner)
+    if index < len(tokens):
+        first = tokens[index][0] + isinstance(owner.items[index], IfBlock)  # a block: its tag
+    else:
+        first = tokens[-1][1] + 1 if tokens else origin.first + 1
+    if first > origin.last:
+        first = origin.first
+    return origin.places.where(origin.tokens(first)[0])
 
 
 def number_of(word: str) -> int | float | None:

@@ -592,21 +592,22 @@ class ObjectParser:
         following = self.texts[self.at + 1] if self.kinds[self.at + 1] == WORD else ""
         if following == tags[-1]:
             self.at += 2
-            stack.pop()
+            self.if_close(stack, self.at - 1)
             return
         if following in tags:
             while tags[-1] != following:
                 tags.pop()
-                stack.pop()
-            stack.pop()
+                self.if_close(stack, self.at - 1)
             self.at += 2
+            self.if_close(stack, self.at - 1)
             text = f"IF_DATA: blocks inside {following} are not closed."
         elif any(following == table.name for table in self.open):
-            stack.clear()
+            while stack:
+                self.if_close(stack, self.at - 1)
             text = f"IF_DATA: /end IF_DATA is missing before /end {following}."
         else:
-            stack.pop()
             self.at += 2 if following else 1
+            self.if_close(stack, self.at - 1)
             text = f"IF_DATA: /end {following} was taken as /end {tags[-1]}."
         self.report(
             Severity.ERROR,
@@ -615,3 +616,9 @@ class ObjectParser:
             text,
             f"Write /end {tags[-1] if tags else 'IF_DATA'}.",
         )
+
+    def if_close(self, stack: list[IfBlock | IfData], last: int) -> None:
+        """Take the innermost block off the stack; its last token is known now."""
+        made = stack.pop()
+        if isinstance(made, IfBlock) and isinstance(made.place, Origin):
+            made.place.last = last

@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
-from xcaliper.a2l.ifdata import IfBlock, Reader, number_of
-from xcaliper.core.diagnostics import Diagnostic, Severity, Where
+from xcaliper.a2l.ifdata import IfBlock, Reader, item_where, number_of
+from xcaliper.core.diagnostics import Diagnostic, Severity
 
 __all__ = [
     "Block",
@@ -14,6 +15,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+_NAMES = {"CCP": "ASAP1B_CCP"}
 
 
 class Block:
@@ -36,13 +39,14 @@ class Block:
         self.interface = interface
 
     def report(self, kind: str, text: str) -> None:
-        """Add a finding about this block; its kind is ``missing`` or ``unknown``."""
+        """Add a finding about the next item, or the last one where the kind is ``unknown``."""
+        where = item_where(self.block, max(0, self.reader.at - (kind == "unknown")))
         self.found.append(
             Diagnostic(
                 Severity.WARNING,
                 f"if-{self.interface.lower()}-{kind}",
-                Where(self.source, self.block.line),
-                f"IF_DATA {self.interface} {self.block.tag}: {text}",
+                where if where.source else replace(where, source=self.source),
+                f"IF_DATA {_NAMES.get(self.interface, self.interface)} {self.block.tag}: {text}",
                 f"Compare it with the A2ML of the {self.interface} edition in use.",
             )
         )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from xcaliper.a2l import xcp_extras as extras
-from xcaliper.a2l.ifdata import IfBlock, IfData
+from xcaliper.a2l.ifdata import IfBlock, IfData, as_block
 from xcaliper.a2l.xcp_block import Block, float_of, integer_of
 from xcaliper.a2l.xcp_extras import XcpTimeCorrelation
 from xcaliper.a2l.xcp_model import (
@@ -484,8 +484,7 @@ def _xcp_blocks(
 ) -> Iterator[tuple[IfData, Block]]:
     for data in if_data:
         if data.name in ("XCP", "XCPplus"):
-            where = data.where
-            yield data, Block(IfBlock(data.name, data.items, where.line), found, where.source)
+            yield data, Block(as_block(data), found)
 
 
 def read_xcp(

@@ -93,7 +93,7 @@ def make_console(*, stderr: bool = False, width: int | None = None) -> Console:
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError
 
-    return Plain(highlight=False, stderr=stderr, width=width)
+    return Plain(highlight=False, emoji=False, stderr=stderr, width=width)
 
 
 def stdout() -> Console:

@@ -23,8 +23,7 @@ __all__ = ["lint"]
 
 #: More objects than this are not bound.
 MAX_OBJECTS: Final = 500_000
-#: Findings of one rule beyond this are left out; the first ones tell the pattern.
-MAX_PER_RULE: Final = 1000
+_VIRTUAL: Final = ("virtual", "virtual_characteristic")
 _CALIBRATION: Final = ("CALIBRATION_VARIABLES", "DATA", "OFFLINE_DATA", "SERAM")
 
 
@@ -48,23 +47,27 @@ def lint(file: A2lFile, *, progress: Progress | None = None) -> list[Diagnostic]
         except UsageError as error:
             text = error.message.removeprefix(f"{name}: ")
             hint = error.hint or "Correct the description."
-            if getattr(_made(catalog, name), "virtual", None) is not None:
+            made = _made(catalog, name)
+            if any(getattr(made, attr, None) is not None for attr in _VIRTUAL):
                 continue  # computed from others, so it needs no address
+            if made.KEYWORD == "MEASUREMENT" and made.ecu_address is None:
+                text, hint = "it has no ECU_ADDRESS.", "Add it, or VIRTUAL where it is computed."
+                found.append(_found("address-missing", catalog, name, text, hint))
+                continue
             if missing.intersection(re.split(r"[\s:]+", error.message)):
                 continue
             found.append(_found("object-unusable", catalog, name, text, hint))
     for one in bound:
         found += list(_mask(catalog, one)) or list(_limits(catalog, one))
         found += _way_back(catalog, one)
+    bound, unlinked = _unlinked(catalog, bound)
+    found += unlinked
     found += _outside(catalog, bound)
     found += _overlaps(catalog, bound)
-    counts: Counter[str] = Counter()
-    kept: list[Diagnostic] = []
-    for diagnostic in found:
-        counts[diagnostic.slug] += 1
-        if counts[diagnostic.slug] <= MAX_PER_RULE:
-            kept.append(diagnostic)
-    return kept
+    if len(catalog.names) > MAX_OBJECTS:
+        text = f"{len(catalog.names)} objects are there; only {MAX_OBJECTS} were looked at."
+        found.append(finding("too-many", catalog.index.module, text, "Check parts of it."))
+    return found
 
 
 def _made(catalog: Catalog, name: str) -> Any:
@@ -161,6 +164,24 @@ def _spans(catalog: Catalog, bound: Bound) -> list[tuple[int, int, int]]:
         for r in ranges
         if r.size_bytes
     ]
+
+
+def _unlinked(catalog: Catalog, bound: list[Bound]) -> tuple[list[Bound], list[Diagnostic]]:
+    """Objects with an address, and a finding for those that still wait for theirs."""
+    waiting = [
+        one
+        for one in bound
+        if one.address.value == 0 and (made := catalog.index.object(one.name)) is not None
+        and made.KEYWORD != "INSTANCE"
+        and getattr(one, "bits", None) is None
+    ]  # fmt: skip
+    names = {one.name for one in waiting}
+    if len(names) < 2:  # memory may well begin at 0
+        return bound, []
+    text = f"{len(names)} objects lie at address 0."
+    hint = "Update the addresses from the program."
+    found = _found("address-zero", catalog, waiting[0].name, text, hint)
+    return [one for one in bound if one.name not in names], [found]
 
 
 def _outside(catalog: Catalog, bound: list[Bound]) -> Iterator[Diagnostic]:

@@ -18,6 +18,7 @@ from xcaliper.a2l.aml_types import (
     AmlTaggedStruct,
     AmlText,
 )
+from xcaliper.a2l.check import check
 from xcaliper.a2l.ifdata import IfBlock, IfData, Quoted
 from xcaliper.core.diagnostics import Severity, Where
 from xcaliper.core.errors import UsageError
@@ -256,11 +257,61 @@ def test_damage_leaves_the_rest():
         'struct bad { uint; wrong; ulong; };\nblock "IF_DATA" taggedunion {\n'
         '"A" struct bad; nonsense { x; }; "B" uint; };'
     )
-    assert [d.where for d in found] == [Where("", 1), Where("", 3)]
+    assert [d.where for d in found] == [Where("", 1, 20), Where("", 3, 17)]
     assert aml.tag("B").type == AmlNumber("uint")
     assert aml.tag("A").type == AmlStruct(
         (AmlNumber("uint"), AmlOpaque(), AmlNumber("ulong")), "bad"
     )
+
+
+def test_root_in_capitals_and_named_members():
+    """As the standard prints its own example, and as C programmers write it."""
+    aml, found = aml_of(
+        'taggedunion IF_DATA { "A" struct { uint count; char text[4]; float gain [2]; }; };'
+    )
+    assert found == []
+    assert aml.tag("A").type == AmlStruct(
+        (AmlNumber("uint"), AmlText(4), AmlArray(AmlNumber("float"), 2))
+    )
+
+
+def test_a_row_of_odd_words_is_one_finding():
+    _, found = aml_of("this is prose, not a grammar; and more of it")
+    assert [(d.slug, d.where) for d in found] == [
+        ("aml-syntax", Where("", 1, 1)),
+        ("aml-root-missing", Where("", 1)),
+    ]
+
+
+CONTENT = 'TAGGED 1\n  300 /begin INNER 1 "four" /end INNER\n  /begin INNER x /end INNER'
+
+
+def test_findings_point_at_the_word():
+    head = 'ASAP2_VERSION 1 71 /begin PROJECT p "" /begin MODULE m ""\n'
+    aml = (
+        '/begin A2ML block "IF_DATA" taggedunion if_data { "A" taggedstruct { "TAGGED" struct { uint; uchar; }; '
+        '(block "INNER" struct { uint; char[3]; })*; }; }; /end A2ML\n'
+    )
+    text = f"{head}{aml}/begin IF_DATA A {CONTENT}\n/end IF_DATA /end MODULE /end PROJECT"
+    lines = text.splitlines()
+    found = [
+        (d.slug, lines[d.where.line - 1][d.where.column - 1 :].split()[0])
+        for d in check(parse(text))
+    ]
+    assert found == [
+        ("aml-range", "300"),
+        ("aml-text-long", '"four"'),
+        ("aml-mismatch", "x"),
+    ]
+
+
+def test_unknown_interfaces_are_one_finding_and_those_of_vendors_none():
+    text = 'ASAP2_VERSION 1 71 /begin PROJECT p "" /begin MODULE m ""\n' + (
+        "/begin IF_DATA Unheard 1 /end IF_DATA /begin IF_DATA ETK 1 /end IF_DATA\n" * 3
+    )
+    found = check(parse(text + "/end MODULE /end PROJECT"))
+    assert [d.slug for d in found] == ["aml-tag-unknown", "aml-missing"]
+    assert "3 such blocks" in found[0].text
 
 
 def test_includes_come_through_the_loader():

@@ -145,7 +145,7 @@ def test_a_long_chain_of_groups_is_no_cycle():
 def test_events_without_any_description_are_one_finding():
     body = XCP.format(1, "") + MEASURED.format(FIXED.format(7))
     assert slugs(body) == [("event-unknown", "m")]
-    assert slugs(MEASURED.format(FIXED.format(7))) == [("event-unknown", "a")]
+    assert slugs(MEASURED.format(FIXED.format(7))) == [("event-unknown", "m")]
 
 
 def test_rasters_of_ccp():
@@ -227,3 +227,39 @@ def test_every_code_in_the_source_has_a_rule():
         f"if-{kind}-{what}" for kind in ("xcp", "ccp") for what in ("missing", "unknown")
     }
     assert RULES.keys() - used <= {"unused"}
+
+
+METHOD = '/begin COMPU_METHOD c "" {} "%3" "" {} /end COMPU_METHOD'
+
+
+@pytest.mark.parametrize(
+    ("method", "severity"),
+    [
+        (METHOD.format("RAT_FUNC", "COEFFS 0 2 4 0 1 2"), Severity.ERROR),
+        (METHOD.format("RAT_FUNC", "COEFFS 0 1 0 0 0 0"), Severity.ERROR),
+        (METHOD.format("LINEAR", "COEFFS_LINEAR 0 1"), Severity.WARNING),
+        (METHOD.format("RAT_FUNC", "COEFFS 0 0 5 0 1 0"), None),
+        (METHOD.format("LINEAR", "COEFFS_LINEAR -1 0"), None),
+    ],
+)
+def test_conversions_that_give_one_value(method, severity):
+    told = [(d.slug, d.severity) for d in found(method)]
+    assert told == ([] if severity is None else [("conversion-degenerate", severity)])
+
+
+def test_same_object_twice_is_less_than_another_of_its_name():
+    one = MEASURED.format("ECU_ADDRESS 1")
+    assert [d.severity for d in found(one + one)] == [Severity.WARNING]
+    assert [d.severity for d in found(one + MEASURED.format("ECU_ADDRESS 2"))] == [Severity.ERROR]
+
+
+def test_a_widespread_word_for_no_input_is_no_name():
+    assert slugs(MEASURED.format("/begin VIRTUAL NoInput /end VIRTUAL")) == []
+    assert slugs(MEASURED.format("/begin VIRTUAL Gone /end VIRTUAL")) == [
+        ("reference-dangling", "a")
+    ]
+
+
+def test_dangling_names_are_pointed_at():
+    (one,) = found(MEASURED.replace("NO_COMPU_METHOD", "Gone").format(""))
+    assert (one.where.line, one.where.column) == (3, len('/begin MEASUREMENT a "" UBYTE ') + 1)

@@ -38,6 +38,7 @@ class SegmentState:
         pages: its pages.
         ecu_page: page that the ECU uses, None when the slave does not tell.
         xcp_page: page that XCP sees, None when the slave does not tell.
+        standard: compression, encryption and the like, None when the slave does not tell.
     """
 
     number: int
@@ -46,6 +47,7 @@ class SegmentState:
     pages: tuple[PageState, ...]
     ecu_page: int | None
     xcp_page: int | None
+    standard: pag.SegmentStandardInfo | None = None
 
 
 def set_page(
@@ -127,4 +129,5 @@ def _segment(session: Session, number: int) -> Procedure[SegmentState]:
         pages=tuple(pages),
         ecu_page=used[0],
         xcp_page=used[1],
+        standard=standard if isinstance(standard, pag.SegmentStandardInfo) else None,
     )
