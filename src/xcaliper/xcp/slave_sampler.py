@@ -201,7 +201,7 @@ def _whole(
     stride: int,
 ) -> tuple[NDArray[Any], NDArray[Any], int]:
     """(memory, index of every unit of a sample, bytes of a unit): the widest unit that everything fits."""
-    base = np.frombuffer(scratch.obj, np.uint8)
+    base: NDArray[Any] = np.frombuffer(memoryview(scratch.obj), np.uint8)
     behind = _origin(scratch) - _origin(memoryview(scratch.obj))
     pieces = [(offset, place, size) for _, offset, place, size in runs]
     pieces += [(behind + at, place, size) for at, place, size in own]

@@ -202,6 +202,7 @@ class SlaveState:
     """The session as handlers see it.
 
     Attributes:
+        announced: what information commands tell; the settings, unless a test wants a liar.
         now_ns: time of the packet that is being served.
         mta: memory transfer address; None = undefined.
         text: when set, the MTA points into this text and not into memory.
@@ -212,6 +213,7 @@ class SlaveState:
 
     def __init__(self, config: SlaveConfig, memory: SlaveMemory) -> None:
         self.config = config
+        self.announced = config
         self.memory = memory
         self.profile = Profile(
             byte_order=config.byte_order,

@@ -40,7 +40,7 @@ def get_daq_processor_info(
     slave: SlaveState, request: daq.GetDaqProcessorInfo
 ) -> daq.GetDaqProcessorInfoResponse:
     """Tell general abilities; MAX_DAQ counts the lists that are there now (XCP Base, 1.0)."""
-    config = slave.config
+    config = slave.announced
     kind = config.optimisation_type
     if config.optimisation_strict and kind in _TYPES_WITH_STRICT:
         kind |= _STRICT  # XCP Base, DAQ_KEY_BYTE, 1.4
@@ -72,7 +72,7 @@ def get_daq_resolution_info(
     slave: SlaveState, request: daq.GetDaqResolutionInfo
 ) -> daq.GetDaqResolutionInfoResponse:
     """Tell entry sizes and the clock (XCP Base, GET_DAQ_RESOLUTION_INFO, 1.0)."""
-    config = slave.config
+    config = slave.announced
     size_bytes = config.timestamp.size_bytes
     return daq.GetDaqResolutionInfoResponse(
         granularity_daq=config.grain(),
@@ -98,8 +98,8 @@ def get_daq_list_info(slave: SlaveState, request: daq.GetDaqListInfo) -> daq.Get
             predefined=int(daq_list.predefined),
             event_fixed=int(event is not None),
             daq=int(fixed is None or fixed.daq),
-            stim=int(slave.config.takes_stim if fixed is None else fixed.stim),
-            packed=int(fixed.packed if fixed else any(e.packed for e in slave.config.events)),
+            stim=int(slave.announced.takes_stim if fixed is None else fixed.stim),
+            packed=int(fixed.packed if fixed else any(e.packed for e in slave.announced.events)),
         ),
         max_odt=len(daq_list.odts),
         max_odt_entries=max((len(entries) for entries in daq_list.odts), default=0),
@@ -111,7 +111,7 @@ def get_daq_event_info(
     slave: SlaveState, request: daq.GetDaqEventInfo
 ) -> daq.GetDaqEventInfoResponse:
     """Tell an event channel and point the MTA at its name (XCP Base, GET_DAQ_EVENT_INFO, 1.0)."""
-    events = slave.config.events
+    events = slave.announced.events
     if request.event_channel >= len(events):
         raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
     event = events[request.event_channel]

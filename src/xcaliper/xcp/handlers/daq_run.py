@@ -136,7 +136,9 @@ def get_daq_packed_mode(
     """Tell how the samples of a list are collected (XCP Base, GET_DAQ_PACKED_MODE, 1.4)."""
     packing = daq_list_of(slave, request.daq_list).packing
     if not packing.mode:
-        return level1.GetDaqPackedModeResponse(daq_packed_mode=0)
+        return level1.GetDaqPackedModeResponse(
+            daq_packed_mode=0, timestamp_mode=None, sample_count=None
+        )
     return level1.GetDaqPackedModeResponse(
         daq_packed_mode=packing.mode,
         timestamp_mode=packing.timestamp_mode,
