@@ -1,6 +1,6 @@
 """Behaviour of the commands that give DAQ lists a mode, start and stop them."""
 
-# ruff: noqa: ARG001 -- every handler has the same signature
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
@@ -168,7 +168,9 @@ def dto_ctr_properties(
             raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
         related = request.related_event_channel
     if modifier.daq_mode and mode.daq_mode != now.daq_mode:
-        raise refuse(ErrorCode.ERR_OUT_OF_RANGE)  # no STIM packet is taken whose counter could be copied
+        raise refuse(
+            ErrorCode.ERR_OUT_OF_RANGE
+        )  # no STIM packet is taken whose counter could be copied
     stim_mode = now.stim_mode
     if modifier.stim_mode and mode.stim_mode != stim_mode:
         if made.stim_mode_fixed or not event.stim:
@@ -181,7 +183,7 @@ def dto_ctr_properties(
     return timecorr.DtoCtrPropertiesResponse(
         properties=timecorr.DtoCtrPropertyBits.of(
             related_event_fixed=int(made.related_event_fixed),
-            daq_mode_fixed=int(made.daq_mode_fixed),
+            daq_mode_fixed=1,
             stim_mode_fixed=int(made.stim_mode_fixed),
             related_event_present=1,
             daq_mode_present=1,
@@ -207,9 +209,7 @@ def _ready(slave: SlaveState, numbers: Sequence[int]) -> list[tuple[DaqList, Lis
     """Lists that do not run yet and what starting compiles: all of them or none."""
     lists = slave.daq.lists
     waiting = [number for number in numbers if not lists[number].running]
-    ready = [
-        (lists[n], compile_sampler(slave, n, lists[n], first_pid(slave, n))) for n in waiting
-    ]
+    ready = [(lists[n], compile_sampler(slave, n, lists[n], first_pid(slave, n))) for n in waiting]
     check_resources(slave, [daq_list for daq_list, _ in ready])
     return ready
 
@@ -218,6 +218,7 @@ def _run(ready: Sequence[tuple[DaqList, ListSampler]]) -> None:
     turn = 0
     for daq_list, sampler in ready:
         daq_list.sampler = sampler
+        daq_list.period = daq_list.prescaler * (2 if daq_list.alternating else 1)
         daq_list.skipped = daq_list.period - 1  # the first event is sampled
         if daq_list.alternating:
             daq_list.skipped -= turn % 2  # neighbours take turns
