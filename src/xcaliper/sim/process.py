@@ -43,7 +43,7 @@ class EcuProcess:
         endpoints: where it listens; known after :meth:`start`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each one is a choice of its own
         self,
         name: str = "demo-engine",
         urls: Sequence[str] = ("udp://127.0.0.1:0",),

@@ -323,7 +323,7 @@ class SlaveMachine:
             assert sampler is not None, "schedule() keeps running lists only"
             if daq_list.dto_ctr:
                 counter = self._counter_of(channel)
-            if sampler.samples > 1 and not sampler.collect(ticks, counter):
+            if sampler.samples > 1 and not sampler.collect(ticks):
                 continue
             packets = sampler.packets
             if (

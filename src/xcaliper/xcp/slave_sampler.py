@@ -268,7 +268,7 @@ class ListSampler:
         self.size_bytes = plan.size_bytes
         self.samples = 1
 
-    def collect(self, ticks: int, counter: int) -> bool:
+    def collect(self, ticks: int) -> bool:  # noqa: ARG002  # a packed list looks at it
         """See an event; True when :meth:`take` is due."""
         return True
 
@@ -343,7 +343,7 @@ class PackedSampler(ListSampler):
         self._first_ticks = 0
         self._filled = 0
 
-    def collect(self, ticks: int, counter: int) -> bool:
+    def collect(self, ticks: int) -> bool:
         """Keep the sample of an event; True when the set is complete."""
         if self._filled == 0:
             self._first_ticks = ticks

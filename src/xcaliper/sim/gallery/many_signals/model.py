@@ -145,7 +145,7 @@ class ManySignals:
         self._runs += 1
         self._counter[0] = self._runs & 0xFFFF_FFFF
         for view in self._views:
-            view += 1
+            np.add(view, 1, out=view)
         if not self._runs % _FLOAT_WRAP:
             for view, start in self._first:
                 view[:] = start
