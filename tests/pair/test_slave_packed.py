@@ -241,7 +241,7 @@ def test_a_slave_without_counters_does_not_know_the_command() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"related_event": 3}, {"daq_mode": 1}, {"stim_mode": 2}]
+    "settings", [{"related_event": 3}, {"stim_mode": 2}]
 )
 def test_counter_settings_that_cannot_be(settings: dict) -> None:
     with pytest.raises(SettingsError):

@@ -176,7 +176,7 @@ def dto_ctr_properties(
         if made.stim_mode_fixed or not event.stim:
             raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
         stim_mode = mode.stim_mode
-    changed = CounterConfig(related, daq_mode=now.daq_mode, stim_mode=stim_mode)
+    changed = CounterConfig(related, stim_mode=stim_mode)
     if modifier and slave.daq.running:
         raise refuse(ErrorCode.ERR_DAQ_ACTIVE)
     slave.daq.counters[event.channel] = changed
@@ -191,7 +191,7 @@ def dto_ctr_properties(
             evt_ctr_present=1,
         ),
         related_event_channel=related,
-        mode=timecorr.DtoCtrMode.of(daq_mode=changed.daq_mode, stim_mode=stim_mode),
+        mode=timecorr.DtoCtrMode.of(stim_mode=stim_mode),
     )
 
 
