@@ -133,7 +133,11 @@ def test_packed_mode_counters_and_costs_are_described() -> None:
     assert load.cpu_load_daq.size_factors == LOAD.sizes
     assert (load.cpu_load_queue.per_odt, load.cpu_load_queue.per_element) == (0.5, 0.25)
     strict = described("strict optimisation").daq
-    assert (strict.optimisation, strict.optimisation_strict, strict.address_extension) == (2, True, 3)
+    assert (strict.optimisation, strict.optimisation_strict, strict.address_extension) == (
+        2,
+        True,
+        3,
+    )
     assert described("no identification").daq.alternating_event == 2
 
 

@@ -44,9 +44,7 @@ def write(pair: Pair, entries, daq_list: int = 0, odt: int = 0) -> None:
     pair.run(ask(daq.SetDaqPtr(daq_list=daq_list, odt=odt, odt_entry=0)))
     for address, size in entries:
         pair.run(
-            ask(
-                daq.WriteDaq(size=size, address=address.value, address_extension=address.extension)
-            )
+            ask(daq.WriteDaq(size=size, address=address.value, address_extension=address.extension))
         )
 
 
@@ -345,9 +343,7 @@ def test_odts_that_do_not_follow_a_strict_optimisation(kind: int, good, bad) -> 
     key = pair.run(ask(daq.GetDaqProcessorInfo())).daq_key_byte
     assert key.optimisation_type == (kind | 8 if kind in (1, 2, 3) else kind)
     pair.run(ask(START))
-    refused(
-        prepared(bad, optimisation_strict=True, **changes), START, ErrorCode.ERR_DAQ_CONFIG
-    )
+    refused(prepared(bad, optimisation_strict=True, **changes), START, ErrorCode.ERR_DAQ_CONFIG)
     prepared(bad, **changes).run(ask(START))  # tolerated where it only costs time
 
 

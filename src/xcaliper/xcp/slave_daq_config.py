@@ -272,7 +272,6 @@ def _check_events(config: SlaveConfig) -> None:
         ):
             raise SettingsError("events", f"{event.name}: packed mode is not possible like this")
         if counter is not None and not (
-            (counter.related_event or 0) < len(config.events)
-            and counter.stim_mode in (0, 1)
+            (counter.related_event or 0) < len(config.events) and counter.stim_mode in (0, 1)
         ):
             raise SettingsError("events", f"{event.name}: the counter is not possible like this")
