@@ -235,9 +235,9 @@ def _places(held: Sequence[IfItem], base: Sequence[IfItem]) -> dict[int, int]:
             found.update({words[0][a1 + n]: words[1][b1 + n] for n in range(a2 - a1)})
     often, held_often = (Counter(side) for side in keys)
     taken = set(found.values())
-    free = {key: at for key, at in zip(keys[1], words[1], strict=True) if at not in taken}
+    spare = {key: at for key, at in zip(keys[1], words[1], strict=True) if at not in taken}
     for key, at in zip(keys[0], words[0], strict=True):
         once = often[key] == 1 and held_often[key] == 1 and key[0] == "w"
-        if once and at not in found and key in free:
-            found[at] = free[key]
+        if once and at not in found and key in spare:
+            found[at] = spare[key]
     return found
