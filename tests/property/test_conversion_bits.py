@@ -125,7 +125,7 @@ def test_numbers_and_texts_go_back_together():
     assert texts.to_raw(mixed).tolist() == [[0, 3, 2.5], [1, 1, 1]]
     with pytest.raises(UsageError, match="'onn' is not one of its texts"):
         texts.to_raw(np.array(["off", 1, "onn", "x"], dtype=object))
-    with pytest.raises(UsageError, match="x.* is not a number"):
+    with pytest.raises(UsageError, match=r"x.* is not a number"):
         texts.to_raw(np.array(["off", 1, b"x"], dtype=object))
     status = CATALOG.bind("STATUS_FLOAT32_IEEE").conversion
     assert status.to_raw(np.array(["on", 1e300 + 3, "off", 3], dtype=object)).tolist() == [

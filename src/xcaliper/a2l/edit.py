@@ -18,9 +18,12 @@ from xcaliper.a2l.patch import insertion, patches_of, removal
 from xcaliper.a2l.rename_parts import PART_KINDS, Mention, formulas_with, mentions, parts_of
 from xcaliper.a2l.write import write
 from xcaliper.core.errors import NotFoundError, UsageError
+from xcaliper.core.progress import counted
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
+
+    from xcaliper.core.progress import Progress
 
 __all__ = ["PRUNABLE", "Editor", "Renamed", "space_of"]
 
@@ -91,8 +94,11 @@ class Editor:
 
     # ---- text
 
-    def apply(self) -> None:
+    def apply(self, progress: Progress | None = None) -> None:
         """Bring the text after the objects; may be called again after further edits.
+
+        Args:
+            progress: told how many of many changed objects are in the text.
 
         Raises:
             UsageError: an edit overlaps one that was made to the text directly.
@@ -109,7 +115,7 @@ class Editor:
             key=lambda pair: (pair[0][0], -pair[0][1]),
         )
         reach = -1
-        for (start, stop), made in spans:
+        for (start, stop), made in counted(spans, "texts changed", len(spans), progress):
             if start >= reach and not any(a <= start and stop <= b for a, b in gone):
                 patches += patches_of(document, made)
                 reach = stop

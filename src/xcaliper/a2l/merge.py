@@ -21,9 +21,12 @@ from xcaliper.a2l.merge_defaults import (
 )
 from xcaliper.a2l.parse import A2lFile
 from xcaliper.core.errors import PlanError
+from xcaliper.core.progress import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from xcaliper.core.progress import Progress
 
 __all__ = ["Conflict", "MergeReport", "Merged", "merge", "merge_modules"]
 
@@ -95,6 +98,7 @@ def merge(
     *,
     conflict: Conflict = "fail",
     modules: Literal["join", "by-name"] = "join",
+    progress: Progress | None = None,
 ) -> tuple[Editor, MergeReport]:
     """Put a description into another one; whatever the first one had stays byte for byte.
 
@@ -108,6 +112,7 @@ def merge(
             ``second`` one, or ``rename`` that of the second together with its references.
         modules: modules of equal names are joined; ``join`` puts the objects of others into the first module,
             ``by-name`` keeps them beside it.
+        progress: told how many objects are merged, for large files.
 
     Returns:
         The editor of the first description, to write it, and the report.
@@ -139,14 +144,19 @@ def merge(
             editor.add_module(clone(module))
             report.objects.append(Merged("added", "MODULE", module.name))
         else:
-            merge_modules(editor, into, module, conflict, report)
+            merge_modules(editor, into, module, conflict, report, progress)
     if _number(second.version) > _number(first.version):
         editor.set_version(second.version)
     return editor, report
 
 
 def merge_modules(
-    editor: Editor, into: Module, module: Module, conflict: Conflict, report: MergeReport
+    editor: Editor,
+    into: Module,
+    module: Module,
+    conflict: Conflict,
+    report: MergeReport,
+    progress: Progress | None = None,
 ) -> None:
     """Put the objects of a module into another one.
 
@@ -156,6 +166,7 @@ def merge_modules(
         module: gives the objects; it is not changed.
         conflict: as in ``merge``; ``fail`` must have been checked before.
         report: what happened is added here.
+        progress: as in ``merge``.
     """
     given = clone(module)
     second = conflict == "second"
@@ -170,7 +181,8 @@ def merge_modules(
     names = _renamed(into, given) if conflict == "rename" else {}
     work = _Work(editor, into, given, conflict, report)
     back = {(space, new): old for (space, old), new in names.items()}
-    for made in _objects(given):
+    every = list(_objects(given))
+    for made in counted(every, "objects merged", len(every), progress):
         old = back.get((space_of(made.KEYWORD), getattr(made, "name", "")))
         work.take(made, old)
     work.finish()
