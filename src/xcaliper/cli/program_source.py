@@ -9,6 +9,7 @@ from xcaliper.core.errors import ImageError, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from xcaliper.image.debug_info import VariableSource
     from xcaliper.image.program import Program
 
 __all__ = ["read_bytes", "read_program"]

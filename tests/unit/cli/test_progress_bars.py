@@ -46,6 +46,19 @@ def test_a_terminal_shows_how_much_is_done(monkeypatch):
     assert seen.getvalue() == shown
 
 
+def test_the_bar_without_a_count_goes_when_there_is_one(monkeypatch):
+    seen = Terminal()
+    monkeypatch.setattr("sys.stderr", seen)
+    monkeypatch.setenv("TERM", "xterm")
+    with shell.working("Working") as told:
+        assert "Working" in seen.getvalue()
+        told("objects merged", 10, 40)
+        start = len(seen.getvalue())
+    shown = seen.getvalue()[start:]
+    assert "objects merged" in shown
+    assert "Working" not in shown
+
+
 def test_two_files_have_a_bar_each(monkeypatch):
     seen = Terminal()
     monkeypatch.setattr("sys.stderr", seen)
