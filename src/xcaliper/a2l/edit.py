@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from xcaliper.a2l.document import Patch
 from xcaliper.a2l.grammar import Keyword, Param, table_of
 from xcaliper.a2l.ifdata import A2ml, IfData
-from xcaliper.a2l.index import NAME_SPACES, ModuleIndex, Reference, owner_of
+from xcaliper.a2l.index import NAME_SPACES, SERVANTS, ModuleIndex, Reference, owner_of
 from xcaliper.a2l.keywords.project import Module, Project
 from xcaliper.a2l.lines import bytes_of
 from xcaliper.a2l.parse import A2lFile
@@ -27,20 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PRUNABLE", "Editor", "Renamed", "space_of"]
 
-PRUNABLE: Final = (
-    "COMPU_METHOD",
-    "COMPU_TAB",
-    "COMPU_VTAB",
-    "COMPU_VTAB_RANGE",
-    "RECORD_LAYOUT",
-    "UNIT",
-    "TYPEDEF_AXIS",
-    "TYPEDEF_BLOB",
-    "TYPEDEF_CHARACTERISTIC",
-    "TYPEDEF_MEASUREMENT",
-    "TYPEDEF_STRUCTURE",
-    "GROUP",
-)
+PRUNABLE: Final = (*SERVANTS, "GROUP")
 """Objects that only serve others, so that an unused one may go."""
 
 _END_PROJECT: Final = re.compile(rb"/end\s+PROJECT")
