@@ -75,7 +75,10 @@ def generate(  # noqa: PLR0913  # each option is one choice of the user
     elif header is not None:
         program = read_program(elf, map) if elf or map else None
         text = read_bytes(header).decode("utf-8", "replace")
-        tree = parse_header(text, source=header.name, project=project, program=program)
+        with working(f"Reading {header.name} …") as told:
+            tree = parse_header(
+                text, source=header.name, project=project, program=program, progress=told
+            )
     else:
         origin = elf or map
         options = GenerateOptions(
