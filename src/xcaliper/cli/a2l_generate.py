@@ -121,8 +121,12 @@ def _convert(tree: A2lFile, version: str, told: Progress | None) -> bool:
             module.mod_common.alignment_float16_ieee = None  # no type of C needs it
     result = convert(tree, version, expand=flatten, progress=told)
     result.editor.apply()
-    # Instances became plain objects, so that nobody misses their typedefs.
-    lost = [note for note in result.lost if not note.keyword.startswith("TYPEDEF_")]
+    # Instances became plain objects, so that nobody misses their typedefs; their parts keep an index in the name.
+    lost = [
+        note
+        for note in result.lost
+        if not note.keyword.startswith("TYPEDEF_") and (note.kind, note.what) != ("kept", "name")
+    ]
     for note in lost[:_SHOWN]:
         errors().print(str(note), markup=False, soft_wrap=True)
     return bool(lost)
