@@ -102,7 +102,7 @@ def test_long_verbs_count(words, counted, tmp_path, monkeypatch, capsys):
     )
     text = TEXT.replace("CM", "NO_COMPU_METHOD")
     (tmp_path / "ecu.a2l").write_text(head + text + tail)
-    (tmp_path / "other.a2l").write_text(head + text.replace("MENT m", "MENT n") + tail)
+    (tmp_path / "other.a2l").write_text(head + text.replace(" m", " n") + tail)
     maker = Maker()
     entries = [
         die("variable", name=name, type="t", external=1, location=maker.at(0x1000 + at))
