@@ -462,15 +462,17 @@ class _Home:
     def read(self, row: int) -> Any:
         """The object of a block, the same one each time; None when it cannot be read."""
         if row not in self.made:
-            entry = self.entries[int(self.reading.document.scan.marks.keys[self.one.blocks[row]])]
-            complete = row not in self.one.broken
-            self.reading.count += 1
-            if self.reading.count % TOLD_EVERY == 0:
-                self.reading.tell()
-            parser = self.reading.parser(
-                self.start(row), int(self.one.stops[row]), self.around, complete=complete
+            reading, one = self.reading, self.one
+            marks = reading.document.scan.marks
+            number = one.blocks[row]
+            complete = row not in one.broken
+            reading.count += 1
+            if reading.count % TOLD_EVERY == 0:
+                reading.tell()
+            parser = reading.parser(
+                int(marks.starts[number]), int(one.stops[row]), self.around, complete=complete
             )
-            self.made[row] = parser.block(entry.cls)
+            self.made[row] = parser.block(self.entries[int(marks.keys[number])].cls)
         return self.made[row]
 
     def names(self, rows: list[int]) -> list[str]:

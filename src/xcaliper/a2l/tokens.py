@@ -6,7 +6,7 @@ Tokens are read from UTF-8. Whitespace is ASCII's, NEL, NBSP and the byte order 
 import re
 from array import array
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, repeat
 from typing import Final, NamedTuple
 
 from xcaliper.a2l.grammar import Places
@@ -92,6 +92,7 @@ A2ML_INCLUDE: Final = re.compile(
 _ESCAPE: Final = re.compile(r'\\([\\\'"nrt])|""')
 _ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t"}
 _MARKS: Final = {"/begin": BEGIN, "/end": END, "/include": WORD}
+_CLOSED_COMMENT: Final = re.compile(r"//[^\n]*+\n|/\*(?:[^*]++|\*(?!/))*+\*/")
 
 FREE_BUDGET: Final = 1 << 20
 BUDGET_PER_BYTE: Final = 8
@@ -312,6 +313,9 @@ def tokens_of(text: bytes, start: int, stop: int, lines: Places) -> Tokens:
     """
     buffer = text[start:stop]
     stretch = Stretch(text, start, stop)
+    simple = _split(buffer)
+    if simple is not None:
+        return Tokens(lines, stretch, *simple)
     if b"\0" in buffer or b"A2ML" in buffer or _open_comment(buffer) >= 0:
         kinds, texts, _ = _walk(buffer)
         return Tokens(lines, stretch, kinds, texts)
@@ -338,6 +342,48 @@ def tokens_of(text: bytes, start: int, stop: int, lines: Places) -> Tokens:
     kinds.append(EOF)
     texts.append("")
     return Tokens(lines, stretch, kinds, texts)
+
+
+def _split(buffer: bytes) -> tuple[list[int], list[str]] | None:
+    """Kinds and texts of an ASCII text that is as nearly all are; None where it takes ``TOKEN`` to tell.
+
+    Such a text has no A2ML block, backslash, doubled quote or string over lines; a slash outside of its strings and comments
+    begins a whole word ``/begin`` or ``/end``, and no comment has a quote. ``str.split`` has the whitespace of ASCII.
+    """
+    if b"\\" in buffer or b"A2ML" in buffer or not buffer.isascii():
+        return None
+    pieces = buffer.decode("ascii").split('"')
+    if not len(pieces) & 1:
+        return None
+    texts: list[str] = []
+    quoted: list[int] = []
+    slashes = 0
+    last = len(pieces) - 1
+    for at, piece in enumerate(pieces):
+        if at & 1:
+            if "\n" in piece:
+                return None
+            quoted.append(len(texts))
+            texts.append(piece)
+            continue
+        outside = piece
+        if "/" in piece:
+            if "//" in piece or "/*" in piece:
+                outside = _CLOSED_COMMENT.sub(" ", piece)
+                if "//" in outside or "/*" in outside:
+                    return None
+            slashes += outside.count("/")
+        elif not piece and 0 < at < last:
+            return None
+        texts += outside.split()
+    kinds = list(map(_MARKS.get, texts, repeat(WORD)))
+    for at in quoted:
+        kinds[at] = STRING
+    if slashes != kinds.count(BEGIN) + kinds.count(END):
+        return None
+    kinds.append(EOF)
+    texts.append("")
+    return kinds, texts
 
 
 def _open_comment(buffer: bytes) -> int:
