@@ -91,8 +91,8 @@ def describe(measurements: int = 100_000, characteristics: int = 50_000, seed: i
         for n in range(400)
     ]
     for kind, _ in TYPES:
-        for axes in LAYOUT_AXES:
-            parts.append(LAYOUT.format(type=kind, axes=axes, entries=LAYOUT_AXES[axes]))
+        for axes, entries in LAYOUT_AXES.items():
+            parts.append(LAYOUT.format(type=kind, axes=axes, entries=entries))
     names = []
     for n in range(measurements):
         values = common(rng, n, 0x2000_0000)

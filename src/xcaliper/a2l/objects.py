@@ -203,20 +203,22 @@ class ObjectParser:
         subject = self.subject(start)
         return f" {subject}" if subject else ""
 
+    def usual(self, param: Any, at: int) -> Any:
+        """The value of a parameter that is as it should be; None where it needs a second look."""
+        if self.kinds[at] != _TOKEN_OF[param.kind]:
+            return None
+        usual = param.usual
+        return self.texts[at] if usual is None else usual(self.texts[at])
+
     def params(self, table: Table) -> list[Any]:
         """Positional parameters; what is as it should be needs no second look."""
-        kinds, texts = self.kinds, self.texts
         values: list[Any] = []
         for param in table.params:
-            at = self.at
-            value: Any = None
-            if kinds[at] == _TOKEN_OF[param.kind]:
-                usual = param.usual
-                value = texts[at] if usual is None else usual(texts[at])
+            value = self.usual(param, self.at)
             if value is None:
                 value = self.param(param, table.name)
             else:
-                self.at = at + 1
+                self.at += 1
             values.append(value)
         return values
 
@@ -432,12 +434,8 @@ class ObjectParser:
         """Read a keyword that stands without block marks."""
         start = self.at
         self.at = at = start + 1
-        param = entry.param
-        if param is not None and entry.mode == "value" and getattr(made, entry.attr) is None:
-            value: Any = None  # the common case first
-            if self.kinds[at] == _TOKEN_OF[param.kind]:
-                usual = param.usual
-                value = self.texts[at] if usual is None else usual(self.texts[at])
+        if entry.mode == "value" and getattr(made, entry.attr) is None:
+            value = self.usual(entry.param, at)  # the common case first
             if value is not None:
                 setattr(made, entry.attr, value)
                 self.at = at + 1

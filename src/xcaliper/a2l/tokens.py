@@ -359,23 +359,21 @@ def _split(buffer: bytes) -> tuple[list[int], list[str]] | None:
     quoted: list[int] = []
     slashes = 0
     last = len(pieces) - 1
-    for at, piece in enumerate(pieces):
+    for at, part in enumerate(pieces):
+        piece = part
         if at & 1:
             if "\n" in piece:
                 return None
             quoted.append(len(texts))
             texts.append(piece)
             continue
-        outside = piece
         if "/" in piece:
             if "//" in piece or "/*" in piece:
-                outside = _CLOSED_COMMENT.sub(" ", piece)
-                if "//" in outside or "/*" in outside:
-                    return None
-            slashes += outside.count("/")
+                piece = _CLOSED_COMMENT.sub(" ", piece)
+            slashes += piece.count("/")  # those of other comments make the sum wrong
         elif not piece and 0 < at < last:
             return None
-        texts += outside.split()
+        texts += piece.split()
     kinds = list(map(_MARKS.get, texts, repeat(WORD)))
     for at in quoted:
         kinds[at] = STRING
