@@ -58,7 +58,8 @@ class Reference:
 def walk(made: Keyword) -> Iterator[Keyword]:
     """The keyword and every keyword inside it, outer ones first; IF_DATA and A2ML are leaves."""
     yield made
-    for attr, repeated in _inner(made.__class__):
+    cls: Any = type(made)
+    for attr, repeated in _inner(cls):
         value = getattr(made, attr)
         if value is not None:
             for one in value if repeated else (value,):
@@ -66,7 +67,7 @@ def walk(made: Keyword) -> Iterator[Keyword]:
 
 
 @cache
-def _inner(cls: type[Keyword]) -> tuple[tuple[str, bool], ...]:
+def _inner(cls: Any) -> tuple[tuple[str, bool], ...]:
     """Attributes that hold keywords, and whether they are lists."""
     if issubclass(cls, (IfData, A2ml)):
         return ()

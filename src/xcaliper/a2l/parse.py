@@ -9,6 +9,7 @@ import numpy as np
 
 from xcaliper.a2l.document import Document, Loader, SourceText, open_document
 from xcaliper.a2l.grammar import Entry, Keyword, Table, table_of
+from xcaliper.a2l.hidden import hidden_blocks
 from xcaliper.a2l.ifdata import A2ml
 from xcaliper.a2l.keywords.project import A2mlVersion, Asap2Version, Module, Project
 from xcaliper.a2l.lazy import Objects
@@ -430,6 +431,8 @@ class _Reading:
         """Read what is left, in the order of the text, and make plain lists."""
         for home in self.homes:
             home.load_all()
+        for finding in hidden_blocks(bytes_of(self.document.text)):
+            self.found.add(finding)
         self.found.sort()
 
 

@@ -72,6 +72,9 @@ other string, ``/*`` for a comment without end, nothing at the end of the text."
 
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.|"")*+"', re.DOTALL)
 _LINE_STRING: Final = re.compile(rb'"(?:[^"\\\n]++|\\[^\n]|"")*+"')
+_ESCAPED_PAIR: Final = re.compile(rb"\\([^\n])")
+_GLUED: Final = re.compile(rb"[0-9A-Za-z_%]")
+"""What stands behind a quote that opens a string, and hardly behind one that closes it."""
 _NAIVE_END: Final = re.compile(rb'\\"[ \t]*\r?(?:\n|$)')
 _BLOCK_MARK: Final = re.compile(rb"/(?:begin|end)" + _SPACE + rb"+[A-Z]", re.IGNORECASE)
 _END_A2ML: Final = re.compile(rb"/end" + _SPACE + rb"+A2ML(?![0-9A-Za-z_])", re.IGNORECASE)
@@ -146,7 +149,9 @@ class Rare:
         buffer = self.buffer
         found = _LINE_STRING.match(buffer, at, self.stop)
         if found:
-            return StringEnd(found.end(), found.end() - 1)
+            end = found.end()
+            early = self.early(at, end) if _GLUED.match(buffer, end, self.stop) else None
+            return early or StringEnd(end, end - 1)
         limit = min(self.stop, at + self.budget)
         found = _STRING.match(buffer, at, limit)
         end = found.end() if found else limit
@@ -156,27 +161,53 @@ class Rare:
         line = buffer.find(b"\n", at, end) + 1
         if _NAIVE_END.search(buffer, at, line) or _BLOCK_MARK.search(buffer, at, end):
             return self.open_string(at)
-        return StringEnd(end, end - 1)
+        early = self.early(at, line) if _GLUED.match(buffer, end, self.stop) else None
+        return early or StringEnd(end, end - 1)
+
+    def early(self, start: int, stop: int) -> StringEnd | None:
+        r"""The end of a string at a quote that a backslash escapes by mistake, as in ``"C:\dir\" UWORD``.
+
+        A blank follows it, and no escaped quote before it opened a word in quotes.
+        """
+        if self.budget <= 0:
+            return None
+        self.budget -= stop - start
+        opened = False
+        for found in _ESCAPED_PAIR.finditer(self.buffer, start + 1, stop):
+            if found[1] != b'"':
+                continue
+            if not opened and self.buffer[found.end() : found.end() + 1] in b" \t\r\n":
+                return self.literal(start, found.start())
+            opened = not opened
+        return None
+
+    @staticmethod
+    def literal(start: int, backslash: int) -> StringEnd:
+        """A string that ends behind a backslash and the quote it escapes."""
+        finding = Finding(
+            start,
+            Severity.WARNING,
+            "string-backslash-end",
+            "String: the backslash before the closing quote was taken literally.",
+            "Double the backslash.",
+        )
+        return StringEnd(backslash + 2, backslash + 1, True, finding)
 
     def open_string(self, start: int) -> StringEnd:
         """End of a string without closing quote.
 
-        It ends with its line; where that line ends with an escaped quote, the quote was meant to close
-        and the backslashes were meant as they are.
+        It ends with its line; where that line ends with an escaped quote, or has one before a blank, the quote was
+        meant to close and the backslashes were meant as they are.
         """
         buffer = self.buffer
         end = buffer.find(b"\n", start, self.stop)
         end = self.stop if end < 0 else end
         naive = _NAIVE_END.search(buffer, start + 1, end)
         if naive:
-            finding = Finding(
-                start,
-                Severity.WARNING,
-                "string-backslash-end",
-                "String: the backslash before the closing quote was taken literally.",
-                "Double the backslash.",
-            )
-            return StringEnd(naive.start() + 2, naive.start() + 1, True, finding)
+            return self.literal(start, naive.start())
+        early = self.early(start, end)
+        if early:
+            return early
         finding = Finding(
             start,
             Severity.ERROR,
