@@ -11,7 +11,8 @@ __all__ = ["hidden_blocks"]
 
 _TWO_STARTS: Final = re.compile(rb"/\*(?:[^*/]++|\*(?!/)|/(?!\*))*+/\*")
 _PARTS: Final = re.compile(
-    rb'"(?:[^"\\\n]|\\[^\n]|"")*+"|//[^\n]*+|/begin\s++A2ML\b[\s\S]*?/end\s++A2ML\b|(/\*(?:[^*]++|\*(?!/))*+\*/)'
+    rb'"(?:[^"\\\n]++|\\[^\n]|"")*+"?+|//[^\n]*+|/begin\s++A2ML\b(?:[\s\S]*?/end\s++A2ML\b|[\s\S]*+)'
+    rb"|(/\*(?:[^*]++|\*(?!/))*+\*/)"
 )
 _MARK: Final = re.compile(rb"(?:^|\n)[\t ]*+/(?:begin|end)\s++[A-Z]", re.IGNORECASE)
 
@@ -24,7 +25,10 @@ def hidden_blocks(text: bytes) -> Iterator[Finding]:
     """
     if not any(_MARK.search(text, m.start(), m.end()) for m in _TWO_STARTS.finditer(text)):
         return
-    for found in _PARTS.finditer(text):
+    closed = (
+        text.rfind(b"*/") + 2
+    )  # behind it no comment ends, and each would look for its end in vain
+    for found in _PARTS.finditer(text, 0, closed):
         if found[1] is None:
             continue
         inner = text.rfind(b"/*", found.start() + 2, found.end())

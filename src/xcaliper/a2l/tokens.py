@@ -400,7 +400,7 @@ def _split(buffer: bytes) -> tuple[list[int], list[str]] | None:
             continue
         if "/" in piece:
             if "//" in piece or "/*" in piece:
-                piece = _CLOSED_COMMENT.sub(" ", piece)
+                piece = _without_comments(piece)
             slashes += piece.count("/")  # those of other comments make the sum wrong
         elif not piece and 0 < at < last:
             return None
@@ -413,6 +413,13 @@ def _split(buffer: bytes) -> tuple[list[int], list[str]] | None:
     kinds.append(EOF)
     texts.append("")
     return kinds, texts
+
+
+def _without_comments(piece: str) -> str:
+    """A part of a text without its comments; as it is where one has no end, each search for that being in vain."""
+    if piece.rfind("//") > piece.rfind("\n") or piece.rfind("/*") > piece.rfind("*/"):
+        return piece
+    return _CLOSED_COMMENT.sub(" ", piece)
 
 
 def _open_comment(buffer: bytes) -> int:
