@@ -47,7 +47,9 @@ def read_program(elf: Path | None, map_file: Path | None, *, listed: bool = Fals
         try:
             types = quick or read_debug_info(file)
         except ImageError as error:
-            errors().print(f"note  {error} Symbols only.", markup=False, soft_wrap=True)
+            errors().print(
+                f"note  symbols only, without types. {error}", markup=False, soft_wrap=True
+            )
             return Program(elf=file, linker_map=linker_map)
     for finding in getattr(types, "diagnostics", ()):
         errors().print(str(finding), markup=False, soft_wrap=True)
