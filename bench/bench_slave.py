@@ -32,7 +32,7 @@ from xcaliper.xcp.slave_config import EventConfig, SlaveConfig
 
 ROUNDS = 9
 EVENTS = 2_000
-BATCH = 20  # events between two turns of the server: 2 ms at 10 kHz
+BATCH = 40  # events between two turns of the server, which come every 4 ms, at 10 kHz
 IMAGE = 1 << 20
 MAX_DTO = 1468
 SECONDS = 6.0
