@@ -161,7 +161,7 @@ class Recorder:
         """Counters now."""
         queue, gate = self._pipeline.stats, self._gate.stats
         return RecorderStats(
-            *(getattr(queue, name) for name in PipelineStats.__slots__),
+            **{name: getattr(queue, name) for name in PipelineStats.__slots__},
             state=gate.state,
             recordings=gate.recordings,
             recorded_samples=gate.samples,
