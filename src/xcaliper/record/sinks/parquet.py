@@ -240,9 +240,7 @@ def _facts(raster: RasterDescription, description: RecordingDescription) -> dict
 
 def _column(arrow: Any, values: NDArray[Any], signal: SignalDescription) -> Any:
     """Arrow column: numbers as they are, texts as strings, arrays as lists of fixed length."""
-    count = len(values)
-    flat = values.reshape(count, -1) if values.ndim > 1 else values
-    plain = flat.reshape(-1)
+    plain = values.reshape(-1)
     if plain.dtype.kind in "biuf":
         column = arrow.array(np.ascontiguousarray(plain.astype(plain.dtype.newbyteorder("="))))
     else:
