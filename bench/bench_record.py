@@ -162,12 +162,13 @@ def paced(folder, options):
             done += 1
         time.sleep(BLOCK_S / 2)
     late = resident_kb()
+    sent_s = time.perf_counter() - start
     recorder.close()
     cpu, taken = time.process_time() - cpu, time.perf_counter() - start
     stats = recorder.stats
     return {
-        "paced: rate [MB/s]": done * count * row_bytes / taken / 1e6,
-        "paced: seconds": taken,
+        "paced: rate [MB/s]": done * count * row_bytes / sent_s / 1e6,
+        "paced: seconds": sent_s,
         "paced: rows sent": done * count,
         "paced: rows lost (bar: 0)": done * count - rows_in(path, done * count),
         "paced: blocks refused (bar: 0)": refused + stats.dropped_blocks,
