@@ -107,10 +107,11 @@ def rates(folder, options):
         pairs = []
         for repeat in range(options.rounds):
             mine, peer = folder / f"mine{repeat}.mf4", folder / f"peer{repeat}.mf4"
-            runs = [lambda p=mine: ours(p, work, compressed)]
-            runs.append(lambda p=peer: asammdf_extend(p, work, compressed))
-            found = [run() for run in (runs if repeat % 2 else reversed(runs))]
-            pairs.append(found if repeat % 2 else found[::-1])
+            runs = [(ours, mine), (asammdf_extend, peer)]
+            found = {}
+            for run, path in runs if repeat % 2 else reversed(runs):
+                found[run] = run(path, work, compressed)
+            pairs.append((found[ours], found[asammdf_extend]))
             mine.unlink()
             peer.unlink()
         bar = " (bar: 5)" if not compressed else ""
