@@ -255,6 +255,8 @@ def test_several_slaves_in_one_file(tmp_path):
     with MDF(tmp_path / "r.mf4") as mdf:
         sources = [group.channel_group.acq_source.name for group in mdf.groups]
         assert sources == ["ENGINE", "ENGINE", "GEARBOX", "GEARBOX", "ENGINE"]
+        flags = [mdf.groups[n].channels[1].flags & 0x100 for n in (0, 4)]
+        assert flags == [0, 0x100]  # calculated
         assert [a.file_name for a in mdf.attachments] == ["e.a2l", "g.a2l"]
     with pytest.raises(UsageError, match="slave 2"):
         recorder.slave(2)
