@@ -333,6 +333,16 @@ def test_settings_that_cannot_be(tmp_path, monkeypatch, settings, error):
     assert not list(tmp_path.iterdir())
 
 
+def test_an_output_that_cannot_be_opened_ends_it_before_it_begins(tmp_path):
+    (tmp_path / "r.parquet_events.csv").write_text("mine")
+    with pytest.raises(SettingsError, match="events"):
+        Recorder(DESCRIPTION, [tmp_path / "a.mf4", tmp_path / "r.parquet"])
+    bad = replace(DESCRIPTION.rasters[0], dtype=np.dtype([("n", "<u4")]))
+    with pytest.raises(UsageError, match="no field"):
+        Recorder(replace(DESCRIPTION, rasters=(bad,)), [MemorySink(), tmp_path / "b.mf4"])
+    assert not (tmp_path / "b.mf4").exists()
+
+
 def test_what_cannot_be_recorded_is_known_before_the_trigger(tmp_path):
     bad = replace(
         DESCRIPTION,
