@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from xcaliper.client.polling import Poller, polled_dtype
 from xcaliper.client.quality import Track
@@ -17,7 +19,9 @@ from xcaliper.core.errors import (
 from xcaliper.core.samples import Gap, SampleBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from xcaliper.client.block import ColumnRule
     from xcaliper.client.daq_port import DaqPort
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
     from xcaliper.daq.plan import DaqPlan
     from xcaliper.daq.quality import Quality as DaqQuality
 
-__all__ = ["Acquisition"]
+__all__ = ["Acquisition", "renamed_dtype"]
 
 #: Silence after which the slave is asked whether it is still there.
 SILENCE_S: Final = 2.0
@@ -43,8 +47,6 @@ _SUMMED: Final = (
     "late",
     "backward",
 )
-
-Deliver = "Callable[[list[SampleBlock]], None]"
 
 
 class Acquisition:
@@ -68,7 +70,7 @@ class Acquisition:
         diagnostics: what was odd, each told once.
     """
 
-    def __init__(  # noqa: PLR0913  # options by name
+    def __init__(  # options by name
         self,
         port: DaqPort,
         plan: DaqPlan,
@@ -86,6 +88,7 @@ class Acquisition:
         self.silences = 0
         self.diagnostics: list[Diagnostic] = []
         self._rules = rules
+        self._names = {name: one.name for name, one in rules.items() if one.name != name}
         self._poll_hz = poll_hz
         self._reconnect_s = reconnect_s
         self._deliver: Callable[[list[SampleBlock]], None] = lambda _blocks: None
@@ -110,12 +113,12 @@ class Acquisition:
         """Make the tracks; their indices begin with ``first``."""
         prefix = f"{self.label}/" if self.label else ""
         for raster in self.plan.rasters:
-            rules = {name: self._rules[name] for name in raster.signals}
+            rules = self._by_name(raster.signals)
             self.tracks.append(
                 Track(
                     first + raster.index,
                     prefix + raster.name,
-                    raster.dtype,
+                    renamed_dtype(raster.dtype, self._names),
                     rules,
                     source=self.label,
                     event_channel=raster.event_channel,
@@ -124,18 +127,22 @@ class Acquisition:
             )
         polled = self.plan.polled
         if polled:
-            rules = {one.name: self._rules[one.name] for one in polled}
+            rules = self._by_name(one.name for one in polled)
             self.tracks.append(
                 Track(
                     first + len(self.tracks),
                     f"{prefix}polling",
-                    polled_dtype(polled),
+                    renamed_dtype(polled_dtype(polled), self._names),
                     rules,
                     kind="polling",
                     source=self.label,
                 )
             )
         return self.tracks
+
+    def _by_name(self, fields: Iterable[str]) -> dict[str, ColumnRule]:
+        """Rules by the name in the measurement."""
+        return {self._rules[one].name: self._rules[one] for one in fields}
 
     @property
     def has_lists(self) -> bool:
@@ -186,7 +193,8 @@ class Acquisition:
 
     def _on_batch(self, batch: DtoBatch) -> None:
         decoder = self._decoder
-        assert decoder is not None, "listening begins behind the set-up"
+        if decoder is None:  # of a session that was given up
+            return
         for _ in range(self.port.take_overloads()):
             decoder.note_overload()
         blocks = decoder.feed(batch)
@@ -211,7 +219,10 @@ class Acquisition:
         if block.raster in self._resumed and len(block):
             self._resumed.discard(block.raster)
             gaps = [Gap(0, track.last_ns, int(times[0]), 0, "reconnect"), *gaps]
-        return SampleBlock(track.index, times, block.rows, tuple(gaps))
+        return SampleBlock(track.index, times, self._renamed(block.rows), tuple(gaps))
+
+    def _renamed(self, rows: NDArray[Any]) -> NDArray[Any]:
+        return rows.view(renamed_dtype(rows.dtype, self._names)) if self._names else rows
 
     def _on_polled(self, block: SampleBlock) -> None:
         times = block.t_ns - self._begin_ns
@@ -221,7 +232,7 @@ class Acquisition:
         )
         if not self.has_lists:
             self._last_data_ns = time.monotonic_ns()
-        self._deliver([SampleBlock(block.raster, times, block.rows, gaps)])
+        self._deliver([SampleBlock(block.raster, times, self._renamed(block.rows), gaps)])
 
     # --- trouble ---
 
@@ -261,7 +272,8 @@ class Acquisition:
             raise self.port.failure
         if self._poller is not None and self._poller.trouble is not None:
             raise self._poller.trouble
-        self.port.take_overloads() if not self.has_lists else None
+        if not self.has_lists:
+            self.port.take_overloads()
         if self.port.terminated:
             raise RemoteProtocolError(
                 "measurement: the slave ended the session.",
@@ -360,7 +372,9 @@ class Acquisition:
 
     def _continued(self, origin_ns: int) -> int:
         """Offset of a new session: its time 0 is as far behind the last sample as on the host's clock."""
-        newest = max((t.last_ns for t in self.tracks if t.samples and t.kind == "daq"), default=None)
+        newest = max(
+            (t.last_ns for t in self.tracks if t.samples and t.kind == "daq"), default=None
+        )
         by_host = origin_ns - self._begin_ns
         return by_host if newest is None else max(by_host, newest + 1)
 
@@ -388,6 +402,21 @@ class Acquisition:
             for name, value in _counted(decoder.quality).items():
                 found[name] += value
         return found
+
+
+def renamed_dtype(dtype: np.dtype[Any], names: Mapping[str, str]) -> np.dtype[Any]:
+    """A structured dtype of the same layout whose fields have other names."""
+    fields = dtype.fields
+    if not names or not fields:
+        return dtype
+    return np.dtype(
+        {
+            "names": [names.get(name, name) for name in fields],
+            "formats": [field[0] for field in fields.values()],
+            "offsets": [field[1] for field in fields.values()],
+            "itemsize": dtype.itemsize,
+        }
+    )
 
 
 def _counted(quality: DaqQuality) -> dict[str, int]:

@@ -56,7 +56,7 @@ class Block:
     __slots__ = ("_cache", "_raw_only", "_samples", "_signals", "event", "gaps", "names", "t")
 
     def __init__(
-        self, event: str, samples: SampleBlock, signals: Mapping[str, Signal], *, raw_only: bool
+        self, event: str, samples: SampleBlock, signals: Mapping[str, ColumnRule], *, raw_only: bool
     ) -> None:
         self.event = event
         self.t: NDArray[np.float64] = samples.t_ns / 1e9
@@ -76,12 +76,16 @@ class Block:
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><td>{escape(name)}</td><td>{escape(self._newest(name))}</td>"
-            f"<td>{escape('' if self._raw_only else self._signals[name].unit)}</td></tr>"
+            f"<td>{escape(self.unit(name))}</td></tr>"
             for name in self.names[:_SHOWN_NAMES]
         )
         more = len(self.names) - _SHOWN_NAMES
         rest = f"<tr><td>… {more} more</td></tr>" if more > 0 else ""
         return f"<table><caption>{escape(repr(self)[1:-1])}</caption>{rows}{rest}</table>"
+
+    def unit(self, name: str) -> str:
+        """Physical unit of a signal; empty when the measurement is raw."""
+        return "" if self._raw_only else self._signals[name].unit
 
     def _newest(self, name: str) -> str:
         if not len(self):
@@ -128,6 +132,7 @@ class Block:
         column = self._samples.column(name)[-1:]
         return (signal.raw(column) if self._raw_only else signal.phys(column))[0]
 
+
 def join_blocks(blocks: list[SampleBlock]) -> SampleBlock:
     """Blocks of one raster as one; gaps move along."""
     if len(blocks) == 1:
@@ -143,4 +148,3 @@ def join_blocks(blocks: list[SampleBlock]) -> SampleBlock:
     times = np.concatenate([block.t_ns for block in blocks])
     rows = np.concatenate([block.rows for block in blocks])
     return SampleBlock(blocks[0].raster, times, rows, tuple(gaps))
-
