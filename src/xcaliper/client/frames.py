@@ -21,7 +21,7 @@ __all__ = ["columns", "plot", "summary_html", "to_pandas", "to_polars", "to_xarr
 
 MAX_DRAWN: Final = 16
 MAX_POINTS: Final = 20_000
-_SUMMARY: Final = ("event", "kind", "signals", "samples", "rate_hz", "lost", "gaps")
+_SUMMARY: Final = ("event", "signals", "samples", "rate_hz", "lost", "gaps", "kind")
 
 
 def _optional(name: str) -> Any:

@@ -14,6 +14,7 @@ from xcaliper.client import frames
 from xcaliper.client.block import Block, ColumnRule, join_blocks
 from xcaliper.client.callbacks import Callback
 from xcaliper.client.quality import Quality, QueueState, Track
+from xcaliper.client.recording import describe_track
 from xcaliper.client.waiting import Waiting, block_bytes
 from xcaliper.core.errors import LocalProtocolError, PlanError, UsageError, XcaliperError
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from xcaliper.core.diagnostics import Diagnostic
     from xcaliper.core.samples import SampleBlock
     from xcaliper.daq.plan import DaqPlan
+    from xcaliper.record.description import RasterDescription
+
+    MakeCalculator = Callable[[Sequence[RasterDescription], Mapping[str, ColumnRule]], Calculator]
 
 __all__ = ["Block", "Measurement", "Quality", "join_blocks"]
 
@@ -65,7 +69,7 @@ class Measurement:
         raw: bool,
         keep: bool,
         outputs: Callable[[Measurement, int], list[tuple[str, Output]]] | None = None,
-        calculator: Callable[[list[Track]], Calculator] | None = None,
+        calculator: MakeCalculator | None = None,
     ) -> None:
         if duration_s is not None and not 0 < duration_s < inf:
             raise UsageError(f"duration: {duration_s} s is not a length of time.")
@@ -76,8 +80,11 @@ class Measurement:
         self.tracks: list[Track] = []
         for one in acquisitions:
             self.tracks += one.number(len(self.tracks))
-        self._calculator = calculator(self.tracks) if calculator is not None else None
-        if self._calculator is not None:
+        self._calculator: Calculator | None = None
+        if calculator is not None:
+            rules = {name: rule for track in self.tracks for name, rule in track.rules.items()}
+            described = [describe_track(track) for track in self.tracks]
+            self._calculator = calculator(described, rules)
             self.tracks += self._calculator.tracks
         self.signals: Mapping[str, ColumnRule] = {
             name: rule for track in self.tracks for name, rule in track.rules.items()
@@ -201,7 +208,8 @@ class Measurement:
             problems = [self._error] if self._error is not None else []
             self._error = None
             self._ended_ns = time.monotonic_ns()
-            for step in (*(one.halt for one in self.acquisitions), *self._closers()):
+            halts = [one.halt for one in self.acquisitions]
+            for step in (*halts, self._finish_calculated, *self._closers()):
                 try:
                     step()
                 except XcaliperError as error:
@@ -247,14 +255,22 @@ class Measurement:
         with self._data_lock:
             if self._calculator is not None:
                 blocks = [*blocks, *self._calculator.feed(blocks)]
-            for block in blocks:
-                self.tracks[block.raster].count(block)
-                for number, output in enumerate(self.recorders):
-                    self._record(number, output, block)
-            if self._has_reader or self._keep or not self._callbacks:
-                self._waiting.put(blocks)
-            for callback in self._callbacks:
-                callback.put(blocks)
+            self._hand_out(blocks)
+
+    def _finish_calculated(self) -> None:
+        with self._data_lock:
+            if self._calculator is not None:
+                self._hand_out(self._calculator.finish())
+
+    def _hand_out(self, blocks: Sequence[SampleBlock]) -> None:
+        for block in blocks:
+            self.tracks[block.raster].count(block)
+            for number, output in enumerate(self.recorders):
+                self._record(number, output, block)
+        if self._has_reader or self._keep or not self._callbacks:
+            self._waiting.put(blocks)
+        for callback in self._callbacks:
+            callback.put(blocks)
 
     def _record(self, number: int, output: Output, block: SampleBlock) -> None:
         """Hand a block to a recording; when the last one has failed, the reader is told."""

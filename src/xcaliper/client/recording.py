@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from xcaliper.client.measurement import Measurement
     from xcaliper.client.quality import Track
     from xcaliper.core.samples import SampleBlock
-    from xcaliper.record.description import RecordingDescription, RecordingEvent
+    from xcaliper.record.description import (
+        RasterDescription,
+        RecordingDescription,
+        RecordingEvent,
+    )
     from xcaliper.record.pipeline import PipelineStats
     from xcaliper.record.recorder import Recorder
     from xcaliper.record.trigger import Trigger
@@ -128,7 +132,7 @@ def recordings_of(
     """
     if record is None:
         return []
-    several = record if isinstance(record, list | tuple) else [record]
+    several: list[Any] = list(record) if isinstance(record, list | tuple) else [record]
     found: list[Recording | Output] = []
     for one in several:
         if isinstance(one, str | Path):
@@ -179,10 +183,13 @@ def describe_recording(measurement: Measurement, begin_ns: int) -> RecordingDesc
     connections = [one.port.connection for one in measurement.acquisitions]
     first = connections[0]
     info = first.info
+    paths = {one.label: one.port.connection.info.url for one in measurement.acquisitions}
     summer_min = 60 if local.tm_isdst > 0 else 0
     return RecordingDescription(
         start_ns=time.time_ns() - (time.monotonic_ns() - begin_ns),
-        rasters=tuple(_raster(track, measurement) for track in measurement.tracks),
+        rasters=tuple(
+            describe_track(track, paths.get(track.source, "")) for track in measurement.tracks
+        ),
         source=info.ecu_name or "ECU",
         source_path=info.url,
         bus=_BUS.get(first.scheme, 0),
@@ -205,24 +212,24 @@ def _further(connections: Sequence[Connection]) -> dict[str, str]:
     return found
 
 
-def _raster(track: Track, measurement: Measurement) -> Any:
+def describe_track(track: Track, source_path: str = "") -> RasterDescription:
+    """A raster for recorders and expressions.
+
+    Args:
+        track: the raster.
+        source_path: URL of its slave, where there are several.
+    """
     from xcaliper.record.description import RasterDescription
 
-    comment = ""
-    if track.kind == "polling":
-        comment = "polled: the values of a row were read one after another"
-    elif track.kind == "calculated":
-        comment = "calculated from other signals"
-    extra: dict[str, Any] = {}
-    if track.source:
-        slave = next(a for a in measurement.acquisitions if a.label == track.source)
-        extra = {"source": track.source, "source_path": slave.port.connection.info.url}
+    comments = {
+        "polling": "polled: the values of a row were read one after another",
+        "calculated": "calculated from other signals",
+    }
     return RasterDescription(
         name=track.name,
         event_channel=track.event_channel,
         cycle_ns=track.cycle_ns,
         dtype=track.dtype,
         signals=tuple(rule.description() for rule in track.rules.values()),
-        comment=comment,
-        **extra,
+        comment=comments.get(track.kind, ""),
     )
