@@ -272,8 +272,7 @@ class Acquisition:
             raise self.port.failure
         if self._poller is not None and self._poller.trouble is not None:
             raise self._poller.trouble
-        if not self.has_lists:
-            self.port.take_overloads()
+        self.port.look()
         if self.port.terminated:
             raise RemoteProtocolError(
                 "measurement: the slave ended the session.",

@@ -13,7 +13,7 @@ from xcaliper.client.info import ConnectionInfo
 from xcaliper.client.live import LiveValues
 from xcaliper.client.names import expand_names, nearest_names
 from xcaliper.client.parameters import WritePlan, WriteResult, carry_out, plan_write
-from xcaliper.client.selection import NameSpace, PlanOptions, Selection, select
+from xcaliper.client.selection import NameSpace, PlanOptions, Selection, event_number, select
 from xcaliper.client.survey import survey_daq, survey_segments
 from xcaliper.client.together import make_measurement
 from xcaliper.core.address import Address
@@ -525,6 +525,14 @@ class Connection:
     def daq(self) -> DaqCapabilities | None:
         """What the slave can measure; None without data acquisition."""
         return self._daq
+
+    def event_number(self, event: str | int) -> int:
+        """Number of an event given by name, number, or a period that only it has.
+
+        Raises:
+            NotFoundError: no such event; carries those that there are.
+        """
+        return event_number(self._daq.events if self._daq else (), event)
 
     @property
     def memory(self) -> NameSpace:

@@ -52,6 +52,8 @@ class DaqPort:
         self._claim_lock = threading.Lock()
         self._silent = False
         self._terminated = False
+        self._overloads = 0
+        self._events_lock = threading.Lock()
         self._events: deque[Any] = deque(maxlen=_MAX_EVENTS)
 
     # --- who has the lists ---
@@ -176,20 +178,26 @@ class DaqPort:
 
     # --- events of the slave ---
 
-    def _collect(self) -> list[Any]:
-        fresh = self.connection.link.events()
-        self._events.extend(fresh)
-        if any(event.name == "EV_SESSION_TERMINATED" for event in fresh):
-            self._terminated = True
-        return fresh
+    def look(self) -> None:
+        """Take note of what the slave told since the last call."""
+        with self._events_lock:
+            fresh = self.connection.link.events()
+            self._events.extend(fresh)
+            for event in fresh:
+                self._overloads += event.name == "EV_DAQ_OVERLOAD"
+                self._terminated |= event.name == "EV_SESSION_TERMINATED"
 
     def events(self) -> list[Any]:
         """Events and service requests of the slave since the last call, oldest first."""
-        self._collect()
-        found = list(self._events)
-        self._events.clear()
+        self.look()
+        with self._events_lock:
+            found = list(self._events)
+            self._events.clear()
         return found
 
     def take_overloads(self) -> int:
         """How often the slave told of lost samples since the last call."""
-        return sum(event.name == "EV_DAQ_OVERLOAD" for event in self._collect())
+        self.look()
+        with self._events_lock:
+            count, self._overloads = self._overloads, 0
+        return count

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from xcaliper.client.names import nearest_names
+from xcaliper.client.names import exists, nearest_names
 from xcaliper.core.errors import NotFoundError, SourceError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class LabelFile:
         """
         found: list[SourceError] = []
         for entry in self.measurements:
-            if not catalog.find(entry.name):
+            if not exists(catalog, entry.name):
                 near = nearest_names(catalog, entry.name)
                 found.append(
                     self._error(

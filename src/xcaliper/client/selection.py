@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
 
 from xcaliper.client.binding import Signal, declared_daq
 from xcaliper.client.names import expand_names
@@ -15,13 +15,13 @@ from xcaliper.quantity.characteristic import BoundCharacteristic
 from xcaliper.quantity.measurement import BoundMeasurement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from xcaliper.a2l import A2lFile
     from xcaliper.client.connection import Connection
     from xcaliper.core.address import Address
-    from xcaliper.daq.capabilities import DaqCapabilities
+    from xcaliper.daq.capabilities import DaqCapabilities, EventChannel
     from xcaliper.daq.plan import DaqPlan, PolledSignal
     from xcaliper.daq.wanted import WantedSignal
     from xcaliper.quantity.catalog import Bound, Catalog
@@ -164,15 +164,18 @@ def _has_event(bound: BoundCharacteristic | AxisPoints) -> bool:
     return isinstance(bound, BoundCharacteristic) and not bound.axes and bound.events is not None
 
 
-def event_number(daq: DaqCapabilities | None, event: str | int) -> int:
+def event_number(known: Sequence[EventChannel], event: str | int) -> int:
     """Number of an event given by name, number or period.
+
+    Args:
+        known: events that there are.
+        event: which one is meant.
 
     Raises:
         NotFoundError: no such event; carries those that there are.
     """
     if isinstance(event, int):
         return event
-    known = daq.events if daq is not None else ()
     for channel in known:
         if channel.name.casefold() == event.casefold():
             return channel.number
@@ -197,21 +200,21 @@ class _Chosen:
 
 
 def _choose(
-    space: NameSpace, signals: Mapping[str, Signal], daq: DaqCapabilities | None, event: Any
+    space: NameSpace, signals: Mapping[str, Signal], known: Sequence[EventChannel], event: Any
 ) -> _Chosen:
     chosen = _Chosen()
     if isinstance(event, str | int):
         if event == POLLING:
             chosen.polled = set(signals)
         else:
-            chosen.common = event_number(daq, event)
+            chosen.common = event_number(known, event)
         return chosen
     for pattern, one in (event or {}).items():
         names = [name for name in expand_names(space.catalog, [pattern]) if name in signals]
         if one == POLLING:
             chosen.polled.update(names)
             continue
-        chosen.by_name.update(dict.fromkeys(names, event_number(daq, one)))
+        chosen.by_name.update(dict.fromkeys(names, event_number(known, one)))
         chosen.polled.difference_update(names)
     return chosen
 
@@ -249,7 +252,7 @@ def select(  # what there is, and what is wanted
         raise TypeError(f"no such option: {', '.join(sorted(unknown))}; there are {known}")
     signals = space.signals(names)
     poll_hz = polling_rate(options.get("polling", False))
-    chosen = _choose(space, signals, daq, options.get("event"))
+    chosen = _choose(space, signals, daq.events if daq else (), options.get("event"))
     if chosen.polled and not poll_hz:
         poll_hz = polling_rate(True)  # asked for by the event
     stim = set()
@@ -356,7 +359,7 @@ def plan_offline(a2l: str | Path | A2lFile, names: str | Iterable[str], **option
 
 
 def _options(options: dict[str, Any]) -> PlanOptions:
-    return PlanOptions(**options)  # type: ignore[typeddict-item]  # names are checked by select()
+    return cast("PlanOptions", options)  # select() checks the names
 
 
 def _paper(catalog: Catalog) -> NameSpace:
