@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Expression", "Input", "Known", "Running", "as_numbers", "compile_expression"]
 
 MAX_LENGTH: Final = 4096
-MAX_DEPTH: Final = 60
+MAX_DEPTH: Final = 200
 MAX_NODES: Final = 2000
 MAX_CELLS: Final = 1 << 20
 _TIME: Final = "t"
@@ -96,6 +96,7 @@ class Expression:
     shape: tuple[int, ...]
     _steps: tuple[Step, ...]
     _memories: tuple[Callable[[], Any] | None, ...]
+    _width: int
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -115,10 +116,9 @@ class Running:
         self._t_ns: NDArray[np.int64] = np.empty(0, np.int64)
         self._steps = tuple(
             step if memory is None else (self._timed(memory()), step[1], step[2])
-            for step, memory in zip(expression._steps, expression._memories, strict=True)  # noqa: SLF001
+            for step, memory in zip(expression._steps, expression._memories, strict=True)  # noqa: SLF001  # a friend
         )
-        width = max(1, *(int(np.prod(s.shape)) for s in (expression,)))
-        self._rows = max(1, MAX_CELLS // max(width, 16))
+        self._rows = max(1, MAX_CELLS // expression._width)  # noqa: SLF001  # a friend
 
     def _timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *arguments: function(self._t_ns, *arguments)
@@ -183,7 +183,7 @@ def compile_expression(text: str, known: Mapping[str, Known]) -> Expression:
 
 class _Compiler:
     def __init__(self, text: str, known: Mapping[str, Known]) -> None:
-        self.text = text
+        self.text = text.strip()
         self.known = known
         self.inputs: list[Input] = []
         self.steps: list[Step] = []
@@ -211,34 +211,36 @@ class _Compiler:
 
     def result(self) -> Expression:
         self.visit(self.parse(), 0)
-        dtype, shape = self.try_out()
+        result, width = self.try_out()
         return Expression(
-            self.text, tuple(self.inputs), dtype, shape, tuple(self.steps), tuple(self.memories)
+            self.text,
+            tuple(self.inputs),
+            as_numbers(result).dtype,
+            result.shape[1:],
+            tuple(self.steps),
+            tuple(self.memories),
+            width,
         )
 
     def parse(self) -> ast.expr:
         if len(self.text) > MAX_LENGTH:
             raise self.error(f"it has {len(self.text)} characters, at most {MAX_LENGTH} are read")
-        if not self.text.strip():
+        if not self.text:
             raise self.error("it is empty")
         plain = "".join(" " if c in "\n\r\f\t" else c for c in self.text)
-        # in parentheses, spaces in front do not count as indentation
         self.source = _QUOTED.sub(self.mark, plain)
-        skipped = len(self.source) - len(self.source.lstrip(" "))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                tree = ast.parse(self.source.lstrip(" "), mode="eval")
+                tree = ast.parse(self.source, mode="eval")
         except SyntaxError as error:
-            at = f", character {(error.offset or 1) + skipped}" if error.offset else ""
+            at = f", character {error.offset}" if error.offset else ""
             raise UsageError(
                 f"expression {self.text[:120]!r}{at}: {error.msg}.",
                 hint="Put names that are no plain words in backticks.",
             ) from None
         except (ValueError, MemoryError, RecursionError):
             raise self.error("it is nested too deeply or holds what is no text") from None
-        self.source = self.source.lstrip(" ")
-        self.text = self.text[skipped:] if skipped else self.text
         return tree.body
 
     def mark(self, match: re.Match[str]) -> str:
@@ -474,8 +476,12 @@ class _Compiler:
             raise self.error(f"{item.name} is no number", hint="Compare it with a text.")
         return as_numbers(np.zeros((1, *signal.shape), dtype))
 
-    def try_out(self) -> tuple[np.dtype[Any], tuple[int, ...]]:
-        """Type and shape of the result, by one sample of zeros; nothing else can fail later."""
+    def try_out(self) -> tuple[NDArray[Any], int]:
+        """The result for one sample of zeros, and the most elements any step had.
+
+        Types and shapes do not depend on values, so nothing else can fail later.
+        """
+        width = 16
         arrays = [self.prototype(item) for item in self.inputs]
         stack: list[Any] = []
         t_ns = np.zeros(1, np.int64)
@@ -492,19 +498,20 @@ class _Compiler:
                 del stack[-count:]
                 try:
                     stack.append(function(*arguments))
+                    width = max(width, np.size(stack[-1]))
                 except (TypeError, ValueError, IndexError) as error:
                     raise self.error(_reason(error), node) from None
         result = np.asarray(stack[-1])
         if result.dtype.kind not in "biuf":
             raise self.error("its value is no number")
-        return as_numbers(result).dtype, result.shape[1:]
+        return result, width
 
 
 def _reason(error: Exception) -> str:
     text = str(error)
     if isinstance(error, TypeError) and "ufunc" in text:
         return "bits need whole numbers; write and, or, not for conditions"
-    if "broadcast" in text:
+    if "broadcast" in text or "remapping" in text:
         return "shapes that do not fit together"
     if isinstance(error, IndexError):
         return "an index outside of the array"

@@ -169,7 +169,7 @@ ELEMENTWISE: Final[dict[str, tuple[int, int, Function]]] = {
     "isnan": (1, 1, _floating(np.isnan)),
     "isfinite": (1, 1, _floating(np.isfinite)),
     "clip": (3, 3, _numeric(lambda x, low, high: np.minimum(np.maximum(x, low), high))),
-    "where": (3, 3, _numeric(_where)),
+    "where": (3, 3, _logical(_where)),
     "min": (2, 8, _numeric(_least)),
     "max": (2, 8, _numeric(_most)),
 }

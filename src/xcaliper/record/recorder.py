@@ -2,67 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
+import threading
+from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Final, Self
 
-from xcaliper.core.errors import SettingsError, XcaliperError
+from xcaliper.core.errors import SettingsError, UsageError, XcaliperError
+from xcaliper.record.calculated import CalculatedSignal, Calculation, CalculationStage
 from xcaliper.record.description import EventCause, EventType, RecordingEvent
-from xcaliper.record.pipeline import MAX_BYTES, Pipeline, PipelineStats
+from xcaliper.record.gate import MANUAL, Gate
+from xcaliper.record.outputs import FileOptions, Outputs
+from xcaliper.record.pipeline import MAX_BYTES, Pipeline, PipelineStats, as_ours
+from xcaliper.record.selection import Selection, SelectionStage
+from xcaliper.record.slaves import SlaveInput
+from xcaliper.record.watch import make_watches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from xcaliper.core.samples import SampleBlock
     from xcaliper.record.description import RecordingDescription
     from xcaliper.record.sinks import Sink
+    from xcaliper.record.slaves import ToAxis
     from xcaliper.record.trigger import Trigger
 
 __all__ = ["CalculatedSignal", "FileOptions", "Recorder", "RecorderStats"]
 
 RING_BYTES: Final = 256 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class CalculatedSignal:
-    """A signal that is computed from others while recording.
-
-    Attributes:
-        name: name in the recording.
-        expression: text, see ``quantity.expression``.
-        raster: name of the raster at whose samples it is computed; empty = that of its first
-            signal. Signals of other rasters count with their last value.
-        unit: physical unit of the result.
-        comment: for people; empty = the expression.
-    """
-
-    name: str
-    expression: str
-    raster: str = ""
-    unit: str = ""
-    comment: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FileOptions:
-    """How files are written; each format takes what concerns it.
-
-    Attributes:
-        overwrite: replace existing files, else they are refused.
-        numbered: choose a free name ``name_001`` and so on instead of refusing.
-        compressed: smaller files, more work (MDF4: transposed deflate, Parquet: zstd).
-        durable: survive a power loss, not only the death of the process (MDF4).
-        flush_period_s: how old samples may get before they are in the file; ``None`` = as is
-            good for the format (MDF4 and CSV below 1 s, Parquet 5 s).
-        physical: write physical values where the format does not hold both (CSV, Parquet).
-    """
-
-    overwrite: bool = False
-    numbered: bool = False
-    compressed: bool = False
-    durable: bool = False
-    flush_period_s: float | None = None
-    physical: bool = True
+MAX_SECONDS: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +51,7 @@ class RecorderStats(PipelineStats):
     recorded_samples: int = 0
     ring_bytes: int = 0
     short_pre_triggers: int = 0
-    files: tuple[Path, ...] = field(default=())
+    files: tuple[Path, ...] = ()
 
 
 class Recorder:
@@ -98,7 +66,8 @@ class Recorder:
         outputs: files by their suffix (``.mf4``, ``.csv``, ``.parquet``), or sinks of your own,
             which get the samples of all recordings.
         signals: names to record, patterns with ``*`` and ``?`` allowed; ``None`` = all.
-        calculated: signals to compute; they are recorded in groups of their own.
+        calculated: signals to compute, also from signals that are not recorded; they are recorded
+            in groups of their own.
         trigger: what starts a recording, a text as for ``parse_trigger``, or several of which
             each is enough; ``None`` = record from the first block on.
         stop: what ends it, the same way; ``None`` = ``post_s`` behind the trigger.
@@ -137,12 +106,45 @@ class Recorder:
         ring_bytes: int = RING_BYTES,
         queue_bytes: int = MAX_BYTES,
     ) -> None:
-        del signals, calculated, trigger, stop, pre_s, post_s, max_recordings, ring_bytes
-        del split_bytes, split_s
-        self.description = description
+        _check(split_bytes, pre_s, post_s, split_s, max_recordings, ring_bytes, queue_bytes)
+        calculation = Calculation(description, calculated)
+        everything = calculation.description
+        patterns = None if signals is None else [*signals, *(c.name for c in calculated)]
+        selection = Selection(everything, patterns) if patterns is not None else None
+        self.description = selection.description if selection else everything
+        self._first_rasters = description.first_rasters
+        self._lock = threading.Lock()
+        self._errors: list[Exception] = []
+        self._unseen: list[Exception] = []
         self._newest_ns = 0
-        self._pipeline = Pipeline(_sinks(description, outputs, options or FileOptions()))
-        del queue_bytes
+        starts = make_watches(trigger, calculation.book)
+        self._outputs = Outputs(
+            outputs,
+            self.description,
+            options or FileOptions(),
+            several=trigger is not None and max_recordings != 1,
+            split_bytes=split_bytes,
+            split_ns=None if split_s is None else round(split_s * 1e9),
+            report=self._failed,
+        )
+
+        def begin(number: int) -> Sink:
+            target = self._outputs.begin(number)
+            return SelectionStage(selection, target) if selection else target
+
+        self._gate = Gate(
+            start=starts,
+            stop=make_watches(stop, calculation.book),
+            pre_ns=round(pre_s * 1e9),
+            post_ns=None if post_s is None else round(post_s * 1e9),
+            max_recordings=max_recordings,
+            ring_bytes=ring_bytes,
+            begin=begin,
+        )
+        stage: Sink = self._gate
+        if calculated:
+            stage = CalculationStage(calculation, stage)
+        self._pipeline = Pipeline([stage], max_bytes=queue_bytes)
 
     def __enter__(self) -> Self:
         return self
@@ -157,13 +159,27 @@ class Recorder:
     @property
     def stats(self) -> RecorderStats:
         """Counters now."""
-        queue = self._pipeline.stats
-        return RecorderStats(*(getattr(queue, name) for name in queue.__slots__))
+        queue, gate = self._pipeline.stats, self._gate.stats
+        return RecorderStats(
+            *(getattr(queue, name) for name in PipelineStats.__slots__),
+            state=gate.state,
+            recordings=gate.recordings,
+            recorded_samples=gate.samples,
+            ring_bytes=gate.ring_bytes,
+            short_pre_triggers=gate.short,
+            files=tuple(self._outputs.files),
+        )
 
     @property
     def errors(self) -> tuple[Exception, ...]:
         """What failed so far; an output that failed gets nothing more."""
-        return self._pipeline.errors
+        with self._lock:
+            return (*self._errors, *self._pipeline.errors)
+
+    def _failed(self, error: Exception) -> None:
+        with self._lock:
+            self._errors.append(error)
+            self._unseen.append(error)
 
     def put(self, block: SampleBlock) -> bool:
         """Queue a block; its arrays must not change any more.
@@ -177,7 +193,12 @@ class Recorder:
         """
         if len(block):
             self._newest_ns = max(self._newest_ns, int(block.t_ns[-1]))
-        return self._pipeline.put(block)
+        fits = self._pipeline.put(block)
+        if self._unseen:
+            with self._lock:
+                error = self._unseen.pop(0)
+            raise as_ours(error)
+        return fits
 
     def event(self, event: RecordingEvent) -> bool:
         """Queue an event: it is recorded, and may start or stop a recording.
@@ -186,6 +207,23 @@ class Recorder:
             UsageError: the recorder is closed.
         """
         return self._pipeline.event(event)
+
+    def slave(self, number: int, to_axis: ToAxis | None = None) -> SlaveInput:
+        """Where one slave of a combined description puts its blocks, see ``record.slaves``.
+
+        Args:
+            number: position of the slave, from 0.
+            to_axis: its times, int64[n] in ns, → those of the recording; ``None`` = equal.
+
+        Raises:
+            UsageError: there is no such slave.
+        """
+        if not 0 <= number < len(self._first_rasters):
+            raise UsageError(
+                f"slave {number}: the recording has {len(self._first_rasters)}.",
+                hint="Describe all slaves with combine().",
+            )
+        return SlaveInput(self, self._first_rasters[number], to_axis)
 
     def trigger(self, text: str = "manual", *, t_ns: int | None = None) -> None:
         """Start a recording, unless one runs.
@@ -215,29 +253,39 @@ class Recorder:
             XcaliperError: what the first failed output raised.
         """
         self._pipeline.close(timeout_s)
+        self._outputs.close()
+        with self._lock:
+            first = next(iter(self._errors), None)
+        if first is not None:
+            raise as_ours(first)
 
     def _command(self, kind: EventType, text: str, t_ns: int | None) -> None:
         when = self._newest_ns if t_ns is None else t_ns
-        self._pipeline.event(RecordingEvent(kind, when, text, "manual", EventCause.USER))
+        self._pipeline.event(RecordingEvent(kind, when, text, MANUAL, EventCause.USER))
 
 
-def _sinks(
-    description: RecordingDescription,
-    outputs: str | Path | Sink | Sequence[str | Path | Sink],
-    options: FileOptions,
-) -> list[Sink]:
-    from xcaliper.record.sinks.csv import CsvSink
-    from xcaliper.record.sinks.mdf4 import Mdf4Sink
-
-    several = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-    sinks: list[Sink] = []
-    for output in several:
-        if not isinstance(output, (str, Path)):
-            sinks.append(output)
-        elif Path(output).suffix.lower() in {".mf4", ".mdf"}:
-            sinks.append(Mdf4Sink(output, description, overwrite=options.overwrite))
-        elif Path(output).suffix.lower() == ".csv":
-            sinks.append(CsvSink(output, description, overwrite=options.overwrite))
-        else:
-            raise SettingsError("outputs", f"{output}: no format of this suffix")
-    return sinks
+def _check(
+    split_bytes: int | None,
+    pre_s: float,
+    post_s: float | None,
+    split_s: float | None,
+    max_recordings: int | None,
+    ring_bytes: int,
+    queue_bytes: int,
+) -> None:
+    for name, seconds, least in (
+        ("pre_s", pre_s, 0),
+        ("post_s", post_s, 0),
+        ("split_s", split_s, 1e-3),
+    ):
+        if seconds is not None and not (isfinite(seconds) and least <= seconds <= MAX_SECONDS):
+            raise SettingsError(
+                name, f"{seconds} s is no time from {least:g} s to {MAX_SECONDS:g} s"
+            )
+    if split_bytes is not None and split_bytes < 1:
+        raise SettingsError("split_bytes", f"{split_bytes} is no size of a file")
+    if max_recordings is not None and max_recordings < 1:
+        raise SettingsError("max_recordings", f"{max_recordings} is no number of recordings")
+    for name, size in (("ring_bytes", ring_bytes), ("queue_bytes", queue_bytes)):
+        if size < 1:
+            raise SettingsError(name, f"{size} is no size")
