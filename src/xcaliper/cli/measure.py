@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
-    from xcaliper.client.connection import Connection
     from xcaliper.client.measurement import Block, Measurement
     from xcaliper.client.recording import Recording
 
@@ -116,7 +115,7 @@ def measure(  # noqa: PLR0913  # options by name
             keep=False,
             **chosen,
         )
-        return _carry_out(ecu, measurement, recording, as_json=json)
+        return _carry_out(measurement, recording, as_json=json)
 
 
 def _check_files(out: list[Path], *, overwrite: bool, started: bool) -> None:
@@ -135,9 +134,7 @@ def _check_files(out: list[Path], *, overwrite: bool, started: bool) -> None:
         )
 
 
-def _carry_out(
-    ecu: Connection, measurement: Measurement, recording: Recording | None, *, as_json: bool
-) -> int:
+def _carry_out(measurement: Measurement, recording: Recording | None, *, as_json: bool) -> int:
     """Measure to the end, or to Ctrl+C; files are closed either way."""
     from xcaliper.cli.shell import (
         EXIT_INTERRUPTED,

@@ -168,7 +168,7 @@ def _draw_strip(axis: Any, unit: str, lines: Sequence[tuple[str, Block]]) -> Non
     axis.set_ylabel(f"[{unit}]" if unit else "")
     axis.grid(visible=True, alpha=0.3)
     axis.margins(x=0)
-    axis.legend(loc="upper left", fontsize="small", frameon=False, ncols=4)
+    axis.legend(loc="lower left", bbox_to_anchor=(0, 1), fontsize="small", frameon=False, ncols=4)
 
 
 def _thinned(

@@ -209,11 +209,9 @@ class Measurement:
             self._error = None
             self._ended_ns = time.monotonic_ns()
             halts = [one.halt for one in self.acquisitions]
-            for step in (*halts, self._finish_calculated, *self._closers()):
-                try:
-                    step()
-                except XcaliperError as error:
-                    problems.append(error)
+            problems += _failures_of(halts)
+            for step in (self._finish_calculated, *self._closers()):
+                problems += _failures_of([step])
             problems += [e for e in (one.close() for one in self._callbacks) if e is not None]
         told = self._record_error  # the reader has heard of it
         problems = [problem for problem in problems if problem is not told]
@@ -576,3 +574,22 @@ class Measurement:
 
     def _repr_html_(self) -> str:
         return frames.summary_html(repr(self)[1:-1], self.summary()["events"])
+
+
+def _failures_of(steps: Sequence[Callable[[], None]]) -> list[XcaliperError]:
+    """What went wrong in steps that are done at the same time, in their order."""
+    failures: dict[int, XcaliperError] = {}
+
+    def carry_out(number: int) -> None:
+        try:
+            steps[number]()
+        except XcaliperError as error:
+            failures[number] = error
+
+    others = [threading.Thread(target=carry_out, args=(n,)) for n in range(1, len(steps))]
+    for thread in others:
+        thread.start()
+    carry_out(0)
+    for thread in others:
+        thread.join()
+    return [failures[number] for number in sorted(failures)]

@@ -25,14 +25,14 @@ MAX_POLL_HZ: Final = 1000.0
 _STOP_S: Final = 10.0
 
 
-def polling_rate(polling: bool | float) -> float:
+def polling_rate(polling: bool | float) -> float:  # noqa: FBT001  # as users say it
     """Rounds per second: True is the usual rate, 0 and False are none.
 
     Raises:
         UsageError: it is not a rate, or too high.
     """
-    if polling is True:
-        return DEFAULT_POLL_HZ
+    if isinstance(polling, bool):
+        return DEFAULT_POLL_HZ if polling else 0.0
     if not 0 <= polling <= MAX_POLL_HZ:
         raise UsageError(
             f"polling: {polling} rounds per second are not between 0 and {MAX_POLL_HZ:g}.",

@@ -183,6 +183,7 @@ def describe_recording(measurement: Measurement, begin_ns: int) -> RecordingDesc
     connections = [one.port.connection for one in measurement.acquisitions]
     first = connections[0]
     info = first.info
+    labels = [one.label for one in measurement.acquisitions if one.label]
     paths = {one.label: one.port.connection.info.url for one in measurement.acquisitions}
     summer_min = 60 if local.tm_isdst > 0 else 0
     return RecordingDescription(
@@ -190,7 +191,7 @@ def describe_recording(measurement: Measurement, begin_ns: int) -> RecordingDesc
         rasters=tuple(
             describe_track(track, paths.get(track.source, "")) for track in measurement.tracks
         ),
-        source=info.ecu_name or "ECU",
+        source=", ".join(labels) or info.ecu_name or "ECU",
         source_path=info.url,
         bus=_BUS.get(first.scheme, 0),
         epk=info.epk,
@@ -200,6 +201,11 @@ def describe_recording(measurement: Measurement, begin_ns: int) -> RecordingDesc
         tz_offset_min=local.tm_gmtoff // 60 - summer_min,
         dst_offset_min=summer_min,
         properties=_further(connections[1:]),
+        attachments=tuple(
+            (one.info.a2l_name or "slave.a2l", one.description.data)
+            for one in connections[1:]
+            if one.description.data
+        ),
     )
 
 
@@ -232,4 +238,6 @@ def describe_track(track: Track, source_path: str = "") -> RasterDescription:
         dtype=track.dtype,
         signals=tuple(rule.description() for rule in track.rules.values()),
         comment=comments.get(track.kind, ""),
+        source=track.source,
+        source_path=source_path,
     )

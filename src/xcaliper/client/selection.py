@@ -10,7 +10,6 @@ from xcaliper.client.binding import Signal, declared_daq
 from xcaliper.client.names import expand_names
 from xcaliper.client.polling import polling_rate
 from xcaliper.core.errors import NotFoundError, UsageError
-from xcaliper.quantity.axis import AxisPoints
 from xcaliper.quantity.characteristic import BoundCharacteristic
 from xcaliper.quantity.measurement import BoundMeasurement
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from xcaliper.daq.capabilities import DaqCapabilities, EventChannel
     from xcaliper.daq.plan import DaqPlan, PolledSignal
     from xcaliper.daq.wanted import WantedSignal
+    from xcaliper.quantity.axis import AxisPoints
     from xcaliper.quantity.catalog import Bound, Catalog
     from xcaliper.quantity.dependents import Dependent
     from xcaliper.quantity.memory_values import Read

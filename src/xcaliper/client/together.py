@@ -173,10 +173,10 @@ def make_measurement(  # noqa: PLR0913  # options by name
     )
 
 
-def _reconnect_s(reconnect: bool | float) -> float | None:
+def _reconnect_s(reconnect: bool | float) -> float | None:  # noqa: FBT001  # as users say it
     """Seconds to look for a lost slave; None = not at all."""
-    if reconnect is True:
-        return RECONNECT_S
+    if isinstance(reconnect, bool):
+        return RECONNECT_S if reconnect else None
     if not 0 <= reconnect <= MAX_RECONNECT_S:
         raise UsageError(
             f"reconnect: {reconnect} s is not between 0 and a week.",

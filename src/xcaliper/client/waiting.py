@@ -67,7 +67,8 @@ class Waiting:
         """Everything that waits, one block per raster, dropped ones marked as a gap in front."""
         with self._filled:
             blocks, self._blocks, self._bytes = list(self._blocks), deque(), 0
-            lost = {block.raster: self._lost.pop(block.raster, None) for block in blocks}
+            there = {block.raster for block in blocks}
+            lost = {raster: self._lost.pop(raster, None) for raster in there}
         by_raster: dict[int, list[SampleBlock]] = {}
         for block in blocks:
             by_raster.setdefault(block.raster, []).append(block)

@@ -79,7 +79,7 @@ class Outputs:
         SettingsError: an unknown format, a file that exists, a folder that does not.
     """
 
-    def __init__(  # noqa: PLR0913  # options by name
+    def __init__(  # options by name
         self,
         outputs: Any,
         description: RecordingDescription,

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from xcaliper.core.samples import SampleBlock
-    from xcaliper.record.sinks import Sink
 
 __all__ = ["FileSink", "Splitter"]
 
