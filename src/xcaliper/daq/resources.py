@@ -152,7 +152,9 @@ def _memory(setups: Iterable[DaqListSetup], model: ResourceModel) -> int | None:
     return total
 
 
-def _loads(setup: DaqListSetup, model: ResourceModel) -> list[tuple[float, Sequence[tuple[int, float]]]]:
+def _loads(
+    setup: DaqListSetup, model: ResourceModel
+) -> list[tuple[float, Sequence[tuple[int, float]]]]:
     """(cost, share of each core) of sampling and of queueing one list."""
     costs = model.events.get(setup.event_channel)
     if costs is None:
