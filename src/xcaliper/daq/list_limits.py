@@ -116,6 +116,7 @@ class ListLimits:
             one_extension=caps.address_extension is AddressExtensionScope.ODT,
             may_split=event.consistency in (1, 2),
             odt_type=rule.odt_type,
+            strict=rule.is_strict,
             descending=rule is Optimisation.ODT_TYPE_ALIGNMENT,
             block_bytes=entry if rule is Optimisation.MAX_ENTRY_SIZE else 0,
             crossing=not head.pid_off,

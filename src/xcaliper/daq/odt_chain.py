@@ -110,7 +110,7 @@ class Chain:
 
     def entries_of(self, size: int, unit: int) -> int:
         """Entries that so many bytes take."""
-        return -(-size // self.limits.entry_bytes(unit))
+        return self.limits.entry_count(size, unit)
 
     def takes(self, odt: Odt, region: Region) -> bool:
         """Whether an ODT has room for a whole region."""
@@ -167,7 +167,7 @@ class Chain:
             return at
         if limits.descending and not odt.is_empty and region.unit > _lowest(odt):
             return at
-        room = min(odt.free, odt.entries_left * limits.entry_bytes(region.unit))
+        room = min(odt.free, limits.room(odt.entries_left, region.unit))
         room -= room % region.unit
         index = bisect_right(region.cuts, at + room)
         cut = region.cuts[index - 1] if index else at
@@ -251,8 +251,8 @@ def _entries(pieces: Sequence[_Piece], limits: Limits) -> Iterable[OdtEntry]:
         else:
             runs.append(_Piece(piece.extension, piece.start, piece.end, piece.unit, piece.bit))
     for run in runs:
-        most = limits.entry_bytes(run.unit)
-        for start in range(run.start, run.end, most):
-            size = min(most, run.end - start)
+        start = run.start
+        for size in limits.entry_sizes(run.end - run.start, run.unit):
             address = Address(start // limits.ag, run.extension)
             yield OdtEntry(address, size // limits.ag, run.bit)
+            start += size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xcaliper.daq.odt_chain import Chain, PackedList, finish
@@ -81,14 +82,14 @@ def _thorough_ways(
 
 def _cut_anywhere(region: Region) -> Region:
     cuts = range(region.start + region.unit, region.end + 1, region.unit)
-    return Region(region.extension, region.start, cuts, region.signals, region.unit)
+    return replace(region, cuts=cuts)
 
 
 def _longer(regions: Sequence[Region], limits: Limits) -> list[Region]:
     """Regions that no ODT holds whole."""
     found = []
     for region in regions:
-        most = min(limits.payload, limits.max_entries * limits.entry_bytes(region.unit))
+        most = min(limits.payload, limits.room(limits.max_entries, region.unit))
         if region.size_bytes > most:
             found.append(region)
     return found

@@ -103,6 +103,11 @@ def _check_stim(
             )
         if not 0 <= signal.bit <= MAX_BIT:
             findings.problem(f"{signal.name}: bit {signal.bit} is outside 0 … {MAX_BIT}")
+        if grain != limits.granularity(stim=True):
+            findings.problem(
+                f"{signal.name}: entries of single bits have {limits.granularity(stim=True)} bytes, "
+                f"this slave wants {grain} in each; use whole values"
+            )
         size = 0
     else:
         size = signal.size_bytes

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["NO_BIT", "Limits", "Region", "join_runs", "regions_of"]
 
 
+#: Bytes of the widest element.
+WIDEST: Final = 8
 #: BIT_OFFSET of whole elements (XCP Base, WRITE_DAQ, 1.0).
 NO_BIT: Final = 0xFF
 
@@ -38,6 +40,7 @@ class Limits:
             (ODT_TYPE_16, 32, 64).
         descending: True when the entries of an ODT go from wide to narrow elements
             (ODT_TYPE_ALIGNMENT).
+        strict: True when the slave refuses ODTs that break the rule of odt_type.
         block_bytes: fixed length of every entry, 0 = any (MAX_ENTRY_SIZE).
         crossing: False when no region may run from one ODT into the next.
         filler: False when bytes that belong to no signal must not be transferred.
@@ -54,6 +57,7 @@ class Limits:
     may_split: bool = False
     odt_type: int = 0
     descending: bool = False
+    strict: bool = False
     block_bytes: int = 0
     crossing: bool = True
     filler: bool = True
@@ -67,7 +71,7 @@ class Limits:
         """Bytes of the elements that a slave may copy a run of memory with."""
         if self.block_bytes:
             return self.block_bytes
-        top = self.odt_type or (8 if self.descending else 0)
+        top = self.odt_type or (WIDEST if self.descending else 0)
         if not top:
             return self.granularity
         places = start | (end - start) | top
@@ -75,8 +79,39 @@ class Limits:
         return max(unit, self.granularity)
 
     def entry_bytes(self, unit: int) -> int:
-        """Largest entry made of whole elements."""
-        return self.max_entry_bytes - self.max_entry_bytes % unit
+        """Largest entry made of whole elements.
+
+        Under strict rules elements narrower than the widest stand alone; sorted ones come in odd
+        numbers, so that the length of an entry tells the width of its elements.
+        """
+        if self.strict and unit < self.odt_type:
+            return unit
+        most = self.max_entry_bytes // unit
+        if self.descending and unit < WIDEST:
+            most -= 1 - most % 2
+        return most * unit
+
+    def entry_sizes(self, size: int, unit: int) -> list[int]:
+        """Lengths of the entries that a run of memory is read with, bytes."""
+        most = self.entry_bytes(unit)
+        sizes = [most] * (size // most)
+        rest = size % most
+        if rest and self.descending and unit < WIDEST and rest // unit % 2 == 0:
+            return [*sizes, rest - unit, unit]
+        return [*sizes, rest] if rest else sizes
+
+    def entry_count(self, size: int, unit: int) -> int:
+        """Number of these entries."""
+        most = self.entry_bytes(unit)
+        rest = size % most
+        odd = bool(rest and self.descending and unit < WIDEST and rest // unit % 2 == 0)
+        return size // most + bool(rest) + odd
+
+    def room(self, entries: int, unit: int) -> int:
+        """Bytes that so many entries can always hold."""
+        if self.descending and unit < WIDEST:
+            entries = max(entries - 1, 0)
+        return entries * self.entry_bytes(unit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,9 @@ class FaultInjector:
         if faults.stop_after is not None and self._sent > faults.stop_after:
             truth.withheld += 1
             return
-        draws = [chance() for _ in range(5)]  # always as many, so that settings do not shift each other
+        draws = [
+            chance() for _ in range(5)
+        ]  # always as many, so that settings do not shift each other
         if draws[0] < faults.lose_packets:
             truth.packets += 1
             out.append(Lost(1))

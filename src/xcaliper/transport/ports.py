@@ -568,9 +568,7 @@ class TcpPort(_Port):
 SlavePort: TypeAlias = UdpPort | TcpPort
 
 
-def open_port(
-    url: str, *, max_packet: int = 0xFFFF, limit: int = DATAGRAM_LIMIT
-) -> SlavePort:
+def open_port(url: str, *, max_packet: int = 0xFFFF, limit: int = DATAGRAM_LIMIT) -> SlavePort:
     """A port that listens where a URL says; port 0 takes any.
 
     Args:

@@ -158,4 +158,3 @@ class DtoBlock:
 
     def __len__(self) -> int:
         return self.count * len(self.layout.sizes)
-

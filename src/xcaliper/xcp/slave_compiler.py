@@ -53,9 +53,7 @@ def check_packing(config: SlaveConfig, daq_list: DaqList, wanted: Packing) -> No
     ]
     if wanted.mode > _LAST_MODE or not modes:
         raise refuse(ErrorCode.ERR_MODE_NOT_VALID)
-    if not any(
-        wanted.sample_count in (mode.sample_count, *mode.alternatives) for mode in modes
-    ):
+    if not any(wanted.sample_count in (mode.sample_count, *mode.alternatives) for mode in modes):
         raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
 
 
@@ -122,9 +120,7 @@ def _counter_at(fmt: DtoFormat) -> int:
 
 def _check_mode(config: SlaveConfig, daq_list: DaqList, fmt: DtoFormat, first_pid: int) -> None:
     """Rules about the list as a whole."""
-    too_many = (
-        config.identification_field == 0 and first_pid + len(daq_list.odts) > config.max_odt
-    )
+    too_many = config.identification_field == 0 and first_pid + len(daq_list.odts) > config.max_odt
     if too_many or (fmt.pid_off and (config.identification_field or len(daq_list.odts) > 1)):
         raise refuse(ErrorCode.ERR_DAQ_CONFIG)
     try:
@@ -133,9 +129,7 @@ def _check_mode(config: SlaveConfig, daq_list: DaqList, fmt: DtoFormat, first_pi
         raise refuse(ErrorCode.ERR_DAQ_CONFIG) from error
 
 
-def _check_entries(
-    config: SlaveConfig, odts: Sequence[Sequence[OdtEntry]], *, stim: bool
-) -> None:
+def _check_entries(config: SlaveConfig, odts: Sequence[Sequence[OdtEntry]], *, stim: bool) -> None:
     """Rules about entries that only a complete list can keep (XCP Base, DAQ_KEY_BYTE, 1.0)."""
     grain, largest = config.grain(stim=stim), config.largest_entry(stim=stim)
     sizes = [entry.size * config.ag for entries in odts for entry in entries]
@@ -167,7 +161,9 @@ def _follows(config: SlaveConfig, entries: Sequence[OdtEntry], grain: int, large
         return sorted_ and all(at % step == 0 for at, step in zip(addresses, steps, strict=True))
     widest = 1 << kind
     units = [unit for unit in (1, 2, 4, 8) if grain <= unit <= widest]
-    return any(all(n % unit == 0 for n in (*sizes, *addresses)) and unit == widest for unit in units) or any(
+    return any(
+        all(n % unit == 0 for n in (*sizes, *addresses)) and unit == widest for unit in units
+    ) or any(
         all(size == unit for size in sizes) and all(at % unit == 0 for at in addresses)
         for unit in units
     )

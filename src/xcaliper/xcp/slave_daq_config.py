@@ -233,7 +233,9 @@ def _check_key_byte(config: SlaveConfig) -> None:
     if config.optimisation_type not in range(6):
         raise SettingsError("optimisation_type", f"{config.optimisation_type} is not 0 … 5")
     if config.optimisation_strict and config.optimisation_type == 0:
-        raise SettingsError("optimisation_strict", "the default type has nothing to be strict about")
+        raise SettingsError(
+            "optimisation_strict", "the default type has nothing to be strict about"
+        )
     if config.address_extension not in (0, 1, 3):
         raise SettingsError("address_extension", f"{config.address_extension} is not 0, 1 or 3")
     if config.overload not in range(3):

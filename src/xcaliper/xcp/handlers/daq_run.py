@@ -1,6 +1,6 @@
 """Behaviour of the commands that give DAQ lists a mode, start and stop them."""
 
-# ruff: noqa: ARG001 -- every handler has the same signature
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
@@ -168,7 +168,9 @@ def dto_ctr_properties(
             raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
         related = request.related_event_channel
     if modifier.daq_mode and mode.daq_mode != now.daq_mode:
-        raise refuse(ErrorCode.ERR_OUT_OF_RANGE)  # no STIM packet is taken whose counter could be copied
+        raise refuse(
+            ErrorCode.ERR_OUT_OF_RANGE
+        )  # no STIM packet is taken whose counter could be copied
     stim_mode = now.stim_mode
     if modifier.stim_mode and mode.stim_mode != stim_mode:
         if made.stim_mode_fixed or not event.stim:
@@ -207,9 +209,7 @@ def _ready(slave: SlaveState, numbers: Sequence[int]) -> list[tuple[DaqList, Lis
     """Lists that do not run yet and what starting compiles: all of them or none."""
     lists = slave.daq.lists
     waiting = [number for number in numbers if not lists[number].running]
-    ready = [
-        (lists[n], compile_sampler(slave, n, lists[n], first_pid(slave, n))) for n in waiting
-    ]
+    ready = [(lists[n], compile_sampler(slave, n, lists[n], first_pid(slave, n))) for n in waiting]
     check_resources(slave, [daq_list for daq_list, _ in ready])
     return ready
 
