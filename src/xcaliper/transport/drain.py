@@ -36,6 +36,10 @@ _SOL_UDP: Final = 17
 _UDP_GRO: Final = 104
 #: Whether the layout of msghdr is the one above.
 _HAS_RECVMSG: Final = sys.platform == "linux" and sys.maxsize > 2**32 and sys.byteorder == "little"
+#: Arrays live longer than the call, so nobody counts references to them in here.
+_OPTIONS: Final[dict[str, Any]] = {
+    "boundscheck": False, "nogil": True, "error_model": "numpy", "_nrt": False,
+}
 _HAS_RECV: Final = hasattr(__import__("socket"), "MSG_DONTWAIT")
 
 
@@ -94,7 +98,7 @@ def compile_drain() -> Callable[..., int]:
     namespace = dict(vars(kernels)) | _primitives()
     for name in kernels.FUNCTIONS[:-1]:
         text: Any = namespace[name]
-        namespace[name] = njit(boundscheck=False, nogil=True)(_clone(text, namespace))
+        namespace[name] = njit(inline="always", **_OPTIONS)(_clone(text, namespace))
     last: Any = namespace[kernels.FUNCTIONS[-1]]
     vector, table = types.int64[::1], types.int64[:, ::1]
     octets = types.uint8[::1]
@@ -105,8 +109,8 @@ def compile_drain() -> Callable[..., int]:
     for cached in (True, False):
         # Without a folder to write to, numba refuses to cache at all.
         with contextlib.suppress(RuntimeError):
-            options = {"boundscheck": False, "nogil": True, "cache": cached}
-            compiled: Callable[..., int] = njit([signature], **options)(_clone(last, namespace))
+            made = njit([signature], cache=cached, **_OPTIONS)(_clone(last, namespace))
+            compiled: Callable[..., int] = made
             return compiled
     raise ImportError("numba compiles nothing here")
 
@@ -154,7 +158,7 @@ def _primitives() -> dict[str, Any]:
         "load_u8": load(8),
         "load_u32": load(32),
         "copy_bytes": copy_bytes,
-        "receive": njit(nogil=True)(_receivers(name)),
+        "receive": njit(inline="always", **_OPTIONS)(_receivers(name)),
     }
 
 
