@@ -255,6 +255,7 @@ class FramedDecoder(DaqDecoder):
             (Conf.ALIGNMENT, reader.alignment),
             (Conf.MAX_PACKET, reader.max_packet),
             (Conf.STREAM, isinstance(reader, StreamReader)),
+            (Conf.ID_MASK, (0xFF, 0xFFFF, 0xFFFFFF, 0xFFFF00FF)[head.identification_field]),
         ):
             self._conf[column] = value
         count = len(self._streams)

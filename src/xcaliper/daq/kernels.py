@@ -29,6 +29,7 @@ class Conf(IntEnum):
     ALIGNMENT = 7
     MAX_PACKET = 8
     STREAM = 9  # 1 = a stream, 0 = datagrams
+    ID_MASK = 10  # of the identification field in four bytes, overload bit and fill byte included
 
 
 class State(IntEnum):
@@ -144,6 +145,7 @@ _KIND, _MASK, _HEADER = int(Conf.KIND), int(Conf.MASK), int(Conf.HEADER)
 _TIMESTAMP, _TIMESTAMP_AT, _BIG = int(Conf.TIMESTAMP), int(Conf.TIMESTAMP_AT), int(Conf.BIG)
 _COUNTER_AT, _ALIGNMENT = int(Conf.COUNTER_AT), int(Conf.ALIGNMENT)
 _MAX_PACKET, _STREAM = int(Conf.MAX_PACKET), int(Conf.STREAM)
+_ID_MASK = int(Conf.ID_MASK)
 
 _EXPECTED, _AT, _SEGMENT_END = int(State.EXPECTED), int(State.AT), int(State.SEGMENT_END)
 _SEGMENT, _END, _TRUSTED, _SEEN = map(
@@ -272,20 +274,19 @@ def _take(  # noqa: PLR0913  # arrays are the only state there is
     rows: Any,
     ticks: Any,
     log: Any,
-) -> None:
-    """One DAQ packet."""
+) -> int:
+    """One DAQ packet; gives its list when it is as it should be, else -1."""
     if state[_GAP]:
         _blame_all(state, lists, log)
-    state[_DAQ] += 1
     if size < conf[_HEADER]:
         state[_SHORT] += 1
-        return
+        return -1
     kind = conf[_KIND]
     head = load_u8(buffer, start)
-    if kind == 0:
-        key = head
-    elif kind == 1:
+    if kind == 1:
         key = load_u8(buffer, start + 1)
+    elif kind == 0:
+        key = head
     elif kind == 2:
         key = load_u8(buffer, start + 1) | load_u8(buffer, start + 2) << 8
     else:
@@ -293,7 +294,7 @@ def _take(  # noqa: PLR0913  # arrays are the only state there is
     which = routes[key]
     if which < 0:
         _note(log, state, _LOG_UNKNOWN, key, 0, 0)
-        return
+        return -1
     odt = (head & conf[_MASK]) - lists[which, _FIRST_PID]
     known = 0 <= odt < lists[which, _ODTS]
     place = lists[which, _ODT_BASE] + odt if known else 0
@@ -301,7 +302,7 @@ def _take(  # noqa: PLR0913  # arrays are the only state there is
     if not usable or odt != lists[which, _ODT] or (odt and lists[which, _SKIPPING]):
         _irregular(state, lists, which, log, usable)
         if not usable or odt:
-            return
+            return -1
     if odt == 0:
         lists[which, _SKIPPING] = 0
         _begin_row(buffer, start, conf, lists, which, rows, ticks)
@@ -314,8 +315,63 @@ def _take(  # noqa: PLR0913  # arrays are the only state there is
     )
     lists[which, _OVERLOAD] |= head & (conf[_MASK] ^ 0xFF)
     lists[which, _ODT] = odt + 1
-    if odt + 1 == lists[which, _ODTS]:
-        _finish_row(state, lists, which, log)
+    return which
+
+
+def _go_on(  # noqa: PLR0913  # arrays are the only state there is
+    buffer: Any,
+    at: int,
+    end: int,
+    identity: int,
+    which: int,
+    conf: Any,
+    state: Any,
+    lists: Any,
+    odts: Any,
+    rows: Any,
+) -> int:
+    """Take the messages that continue a cycle exactly as expected; gives where it stopped.
+
+    Args:
+        identity: identification field of the ODT that comes next, in four bytes.
+    """
+    odt, count = lists[which, _ODT], lists[which, _ODTS]
+    place = lists[which, _ODT_BASE] + odt
+    target = lists[which, _ROWS_AT] + lists[which, _ROW] * lists[which, _ROW_SIZE]
+    expected, id_mask = state[_EXPECTED], conf[_ID_MASK]
+    alignment, max_packet = conf[_ALIGNMENT], conf[_MAX_PACKET]
+    begun = odt
+    while odt < count and end - at >= 8:
+        header = load_u32(buffer, at)
+        size = header & 0xFFFF
+        start = at + 4
+        if (
+            header >> 16 != expected
+            or load_u32(buffer, start) & id_mask != identity
+            or size < odts[place, _PLANNED]
+            or start + size > end
+            or size > max_packet
+        ):
+            break
+        copy_bytes(
+            rows,
+            target + odts[place, _ROW_AT],
+            buffer,
+            start + odts[place, _DATA_AT],
+            odts[place, _SIZE],
+        )
+        expected = (expected + 1) & 0xFFFF
+        identity += 1
+        odt += 1
+        place += 1
+        at = start + size
+        if alignment > 1:
+            at += -(size + 4) % alignment
+    state[_EXPECTED] = expected
+    state[_MESSAGES] += odt - begun
+    state[_DAQ] += odt - begun
+    lists[which, _ODT] = odt
+    return at
 
 
 def scan(  # noqa: PLR0913  # arrays are the only state there is
@@ -332,7 +388,7 @@ def scan(  # noqa: PLR0913  # arrays are the only state there is
     """Take the whole messages from AT to SEGMENT_END; gives why it stopped.
 
     Args:
-        buffer: uint8[n], what was received.
+        buffer: uint8[n], what was received; four bytes behind it belong to it.
         conf: int64, see Conf.
         state: int64, see State.
         routes: int32[256] or int32[65536], identifying bytes → list or -1.
@@ -345,7 +401,8 @@ def scan(  # noqa: PLR0913  # arrays are the only state there is
     at = state[_AT]
     end = state[_SEGMENT_END]
     most_log = log.shape[0] - lists.shape[0] - 4
-    alignment = conf[_ALIGNMENT]
+    alignment, max_packet = conf[_ALIGNMENT], conf[_MAX_PACKET]
+    id_mask, overload = conf[_ID_MASK], conf[_MASK] ^ 0xFF
     why = _DONE
     while end - at >= 4:
         if state[_LOG] > most_log:
@@ -355,7 +412,7 @@ def scan(  # noqa: PLR0913  # arrays are the only state there is
         size = header & 0xFFFF
         start = at + 4
         stop = start + size
-        if stop > end or size > conf[_MAX_PACKET]:
+        if stop > end or size > max_packet:
             break
         counter = header >> 16
         if counter == state[_EXPECTED]:
@@ -363,20 +420,28 @@ def scan(  # noqa: PLR0913  # arrays are the only state there is
         else:
             _see(state, log, counter)
         state[_SEEN] = 1
-        if size:
-            state[_MESSAGES] += 1
-            if load_u8(buffer, start) >= _SERV:
-                _note(log, state, _LOG_OTHER, start, size, 0)
-            else:
-                _take(buffer, start, size, conf, state, routes, lists, odts, rows, ticks, log)
-        else:
-            state[_EMPTY] += 1
         at = stop
         if alignment > 1:
             at += -(size + 4) % alignment
-        if state[_FULL]:
-            why = _ROWS_FULL
-            break
+        if size == 0:
+            state[_EMPTY] += 1
+            continue
+        state[_MESSAGES] += 1
+        if load_u8(buffer, start) >= _SERV:
+            _note(log, state, _LOG_OTHER, start, size, 0)
+            continue
+        state[_DAQ] += 1
+        which = _take(buffer, start, size, conf, state, routes, lists, odts, rows, ticks, log)
+        if which < 0:
+            continue
+        if lists[which, _ODT] < lists[which, _ODTS]:
+            identity = (load_u32(buffer, start) & id_mask & ~overload) + 1
+            at = _go_on(buffer, at, end, identity, which, conf, state, lists, odts, rows)
+        if lists[which, _ODT] == lists[which, _ODTS]:
+            _finish_row(state, lists, which, log)
+            if state[_FULL]:
+                why = _ROWS_FULL
+                break
     state[_AT] = at
     return why
 
@@ -462,6 +527,6 @@ def drain(  # noqa: PLR0913  # arrays are the only state there is
 
 #: Every function of the loop, callees first.
 FUNCTIONS: Final = (
-    "_note", "_see", "_blame_all", "_begin_row", "_irregular", "_finish_row", "_take", "scan",
+    "_note", "_see", "_blame_all", "_begin_row", "_irregular", "_finish_row", "_take", "_go_on", "scan",
     "_next_datagram", "_receive_more", "drain",
 )
