@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from xcaliper.core.frames import DtoBatch
+    from xcaliper.core.samples import SampleBlock
     from xcaliper.daq.capabilities import EventChannel
     from xcaliper.daq.decode import DaqDecoder
     from xcaliper.daq.plan import DaqPlan
@@ -710,18 +711,34 @@ class Connection:
 
     def _set_up(self, plan: DaqPlan) -> DaqDecoder:
         from xcaliper.daq.decode import DaqDecoder
+        from xcaliper.daq.framed import FramedDecoder, is_suitable
         from xcaliper.daq.timeline import ClockReading
+        from xcaliper.transport.drain import control_block, drain_kernel, prepare
 
+        prepare()
         multiple = self._daq.write_daq_multiple if self._daq else False
         pids = self.link.run(daq_setup.setup(self.session, plan.lists, multiple=multiple))
         numbered = {one.daq_list: pid for one, pid in zip(plan.lists, pids, strict=True)}
         ticks = self.link.run(daq_setup.clock()) if plan.clock is not None else None
         start = None if ticks is None else ClockReading(ticks, time.monotonic_ns())
-        return DaqDecoder(plan, numbered, start)
+        if not is_suitable(plan):
+            return DaqDecoder(plan, numbered, start)
+        control = control_block()
+        return FramedDecoder(plan, numbered, start, kernel=drain_kernel, control=control)
 
-    def _listen(self, sink: Callable[[DtoBatch], object]) -> None:
+    def _listen(
+        self,
+        decoder: DaqDecoder,
+        sink: Callable[[DtoBatch], object],
+        block_sink: Callable[[list[SampleBlock]], object],
+    ) -> None:
+        from xcaliper.daq.framed import FramedDecoder
+
         self._overloads()
-        self.link.start_daq(sink)
+        if isinstance(decoder, FramedDecoder):
+            self.link.start_blocks(decoder, block_sink)
+        else:
+            self.link.start_daq(sink)
 
     def _go(self) -> None:
         self.link.run(daq_setup.start())

@@ -221,7 +221,8 @@ class Session:
     Attributes:
         claim: reserve the lists for one measurement; raises while another one runs.
         setup: allocate and fill the lists, gives a decoder.
-        listen: hand every batch of DAQ packets to a function from now on.
+        listen: hand every batch of DAQ packets, or blocks where the decoder takes bytes, to a
+            function from now on.
         go: start the lists together.
         halt: stop and free the lists, bounded in time, and end listening.
         is_alive: ask the slave for a sign of life; raises when there is none.
@@ -236,7 +237,14 @@ class Session:
         *,
         claim: Callable[[Measurement], None],
         setup: Callable[[], DaqDecoder],
-        listen: Callable[[Callable[[DtoBatch], object]], None],
+        listen: Callable[
+            [
+                DaqDecoder,
+                Callable[[DtoBatch], object],
+                Callable[[list[SampleBlock]], object],
+            ],
+            None,
+        ],
         go: Callable[[], None],
         halt: Callable[[], None],
         is_alive: Callable[[], None],
@@ -343,7 +351,7 @@ class Measurement:
                 if self._session.sink is not None:
                     self._pipeline = self._session.sink()
                 self._decoder = self._session.setup()
-                self._session.listen(self._on_batch)
+                self._session.listen(self._decoder, self._on_batch, self._on_blocks)
                 self._started_ns = self._last_data_ns = time.monotonic_ns()
                 self._session.go()
             except BaseException:
@@ -403,8 +411,10 @@ class Measurement:
         for _ in range(self._session.overloads()):
             self._decoder.note_overload()
         blocks = self._decoder.feed(batch)
-        if not blocks:
-            return
+        if blocks:
+            self._on_blocks(blocks)
+
+    def _on_blocks(self, blocks: list[SampleBlock]) -> None:
         self._last_data_ns = time.monotonic_ns()
         for block in blocks:
             at = block.raster

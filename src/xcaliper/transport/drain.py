@@ -72,7 +72,7 @@ def prepare(*, wait_s: float = 0.0) -> bool:
     with _lock:
         thread = _state.get("thread")
         if thread is None:
-            thread = threading.Thread(target=_compile, name="xcaliper compile", daemon=True)
+            thread = threading.Thread(target=_compile, name="xcaliper compile")
             _state["thread"] = thread
             thread.start()
     if wait_s > 0:
