@@ -8,12 +8,14 @@ and hands everything that differs to the packet path, which it therefore never h
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from xcaliper.core.errors import UsageError
 from xcaliper.core.frames import DtoBatch
+from xcaliper.core.samples import Gap
 from xcaliper.daq.decode import DaqDecoder
 from xcaliper.daq.kernels import RECENT, Conf, Field, Log, Odt, State, Stop
 from xcaliper.daq.storage import StoragePool, move_row
@@ -45,7 +47,8 @@ PERIOD_NS: Final = 20_000_000
 _SLOW_WRAP_NS: Final = 1_000_000_000
 STORAGE_BYTES: Final = 64 << 10
 _QUICKLY_NS: Final = 100_000_000
-_MOST_READY: Final = 1 << 16
+#: Bytes of rows that may wait to be taken.
+_MOST_READY: Final = 256 << 20
 
 
 def is_suitable(plan: DaqPlan) -> bool:
@@ -70,6 +73,7 @@ class FramedDecoder(DaqDecoder):
 
     Attributes:
         daq_received: DAQ packets so far.
+        dropped: rows that were dropped, because nobody took the blocks; marked as a gap.
 
     Raises:
         UsageError: the plan is not suitable, or a FIRST_PID is missing.
@@ -89,7 +93,7 @@ class FramedDecoder(DaqDecoder):
         super().__init__(plan, first_pids, start)
         if not is_suitable(plan):
             raise UsageError("plan: its packets do not tell their list.", hint="Use DaqDecoder.")
-        self.daq_received = 0
+        self.daq_received = self.dropped = 0
         slow = plan.clock is not None and plan.clock.modulus * plan.clock.tick_ns > _SLOW_WRAP_NS
         self._period_ns = period_ns if slow else 0
         self._storage_bytes = storage_bytes
@@ -102,7 +106,9 @@ class FramedDecoder(DaqDecoder):
         self._given = 0
         self._owed = 0
         self._reader: DatagramReader | StreamReader | None = None
-        self._ready: deque[list[SampleBlock]] = deque(maxlen=_MOST_READY)
+        self._ready: deque[list[SampleBlock]] = deque()
+        self._ready_bytes = self._taken_bytes = 0
+        self._untold: dict[int, tuple[int, int]] = {}
         self._published_ns = self._data_ns = 0
         self._fresh = False
         self._templates = Templates(plan, self._streams)
@@ -127,6 +133,7 @@ class FramedDecoder(DaqDecoder):
         found: list[SampleBlock] = []
         for _ in range(len(self._ready)):
             found += self._ready.popleft()
+        self._taken_bytes += sum(block.rows.nbytes for block in found)
         return found
 
     @property
@@ -141,8 +148,25 @@ class FramedDecoder(DaqDecoder):
         self._published_ns, self._fresh = now_ns, False
         self._gather()
         blocks = self.blocks(self._data_ns)
-        if blocks:
-            self._ready.append(blocks)
+        if self._ready_bytes - self._taken_bytes > _MOST_READY:
+            self._drop_blocks(blocks)
+        elif blocks:
+            self._ready.append([self._mark_dropped(block) for block in blocks])
+            self._ready_bytes += sum(block.rows.nbytes for block in blocks)
+
+    def _drop_blocks(self, blocks: list[SampleBlock]) -> None:
+        """Nobody takes them: count, and mark the next ones."""
+        for block in blocks:
+            self.dropped += len(block)
+            since, count = self._untold.get(block.raster, (int(block.t_ns[0]), 0))
+            self._untold[block.raster] = since, count + len(block)
+
+    def _mark_dropped(self, block: SampleBlock) -> SampleBlock:
+        since, count = self._untold.pop(block.raster, (0, 0))
+        if not count:
+            return block
+        gap = Gap(0, since, int(block.t_ns[0]), count, "queue")
+        return replace(block, gaps=(gap, *block.gaps))
 
     def detach(self, now_ns: int) -> None:
         """End: whatever was decoded becomes ready; the reader is up to date."""
