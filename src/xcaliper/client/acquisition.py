@@ -163,8 +163,7 @@ class Acquisition:
         """
         self._deliver, self._lost = deliver, lost
         self._decoder, self._origin_ns = self.port.setup(self.plan)
-        if self.has_lists:
-            self.port.listen(self._on_batch)
+        self._listen()
         if self.plan.polled:
             self._poller = Poller(
                 self.port.read,
@@ -191,6 +190,17 @@ class Acquisition:
 
     # --- data ---
 
+    def _listen(self) -> None:
+        decoder = self._decoder
+        if not self.has_lists or decoder is None:
+            return
+
+        def take(blocks: list[SampleBlock]) -> None:
+            if self._decoder is decoder:  # and not one of a session that was given up
+                self._on_blocks(blocks)
+
+        self.port.listen(decoder, self._on_batch, take)
+
     def _on_batch(self, batch: DtoBatch) -> None:
         decoder = self._decoder
         if decoder is None:  # of a session that was given up
@@ -198,8 +208,10 @@ class Acquisition:
         for _ in range(self.port.take_overloads()):
             decoder.note_overload()
         blocks = decoder.feed(batch)
-        if not blocks:
-            return
+        if blocks:
+            self._on_blocks(blocks)
+
+    def _on_blocks(self, blocks: Sequence[SampleBlock]) -> None:
         self._last_data_ns = time.monotonic_ns()
         self._is_quiet = False
         self._deliver([self._placed(block) for block in blocks])
@@ -357,8 +369,8 @@ class Acquisition:
         self._offset_ns = self._continued(origin_ns)
         self._resumed = {raster.index for raster in self.plan.rasters}
         self._decoder = decoder
+        self._listen()
         if self.has_lists:
-            self.port.listen(self._on_batch)
             self.port.go(self.plan)
         self.reconnects += 1
         self._last_data_ns = time.monotonic_ns()

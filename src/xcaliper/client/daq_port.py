@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from xcaliper.core.address import Address
     from xcaliper.core.errors import XcaliperError
     from xcaliper.core.frames import DtoBatch
+    from xcaliper.core.samples import SampleBlock
     from xcaliper.daq.decode import DaqDecoder
     from xcaliper.daq.plan import DaqPlan
 
@@ -91,8 +92,11 @@ class DaqPort:
             NegativeResponseError: the slave refused.
         """
         from xcaliper.daq.decode import DaqDecoder
+        from xcaliper.daq.framed import FramedDecoder, is_suitable
         from xcaliper.daq.timeline import ClockReading
+        from xcaliper.transport.drain import control_block, drain_kernel, prepare
 
+        prepare()
         link, session = self.connection.link, self.connection.session
         self._silent = self._terminated = False
         if not plan.lists:
@@ -103,13 +107,32 @@ class DaqPort:
         ticks = link.run(daq_setup.clock()) if plan.clock is not None else None
         now = time.monotonic_ns()
         start = None if ticks is None else ClockReading(ticks, now)
-        return DaqDecoder(plan, numbered, start), now
+        if not is_suitable(plan):
+            return DaqDecoder(plan, numbered, start), now
+        control = control_block()
+        return FramedDecoder(plan, numbered, start, kernel=drain_kernel, control=control), now
 
-    def listen(self, sink: Callable[[DtoBatch], object]) -> None:
-        """Hand every batch of DAQ packets to a function from now on."""
+    def listen(
+        self,
+        decoder: DaqDecoder,
+        sink: Callable[[DtoBatch], object],
+        block_sink: Callable[[list[SampleBlock]], object],
+    ) -> None:
+        """Hand every batch of DAQ packets to a function from now on.
+
+        Args:
+            decoder: of :meth:`setup`.
+            sink: gets batches for a decoder of packets.
+            block_sink: gets blocks of a decoder that takes bytes as they are received.
+        """
+        from xcaliper.daq.framed import FramedDecoder
+
         self.take_overloads()
         self._terminated = False
-        self.connection.link.start_daq(sink)
+        if isinstance(decoder, FramedDecoder):
+            self.connection.link.start_blocks(decoder, block_sink)
+        else:
+            self.connection.link.start_daq(sink)
 
     def go(self, plan: DaqPlan) -> None:
         """Start the selected lists together."""
