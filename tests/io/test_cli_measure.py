@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from asammdf import MDF
 
+from support.served import wait_for
 from xcaliper import connect
 from xcaliper.cli.main import main
 from xcaliper.sim.process import EcuProcess
@@ -106,9 +106,9 @@ def test_ctrl_c_closes_the_file(url, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    end = time.monotonic() + 30
-    while not (target.exists() and target.stat().st_size > 5000) and time.monotonic() < end:
-        time.sleep(0.05)
+    wait_for(target.exists, 30)
+    begin = target.stat().st_size
+    wait_for(lambda: target.stat().st_size > begin + 2000, 30)
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=30)
     assert child.returncode == 130, err

@@ -69,6 +69,7 @@ class Gate:
             ``stop``, endless without.
         max_recordings: how many; ``None`` = each trigger again.
         ring_bytes: bound of samples kept for ``pre_ns``.
+        rasters: how many there are; the end of a recording waits a moment for each.
         begin: opens the sink of a recording, given its number from 1.
     """
 
@@ -81,6 +82,7 @@ class Gate:
         post_ns: int | None,
         max_recordings: int | None,
         ring_bytes: int,
+        rasters: int,
         begin: Callable[[int], Sink],
     ) -> None:
         self._once = not start
@@ -97,10 +99,10 @@ class Gate:
         self._window: _Window | None = None
         self._floor_ns = NEVER  # samples before belong to an earlier recording
         self._dropped_ns = NEVER  # samples up to here left the ring for lack of room
-        self._newest: dict[int, int] = {}
+        self._newest = dict.fromkeys(range(rasters), NEVER)
         self._newest_ns = NEVER
         self._manual: RecordingEvent | None = None
-        self._ended = False
+        self._ended = self._closing = False
         self._recordings = self._samples = self._short = 0
         if self._once:
             self._open(NEVER, NEVER)
@@ -149,7 +151,11 @@ class Gate:
             self._window.sink.tick(now_ns)
 
     def close(self) -> None:
-        """End a recording that runs with the newest samples."""
+        """Do what waited for more samples; a recording that runs ends with the newest ones."""
+        self._closing = True
+        for watch in (*self._start, *self._stop):
+            watch.finish()
+        self._advance()
         if self._window is not None:
             self._emit(self._window.stop_ns)
             self._finish()
@@ -175,6 +181,8 @@ class Gate:
 
         A raster that fell silent does not hold the others up for ever.
         """
+        if self._closing:
+            return FOREVER
         judged = min((watch.judged_ns for watch in watches), default=FOREVER)
         late = self._newest_ns - LATE_NS if self._newest_ns > NEVER + LATE_NS else NEVER
         return max(judged, late)
@@ -255,10 +263,14 @@ class Gate:
     def _complete(self) -> bool:
         """Whether every raster has passed the end, or is too late for it."""
         window = self._window
-        if window is None or window.stop_ns == FOREVER or not self._newest:
+        if window is None or window.stop_ns == FOREVER:
             return False
-        slowest = min(self._newest.values())
-        return slowest > window.stop_ns or self._newest_ns > window.stop_ns + SETTLE_NS
+        slowest = min(self._newest.values(), default=NEVER)
+        return (
+            self._closing
+            or slowest > window.stop_ns
+            or self._newest_ns > window.stop_ns + SETTLE_NS
+        )
 
     def _finish(self) -> None:
         window, self._window = self._window, None
