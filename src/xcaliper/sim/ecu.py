@@ -12,6 +12,8 @@ from xcaliper.sim.tasks import Scheduler
 from xcaliper.sim.xcp_section import slave_config
 from xcaliper.xcp.slave import SlaveMachine
 from xcaliper.xcp.slave_config import SlaveConfig
+from xcaliper.xcp.table import COMMANDS
+from xcaliper.xcp.tlcmd import EthGetDaqClockMulticast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +89,8 @@ class VirtualEcu:
             _ID_EPK: self.declaration.epk.encode(),
             **self._settings.ids,
         }
-        self.slave = SlaveMachine(replace(config, ids=ids), self.memory)
+        table = COMMANDS.extended(EthGetDaqClockMulticast)
+        self.slave = SlaveMachine(replace(config, ids=ids), self.memory, table)
 
     def receive(self, packet: bytes, now_ns: int) -> None:
         """Serve one packet of the master."""
@@ -104,6 +107,7 @@ class VirtualEcu:
     def on_time(self, now_ns: int) -> None:
         """Run every task due up to a time and sample its event's DAQ lists."""
         slave = self.slave
+        slave.on_time(now_ns)
         for t_ns, channel in self.scheduler.run_until(now_ns):
             if channel >= 0 and slave.daq_running:
                 slave.event(channel, t_ns)
