@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from xcaliper.transport.multicast import MulticastPort
     from xcaliper.transport.ports import SlavePort, Watched
 
 __all__ = ["ServedMachine", "ServerCounters", "SlaveServer"]
@@ -70,7 +71,7 @@ class SlaveServer:
 
     Args:
         machine: the slave; only the thread that serves may touch it.
-        ports: where it listens; the server owns and closes them.
+        ports: where it listens; the server owns and closes them. A shared one takes no sessions.
         clock: monotonic nanoseconds, as the machine gets them.
 
     Attributes:
@@ -81,14 +82,14 @@ class SlaveServer:
     def __init__(
         self,
         machine: ServedMachine,
-        ports: Sequence[SlavePort],
+        ports: Sequence[SlavePort | MulticastPort],
         *,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.machine = machine
         self.ports = tuple(ports)
         self._clock = clock
-        self._owner: SlavePort | None = None
+        self._owner: SlavePort | MulticastPort | None = None
         self._strangers = 0
         self._selector = selectors.DefaultSelector()
         self._watched: list[Watched] = []
@@ -121,10 +122,10 @@ class SlaveServer:
             broken=sum(port.broken for port in self.ports),
         )
 
-    def _in_session(self, port: SlavePort) -> bool:
+    def _in_session(self, port: SlavePort | MulticastPort) -> bool:
         return self._owner is port and self.machine.connected
 
-    def _drop(self, port: SlavePort) -> None:
+    def _drop(self, port: SlavePort | MulticastPort) -> None:
         if self._owner is not port:
             return
         self._owner = None
@@ -162,7 +163,7 @@ class SlaveServer:
         self._watch()
         ready = [port for port in self.ports if port.waiting]
         for key, events in self._selector.select(0 if ready else max(wait_ns, 0) / 1e9):
-            port: SlavePort = key.data
+            port: SlavePort | MulticastPort = key.data
             if events & selectors.EVENT_WRITE:
                 port.flush()
             if events & selectors.EVENT_READ and port not in ready:
@@ -182,7 +183,7 @@ class SlaveServer:
             for sock, events in port.watched():
                 self._selector.register(sock, events, port)
 
-    def _receive(self, port: SlavePort) -> None:
+    def _receive(self, port: SlavePort | MulticastPort) -> None:
         now = self._clock()
         for packet in port.read():
             if packet[0] == _CONNECT:
@@ -190,7 +191,7 @@ class SlaveServer:
                 self.machine.outgoing()  # what did not get out was for the old session
                 self._owner = port
                 port.restart()
-            if self._owner is port:
+            if self._owner is port or port.is_shared:
                 self.machine.receive(packet, now)
             else:
                 self._strangers += 1
