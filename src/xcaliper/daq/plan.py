@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from xcaliper.core.datatypes import ByteOrder
     from xcaliper.core.ticks import TickClock
     from xcaliper.daq.wanted import Wanted, WantedSignal
+    from xcaliper.xcp.daq_lists import PackedMode
     from xcaliper.xcp.profile import DtoFormat
 
-__all__ = ["DaqPlan", "Raster", "compile_plan"]
+__all__ = ["DaqPlan", "PolledSignal", "Raster", "compile_plan"]
 
 #: Where nobody says which event a signal belongs to, the one nearest to this period is taken.
 PREFERRED_CYCLE_NS = 10_000_000
@@ -44,6 +45,10 @@ class Raster:
         dtype: of a row: the data bytes of all ODTs in order, one field per signal.
         odt_sizes: data bytes of each ODT.
         filler_bytes: bytes at the beginning that belong to no signal.
+        packed: several samples in one set of DTOs; None = one each. Rows are single samples always.
+        entry_sizes: bytes of each entry of each ODT; told for packed lists.
+        alternating: sampled every second time only.
+        transport_id: CAN identifier of the DTOs, where the list has one of its own.
     """
 
     index: int
@@ -54,6 +59,10 @@ class Raster:
     dtype: np.dtype[Any]
     odt_sizes: tuple[int, ...]
     filler_bytes: int = 0
+    packed: PackedMode | None = None
+    entry_sizes: tuple[tuple[int, ...], ...] = ()
+    alternating: bool = False
+    transport_id: int | None = None
 
     @property
     def event_channel(self) -> int:
@@ -63,7 +72,19 @@ class Raster:
     @property
     def cycle_ns(self) -> int | None:
         """Time between rows; None = not cyclic or unknown."""
-        return None if self.event.cycle_ns is None else self.event.cycle_ns * self.prescaler
+        if self.event.cycle_ns is None:
+            return None
+        return self.event.cycle_ns * self.prescaler * (2 if self.alternating else 1)
+
+    @property
+    def samples_per_set(self) -> int:
+        """Rows that one set of DTOs carries."""
+        return self.packed.sample_count if self.packed else 1
+
+    @property
+    def set_cycle_ns(self) -> int | None:
+        """Time between sets of DTOs; None = not cyclic or unknown."""
+        return None if self.cycle_ns is None else self.cycle_ns * self.samples_per_set
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -72,17 +93,35 @@ class Raster:
 
 
 @dataclass(frozen=True, slots=True)
+class PolledSignal:
+    """A signal that cannot be measured and is read again and again instead.
+
+    Attributes:
+        name: as wanted.
+        wanted: what it is.
+        reason: why it cannot be measured.
+    """
+
+    name: str
+    wanted: WantedSignal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DaqPlan:
     """A measurement, decided and checked; nothing of it was sent yet.
 
     Attributes:
-        lists: what to set up.
-        rasters: what will come, one per list and in the same order.
+        lists: what to set up: those of direction DAQ first, then those of direction STIM.
+        rasters: what will come, one per list of direction DAQ and in the same order.
         dto_format: header of the DTOs.
         byte_order: of the slave.
         clock: of the timestamps, None = there are none.
         max_dto: largest DTO, bytes.
         diagnostics: choices that the user should know of.
+        polled: signals to be read instead, because they cannot be measured.
+        stim_rasters: rows to be sent, one per list of direction STIM and in the same order.
+        stim_format: header of the STIM DTOs, None without any.
     """
 
     lists: tuple[DaqListSetup, ...]
@@ -92,6 +131,9 @@ class DaqPlan:
     clock: TickClock | None
     max_dto: int
     diagnostics: tuple[Diagnostic, ...] = ()
+    polled: tuple[PolledSignal, ...] = ()
+    stim_rasters: tuple[Raster, ...] = ()
+    stim_format: DtoFormat | None = None
 
     def raster_of(self, signal: str) -> Raster:
         """The raster that a signal is measured in.

@@ -84,6 +84,9 @@ class RasterDescription:
         dtype: structured dtype of the rows, in ECU byte order, padding included.
         signals: what is in the rows.
         comment: for people.
+        source: name of the ECU where it is not that of the recording.
+        source_path: how that ECU is connected.
+        bus: MDF4 bus code of that connection.
     """
 
     name: str
@@ -92,6 +95,9 @@ class RasterDescription:
     dtype: np.dtype[Any]
     signals: tuple[SignalDescription, ...]
     comment: str = ""
+    source: str = ""
+    source_path: str = ""
+    bus: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,8 @@ class RecordingDescription:
         tz_offset_min: offset of local standard time to UTC.
         dst_offset_min: daylight saving on top of it.
         properties: more entries for the file header.
+        attachments: more files to attach, name and content.
+        first_rasters: number of the first raster of each slave, where several are in it.
     """
 
     start_ns: int
@@ -129,6 +137,8 @@ class RecordingDescription:
     tz_offset_min: int = 0
     dst_offset_min: int = 0
     properties: Mapping[str, str] = field(default_factory=dict)
+    attachments: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    first_rasters: tuple[int, ...] = (0,)
 
 
 @dataclass(frozen=True, slots=True)

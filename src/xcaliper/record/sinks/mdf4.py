@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from xcaliper.core.errors import MdfError, XcaliperError
 from xcaliper.mdf.description import Attachment, Channel, Group, Header, Source
 from xcaliper.mdf.writer import EventCause, EventType, MdfWriter, WriterOptions
+from xcaliper.record.columns import gap_event
 from xcaliper.record.files import DiskFile, free_path
 
 if TYPE_CHECKING:
@@ -186,11 +187,8 @@ class Mdf4Sink:
         self._loss_events += 1
         if self._loss_events > MAX_LOSS_EVENTS:
             return
-        count = f"{gap.lost} lost" if gap.lost else "samples lost"
-        text = f"{count} until {gap.t_to_ns / 1e9:.6f} s ({gap.reason})"
-        self._add(
-            EventType.ACQUISITION_INTERRUPT, gap.t_from_ns, text, "loss", EventCause.ERROR, raster
-        )
+        event = gap_event(raster, gap)
+        self._add(event.kind, event.t_ns, event.text, event.name, event.cause, event.raster)
 
 
 def _header(description: RecordingDescription) -> Header:
@@ -210,19 +208,23 @@ def _header(description: RecordingDescription) -> Header:
 
 
 def _attachments(description: RecordingDescription) -> list[Attachment]:
-    if description.a2l is None:
-        return []
-    name = description.a2l_name or "description.a2l"
-    return [Attachment(name, description.a2l, "text/plain", "ASAP2 description of the ECU")]
+    files = list(description.attachments)
+    if description.a2l is not None:
+        files.insert(0, (description.a2l_name or "description.a2l", description.a2l))
+    text = "ASAP2 description of the ECU"
+    return [Attachment(name, data, "text/plain", text) for name, data in files]
 
 
 def _group(raster: RasterDescription, description: RecordingDescription) -> Group:
     event = "" if raster.event_channel is None else f"event channel {raster.event_channel}"
+    source = Source(description.source or "ECU", description.source_path, 1, description.bus)
+    if raster.source:
+        source = Source(raster.source, raster.source_path, 1, raster.bus)
     return Group(
         name=raster.name,
         dtype=raster.dtype,
         channels=[_channel(signal) for signal in raster.signals],
-        source=Source(description.source or "ECU", description.source_path, 1, description.bus),
+        source=source,
         comment=", ".join(part for part in (raster.comment, event) if part),
         cycle_ns=raster.cycle_ns,
     )

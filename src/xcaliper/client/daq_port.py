@@ -1,0 +1,203 @@
+"""The DAQ lists of one connection: set up, started, watched and stopped for one measurement."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from xcaliper.core.errors import ExchangeTimeoutError, UsageError
+from xcaliper.proto.procedure import ask
+from xcaliper.xcp import std
+from xcaliper.xcp.procedures import daq_setup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xcaliper.client.connection import Connection
+    from xcaliper.client.measurement import Measurement
+    from xcaliper.core.address import Address
+    from xcaliper.core.errors import XcaliperError
+    from xcaliper.core.frames import DtoBatch
+    from xcaliper.daq.decode import DaqDecoder
+    from xcaliper.daq.plan import DaqPlan
+
+__all__ = ["DaqPort"]
+
+_MAX_EVENTS: Final = 4096
+_SETTLE_S: Final = 0.02
+_STOP_TIMEOUT_NS: Final = 500_000_000
+_STOP_S: Final = 1.5
+_FREE_S: Final = 1.0
+_ALIVE_S: Final = 1.5
+
+
+class DaqPort:
+    """What measurements of one connection share: its lists can serve one of them at a time.
+
+    Args:
+        connection: it belongs to.
+        multiple: the slave takes WRITE_DAQ_MULTIPLE.
+
+    Attributes:
+        connection: as given.
+        measurement: the one that has the lists, or had them last.
+    """
+
+    def __init__(self, connection: Connection, *, multiple: bool) -> None:
+        self.connection = connection
+        self.measurement: Measurement | None = None
+        self._multiple = multiple
+        self._claim_lock = threading.Lock()
+        self._silent = False
+        self._terminated = False
+        self._overloads = 0
+        self._events_lock = threading.Lock()
+        self._events: deque[Any] = deque(maxlen=_MAX_EVENTS)
+
+    # --- who has the lists ---
+
+    def check_free(self) -> None:
+        """Refuse a second measurement.
+
+        Raises:
+            UsageError: one is running.
+        """
+        if self.measurement is not None and self.measurement.is_running:
+            raise UsageError(
+                "measure: another measurement of this connection is running.",
+                hint="Stop it, or put all signals into one.",
+            )
+
+    def claim(self, measurement: Measurement) -> None:
+        """Give the DAQ lists of the slave to one measurement.
+
+        Raises:
+            UsageError: another one is running.
+        """
+        with self._claim_lock:
+            if self.measurement is not measurement:
+                self.check_free()
+            self.measurement = measurement
+            self._silent = self._terminated = False
+
+    # --- commands ---
+
+    def setup(self, plan: DaqPlan) -> tuple[DaqDecoder, int]:
+        """Allocate and fill the lists; gives a decoder and the host's time of its time 0.
+
+        Raises:
+            NegativeResponseError: the slave refused.
+        """
+        from xcaliper.daq.decode import DaqDecoder
+        from xcaliper.daq.timeline import ClockReading
+
+        link, session = self.connection.link, self.connection.session
+        self._silent = self._terminated = False
+        if not plan.lists:
+            now = time.monotonic_ns()
+            return DaqDecoder(plan, {}, ClockReading(0, now)), now
+        pids = link.run(daq_setup.setup(session, plan.lists, multiple=self._multiple))
+        numbered = {one.daq_list: pid for one, pid in zip(plan.lists, pids, strict=True)}
+        ticks = link.run(daq_setup.clock()) if plan.clock is not None else None
+        now = time.monotonic_ns()
+        start = None if ticks is None else ClockReading(ticks, now)
+        return DaqDecoder(plan, numbered, start), now
+
+    def listen(self, sink: Callable[[DtoBatch], object]) -> None:
+        """Hand every batch of DAQ packets to a function from now on."""
+        self.take_overloads()
+        self._terminated = False
+        self.connection.link.start_daq(sink)
+
+    def go(self) -> None:
+        """Start the selected lists together."""
+        self.connection.link.run(daq_setup.start())
+
+    def halt(self, *, lists: bool = True) -> None:
+        """Stop the lists, let the last packets arrive, stop listening, free the lists.
+
+        Args:
+            lists: False when there are none.
+
+        Raises:
+            ExchangeTimeoutError: the slave does not answer; listening has ended all the same.
+        """
+        link = self.connection.link
+        reachable = link.is_open and not self._silent and lists
+        try:
+            if reachable:
+                link.run(daq_setup.stop(timeout_ns=_STOP_TIMEOUT_NS), _STOP_S)
+                time.sleep(_SETTLE_S)
+        except ExchangeTimeoutError as error:
+            raise self._gone("stopping", error) from error
+        finally:
+            link.stop_daq()
+        if reachable:
+            link.run(daq_setup.free(attempts=1), _FREE_S)
+
+    def read(self, address: Address, size_bytes: int) -> bytes:
+        """Bytes of memory as they are now."""
+        return self.connection.read_memory(address, size_bytes)
+
+    # --- is it still there? ---
+
+    @property
+    def failure(self) -> XcaliperError | None:
+        """Why the link cannot be used any more; None while it can."""
+        return self.connection.link.failure
+
+    @property
+    def terminated(self) -> bool:
+        """True once the slave said that it ended the session."""
+        return self._terminated
+
+    def is_running(self) -> bool:
+        """Ask for a sign of life; True while the slave says that DAQ lists run.
+
+        Raises:
+            ExchangeTimeoutError: there is none.
+        """
+        try:
+            status = self.connection.link.run(ask(std.GetStatus()), _ALIVE_S)
+        except ExchangeTimeoutError as error:
+            raise self._gone("no data", error) from error
+        return bool(status.session_status.daq_running)
+
+    def _gone(self, what: str, error: ExchangeTimeoutError) -> ExchangeTimeoutError:
+        """Nobody waits for this slave a second time; says so in terms of the measurement."""
+        self._silent = True
+        return ExchangeTimeoutError(
+            f"measurement: {what}",
+            timer=error.timer,
+            attempts=error.attempts,
+            elapsed_ns=error.elapsed_ns,
+            hint="The slave has gone; what came until then is kept.",
+        )
+
+    # --- events of the slave ---
+
+    def look(self) -> None:
+        """Take note of what the slave told since the last call."""
+        with self._events_lock:
+            fresh = self.connection.link.events()
+            self._events.extend(fresh)
+            for event in fresh:
+                self._overloads += event.name == "EV_DAQ_OVERLOAD"
+                self._terminated |= event.name == "EV_SESSION_TERMINATED"
+
+    def events(self) -> list[Any]:
+        """Events and service requests of the slave since the last call, oldest first."""
+        self.look()
+        with self._events_lock:
+            found = list(self._events)
+            self._events.clear()
+        return found
+
+    def take_overloads(self) -> int:
+        """How often the slave told of lost samples since the last call."""
+        self.look()
+        with self._events_lock:
+            count, self._overloads = self._overloads, 0
+        return count
