@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from xcaliper.core.address import Address
 from xcaliper.daq.capabilities import (
     AddressExtensionScope,
-    DeclaredDaq,
     EventChannel,
+    ListCanId,
     Overload,
-    cycle_ns,
+    StaticList,
 )
+from xcaliper.daq.merge import DeclaredDaq, cycle_ns
+from xcaliper.daq.resources import EventLoad, ResourceModel, Totals
 from xcaliper.daq.wanted import WantedSignal
 from xcaliper.mdf import conversion as mdf
 from xcaliper.quantity import compu
@@ -23,11 +26,14 @@ from xcaliper.quantity.axis import AxisPoints
 from xcaliper.quantity.characteristic import BoundCharacteristic, RawCharacteristic
 from xcaliper.quantity.measurement import BoundMeasurement
 from xcaliper.quantity.memory_values import from_bytes
+from xcaliper.xcp.daq_lists import OdtEntry, OdtSetup
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
-    from xcaliper.a2l.if_xcp import XcpDescription, XcpEvent
+    from xcaliper.a2l.if_xcp import XcpDaq, XcpDaqList, XcpDescription, XcpEvent
     from xcaliper.core.address import Address
     from xcaliper.core.datatypes import DataType
     from xcaliper.quantity.catalog import Bound
@@ -138,6 +144,7 @@ class Signal:
             fixed_event=fixed[0] if len(fixed) == 1 else None,
             default_event=default[0] if default else None,
             available_events=fixed or (events.available if events else ()),
+            bit=_one_bit(bound.bits.mask) if bound.bits else None,
         )
 
     def _memory(self, column: NDArray[Any]) -> NDArray[Any]:
@@ -201,6 +208,11 @@ class Signal:
             is_text=self.is_text,
             calibration=not isinstance(bound, BoundMeasurement),
         )
+
+
+def _one_bit(mask: int) -> int | None:
+    """The number of the only bit of a mask, None for other masks."""
+    return mask.bit_length() - 1 if mask.bit_count() == 1 and mask < 1 << 32 else None
 
 
 def recorded_conversion(rule: compu.Conversion) -> tuple[mdf.Conversion, str]:
@@ -281,6 +293,77 @@ def declared_daq(described: XcpDescription | None) -> DeclaredDaq | None:
         ag=layer.address_granularity if layer else None,
         byte_order=layer.byte_order if layer else None,
         events=tuple(_event(event) for event in daq.events),
+        optimisation_strict=daq.optimisation_strict,
+        bit_stim=daq.stim.bit_stim if daq.stim else None,
+        granularity_stim=daq.stim.granularity if daq.stim else None,
+        max_entry_size_stim=(daq.stim.max_odt_entry_size or None) if daq.stim else None,
+        max_dto_stim=layer.max_dto_stim if layer else None,
+        dto_ctr=daq.dto_ctr_field_supported,
+        alternating_event=daq.alternating_event,
+        lists=tuple(_static_list(one, daq) for one in daq.daq_lists),
+        can_ids=_can_ids(described),
+        resources=_resources(daq),
+    )
+
+
+def _can_ids(described: XcpDescription) -> Mapping[int, ListCanId]:
+    """List → its identifier, of the chosen transport."""
+    transport = next(iter(described.transports), None)
+    found = getattr(transport, "daq_list_can_ids", ())
+    return {number: ListCanId(can_id) for number, can_id in found}
+
+
+def _static_list(one: XcpDaqList, daq: XcpDaq) -> StaticList:
+    odts = tuple(
+        OdtSetup(
+            tuple(
+                OdtEntry(Address(entry.address, entry.extension), entry.size, entry.bit_offset)
+                for entry in sorted(odt.entries, key=lambda entry: entry.number)
+            )
+        )
+        for odt in sorted(one.predefined, key=lambda odt: odt.number)
+    )
+    return StaticList(
+        number=one.number,
+        max_odt=one.max_odt,
+        max_odt_entries=one.max_odt_entries,
+        daq="DAQ" in one.direction,
+        stim="STIM" in one.direction,
+        event=one.event_fixed,
+        is_predefined=bool(odts) or one.number < daq.min_daq,
+        odts=odts,
+        packs=one.packed_mode_supported,
+    )
+
+
+def _resources(daq: XcpDaq) -> ResourceModel:
+    totals = Totals(
+        daq=daq.max_daq_total,
+        odt=daq.max_odt_total,
+        odt_daq=daq.max_odt_daq_total,
+        odt_stim=daq.max_odt_stim_total,
+        entries=daq.max_odt_entries_total,
+        entries_daq=daq.max_odt_entries_daq_total,
+        entries_stim=daq.max_odt_entries_stim_total,
+    )
+    loads = {
+        event.channel: EventLoad(
+            limit=event.cpu_load_max,
+            daq=event.cpu_load_daq,
+            stim=event.cpu_load_stim,
+            queue=event.cpu_load_queue,
+            queue_stim=event.cpu_load_queue_stim,
+            reserve=event.buffer_reserve,
+        )
+        for event in daq.events
+    }
+    return ResourceModel(
+        totals=totals,
+        memory=daq.memory_consumption,
+        cpu_load_max=daq.cpu_load_max_total,
+        core_load_max_total=daq.core_load_max_total,
+        core_load_max=daq.core_load_max,
+        events={number: load for number, load in loads.items() if load != EventLoad()},
     )
 
 
@@ -294,6 +377,8 @@ def _event(event: XcpEvent) -> EventChannel:
         daq="DAQ" in event.direction,
         stim="STIM" in event.direction,
         consistency=_CONSISTENCY.get(event.consistency or "", 0),
+        packs=event.packed_mode is not None,
+        packed_mode=event.packed_mode,
     )
 
 

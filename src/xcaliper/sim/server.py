@@ -12,7 +12,7 @@ from xcaliper.core.errors import LinkError, UsageError
 from xcaliper.sim.clock_section import takes_multicasts
 from xcaliper.sim.xcp_section import Endpoint
 from xcaliper.transport.multicast import MulticastPort
-from xcaliper.transport.ports import open_port
+from xcaliper.transport.ports import DATAGRAM_LIMIT, open_port
 from xcaliper.transport.server import SlaveServer
 
 if TYPE_CHECKING:
@@ -45,6 +45,18 @@ class _Paced:
         self._ecu = ecu
         self._ran_ns = 0
         self.outgoing = ecu.outgoing
+        self.outgoing_blocks = ecu.outgoing_blocks
+        self.reboot_wanted = threading.Event()
+        self.hang_up: Callable[[], None] = _nothing
+
+    @property
+    def alignment(self) -> int:
+        """Bytes that the transport of the session aligns messages to."""
+        return self._ecu.alignment
+
+    @alignment.setter
+    def alignment(self, size_bytes: int) -> None:
+        self._ecu.alignment = self._ecu.slave.alignment = size_bytes
 
     @property
     def connected(self) -> bool:
@@ -59,6 +71,8 @@ class _Paced:
 
     def due(self) -> int:
         """When the next tasks run."""
+        if self.reboot_wanted.is_set():
+            return 0
         pace_ns = _PACE_NS if self._ecu.slave.daq_running else _IDLE_PACE_NS
         return max(self._ecu.due(), self._ran_ns + pace_ns)
 
@@ -66,13 +80,23 @@ class _Paced:
         """Run what is due, after a long sleep of the process only what is left of it."""
         self._ran_ns = now_ns
         ecu = self._ecu
+        slave = ecu.slave
         if now_ns - ecu.due() > _MAX_LATE_NS:
-            ecu.scheduler.skip_to(now_ns)
+            ecu.skip_to(now_ns)
         ecu.on_time(now_ns)
+        if self.reboot_wanted.is_set():
+            ecu.reboot(now_ns)
+            self.reboot_wanted.clear()
+        if ecu.slave is not slave:
+            self.hang_up()
 
     def drop(self, now_ns: int) -> None:
         """The connection is gone."""
         self._ecu.slave.drop(now_ns)
+
+
+def _nothing() -> None:
+    return
 
 
 class EcuServer:
@@ -84,6 +108,7 @@ class EcuServer:
     Args:
         ecu: the ECU; its A2L is written anew with the real ports.
         urls: where to listen, ``udp://127.0.0.1:5555``; port 0 takes any.
+        datagram_limit: bytes of one UDP datagram that the server sends.
         clock: nanoseconds that never go back.
 
     Attributes:
@@ -101,6 +126,7 @@ class EcuServer:
         ecu: VirtualEcu,
         urls: Sequence[str] = ("udp://127.0.0.1:0",),
         *,
+        datagram_limit: int = DATAGRAM_LIMIT,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         if not urls:
@@ -114,12 +140,15 @@ class EcuServer:
         ports: list[SlavePort] = []
         with contextlib.ExitStack() as undo:
             for url in urls:
-                ports.append(open_port(url, max_packet=max(ecu.slave.config.max_cto, 255)))
+                most = max(ecu.slave.config.max_cto, 255)
+                ports.append(open_port(url, max_packet=most, limit=datagram_limit))
                 undo.callback(ports[-1].close)
             undo.pop_all()
         self.multicast = self._open_multicast(ports[0].address[0])
         shared = [] if self.multicast is None else [self.multicast]
-        self._server = SlaveServer(_Paced(ecu), [*ports, *shared], clock=self._now_ns)
+        self._paced = _Paced(ecu)
+        self._server = SlaveServer(self._paced, [*ports, *shared], clock=self._now_ns)
+        self._paced.hang_up = self._server.hang_up
         self.endpoints = tuple(Endpoint(port.scheme, *port.address) for port in ports)
         ecu.announce(self.endpoints)
 
@@ -170,6 +199,13 @@ class EcuServer:
     def stop(self) -> None:
         """Ask the loop to end; harmless from any thread and from a signal handler."""
         self._stop.set()
+
+    def reboot(self) -> None:
+        """Let the ECU start anew within 50 ms: session and lists are gone, counters begin again.
+
+        The master hears nothing of it on UDP; a TCP connection ends.
+        """
+        self._paced.reboot_wanted.set()
 
     def start(self) -> Self:
         """Serve in a background thread.

@@ -18,7 +18,7 @@ from xcaliper.xcp.tlcmd import EthGetDaqClockMulticast, clock_multicast_address
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from xcaliper.transport.ports import Watched
+    from xcaliper.transport.ports import Sent, Watched
 
 __all__ = ["ClockMulticast", "MulticastPort"]
 
@@ -125,6 +125,7 @@ class MulticastPort:
 
     scheme = "udp"
     is_shared: Final = True
+    alignment: Final = 1
 
     def __init__(self, cluster: Callable[[], int], *, interface: str = "", port: int = 0) -> None:
         self._cluster = cluster
@@ -208,8 +209,11 @@ class MulticastPort:
     def restart(self) -> None:
         """Nothing counts from 0 here."""
 
-    def send(self, packets: Sequence[bytes]) -> None:
+    def send(self, packets: Sequence[Sent]) -> None:
         """Nothing is sent from here."""
+
+    def hang_up(self) -> None:
+        """There is no connection to end."""
 
     def flush(self) -> None:
         """Nothing waits to be sent."""

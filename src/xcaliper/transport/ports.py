@@ -13,6 +13,7 @@ import struct
 import sys
 import time
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from xcaliper.core.errors import FramingError, LinkError, SettingsError
@@ -25,6 +26,7 @@ from xcaliper.transport.base import (
     resolve,
 )
 from xcaliper.transport.url import parse_url
+from xcaliper.xcp.dto_block import DtoBlock
 from xcaliper.xcp.framing.eth import DatagramReader, EthFraming, StreamReader
 
 if TYPE_CHECKING:
@@ -32,7 +34,15 @@ if TYPE_CHECKING:
 
     from xcaliper.core.diagnostics import Diagnostic
 
-__all__ = ["DATAGRAM_LIMIT", "SlavePort", "TcpPort", "UdpPort", "open_port", "segment_runs"]
+__all__ = [
+    "DATAGRAM_LIMIT",
+    "Lost",
+    "SlavePort",
+    "TcpPort",
+    "UdpPort",
+    "open_port",
+    "segment_runs",
+]
 
 #: Bytes of one datagram that fit an Ethernet frame *(XCP on Ethernet, MTU)*.
 DATAGRAM_LIMIT: Final = 1472
@@ -40,6 +50,7 @@ DATAGRAM_LIMIT: Final = 1472
 _CONNECT: Final = 0xFF
 _SOL_UDP: Final = 17
 _UDP_SEGMENT: Final = 103
+_SEGMENT: Final = struct.Struct("=H")
 _MAX_SEGMENTS: Final = 60
 _MAX_JOINED: Final = 65000
 _MAX_READS: Final = 64
@@ -59,6 +70,19 @@ _REPORT_ERRORS: Final = {
 _MSG_ERRQUEUE: Final = 0x2000
 
 Watched: TypeAlias = "tuple[socket.socket, int]"
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Messages that have a number but never leave: what a lossy link does, for tests."""
+
+    count: int
+
+
+#: What a slave has to send: packets, whole blocks of DTOs, losses on purpose.
+Sent: TypeAlias = bytes | DtoBlock | Lost
+#: Buffers that one call of the system may send, and the bytes of each datagram in them.
+_Run: TypeAlias = "tuple[list[bytes | memoryview], int]"
 
 
 def _never() -> bool:
@@ -124,6 +148,20 @@ class _Port:
         self._sock = _listen(self.scheme, host, port)
 
     @property
+    def alignment(self) -> int:
+        """Bytes that messages are aligned to."""
+        return self._framing.alignment
+
+    def _framed(self, item: Sent) -> bytes | memoryview:
+        """The messages of one item, numbered; empty for a loss."""
+        if isinstance(item, bytes):
+            return self._framing.frame(item)
+        if isinstance(item, Lost):
+            self._framing.take(item.count)
+            return b""
+        return item.numbered(self._framing.take(len(item)))
+
+    @property
     def address(self) -> tuple[str, int]:
         """Host and port that are listened on; the port is a real one when 0 was asked for."""
         name = self._sock.getsockname()
@@ -180,7 +218,7 @@ class UdpPort(_Port):
         self._reader = DatagramReader(alignment)
         self._peer: Any = None
         self._held: tuple[bytes, Any] | None = None
-        self._kept: deque[list[bytes]] = deque()
+        self._kept: deque[_Run] = deque()
         self._clock = clock
         self._refused_ns: int | None = None
         self._reports = self._ask_reports()
@@ -253,19 +291,57 @@ class UdpPort(_Port):
         self._framing.reset()
         self._reader.reset()
 
-    def send(self, packets: Sequence[bytes]) -> None:
-        """Send packets, gathered into datagrams; what finds no room is kept for :meth:`flush`."""
-        if self._peer is None or not packets:
+    def send(self, items: Sequence[Sent]) -> None:
+        """Send packets, gathered into datagrams; what finds no room is kept for :meth:`flush`.
+
+        Blocks of DTOs that are longer than a datagram go out as they lie.
+        """
+        if self._peer is None or not items:
             return
-        if len(packets) == 1:
-            datagrams = [self._framing.frame(packets[0])]
-        else:
-            datagrams = self._framing.frame_many(packets, self._limit)
-        if self._segmentation and len(datagrams) > 1:
-            self._kept.extend(segment_runs(datagrams))
-        else:
-            self._kept.extend([datagram] for datagram in datagrams)
+        gathered: list[bytes | memoryview] = []
+        size = 0
+        datagrams: list[bytes] = []
+        for item in items:
+            framed = self._framed(item)
+            whole = isinstance(item, DtoBlock) and len(framed) > self._limit
+            if gathered and (whole or size + len(framed) > self._limit):
+                datagrams.append(b"".join(gathered))
+                gathered, size = [], 0
+            if whole:
+                assert isinstance(item, DtoBlock), "only blocks go out whole"
+                self._keep(datagrams)
+                datagrams = []
+                self._keep_block(item, memoryview(framed))
+            elif framed:
+                gathered.append(framed)
+                size += len(framed)
+        if gathered:
+            datagrams.append(b"".join(gathered))
+        self._keep(datagrams)
         self.flush()
+
+    def _keep(self, datagrams: list[bytes]) -> None:
+        if self._segmentation and len(datagrams) > 1:
+            self._kept.extend((list(run), len(run[0])) for run in segment_runs(datagrams))
+        else:
+            self._kept.extend(([datagram], len(datagram)) for datagram in datagrams)
+
+    def _keep_block(self, block: DtoBlock, data: memoryview) -> None:
+        """Cut a block into datagrams: samples are gathered while they fit, a long one is cut."""
+        stride = block.layout.stride
+        most = min(_MAX_JOINED, self._limit * _MAX_SEGMENTS)
+        if stride <= self._limit:
+            size = self._limit // stride * stride
+            step = min(_MAX_JOINED // size, _MAX_SEGMENTS) * size
+            for at in range(0, len(data), step):
+                self._kept.append(([data[at : at + step]], size))
+            return
+        cuts = block.layout.cuts(self._limit)
+        for at in range(0, len(data), stride):
+            for start, end, size in cuts:
+                step = max(min(most // size, _MAX_SEGMENTS), 1) * size
+                for begin in range(at + start, at + end, step):
+                    self._kept.append(([data[begin : min(begin + step, at + end)]], size))
 
     def flush(self) -> None:
         """Send what was kept."""
@@ -289,7 +365,8 @@ class UdpPort(_Port):
             if kept:
                 kept.popleft()
         while len(kept) > _MAX_DATAGRAM_BACKLOG:
-            self.broken += len(kept.popleft())
+            buffers, size = kept.popleft()
+            self.broken += sum(-(-len(buffer) // size) for buffer in buffers)
 
     def _take_news(self) -> None:
         """Learn which datagrams nobody took."""
@@ -315,11 +392,12 @@ class UdpPort(_Port):
             self._kept.clear()
             self.dropped()
 
-    def _send_run(self, run: list[bytes]) -> None:
-        if len(run) > 1 and self._segmentation:
-            control = [(_SOL_UDP, _UDP_SEGMENT, struct.pack("=H", len(run[0])))]
+    def _send_run(self, run: _Run) -> None:
+        buffers, size = run
+        if self._segmentation and sum(map(len, buffers)) > size:
+            control = [(_SOL_UDP, _UDP_SEGMENT, _SEGMENT.pack(size))]
             try:
-                self._sock.sendmsg(run, control, 0, self._peer)
+                self._sock.sendmsg(buffers, control, 0, self._peer)
             except BlockingIOError:
                 raise
             except OSError as error:
@@ -328,9 +406,18 @@ class UdpPort(_Port):
                 self._segmentation = False  # the system or the interface cannot
             else:
                 return
-        while run:
-            self._sock.sendto(run[0], self._peer)
-            del run[0]
+        while buffers:
+            rest = buffers[0]
+            self._sock.sendto(rest[:size], self._peer)
+            if len(rest) > size:
+                buffers[0] = rest[size:]
+            else:
+                del buffers[0]
+
+    def hang_up(self) -> None:
+        """Forget the master without a word."""
+        self._peer = self._refused_ns = None
+        self._kept.clear()
 
     @property
     def busy(self) -> bool:
@@ -404,7 +491,7 @@ class TcpPort(_Port):
         if self._ended:
             if found:  # these are served first
                 return found
-            self._hang_up()
+            self.hang_up()
         self._accept()  # behind reading: the end of the old connection comes first
         return found
 
@@ -418,7 +505,7 @@ class TcpPort(_Port):
                 self.refused += 1
                 client.close()
                 return
-            self._hang_up()
+            self.hang_up()
         client.setblocking(False)
         with contextlib.suppress(OSError):
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -432,12 +519,12 @@ class TcpPort(_Port):
         self._framing.reset()
         self._reader.restart_counter()
 
-    def send(self, packets: Sequence[bytes]) -> None:
+    def send(self, items: Sequence[Sent]) -> None:
         """Send packets; what the pipe does not take is kept for :meth:`flush`."""
-        if self._client is None or not packets:
+        if self._client is None or not items:
             return
-        frame = self._framing.frame
-        self._kept += b"".join([frame(packet) for packet in packets])
+        for item in items:
+            self._kept += self._framed(item)
         self.flush()
 
     def flush(self) -> None:
@@ -449,7 +536,7 @@ class TcpPort(_Port):
                 return
             except OSError:
                 self.broken += 1
-                self._hang_up()
+                self.hang_up()
                 return
             del self._kept[:sent]
 
@@ -458,8 +545,8 @@ class TcpPort(_Port):
         """True while much waits for the master to read; let the slave's own queue fill then."""
         return len(self._kept) > _MAX_STREAM_BACKLOG
 
-    def _hang_up(self) -> None:
-        """End the connection, which ends the session *(XCP on Ethernet, TCP)*."""
+    def hang_up(self) -> None:
+        """End the connection, which ends the session *(XCP on Ethernet, TCP)*; harmless without one."""
         client, self._client = self._client, None
         self._kept.clear()
         self._ended = False
@@ -476,19 +563,20 @@ class TcpPort(_Port):
             with contextlib.suppress(OSError):
                 self._client.settimeout(_DRAIN_S)
                 self._client.sendall(self._kept)
-        self._hang_up()
+        self.hang_up()
         self._sock.close()
 
 
 SlavePort: TypeAlias = UdpPort | TcpPort
 
 
-def open_port(url: str, *, max_packet: int = 0xFFFF) -> SlavePort:
+def open_port(url: str, *, max_packet: int = 0xFFFF, limit: int = DATAGRAM_LIMIT) -> SlavePort:
     """A port that listens where a URL says; port 0 takes any.
 
     Args:
         url: ``udp://host:port`` or ``tcp://host:port``.
         max_packet: a longer message ends a TCP connection.
+        limit: bytes of one datagram.
 
     Raises:
         UsageError: the URL is wrong, or the host has no address.
@@ -496,7 +584,7 @@ def open_port(url: str, *, max_packet: int = 0xFFFF) -> SlavePort:
     """
     wanted = parse_url(url)
     if wanted.scheme == "udp":
-        return UdpPort(wanted.host, wanted.port, alignment=wanted.alignment)
+        return UdpPort(wanted.host, wanted.port, alignment=wanted.alignment, limit=limit)
     return TcpPort(wanted.host, wanted.port, alignment=wanted.alignment, max_packet=max_packet)
 
 

@@ -1,0 +1,160 @@
+"""DTOs as a slave queues them: samples of one list in one buffer, with room for the transport's headers."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from xcaliper.xcp.framing.eth import HEADER_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["BlockLayout", "DtoBlock"]
+
+_COUNTER: Final = struct.Struct("<H")
+_FEW: Final = 6
+#: Bytes of a block, unless one sample alone is longer; one call of the system takes as much.
+_BLOCK_BYTES: Final = 65_000
+_MAX_ROWS: Final = 512
+
+
+class BlockLayout:
+    """How one sample lies in a block: ``LEN u16 | CTR u16 | DTO | fill`` of each ODT, back to back.
+
+    *(XCP on Ethernet, header, 1.0)*
+
+    Args:
+        sizes: bytes of each DTO.
+        alignment: bytes that messages are aligned to, 1, 2 or 4.
+
+    Attributes:
+        sizes: as given.
+        starts: position of each message.
+        ends: position behind each message.
+        stride: bytes of one sample.
+    """
+
+    __slots__ = ("_counters", "_cuts", "alignment", "ends", "grown", "sizes", "starts", "stride")
+
+    def __init__(self, sizes: Sequence[int], alignment: int = 1) -> None:
+        self.sizes = tuple(sizes)
+        self.alignment = alignment
+        starts, ends, at = [], [], 0
+        for size in self.sizes:
+            starts.append(at)
+            at += HEADER_SIZE + size
+            at += -at % alignment
+            ends.append(at)
+        self.starts, self.ends, self.stride = tuple(starts), tuple(ends), at
+        self._counters = np.array([[at + 2, at + 3] for at in starts], np.intp).ravel()
+        self._cuts: dict[int, tuple[tuple[int, int, int], ...]] = {}
+        self.grown = 1
+
+    @property
+    def packets(self) -> int:
+        """DTOs of one sample."""
+        return len(self.sizes)
+
+    def cuts(self, limit: int) -> tuple[tuple[int, int, int], ...]:
+        """Runs of datagrams in one sample that is longer than one: (start, end, bytes of a datagram).
+
+        All datagrams of a run are equal, but the last one may be shorter.
+
+        Args:
+            limit: bytes of one datagram; a longer message travels alone.
+        """
+        found = self._cuts.get(limit)
+        if found is None:
+            found = self._cuts[limit] = _runs(_datagrams(self.starts, self.ends, limit))
+        return found
+
+    def number(self, rows: NDArray[np.uint8], first: int) -> None:
+        """Write CTR into the messages of some samples, in order."""
+        count = len(rows) * len(self.sizes)
+        if count <= _FEW:
+            for row in rows:
+                for start in self.starts:
+                    _COUNTER.pack_into(row, start + 2, first & 0xFFFF)
+                    first += 1
+            return
+        counters = np.arange(first, first + count).astype("<u2")  # cut to 16 bits: CTR wraps
+        rows[:, self._counters] = counters.view(np.uint8).reshape(len(rows), -1)
+
+
+def _datagrams(starts: Sequence[int], ends: Sequence[int], limit: int) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    begin = 0
+    for start, end in zip(starts, ends, strict=True):
+        if end - begin > limit and start > begin:
+            found.append((begin, start))
+            begin = start
+    return [*found, (begin, ends[-1])]
+
+
+def _runs(datagrams: Sequence[tuple[int, int]]) -> tuple[tuple[int, int, int], ...]:
+    runs: list[tuple[int, int, int]] = []
+    for begin, end in datagrams:
+        if runs:
+            start, stop, size = runs[-1]
+            whole = (stop - start) % size == 0  # a shorter one ends a run
+            if whole and end - begin <= size and end - start <= _BLOCK_BYTES:
+                runs[-1] = (start, end, size)
+                continue
+        runs.append((begin, end, end - begin))
+    return tuple(runs)
+
+
+class DtoBlock:
+    """Samples of one DAQ list, oldest first; CTR is written when they are sent.
+
+    Attributes:
+        layout: of each sample.
+        count: samples that are in.
+    """
+
+    __slots__ = ("_bytes", "_rows", "count", "layout")
+
+    def __init__(self, layout: BlockLayout) -> None:
+        self.layout = layout
+        self.count = 0
+        room = max(1, min(_MAX_ROWS, _BLOCK_BYTES // layout.stride, layout.grown))
+        self._rows = np.empty((room, layout.stride), np.uint8)
+        self._bytes: memoryview = self._rows.reshape(-1).data
+
+    @property
+    def full(self) -> bool:
+        """True when another sample needs another block."""
+        return self.count == len(self._rows)
+
+    def row(self) -> NDArray[np.uint8]:
+        """Room for the next sample, uint8[stride]; it counts as filled."""
+        row: NDArray[np.uint8] = self._rows[self.count]
+        self.count += 1
+        return row
+
+    def packets(self) -> list[bytes]:
+        """The DTOs, without anything around them."""
+        data, layout = self._bytes, self.layout
+        return [
+            bytes(data[base + start + HEADER_SIZE : base + start + HEADER_SIZE + size])
+            for base in range(0, self.count * layout.stride, layout.stride)
+            for start, size in zip(layout.starts, layout.sizes, strict=True)
+        ]
+
+    def numbered(self, first: int) -> memoryview:
+        """All messages ready to send.
+
+        Args:
+            first: CTR of the first one.
+        """
+        self.layout.number(self._rows[: self.count], first)
+        self.layout.grown = min(_MAX_ROWS, 2 * self.count)
+        return self._bytes[: self.count * self.layout.stride]
+
+    def __len__(self) -> int:
+        return self.count * len(self.layout.sizes)
