@@ -185,7 +185,7 @@ class Acquisition:
         self._offset_ns = self._origin_ns - begin_ns
         self._last_data_ns = time.monotonic_ns()
         if self.has_lists:
-            self.port.go()
+            self.port.go(self.plan)
         if self._poller is not None:
             self._poller.start()
 
@@ -359,7 +359,7 @@ class Acquisition:
         self._decoder = decoder
         if self.has_lists:
             self.port.listen(self._on_batch)
-            self.port.go()
+            self.port.go(self.plan)
         self.reconnects += 1
         self._last_data_ns = time.monotonic_ns()
         away_s = (self._last_data_ns - self._down_since_ns) * 1e-9

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from xcaliper.a2l.if_xcp import XcpDaq, XcpDaqList, XcpDescription, XcpEvent
-    from xcaliper.core.address import Address
     from xcaliper.core.datatypes import DataType
     from xcaliper.quantity.catalog import Bound
     from xcaliper.quantity.memory_values import Read
@@ -129,7 +128,9 @@ class Signal:
     def wanted(self) -> WantedSignal:
         """What the planner needs to know."""
         bound, shape = self.bound, self._shape
-        events = None if isinstance(bound, AxisPoints) else bound.events
+        events = bits = None
+        if not isinstance(bound, AxisPoints):
+            events, bits = bound.events, bound.bits
         element = self._datatype.dtype(bound.byte_order)
         if self._is_plain_text:
             dtype = np.dtype(f"S{prod(shape)}")
@@ -144,7 +145,7 @@ class Signal:
             fixed_event=fixed[0] if len(fixed) == 1 else None,
             default_event=default[0] if default else None,
             available_events=fixed or (events.available if events else ()),
-            bit=_one_bit(bound.bits.mask) if bound.bits else None,
+            bit=_one_bit(bits.mask) if bits else None,
         )
 
     def _memory(self, column: NDArray[Any]) -> NDArray[Any]:

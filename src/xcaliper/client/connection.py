@@ -144,7 +144,7 @@ class Connection:
         )
         self._daq, found = survey_daq(link, session, self._catalog)
         self._segments = survey_segments(link, session, description.file)
-        self._port = DaqPort(self, multiple=self._daq.write_daq_multiple if self._daq else False)
+        self._port = DaqPort(self, multiple=self._daq.write_daq_multiple if self._daq else None)
         self._live_values: LiveValues | None = None
         self._epk_problem = self._compare_epk()
         findings = [*link.diagnostics, *description.diagnostics, *found]

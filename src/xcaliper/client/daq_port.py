@@ -38,17 +38,17 @@ class DaqPort:
 
     Args:
         connection: it belongs to.
-        multiple: the slave takes WRITE_DAQ_MULTIPLE.
+        multiple: whether the slave takes WRITE_DAQ_MULTIPLE; None = not known.
 
     Attributes:
         connection: as given.
         measurement: the one that has the lists, or had them last.
     """
 
-    def __init__(self, connection: Connection, *, multiple: bool) -> None:
+    def __init__(self, connection: Connection, *, multiple: bool | None) -> None:
         self.connection = connection
         self.measurement: Measurement | None = None
-        self._multiple = multiple
+        self._habits = daq_setup.SetupHabits(multiple=multiple)
         self._claim_lock = threading.Lock()
         self._silent = False
         self._terminated = False
@@ -98,7 +98,7 @@ class DaqPort:
         if not plan.lists:
             now = time.monotonic_ns()
             return DaqDecoder(plan, {}, ClockReading(0, now)), now
-        pids = link.run(daq_setup.setup(session, plan.lists, multiple=self._multiple))
+        pids = link.run(daq_setup.setup(session, plan.lists, habits=self._habits))
         numbered = {one.daq_list: pid for one, pid in zip(plan.lists, pids, strict=True)}
         ticks = link.run(daq_setup.clock()) if plan.clock is not None else None
         now = time.monotonic_ns()
@@ -111,9 +111,9 @@ class DaqPort:
         self._terminated = False
         self.connection.link.start_daq(sink)
 
-    def go(self) -> None:
+    def go(self, plan: DaqPlan) -> None:
         """Start the selected lists together."""
-        self.connection.link.run(daq_setup.start())
+        self.connection.link.run(daq_setup.start(plan.lists))
 
     def halt(self, *, lists: bool = True) -> None:
         """Stop the lists, let the last packets arrive, stop listening, free the lists.

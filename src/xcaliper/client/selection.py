@@ -332,7 +332,7 @@ def plan_offline(a2l: str | Path | A2lFile, names: str | Iterable[str], **option
     """
     from xcaliper.a2l import A2lFile
     from xcaliper.client.a2l_source import read_a2l
-    from xcaliper.daq.capabilities import DaqAnswers, merge
+    from xcaliper.daq.merge import DaqAnswers, merge
     from xcaliper.quantity.catalog import Catalog
     from xcaliper.xcp.profile import Profile
 
