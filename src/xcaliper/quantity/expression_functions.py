@@ -115,7 +115,7 @@ def _over_elements(function: Function) -> Function:
         array = _plain(np.asarray(values))
         if array.ndim < 2:
             return array
-        return np.asarray(function(array.reshape(len(array), -1), axis=1))
+        return np.asarray(function(array, axis=tuple(range(1, array.ndim))))
 
     return reduced
 

@@ -69,6 +69,7 @@ class Gate:
             ``stop``, endless without.
         max_recordings: how many; ``None`` = each trigger again.
         ring_bytes: bound of samples kept for ``pre_ns``.
+        rasters: how many there are; the end of a recording waits a moment for each.
         begin: opens the sink of a recording, given its number from 1.
     """
 
@@ -81,6 +82,7 @@ class Gate:
         post_ns: int | None,
         max_recordings: int | None,
         ring_bytes: int,
+        rasters: int,
         begin: Callable[[int], Sink],
     ) -> None:
         self._once = not start
@@ -97,7 +99,7 @@ class Gate:
         self._window: _Window | None = None
         self._floor_ns = NEVER  # samples before belong to an earlier recording
         self._dropped_ns = NEVER  # samples up to here left the ring for lack of room
-        self._newest: dict[int, int] = {}
+        self._newest = dict.fromkeys(range(rasters), NEVER)
         self._newest_ns = NEVER
         self._manual: RecordingEvent | None = None
         self._ended = False
@@ -255,9 +257,9 @@ class Gate:
     def _complete(self) -> bool:
         """Whether every raster has passed the end, or is too late for it."""
         window = self._window
-        if window is None or window.stop_ns == FOREVER or not self._newest:
+        if window is None or window.stop_ns == FOREVER:
             return False
-        slowest = min(self._newest.values())
+        slowest = min(self._newest.values(), default=NEVER)
         return slowest > window.stop_ns or self._newest_ns > window.stop_ns + SETTLE_NS
 
     def _finish(self) -> None:

@@ -139,6 +139,7 @@ class Recorder:
             post_ns=None if post_s is None else round(post_s * 1e9),
             max_recordings=max_recordings,
             ring_bytes=ring_bytes,
+            rasters=len(everything.rasters),
             begin=begin,
         )
         stage: Sink = self._gate
@@ -161,7 +162,7 @@ class Recorder:
         """Counters now."""
         queue, gate = self._pipeline.stats, self._gate.stats
         return RecorderStats(
-            *(getattr(queue, name) for name in PipelineStats.__slots__),
+            **{name: getattr(queue, name) for name in PipelineStats.__slots__},
             state=gate.state,
             recordings=gate.recordings,
             recorded_samples=gate.samples,
@@ -239,6 +240,8 @@ class Recorder:
 
     def stop(self, text: str = "manual", *, t_ns: int | None = None) -> None:
         """End the recording that runs; ``post_s`` is not waited for.
+
+        A time that lies back takes nothing away that has been written.
 
         Raises:
             UsageError: the recorder is closed.

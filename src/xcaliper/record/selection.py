@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from xcaliper.record.description import RecordingDescription, RecordingEvent
+    from xcaliper.record.description import RasterDescription, RecordingDescription, RecordingEvent
     from xcaliper.record.sinks import Sink
 
 __all__ = ["Selection", "SelectionStage"]
@@ -37,7 +37,7 @@ class Selection:
 
     def __init__(self, description: RecordingDescription, patterns: Sequence[str]) -> None:
         chosen = chosen_signals(description.rasters, patterns)
-        rasters = []
+        rasters: list[RasterDescription] = []
         self.numbers: dict[int, int] = {}
         for number, raster in enumerate(description.rasters):
             signals = chosen.get(number)

@@ -10,14 +10,17 @@ import numpy as np
 from xcaliper.core.errors import UsageError
 from xcaliper.core.samples import SampleBlock
 from xcaliper.mdf.placement import unique_names
-from xcaliper.record.description import RecordingDescription
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from xcaliper.record.description import RecordingEvent
+    from xcaliper.record.description import (
+        RasterDescription,
+        RecordingDescription,
+        RecordingEvent,
+    )
 
     ToAxis = Callable[[NDArray[np.int64]], NDArray[np.int64]]
 
@@ -40,7 +43,8 @@ def combine(parts: Sequence[RecordingDescription]) -> RecordingDescription:
     if not parts:
         raise UsageError("recording: of no slave.", hint="Give one description per slave.")
     names = unique_names([part.source or "ECU" for part in parts])
-    rasters, firsts = [], []
+    rasters: list[RasterDescription] = []
+    firsts: list[int] = []
     properties: dict[str, str] = {}
     files: list[tuple[str, bytes]] = []
     for name, part in zip(names, parts, strict=True):
@@ -50,16 +54,16 @@ def combine(parts: Sequence[RecordingDescription]) -> RecordingDescription:
         if part.a2l is not None:
             files.append((part.a2l_name or f"{name}.a2l", part.a2l))
         files += part.attachments
-        for raster in part.rasters:
-            rasters.append(
-                replace(
-                    raster,
-                    name=f"{name}: {raster.name}",
-                    source=raster.source or name,
-                    source_path=raster.source_path or part.source_path,
-                    bus=raster.bus or part.bus,
-                )
+        rasters += [
+            replace(
+                raster,
+                name=f"{name}: {raster.name}",
+                source=raster.source or name,
+                source_path=raster.source_path or part.source_path,
+                bus=raster.bus or part.bus,
             )
+            for raster in part.rasters
+        ]
     return replace(
         parts[0],
         rasters=tuple(rasters),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from xcaliper.record.description import EventType, RecordingEvent
+from xcaliper.record.sinks import Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,18 +22,14 @@ MAX_OPEN: Final = 4
 FOREVER: Final = (1 << 63) - 1
 
 
-class FileSink(Protocol):
-    """A sink with a name."""
+class FileSink(Sink, Protocol):
+    """A sink with a name.
+
+    Attributes:
+        path: of the file.
+    """
 
     path: Path
-
-    def write(self, block: SampleBlock) -> None: ...
-
-    def event(self, event: RecordingEvent) -> None: ...
-
-    def tick(self, now_ns: int) -> None: ...
-
-    def close(self) -> None: ...
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import numpy as np
 
@@ -248,5 +248,7 @@ def make_watches(
     """
     if triggers is None:
         return []
-    several = triggers if isinstance(triggers, (list, tuple)) else [triggers]
+    several: list[Trigger | str] = (
+        list(triggers) if isinstance(triggers, (list, tuple)) else [cast("Trigger", triggers)]
+    )
     return [_watch(parse_trigger(t) if isinstance(t, str) else t, book) for t in several]

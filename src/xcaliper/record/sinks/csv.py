@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from xcaliper.core.errors import LinkError, SettingsError, UsageError
+from xcaliper.core.errors import LinkError, UsageError
 from xcaliper.mdf.placement import unique_names
 from xcaliper.record.columns import (
     LOST,
@@ -18,6 +17,7 @@ from xcaliper.record.columns import (
     signal_values,
     texts_of,
 )
+from xcaliper.record.sinks.events import EventFile, failed, flush, open_text, write_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,19 +69,19 @@ class CsvSink:
         self._stem = base.with_suffix("") if base.suffix.lower() == ".csv" else base
         self.path = self._stem.with_name(f"{self._stem.name}.csv")
         self._physical = physical
-        self._mode: Literal["w", "x"] = "w" if overwrite else "x"
         self._delimiter = delimiter
         self._rasters = description.rasters
         self._files: list[TextIO] = []
-        self._events: TextIO | None = None
+        self._events = EventFile(self._stem, overwrite=overwrite, delimiter=delimiter)
         self._lost = LostColumn()
         names = unique_names(_UNSAFE.sub("_", raster.name) for raster in description.rasters)
         self.paths = tuple(self._stem.with_name(f"{self._stem.name}_{n}.csv") for n in names)
         try:
             for raster, target in zip(description.rasters, self.paths, strict=True):
-                file = self._open(target)
+                file = open_text(target, overwrite=overwrite)
                 self._files.append(file)
-                self._put(file, [["time [s]", *_titles(raster, physical=physical), LOST]])
+                titles = ["time [s]", *_titles(raster, physical=physical), LOST]
+                write_lines(file, [titles], delimiter)
         except BaseException:
             self.close()
             raise
@@ -108,23 +108,18 @@ class CsvSink:
         for signal in raster.signals:
             values = signal_values(signal, block.rows, physical=self._physical)
             columns += [texts_of(column, signal) for column in elements(values)]
-        self._put(self._files[block.raster], zip(*columns, lost.tolist(), strict=True))
+        lines = zip(*columns, lost.tolist(), strict=True)
+        write_lines(self._files[block.raster], lines, self._delimiter)
 
     def event(self, event: RecordingEvent) -> None:
         """Write one line to the file of events."""
-        if self._events is None:
-            self._events = self._open(self._stem.with_name(f"{self._stem.name}_events.csv"))
-            self._put(self._events, [["time [s]", "kind", "name", "text"]])
-        row = [f"{event.t_ns / 1e9:.9f}", event.kind.name.lower(), event.name, event.text]
-        self._put(self._events, [row])
+        self._events.write(event)
 
     def tick(self, now_ns: int) -> None:  # noqa: ARG002  # cheap enough to do each time
         """Hand buffered lines to the system."""
-        for file in self._all():
-            try:
-                file.flush()
-            except OSError as error:
-                raise _failed(file, error) from error
+        self._events.flush()
+        for file in self._files:
+            flush(file)
 
     def close(self) -> None:
         """Close all files.
@@ -133,43 +128,14 @@ class CsvSink:
             LinkError: a file could not be completed; the others are closed nevertheless.
         """
         problem: LinkError | None = None
-        for file in self._all():
+        for file in self._files:
             try:
                 file.close()
             except OSError as error:
-                problem = problem or _failed(file, error)
+                problem = problem or failed(file, error)
+        self._events.close()
         if problem is not None:
             raise problem
-
-    def _all(self) -> list[TextIO]:
-        return [*self._files, *([self._events] if self._events else [])]
-
-    def _open(self, path: Path) -> TextIO:
-        try:
-            return path.open(self._mode, encoding="utf-8", newline="")
-        except FileExistsError as error:
-            raise SettingsError(
-                "path", f"{path} exists already", hint="Choose another name or allow overwriting."
-            ) from error
-        except FileNotFoundError as error:
-            raise SettingsError(
-                "path", f"{path.parent} does not exist", hint="Create it or correct the path."
-            ) from error
-        except OSError as error:
-            raise LinkError(f"{path}: cannot be created ({error.strerror}).") from error
-
-    def _put(self, file: TextIO, rows: Any) -> None:
-        try:
-            csv.writer(file, delimiter=self._delimiter, lineterminator="\n").writerows(rows)
-        except OSError as error:
-            raise _failed(file, error) from error
-
-
-def _failed(file: TextIO, error: OSError) -> LinkError:
-    return LinkError(
-        f"{file.name}: cannot be written ({error.strerror}).",
-        hint="Free some space or record elsewhere.",
-    )
 
 
 def _titles(raster: RasterDescription, *, physical: bool) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.errors import MdfError, XcaliperError
@@ -12,8 +13,6 @@ from xcaliper.record.columns import gap_event
 from xcaliper.record.files import DiskFile, free_path
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from xcaliper.core.samples import Gap, SampleBlock
     from xcaliper.mdf.storage import WritableFile
     from xcaliper.record.description import (
@@ -67,7 +66,7 @@ class Mdf4Sink:
     ) -> None:
         target = free_path(path) if numbered and not overwrite else path
         self._disk = DiskFile(target, create=True, overwrite=overwrite) if file is None else None
-        self.path = target if self._disk is None else self._disk.path
+        self.path = Path(target)
         self._error: XcaliperError | None = None
         self._loss_events = 0
         self._closed = False
