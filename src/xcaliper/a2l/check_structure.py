@@ -8,7 +8,7 @@ from typing import Any, Final
 from xcaliper.a2l.finding import finding
 from xcaliper.a2l.grammar import Keyword, table_of
 from xcaliper.a2l.ifdata import A2ml, IfData
-from xcaliper.a2l.index import ModuleIndex, walk
+from xcaliper.a2l.index import SERVANTS, ModuleIndex, walk
 from xcaliper.a2l.keywords.layout import RecordLayout
 from xcaliper.a2l.parse import A2lFile
 from xcaliper.core.diagnostics import Diagnostic
@@ -17,20 +17,6 @@ __all__ = ["STRUCTURE_CHECKS"]
 
 _AXES: Final = ("x", "y", "z", "4", "5")
 _MAX_COMBINATIONS: Final = 1 << 16
-#: Keywords that are only there to be referred to.
-_SERVANTS: Final = (
-    "COMPU_METHOD",
-    "COMPU_TAB",
-    "COMPU_VTAB",
-    "COMPU_VTAB_RANGE",
-    "RECORD_LAYOUT",
-    "UNIT",
-    "TYPEDEF_AXIS",
-    "TYPEDEF_BLOB",
-    "TYPEDEF_CHARACTERISTIC",
-    "TYPEDEF_MEASUREMENT",
-    "TYPEDEF_STRUCTURE",
-)
 
 
 def _forest(index: ModuleIndex, kind: str, attr: str) -> Iterator[Diagnostic]:
@@ -209,7 +195,7 @@ def _unused(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
     used = {(ref.name, target) for ref in index.references() for target in ref.targets}
     for user in index.users():
         name = str(getattr(user, "name", ""))
-        if user.KEYWORD in _SERVANTS and (name, user.KEYWORD) not in used:
+        if user.KEYWORD in SERVANTS and (name, user.KEYWORD) not in used:
             yield finding("unused", user, "nothing refers to it.", "Remove it.")
 
 

@@ -10,7 +10,31 @@ from xcaliper.a2l.keywords.project import Module
 from xcaliper.a2l.lazy import Objects
 from xcaliper.a2l.tokens import BEGIN, END, STRING, WORD, Tokens
 
-__all__ = ["NAME_SPACES", "ModuleIndex", "Names", "Reference", "owner_of", "spans_of", "walk"]
+__all__ = [
+    "NAME_SPACES",
+    "SERVANTS",
+    "ModuleIndex",
+    "Names",
+    "Reference",
+    "owner_of",
+    "spans_of",
+    "walk",
+]
+
+SERVANTS: Final = (
+    "COMPU_METHOD",
+    "COMPU_TAB",
+    "COMPU_VTAB",
+    "COMPU_VTAB_RANGE",
+    "RECORD_LAYOUT",
+    "UNIT",
+    "TYPEDEF_AXIS",
+    "TYPEDEF_BLOB",
+    "TYPEDEF_CHARACTERISTIC",
+    "TYPEDEF_MEASUREMENT",
+    "TYPEDEF_STRUCTURE",
+)
+"""Keywords that are only there to be referred to."""
 
 NAME_SPACES: Final[dict[str, tuple[str, ...]]] = {
     "object": ("AXIS_PTS", "BLOB", "CHARACTERISTIC", "INSTANCE", "MEASUREMENT"),

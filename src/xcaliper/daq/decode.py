@@ -38,7 +38,7 @@ INDEX_BYTES_PER_ODT: Final = 300
 DOUBTFUL_BLOCKS: Final = 2
 
 #: What a later reason at the same row does not replace.
-_RANK: Final = {"counter": 0, "sequence": 1, "overload": 2}
+_RANK: Final = {"counter": 0, "sequence": 1, "overload": 2, "clock": 3}
 
 
 class _Inbox(dict[int, "Callable[[bytes], None]"]):
@@ -550,6 +550,8 @@ class DaqDecoder:
         times = self._times(stream, ticks, t_ns)
         self.quality.backward = self.timeline.backward
         self.quality.samples += len(times)
+        for row in self.timeline.marks:
+            stream.blame(row, 0, "clock")
         if stream.doubt:
             stream.doubt -= 1
             self._search(stream, times)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from xcaliper.xcp.procedures import connect, daq_info, daq_setup, identify, memory, pages
+from xcaliper.xcp.procedures import clock, connect, daq_info, daq_setup, identify, memory, pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,7 +52,9 @@ PROCEDURES: Final[Mapping[str, tuple[Callable[..., Any], ...]]] = MappingProxyTy
         "CLEAR_DAQ_LIST": (daq_setup.setup,),
         "GET_DAQ_LIST_INFO": (daq_info.list_info,),
         "READ_DAQ": (daq_info.list_info,),
-        "GET_DAQ_CLOCK": (daq_setup.clock, daq_setup.start),
+        "GET_DAQ_CLOCK": (daq_setup.clock, clock.read_clocks),
+        "TIME_CORRELATION_PROPERTIES": (clock.clock_properties,),
+        "GET_DAQ_CLOCK_MULTICAST": (clock.multicast,),
         "GET_DAQ_PROCESSOR_INFO": (daq_info.daq_info,),
         "GET_DAQ_RESOLUTION_INFO": (daq_info.daq_info,),
         "GET_DAQ_EVENT_INFO": (daq_info.daq_info,),
