@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,7 @@ def test_ctrl_c_closes_the_file(url, tmp_path):
         text=True,
     )
     wait_for(target.exists, 30)
+    time.sleep(1.0)  # description and attachment are in
     begin = target.stat().st_size
     wait_for(lambda: target.stat().st_size > begin + 2000, 30)
     child.send_signal(signal.SIGINT)
