@@ -147,9 +147,7 @@ def _corners(
     return x[above], low[above], x[below], high[below]
 
 
-def _excess(
-    x: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
-) -> float:
+def _excess(x: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
     """How much every interval has to grow on both sides until a line meets them all; ns.
 
     For a given rate the best offset is known; over the rate the excess is convex and bends only at

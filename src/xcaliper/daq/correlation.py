@@ -236,7 +236,9 @@ class ClockFit:
                 [(slave - x0, low - slave - y0, high - slave - y0) for slave, low, high in ordered],
                 np.float64,
             )
-            self._line = fit_line(rows[:, 0], rows[:, 1], rows[:, 2], resolution_ns=self._resolution)
+            self._line = fit_line(
+                rows[:, 0], rows[:, 1], rows[:, 2], resolution_ns=self._resolution
+            )
         return self._line
 
     def correlation(self, axis: str, method: str, epoch: str = "boot") -> Correlation | None:
