@@ -72,6 +72,7 @@ class Channel:
         vlsd: store a text field as values of variable length besides the fixed bytes.
         raw: leave the conversion out.
         calibration: the channel is a calibration parameter.
+        calculated: computed from other channels, not measured.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Channel:
     vlsd: bool = False
     raw: bool = False
     calibration: bool = False
+    calculated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -321,7 +321,9 @@ def _place_channel(
             cn_bit_offset=spot.bit_offset,
             cn_byte_offset=TIME_SIZE + spot.byte_offset,
             cn_bit_count=spot.bit_count,
-            cn_flags=(0x10 if limits else 0) | (0x80 if channel.calibration else 0),
+            cn_flags=(0x10 if limits else 0)
+            | (0x80 if channel.calibration else 0)
+            | (0x100 if channel.calculated else 0),
             cn_limit_min=channel.lower if limits else 0.0,
             cn_limit_max=channel.upper if limits else 0.0,
         )

@@ -73,7 +73,7 @@ class Gate:
         begin: opens the sink of a recording, given its number from 1.
     """
 
-    def __init__(  # options by name
+    def __init__(  # noqa: PLR0913  # options by name
         self,
         *,
         start: Sequence[Watch],

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from xcaliper.record.description import RecordingDescription, RecordingEvent
     from xcaliper.record.sinks import Sink
 
-__all__ = ["FileOptions", "Outputs"]
+__all__ = ["FileOptions", "Outputs", "open_file"]
 
 FORMATS: Final = {".mf4": "mdf4", ".mdf": "mdf4", ".csv": "csv", ".parquet": "parquet"}
 MAX_NUMBER: Final = 9999
@@ -68,6 +68,7 @@ class Outputs:
         description: what is recorded.
         options: how files are written.
         several: there may be more than one recording, so files are numbered.
+        later: files are opened at a trigger; what would fail then is found out now.
         split_bytes: bytes of samples per file.
         split_ns: time per file.
         report: is told what fails; the other outputs go on.
@@ -79,13 +80,14 @@ class Outputs:
         SettingsError: an unknown format, a file that exists, a folder that does not.
     """
 
-    def __init__(  # options by name
+    def __init__(  # noqa: PLR0913  # options by name
         self,
         outputs: Any,
         description: RecordingDescription,
         options: FileOptions,
         *,
         several: bool,
+        later: bool,
         split_bytes: int | None,
         split_ns: int | None,
         report: Callable[[Exception], None],
@@ -95,6 +97,7 @@ class Outputs:
         self._several = several
         self._split = (split_bytes, split_ns)
         self._report = report
+        self._running = later
         self.files: list[Path] = []
         given: Sequence[Any] = outputs if isinstance(outputs, (list, tuple)) else [outputs]
         if not given:
@@ -106,7 +109,7 @@ class Outputs:
             for item in given
         ]
         for output in self._outputs:
-            if output.sink is None:
+            if output.sink is None and later:
                 _try_out(output.path, description)
 
     # --- names ---
@@ -161,8 +164,10 @@ class Outputs:
     def begin(self, recording: int) -> Sink:
         """What a recording is written to.
 
+        An output that cannot be opened is reported, and the others go on.
+
         Raises:
-            Exception: the only output cannot be opened.
+            Exception: it is the only one; or nothing has begun yet, so nothing is lost by ending.
         """
         sinks: list[tuple[_Output, Sink]] = []
         problem: Exception | None = None
@@ -171,13 +176,17 @@ class Outputs:
                 continue
             try:
                 sinks.append((output, self._open(output, recording)))
-            except Exception as error:  # noqa: BLE001  # sinks are anybody's code
+            except Exception as error:
                 output.failed = True
+                if not self._running:
+                    _FanOut(sinks, self._report).close()
+                    raise
                 problem = error
-                if recording > 1 or len(self._outputs) > 1:
+                if len(self._outputs) > 1:
                     self._report(error)
         if problem is not None and not sinks:
             raise problem
+        self._running = True
         return _FanOut(sinks, self._report)
 
     def _open(self, output: _Output, recording: int) -> Sink:

@@ -123,6 +123,7 @@ class Recorder:
             self.description,
             options or FileOptions(),
             several=trigger is not None and max_recordings != 1,
+            later=trigger is not None,
             split_bytes=split_bytes,
             split_ns=None if split_s is None else round(split_s * 1e9),
             report=self._failed,

@@ -249,4 +249,5 @@ def _channel(signal: SignalDescription) -> Channel:
         vlsd=signal.is_text,
         raw=signal.raw,
         calibration=signal.calibration,
+        calculated=signal.calculated,
     )
