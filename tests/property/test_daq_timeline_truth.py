@@ -68,7 +68,9 @@ def test_every_sample_gets_its_true_time(clock, seed):
     slave = Slave(clock, rng, drift_ppm)
     wrap = int(clock.modulus * clock.tick_ns)
     periods = [rng.choice([4, 5, 10]) * MS, rng.choice([100, 700]) * MS, rng.choice([3, 6]) * S]
-    rasters = [(p, rng.randrange(0, 6 * S) if n else rng.randrange(p)) for n, p in enumerate(periods)]
+    rasters = [
+        (p, rng.randrange(0, 6 * S) if n else rng.randrange(p)) for n, p in enumerate(periods)
+    ]
     boot = rng.randrange(1 << 40)
     start = ClockReading(slave.ticks(0) & 0xFFFF_FFFF, boot)
     line = Timeline(clock, [p if known else None for p in periods], start)
@@ -99,9 +101,7 @@ def test_a_clock_that_is_set_is_told_and_time_goes_on(seed, step_ms, known, loss
     slave = Slave(clock, rng, 50)
     slave.steps = [(5 * S, step_ms * MS)]
     periods = [2 * MS, 10 * MS]
-    line = Timeline(
-        clock, [p if known else None for p in periods], ClockReading(slave.ticks(0), 0)
-    )
+    line = Timeline(clock, [p if known else None for p in periods], ClockReading(slave.ticks(0), 0))
     last = [-1, -1]
     marks = [0, 0]
     for arrival, raster, times in batches(rng, [(p, 0) for p in periods], 6 * S, loss, 5 * MS):

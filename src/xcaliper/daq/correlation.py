@@ -185,6 +185,8 @@ class ClockFit:
         self._odd: list[tuple[int, int, int]] = []
         self._line: Line | None = None
         self._base = (0, 0)
+        self._guard: tuple[Line, tuple[int, int]] | None = None
+        self._guard_until = 0
 
     def __len__(self) -> int:
         return len(self._readings)
@@ -198,6 +200,7 @@ class ClockFit:
                 return
             self.steps += 1
             self._readings, self._odd = self._odd, []
+            self._guard = None
         else:
             self.outliers += len(self._odd)
             self._odd.clear()
@@ -209,7 +212,11 @@ class ClockFit:
         if len(self._readings) < _MIN_CHECKED:
             return False
         slave, earliest, latest = reading
-        line, (x0, y0) = self.line(), self._base
+        if self._guard is None or len(self._readings) >= self._guard_until:
+            line = self.line()  # a new one for each reading would tell nothing more
+            self._guard = line, self._base
+            self._guard_until = min(len(self._readings) * 5 // 4, _MAX_READINGS)
+        line, (x0, y0) = self._guard
         expected = line.value(float(slave - x0))
         off = max(earliest - slave - y0 - expected, expected - (latest - slave - y0), 0.0)
         return off > _STEP_NS + 2 * line.bound(float(slave - x0)) + 6 * line.scatter_ns
@@ -236,7 +243,9 @@ class ClockFit:
                 [(slave - x0, low - slave - y0, high - slave - y0) for slave, low, high in ordered],
                 np.float64,
             )
-            self._line = fit_line(rows[:, 0], rows[:, 1], rows[:, 2], resolution_ns=self._resolution)
+            self._line = fit_line(
+                rows[:, 0], rows[:, 1], rows[:, 2], resolution_ns=self._resolution
+            )
         return self._line
 
     def correlation(self, axis: str, method: str, epoch: str = "boot") -> Correlation | None:

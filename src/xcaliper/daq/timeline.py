@@ -263,9 +263,7 @@ class Timeline:
         self._shift = track.shift
         return amount
 
-    def _mend(
-        self, track: _Track, extended: NDArray[np.int64], t_ns: int
-    ) -> NDArray[np.int64]:
+    def _mend(self, track: _Track, extended: NDArray[np.int64], t_ns: int) -> NDArray[np.int64]:
         """Undo that the clock was set, wherever in a batch."""
         first = int(extended[0]) if track.last is None else track.last
         steps = np.diff(extended, prepend=first)

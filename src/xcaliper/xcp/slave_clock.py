@@ -230,9 +230,9 @@ class SlaveClocks:
         assert stamping is not None, "the settings were checked for a clock that stamps"
         self._stamping = stamping
         model = stamping.model
-        self._plain = not (model.drift_ppm or model.jitter_ns or model.start_ns or model.steps) and (
-            settings.ecu_stamps or settings.discipline == "free"
-        )
+        self._plain = not (
+            model.drift_ppm or model.jitter_ns or model.start_ns or model.steps
+        ) and (settings.ecu_stamps or settings.discipline == "free")
         tick = stamping.resolution.tick_ns
         self._numerator, self._denominator = tick.numerator, tick.denominator
         self._told_state: int | None = None

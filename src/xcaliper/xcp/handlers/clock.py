@@ -39,9 +39,7 @@ _MULTICAST_OVER_BRIDGE: Final = 3
 _RESERVED: Final = 3
 
 
-def get_daq_clock(
-    slave: SlaveState, request: timecorr.GetDaqClock
-) -> timecorr.GetDaqClockResponse:
+def get_daq_clock(slave: SlaveState, request: timecorr.GetDaqClock) -> timecorr.GetDaqClockResponse:
     """Tell the clock of DAQ timestamps as a dword, or every readable clock.
 
     *(XCP Base, GET_DAQ_CLOCK, 1.0; extended 1.3)*
