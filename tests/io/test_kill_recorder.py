@@ -24,9 +24,11 @@ pytestmark = [
 ]
 
 
-def start_child(path: Path, *, compressed: bool = False, limit: int = 0) -> subprocess.Popen[str]:
+def start_child(
+    path: Path, *, compressed: bool = False, limit: int = 0, how: str = "plain"
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, str(CHILD), str(path), str(int(compressed)), str(limit)],
+        [sys.executable, str(CHILD), str(path), str(int(compressed)), str(limit), how],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -35,10 +37,10 @@ def start_child(path: Path, *, compressed: bool = False, limit: int = 0) -> subp
 
 
 def kill_after(
-    path: Path, alive_s: float, *, compressed: bool
+    path: Path, alive_s: float, *, compressed: bool, how: str = "plain"
 ) -> tuple[list[tuple[int, int]], int]:
     """Let a child record for a while, kill it; what it had produced when, and when it died."""
-    child = start_child(path, compressed=compressed)
+    child = start_child(path, compressed=compressed, how=how)
     produced: list[tuple[int, int]] = []
     first = threading.Event()
 
@@ -104,6 +106,60 @@ def test_killed_recorder_loses_at_most_the_last_second(tmp_path):
     problems = [text for text in (check(*item) for item in runs) if text]
     assert not problems, problems
     assert sum(bool(counters(path)[0]) for path, _, _ in runs) > KILLS / 2, "most have records"
+
+
+def recorded(how: str, count: int) -> set[int]:
+    """Counters that recordings hold when so many samples were produced."""
+    if how == "split":
+        return set(range(count))
+    return {n for n in range(count) if any(0 <= n - at <= 300 for at in range(100, count, 500))}
+
+
+@pytest.mark.parametrize("how", ["split", "triggered"])
+@pytest.mark.timeout(240)
+def test_killed_while_splitting_or_triggered(tmp_path, how):
+    rng = random.Random(int(os.environ.get("XCALIPER_KILL_SEED", "20240611")))
+    jobs = [(n, rng.uniform(0.2, 2.5), n % 2 == 1) for n in range(8)]
+
+    def run(job: tuple[int, float, bool]) -> tuple[Path, list[tuple[int, int]], int]:
+        number, alive_s, compressed = job
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        return folder, *kill_after(folder / "r.mf4", alive_s, compressed=compressed, how=how)
+
+    with ThreadPoolExecutor(CONCURRENT) as pool:
+        runs = list(pool.map(run, jobs))
+    files = 0
+    for folder, produced, killed_ns in runs:
+        due = [count for count, at in produced if at <= killed_ns - ALLOWED_LOSS_S * 1e9]
+        must = recorded(how, due[-1] if due else 0)
+        may = recorded(how, produced[-1][0] + 1000)
+        paths = sorted(folder.iterdir())
+        files += len(paths)
+        groups = [counters(path) for path in paths]
+        for raster in (0, 1):
+            parts = [found[raster] for found in groups if found]
+            together = [n for part in parts for n in part]
+            assert together == sorted(set(together)), f"{folder.name}: a duplicate"
+            assert must <= set(together) <= may, f"{folder.name}: {len(must - set(together))} miss"
+            for part in filter(None, parts):
+                assert part == list(range(part[0], part[0] + len(part)))
+    assert files >= 2 * len(runs)
+
+
+def test_killed_while_writing_parquet(tmp_path):
+    """Parts that are there are complete; what came since the last one is lost."""
+    from pyarrow import parquet
+
+    for number, alive_s in enumerate((0.4, 1.3)):
+        path = tmp_path / f"r{number}.parquet"
+        produced, killed_ns = kill_after(path, alive_s, compressed=False, how="files")
+        due = [count for count, at in produced if at <= killed_ns - ALLOWED_LOSS_S * 1e9]
+        for raster in ("1ms", "second"):
+            table = parquet.read_table(path.with_name(f"r{number}_{raster}.parquet"))
+            found = table["counter"].to_pylist() if table.num_rows else []
+            assert found == list(range(len(found)))
+            assert len(found) >= (due[-1] if due else 0)
 
 
 @pytest.mark.parametrize("limit", [30_000, 100_000])

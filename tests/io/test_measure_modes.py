@@ -301,6 +301,12 @@ def test_two_slaves_on_one_axis_in_one_file(ecu, other, tmp_path):
     assert abs(left.t[0] - right.t[0]) < 0.3, "a common start"
     assert abs(left.t[-1] - right.t[-1]) < 0.3, "and a common end"
     assert set(measurement.plans) == {"left", "right"}
+    for correlation in measurement.correlations.values():
+        assert correlation is not None
+        assert correlation.readings >= 5
+        assert abs(correlation.drift_ppm) < 2000
+    assert measurement.axis_error_ns is not None
+    assert measurement.summary()["time"]["left"]["time_axis"] == "host"
     assert len(blocks["left/Task1ms calculated"]) > 500
     with MDF(path) as mdf:
         sources = {

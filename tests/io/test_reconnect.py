@@ -209,7 +209,7 @@ def answers(link, code: int, instead: bytes):
     [
         (0xD5, 0x30),  # ALLOC_DAQ: ERR_MEMORY_OVERFLOW, though there should be room
         (0xE0, 0x22),  # SET_DAQ_LIST_MODE: ERR_OUT_OF_RANGE
-        (0xDD, 0x24),  # START_STOP_SYNCH: ERR_ACCESS_DENIED
+        (0xDE, 0x24),  # START_STOP_DAQ_LIST: ERR_ACCESS_DENIED
     ],
 )
 def test_slave_that_refuses_is_named_with_the_command(link, ecu, tmp_path, code, error):

@@ -235,7 +235,9 @@ def run(plan, caps, wanted, rng):
             for row in range(len(block)):
                 seen[block.raster].append(
                     {
-                        name: values(block.column(name)[row : row + 1].tobytes(), by_name[name].dtype)
+                        name: values(
+                            block.column(name)[row : row + 1].tobytes(), by_name[name].dtype
+                        )
                         for name in plan.rasters[block.raster].signals
                     }
                 )

@@ -120,9 +120,11 @@ def measure(  # noqa: PLR0913  # options by name
 
 def _check_files(out: list[Path], *, overwrite: bool, started: bool) -> None:
     """Refuse what cannot be meant before anything is asked of the ECU."""
-    from xcaliper.core.errors import UsageError
+    from xcaliper.core.errors import NotFoundError, UsageError
 
     for file in out:
+        if not file.parent.exists():
+            raise NotFoundError(str(file.parent), kind="folder")
         if file.exists() and not overwrite:
             raise UsageError(
                 f"{file}: the file exists already.", hint="Choose another name, or add --overwrite."

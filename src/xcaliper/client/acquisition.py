@@ -9,6 +9,7 @@ import numpy as np
 
 from xcaliper.client.polling import Poller, polled_dtype
 from xcaliper.client.quality import Track
+from xcaliper.client.slave_time import SlaveTime
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import (
     ExchangeTimeoutError,
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
     from xcaliper.client.block import ColumnRule
     from xcaliper.client.daq_port import DaqPort
+    from xcaliper.client.slave_time import SharedAxis
     from xcaliper.core.frames import DtoBatch
+    from xcaliper.daq.correlation import Correlator
     from xcaliper.daq.decode import DaqDecoder
     from xcaliper.daq.plan import DaqPlan
     from xcaliper.daq.quality import Quality as DaqQuality
@@ -68,6 +71,7 @@ class Acquisition:
         reconnects: how often it was found again.
         silences: how often cyclic data stopped although the slave answered.
         diagnostics: what was odd, each told once.
+        axis: that of a measurement of several slaves; None = the slave's own time counts.
     """
 
     def __init__(  # options by name
@@ -93,6 +97,8 @@ class Acquisition:
         self._reconnect_s = reconnect_s
         self._deliver: Callable[[list[SampleBlock]], None] = lambda _blocks: None
         self._lost: Callable[[str], None] = lambda _text: None
+        self.axis: SharedAxis | None = None
+        self._time: SlaveTime | None = None
         self._decoder: DaqDecoder | None = None
         self._poller: Poller | None = None
         self._before: dict[str, int] = dict.fromkeys(_SUMMED, 0)
@@ -163,8 +169,8 @@ class Acquisition:
         """
         self._deliver, self._lost = deliver, lost
         self._decoder, self._origin_ns = self.port.setup(self.plan)
-        if self.has_lists:
-            self.port.listen(self._on_batch)
+        self._begin_time(self._decoder)
+        self._listen()
         if self.plan.polled:
             self._poller = Poller(
                 self.port.read,
@@ -189,7 +195,39 @@ class Acquisition:
         if self._poller is not None:
             self._poller.start()
 
+    # --- time ---
+
+    def _begin_time(self, decoder: DaqDecoder) -> None:
+        if self.has_lists:
+            clocks = self.port.clocks() if self.plan.clock is not None else None
+            self._time = SlaveTime(self.port, decoder, clocks)
+            self._time.begin()
+
+    @property
+    def correlator(self) -> Correlator | None:
+        """What is known of the slave's time; None before the start, and where all is polled."""
+        return self._time.correlator if self._time is not None else None
+
+    def _look_at_clock(self, now_ns: int) -> None:
+        if self._time is None:
+            return
+        fresh = self._time.take_events(self.port.take_events())
+        fresh |= self._time.tick(now_ns)
+        if fresh and self.axis is not None:
+            self.axis.follow(self._time.correlator)
+
     # --- data ---
+
+    def _listen(self) -> None:
+        decoder = self._decoder
+        if not self.has_lists or decoder is None:
+            return
+
+        def take(blocks: list[SampleBlock]) -> None:
+            if self._decoder is decoder:  # and not one of a session that was given up
+                self._on_blocks(blocks)
+
+        self.port.listen(decoder, self._on_batch, take)
 
     def _on_batch(self, batch: DtoBatch) -> None:
         decoder = self._decoder
@@ -198,28 +236,38 @@ class Acquisition:
         for _ in range(self.port.take_overloads()):
             decoder.note_overload()
         blocks = decoder.feed(batch)
-        if not blocks:
-            return
+        if blocks:
+            self._on_blocks(blocks)
+
+    def _on_blocks(self, blocks: Sequence[SampleBlock]) -> None:
         self._last_data_ns = time.monotonic_ns()
         self._is_quiet = False
+        if self._time is not None:
+            self._time.take_blocks(blocks, self._last_data_ns)
         self._deliver([self._placed(block) for block in blocks])
 
     def _placed(self, block: SampleBlock) -> SampleBlock:
         """On the axis and with the number of the measurement; the loss of a reconnection marked."""
         track = self.tracks[block.raster]
-        shift = self._offset_ns
+        times = self._on_axis(block.t_ns)
         gaps: Sequence[Gap] = block.gaps
-        times = block.t_ns
-        if shift:
-            times = times + shift
+        if gaps and (self.axis is not None or self._offset_ns):
+            ends = np.array([(g.t_from_ns, g.t_to_ns) for g in gaps], np.int64).reshape(-1)
+            moved = self._on_axis(ends).reshape(-1, 2).tolist()
             gaps = [
-                Gap(g.before_row, g.t_from_ns + shift, g.t_to_ns + shift, g.lost, g.reason)
-                for g in gaps
+                Gap(g.before_row, begin, end, g.lost, g.reason)
+                for g, (begin, end) in zip(gaps, moved, strict=True)
             ]
         if block.raster in self._resumed and len(block):
             self._resumed.discard(block.raster)
             gaps = [Gap(0, track.last_ns, int(times[0]), 0, "reconnect"), *gaps]
         return SampleBlock(track.index, times, self._renamed(block.rows), tuple(gaps))
+
+    def _on_axis(self, t_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Times of the slave on the axis of the measurement."""
+        if self.axis is not None:
+            return self.axis.place(t_ns)
+        return t_ns + self._offset_ns if self._offset_ns else t_ns
 
     def _renamed(self, rows: NDArray[Any]) -> NDArray[Any]:
         return rows.view(renamed_dtype(rows.dtype, self._names)) if self._names else rows
@@ -262,6 +310,7 @@ class Acquisition:
             return
         try:
             self._check(now_ns)
+            self._look_at_clock(now_ns)
         except XcaliperError as error:
             if self._reconnect_s is None:
                 raise
@@ -353,12 +402,16 @@ class Acquisition:
     def _resume(self) -> None:
         """A new session, the same lists, the same axis."""
         self.port.connection.reconnect()
+        self.port.renew()
         decoder, origin_ns = self.port.setup(self.plan)
+        self._begin_time(decoder)
+        if self.axis is not None and self._time is not None:
+            self.axis.restart(self._time.correlator)
         self._offset_ns = self._continued(origin_ns)
         self._resumed = {raster.index for raster in self.plan.rasters}
         self._decoder = decoder
+        self._listen()
         if self.has_lists:
-            self.port.listen(self._on_batch)
             self.port.go(self.plan)
         self.reconnects += 1
         self._last_data_ns = time.monotonic_ns()

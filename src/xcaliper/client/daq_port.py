@@ -7,10 +7,11 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from xcaliper.core.errors import ExchangeTimeoutError, UsageError
+from xcaliper.core.errors import ExchangeTimeoutError, NegativeResponseError, UsageError
 from xcaliper.proto.procedure import ask
 from xcaliper.xcp import std
 from xcaliper.xcp.procedures import daq_setup
+from xcaliper.xcp.procedures.clock import COMMON_INITIATORS, clock_properties
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from xcaliper.core.address import Address
     from xcaliper.core.errors import XcaliperError
     from xcaliper.core.frames import DtoBatch
+    from xcaliper.core.samples import SampleBlock
     from xcaliper.daq.decode import DaqDecoder
     from xcaliper.daq.plan import DaqPlan
+    from xcaliper.xcp.procedures.clock import ClockProperties
 
 __all__ = ["DaqPort"]
 
@@ -53,6 +56,9 @@ class DaqPort:
         self._silent = False
         self._terminated = False
         self._overloads = 0
+        self._fresh: list[Any] = []
+        self._clocks: ClockProperties | None = None
+        self._asked_clocks = False
         self._events_lock = threading.Lock()
         self._events: deque[Any] = deque(maxlen=_MAX_EVENTS)
 
@@ -84,6 +90,23 @@ class DaqPort:
 
     # --- commands ---
 
+    def clocks(self) -> ClockProperties | None:
+        """What the slave says about its clocks; None = it knows the legacy form only."""
+        if not self._asked_clocks:
+            link, session = self.connection.link, self.connection.session
+            try:
+                found = link.run(clock_properties(session))
+                if found is not None and found.blocks.grandmaster is not None:
+                    found = link.run(clock_properties(session, response_fmt=COMMON_INITIATORS))
+            except NegativeResponseError:
+                found = None
+            self._clocks, self._asked_clocks = found, True
+        return self._clocks
+
+    def renew(self) -> None:
+        """A new session has begun: what was set in the slave may be gone."""
+        self._asked_clocks = False
+
     def setup(self, plan: DaqPlan) -> tuple[DaqDecoder, int]:
         """Allocate and fill the lists; gives a decoder and the host's time of its time 0.
 
@@ -91,8 +114,11 @@ class DaqPort:
             NegativeResponseError: the slave refused.
         """
         from xcaliper.daq.decode import DaqDecoder
+        from xcaliper.daq.framed import FramedDecoder, is_suitable
         from xcaliper.daq.timeline import ClockReading
+        from xcaliper.transport.drain import control_block, drain_kernel, prepare
 
+        prepare()
         link, session = self.connection.link, self.connection.session
         self._silent = self._terminated = False
         if not plan.lists:
@@ -100,16 +126,37 @@ class DaqPort:
             return DaqDecoder(plan, {}, ClockReading(0, now)), now
         pids = link.run(daq_setup.setup(session, plan.lists, habits=self._habits))
         numbered = {one.daq_list: pid for one, pid in zip(plan.lists, pids, strict=True)}
+        if plan.clock is not None:
+            self.clocks()  # before the clock is read: it settles the form of the answer
         ticks = link.run(daq_setup.clock()) if plan.clock is not None else None
         now = time.monotonic_ns()
         start = None if ticks is None else ClockReading(ticks, now)
-        return DaqDecoder(plan, numbered, start), now
+        if not is_suitable(plan):
+            return DaqDecoder(plan, numbered, start), now
+        control = control_block()
+        return FramedDecoder(plan, numbered, start, kernel=drain_kernel, control=control), now
 
-    def listen(self, sink: Callable[[DtoBatch], object]) -> None:
-        """Hand every batch of DAQ packets to a function from now on."""
+    def listen(
+        self,
+        decoder: DaqDecoder,
+        sink: Callable[[DtoBatch], object],
+        block_sink: Callable[[list[SampleBlock]], object],
+    ) -> None:
+        """Hand every batch of DAQ packets to a function from now on.
+
+        Args:
+            decoder: of :meth:`setup`.
+            sink: gets batches for a decoder of packets.
+            block_sink: gets blocks of a decoder that takes bytes as they are received.
+        """
+        from xcaliper.daq.framed import FramedDecoder
+
         self.take_overloads()
         self._terminated = False
-        self.connection.link.start_daq(sink)
+        if isinstance(decoder, FramedDecoder):
+            self.connection.link.start_blocks(decoder, block_sink)
+        else:
+            self.connection.link.start_daq(sink)
 
     def go(self, plan: DaqPlan) -> None:
         """Start the selected lists together."""
@@ -183,6 +230,7 @@ class DaqPort:
         with self._events_lock:
             fresh = self.connection.link.events()
             self._events.extend(fresh)
+            self._fresh = [*self._fresh, *fresh][-_MAX_EVENTS:]
             for event in fresh:
                 self._overloads += event.name == "EV_DAQ_OVERLOAD"
                 self._terminated |= event.name == "EV_SESSION_TERMINATED"
@@ -193,6 +241,13 @@ class DaqPort:
         with self._events_lock:
             found = list(self._events)
             self._events.clear()
+        return found
+
+    def take_events(self) -> list[Any]:
+        """Events since the last call, for the measurement itself."""
+        self.look()
+        with self._events_lock:
+            found, self._fresh = self._fresh, []
         return found
 
     def take_overloads(self) -> int:

@@ -15,6 +15,7 @@ from xcaliper.client.block import Block, ColumnRule, join_blocks
 from xcaliper.client.callbacks import Callback
 from xcaliper.client.quality import Quality, QueueState, Track
 from xcaliper.client.recording import describe_track
+from xcaliper.client.slave_time import axis_error_ns, share_axis
 from xcaliper.client.waiting import Waiting, block_bytes
 from xcaliper.core.errors import LocalProtocolError, PlanError, UsageError, XcaliperError
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from xcaliper.client.recording import Output
     from xcaliper.core.diagnostics import Diagnostic
     from xcaliper.core.samples import SampleBlock
+    from xcaliper.daq.correlation import Correlation
     from xcaliper.daq.plan import DaqPlan
     from xcaliper.record.description import RasterDescription
 
@@ -173,6 +175,9 @@ class Measurement:
     def _begin(self) -> None:
         """Prepare every slave first, so that all start with as little time between as can be."""
         begin_ns = min(one.prepare(self._accept, self._note) for one in self.acquisitions)
+        if len(self.acquisitions) > 1:
+            shared = share_axis(self.acquisitions)
+            begin_ns = begin_ns if shared is None else shared
         if self._outputs is not None:
             for name, output in self._outputs(self, begin_ns):
                 self._recorder_names.append(name)
@@ -508,6 +513,37 @@ class Measurement:
         return tuple(found for one in self.acquisitions for found in one.diagnostics)
 
     @property
+    def correlations(self) -> dict[str, Correlation | None]:
+        """Label of the slave → how its time lies on the host's or a grandmaster's, as known now."""
+        return {
+            one.label: one.correlator.correlation() if one.correlator is not None else None
+            for one in self.acquisitions
+        }
+
+    @property
+    def correlation(self) -> Correlation | None:
+        """How the time of the (first) slave lies on the host's or a grandmaster's clock.
+
+        With one slave, times of blocks are what its ticks say; ``correlation.correlate(t_ns)`` gives
+        the other axis.
+        """
+        return next(iter(self.correlations.values()))
+
+    @property
+    def axis_error_ns(self) -> int | None:
+        """How far apart samples that several slaves took at one instant may lie; None = unknown."""
+        return axis_error_ns(self.acquisitions)
+
+    def _time_summary(self) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            label or "slave": one.properties() if one is not None else {}
+            for label, one in self.correlations.items()
+        }
+        if len(self.acquisitions) > 1:
+            found["axis_error_ns"] = self.axis_error_ns
+        return found
+
+    @property
     def elapsed_s(self) -> float:
         """Seconds since the start; 0 before it, the length once it ended."""
         if not self._started_ns:
@@ -561,6 +597,7 @@ class Measurement:
         found["queues"] = [
             {name: getattr(queue, name) for name in QueueState.__slots__} for queue in self.queues
         ]
+        found["time"] = self._time_summary()
         found["diagnostics"] = [str(one) for one in self.diagnostics]
         return found
 

@@ -200,13 +200,23 @@ def describe_recording(measurement: Measurement, begin_ns: int) -> RecordingDesc
         tool_version=__version__,
         tz_offset_min=local.tm_gmtoff // 60 - summer_min,
         dst_offset_min=summer_min,
-        properties=_further(connections[1:]),
+        properties={**_further(connections[1:]), **_times(measurement)},
         attachments=tuple(
             (one.info.a2l_name or "slave.a2l", one.description.data)
             for one in connections[1:]
             if one.description.data
         ),
     )
+
+
+def _times(measurement: Measurement) -> dict[str, str]:
+    """How the slaves' times are known, at the start."""
+    found: dict[str, str] = {}
+    for label, one in measurement.correlations.items():
+        prefix = f"{label} " if label else ""
+        for name, value in one.properties().items() if one is not None else ():
+            found[prefix + name] = value
+    return found
 
 
 def _further(connections: Sequence[Connection]) -> dict[str, str]:

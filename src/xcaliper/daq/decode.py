@@ -267,9 +267,14 @@ class DaqDecoder:
 
     def feed(self, batch: DtoBatch) -> list[SampleBlock]:
         """The samples that this batch completes, one block per raster that has any."""
+        self.absorb(batch)
+        return [] if self._ended else self.blocks(batch.t_ns)
+
+    def absorb(self, batch: DtoBatch) -> None:
+        """Decode a batch; :meth:`blocks` gives the samples."""
         if self._ended:
             self.quality.late += len(batch.packets)
-            return []
+            return
         begin = 0
         packets, sources = batch.packets, batch.sources
         for index, lost in sorted(batch.lost):
@@ -283,7 +288,14 @@ class DaqDecoder:
             self._note_lost(lost)
         self._sort(packets[begin:] if begin else packets, sources[begin:])
         self._decode_streams()
-        return [b for b in (self._block(s, batch.t_ns) for s in self._streams) if b is not None]
+
+    def blocks(self, t_ns: int) -> list[SampleBlock]:
+        """What was decoded since the last call, one block per raster that has any.
+
+        Args:
+            t_ns: host time at which the newest of it arrived.
+        """
+        return [b for b in (self._block(s, t_ns) for s in self._streams) if b is not None]
 
     def note_overload(self) -> None:
         """The slave says that it has lost samples, not of which list (EV_DAQ_OVERLOAD).

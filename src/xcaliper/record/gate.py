@@ -102,7 +102,7 @@ class Gate:
         self._newest = dict.fromkeys(range(rasters), NEVER)
         self._newest_ns = NEVER
         self._manual: RecordingEvent | None = None
-        self._ended = False
+        self._ended = self._closing = False
         self._recordings = self._samples = self._short = 0
         if self._once:
             self._open(NEVER, NEVER)
@@ -151,7 +151,11 @@ class Gate:
             self._window.sink.tick(now_ns)
 
     def close(self) -> None:
-        """End a recording that runs with the newest samples."""
+        """Do what waited for more samples; a recording that runs ends with the newest ones."""
+        self._closing = True
+        for watch in (*self._start, *self._stop):
+            watch.finish()
+        self._advance()
         if self._window is not None:
             self._emit(self._window.stop_ns)
             self._finish()
@@ -177,6 +181,8 @@ class Gate:
 
         A raster that fell silent does not hold the others up for ever.
         """
+        if self._closing:
+            return FOREVER
         judged = min((watch.judged_ns for watch in watches), default=FOREVER)
         late = self._newest_ns - LATE_NS if self._newest_ns > NEVER + LATE_NS else NEVER
         return max(judged, late)
@@ -260,7 +266,11 @@ class Gate:
         if window is None or window.stop_ns == FOREVER:
             return False
         slowest = min(self._newest.values(), default=NEVER)
-        return slowest > window.stop_ns or self._newest_ns > window.stop_ns + SETTLE_NS
+        return (
+            self._closing
+            or slowest > window.stop_ns
+            or self._newest_ns > window.stop_ns + SETTLE_NS
+        )
 
     def _finish(self) -> None:
         window, self._window = self._window, None

@@ -197,7 +197,12 @@ class Outputs:
         split_bytes, split_ns = self._split
         if (split_bytes, split_ns) == (None, None):
             return begin(1, "")
-        return Splitter(begin, split_bytes=split_bytes, split_ns=split_ns)
+        return Splitter(
+            begin,
+            split_bytes=split_bytes,
+            split_ns=split_ns,
+            rasters=len(self._description.rasters),
+        )
 
     def close(self) -> None:
         """Close the caller's own sinks; files are closed with their recordings."""

@@ -52,6 +52,7 @@ class Splitter:
         begin: opens a file, given its number from 1 and the name of the one before.
         split_bytes: bytes of samples per file, ``None`` = no bound.
         split_ns: time per file, ``None`` = no bound.
+        rasters: how many there are; the end of a file waits a moment for each.
     """
 
     def __init__(
@@ -60,11 +61,12 @@ class Splitter:
         *,
         split_bytes: int | None = None,
         split_ns: int | None = None,
+        rasters: int = 0,
     ) -> None:
         self._begin = begin
         self._split_bytes = split_bytes
         self._split_ns = split_ns
-        self._newest: dict[int, int] = {}
+        self._newest = dict.fromkeys(range(rasters), -FOREVER)
         self._newest_ns = -FOREVER
         self._count = 1
         self._parts: deque[_Part] = deque([_Part(begin(1, ""))])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import numpy as np
 
@@ -69,6 +69,10 @@ class Watch(Protocol):
         """Drop what fired before; it will not be asked for."""
         ...
 
+    def finish(self) -> None:
+        """No sample comes any more: judge what waited for others."""
+        ...
+
 
 class _ConditionWatch:
     """Samples at which an expression is true."""
@@ -92,7 +96,13 @@ class _ConditionWatch:
         return self._evaluator.judged_ns
 
     def feed(self, block: SampleBlock) -> None:
-        for samples, (value,) in self._evaluator.feed(block):
+        self._note(self._evaluator.feed(block))
+
+    def finish(self) -> None:
+        self._note(self._evaluator.finish())
+
+    def _note(self, computed: list[tuple[SampleBlock, list[NDArray[Any]]]]) -> None:
+        for samples, (value,) in computed:
             # not-a-number is no truth
             fired = samples.t_ns[(value != 0) & (value == value)]  # noqa: PLR0124
             if len(fired):
@@ -140,6 +150,9 @@ class _EventWatch:
         self._fired.clear()
         self._fired.extend(kept)
 
+    def finish(self) -> None:
+        """Nothing waits."""
+
 
 class _TimeWatch:
     """Fixed times, as soon as some raster has passed them."""
@@ -172,6 +185,9 @@ class _TimeWatch:
     def forget(self, before_ns: int) -> None:
         """Nothing is kept."""
 
+    def finish(self) -> None:
+        """Nothing waits."""
+
 
 class _StartWatch:
     """The first sample of all."""
@@ -195,6 +211,9 @@ class _StartWatch:
 
     def forget(self, before_ns: int) -> None:
         """One time is kept."""
+
+    def finish(self) -> None:
+        """Nothing waits."""
 
 
 def start_watch() -> Watch:

@@ -24,7 +24,7 @@ from xcaliper.core.errors import (
     XcaliperError,
 )
 from xcaliper.proto.procedure import ask
-from xcaliper.transport.driver import HOLD_BYTES, Driver
+from xcaliper.transport.driver import HOLD_BYTES, LATE_BYTES, Driver
 from xcaliper.transport.inbox import DaqInbox
 from xcaliper.xcp.std import Disconnect
 
@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from xcaliper.daq.framed import FramedDecoder
     from xcaliper.proto.procedure import Procedure
     from xcaliper.transport.base import Transport
-    from xcaliper.transport.inbox import DaqSink
+    from xcaliper.transport.inbox import BlockSink, DaqSink
     from xcaliper.xcp.framing.counter import Gap
     from xcaliper.xcp.master import MasterEvent, MasterMachine
 
@@ -49,6 +50,7 @@ _SHORT_TICK_S: Final = 0.0004  # a default buffer of 208 KiB holds 1.1 ms of a G
 _BATCHING_BYTES: Final = 32 << 10
 _ENOUGH_BUFFER: Final = 1 << 20
 _IDLE_TICK_S: Final = 0.025
+_LATE_NS: Final = 3_000_000
 _CLOSE_NS: Final = 500_000_000
 _SLICE_S: Final = 0.1
 _STOP_S: Final = 5.0
@@ -99,6 +101,7 @@ class Link:
         self._close_lock = threading.Lock()
         self._switch_interval_s = switch_interval_s
         self._switch_before = 0.0
+        self._drained_ns = clock()
         self._wake = threading.Lock()
         self._wake.acquire()
         self._pump_id = 0
@@ -275,6 +278,22 @@ class Link:
 
     # --- DAQ ---
 
+    def start_blocks(self, decoder: FramedDecoder, sink: BlockSink) -> None:
+        """As :meth:`start_daq`, but received bytes go to a decoder and its blocks to the sink.
+
+        The decoder belongs to the link until :meth:`stop_daq`.
+
+        Raises:
+            UsageError: a sink is set already.
+            LinkError: the link is closed or failed.
+        """
+
+        def begin() -> None:
+            self._driver.begin_acquisition(decoder)
+            self._inbox.start_blocks(decoder, sink)
+
+        self._begin_daq(begin)
+
     def start_daq(self, sink: DaqSink) -> None:
         """Give every DAQ packet from now on to the sink, in batches and in order.
 
@@ -285,12 +304,15 @@ class Link:
             UsageError: a sink is set already.
             LinkError: the link is closed or failed.
         """
+        self._begin_daq(lambda: self._inbox.start(sink))
+
+    def _begin_daq(self, begin: Callable[[], None]) -> None:
         self._driver.check()
         if self._inbox.running:
             raise UsageError(f"{self.name}: DAQ has a sink already.", hint="Call stop_daq() first.")
         self._acquire(None)
         try:
-            self._inbox.start(sink)
+            begin()
         finally:
             self._lock.release()
         if self._switch_interval_s is not None:
@@ -324,6 +346,7 @@ class Link:
                     for _ in range(_MAX_FINAL_POLLS):
                         if not self._driver.poll():
                             break
+                self._driver.end_acquisition()
             finally:
                 self._lock.release()
         finished = self._inbox.finish(self._clock(), _STOP_S)
@@ -380,7 +403,7 @@ class Link:
         size = 0
         if self._driver.failure is None and self._lock.acquire(False):
             try:
-                size = self._driver.poll()
+                size = self._driver.poll(self._share())
                 if size > _BATCHING_BYTES and self._inbox.running:
                     self.transport.set_batching(on=True)
                 self._collect()
@@ -391,6 +414,17 @@ class Link:
         if self._submitted:
             self._run_submitted()
         return bool(self._submitted) or size > self._large
+
+    def _share(self) -> int:
+        """Bytes that one drain may take: much when the last one is long ago, as much has come.
+
+        Other threads of the application can keep the interpreter for milliseconds at a time; a
+        command that waits meanwhile waits for them, not for the drain.
+        """
+        now = self._clock()
+        late = now - self._drained_ns > _LATE_NS
+        self._drained_ns = now
+        return LATE_BYTES if late and self._inbox.running else HOLD_BYTES
 
     def _run_submitted(self) -> None:
         try:

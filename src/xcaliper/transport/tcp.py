@@ -131,6 +131,29 @@ class TcpTransport:
                 size += len(data)
         return found
 
+    def take_pending(self) -> list[bytes]:
+        """Nothing: a stream is given out as it comes."""
+        return []
+
+    def poll_into(self, buffer: memoryview, limit: int) -> list[tuple[int, int]]:
+        """Write what waits now into the buffer; never blocks.
+
+        Returns:
+            Bytes of each receive and 0; 0 bytes when the peer has closed the stream.
+        """
+        found: list[tuple[int, int]] = []
+        at = 0
+        with contextlib.suppress(BlockingIOError):
+            while at < limit:
+                if not DONTWAIT and not is_readable(self._sock):
+                    break
+                size = self._sock.recv_into(buffer[at:], limit - at, DONTWAIT)
+                found.append((size, 0))
+                if not size:
+                    break
+                at += size
+        return found
+
     def close(self) -> None:
         """Shut down, drain what the peer still sends for a short time, close."""
         if self._closed:

@@ -275,6 +275,15 @@ def test_gaps_stay_where_they_are():
         assert all(g.lost == 8 for b in sinks[0].blocks for g in b.gaps)
 
 
+def test_what_waited_for_another_raster_is_judged_at_the_end():
+    made, sinks = gate("x > 0.5 and level < 1000", pre_s=0.001)
+    made.write(slow(0, 5))
+    made.write(fast(0, 200))
+    assert not sinks
+    made.close()
+    assert span(sinks[0]) == ((RISE - 1, 199), None)
+
+
 def test_ticks_reach_the_open_recording():
     ticks = []
     made, sinks = gate("n == 1")

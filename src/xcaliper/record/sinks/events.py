@@ -16,10 +16,16 @@ __all__ = ["EventFile", "failed", "flush", "open_text", "write_lines"]
 
 
 class EventFile:
-    """``stem_events.csv``, made when there is an event."""
+    """``stem_events.csv``, made when there is an event.
+
+    Raises:
+        SettingsError: it exists.
+    """
 
     def __init__(self, stem: Path, *, overwrite: bool, delimiter: str = ",") -> None:
         self._path = stem.with_name(f"{stem.name}_events.csv")
+        if not overwrite and self._path.exists():
+            raise _exists(self._path)
         self._overwrite = overwrite
         self._delimiter = delimiter
         self._file: TextIO | None = None
@@ -62,15 +68,19 @@ def open_text(path: Path, *, overwrite: bool) -> TextIO:
     try:
         return path.open("w" if overwrite else "x", encoding="utf-8", newline="")
     except FileExistsError as error:
-        raise SettingsError(
-            "path", f"{path} exists already", hint="Choose another name or allow overwriting."
-        ) from error
+        raise _exists(path) from error
     except FileNotFoundError as error:
         raise SettingsError(
             "path", f"{path.parent} does not exist", hint="Create it or correct the path."
         ) from error
     except OSError as error:
         raise LinkError(f"{path}: cannot be created ({error.strerror}).") from error
+
+
+def _exists(path: Path) -> SettingsError:
+    return SettingsError(
+        "path", f"{path} exists already", hint="Choose another name or allow overwriting."
+    )
 
 
 def write_lines(file: TextIO, lines: Any, delimiter: str) -> None:

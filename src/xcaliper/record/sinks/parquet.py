@@ -51,7 +51,7 @@ class ParquetSink:
     Columns are ``t_ns`` (ns since the start), the signals, arrays as lists of fixed length, and
     ``lost``: how many samples were lost right before a row, -1 for an unknown number. The schema's
     metadata holds the start and the raster, each field's its unit, each part's its gaps. Events are
-    in ``stem_events.csv``.
+    in ``stem.parquet_events.csv``.
 
     Args:
         path: folder and stem; a ``.parquet`` at its end is not part of the stem.
@@ -89,7 +89,7 @@ class ParquetSink:
             for raster, folder in zip(description.rasters, self.paths, strict=True)
         ]
         self._flush_ns = round(flush_period_s * 1e9)
-        self._events = EventFile(stem, overwrite=overwrite)
+        self._events = EventFile(self.path, overwrite=overwrite)
         for folder in self.paths:
             _make(folder, overwrite=overwrite)
 
