@@ -208,6 +208,11 @@ class Acquisition:
         """What is known of the slave's time; None before the start, and where all is polled."""
         return self._time.correlator if self._time is not None else None
 
+    def multicast_sent(self, counter: int, sent_ns: int) -> None:
+        """All slaves of the cluster were asked for their clocks."""
+        if self._time is not None:
+            self._time.multicast_sent(counter, sent_ns)
+
     def _look_at_clock(self, now_ns: int) -> None:
         if self._time is None:
             return

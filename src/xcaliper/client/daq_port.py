@@ -11,7 +11,7 @@ from xcaliper.core.errors import ExchangeTimeoutError, NegativeResponseError, Us
 from xcaliper.proto.procedure import ask
 from xcaliper.xcp import std
 from xcaliper.xcp.procedures import daq_setup
-from xcaliper.xcp.procedures.clock import COMMON_INITIATORS, clock_properties
+from xcaliper.xcp.procedures.clock import COMMON_INITIATORS, clock_properties, read_clocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from xcaliper.core.samples import SampleBlock
     from xcaliper.daq.decode import DaqDecoder
     from xcaliper.daq.plan import DaqPlan
+    from xcaliper.daq.timeline import ClockReading
     from xcaliper.xcp.procedures.clock import ClockProperties
 
 __all__ = ["DaqPort"]
@@ -46,6 +47,7 @@ class DaqPort:
     Attributes:
         connection: as given.
         measurement: the one that has the lists, or had them last.
+        cluster: cluster of GET_DAQ_CLOCK_MULTICAST that the slave is put into; None leaves it.
     """
 
     def __init__(self, connection: Connection, *, multiple: bool | None) -> None:
@@ -59,6 +61,7 @@ class DaqPort:
         self._fresh: list[Any] = []
         self._clocks: ClockProperties | None = None
         self._asked_clocks = False
+        self.cluster: int | None = None
         self._events_lock = threading.Lock()
         self._events: deque[Any] = deque(maxlen=_MAX_EVENTS)
 
@@ -93,15 +96,32 @@ class DaqPort:
     def clocks(self) -> ClockProperties | None:
         """What the slave says about its clocks; None = it knows the legacy form only."""
         if not self._asked_clocks:
-            link, session = self.connection.link, self.connection.session
-            try:
-                found = link.run(clock_properties(session))
-                if found is not None and found.blocks.grandmaster is not None:
-                    found = link.run(clock_properties(session, response_fmt=COMMON_INITIATORS))
-            except NegativeResponseError:
-                found = None
+            found: ClockProperties | None = None
+            ask_for: tuple[dict[str, Any], ...] = (
+                {"response_fmt": COMMON_INITIATORS, "cluster": self.cluster},
+                {},  # a slave that refuses the change still tells
+            )
+            for settings in ask_for:
+                try:
+                    found = self.connection.link.run(
+                        clock_properties(self.connection.session, **settings)
+                    )
+                except NegativeResponseError:
+                    continue
+                break
             self._clocks, self._asked_clocks = found, True
         return self._clocks
+
+    def _read_clock(self) -> ClockReading | None:
+        """The clock of DAQ timestamps with the host's time in the middle of the exchange."""
+        from xcaliper.daq.correlation import daq_stamp
+        from xcaliper.daq.timeline import ClockReading
+
+        sample = self.connection.link.run(read_clocks(time.monotonic_ns, attempts=0))
+        stamp = None if sample is None else daq_stamp(sample, self.clocks())
+        if sample is None or stamp is None or sample.sent_ns is None:
+            return None
+        return ClockReading(stamp.ticks, (sample.sent_ns + sample.received_ns) // 2)
 
     def renew(self) -> None:
         """A new session has begun: what was set in the slave may be gone."""
@@ -128,9 +148,8 @@ class DaqPort:
         numbered = {one.daq_list: pid for one, pid in zip(plan.lists, pids, strict=True)}
         if plan.clock is not None:
             self.clocks()  # before the clock is read: it settles the form of the answer
-        ticks = link.run(daq_setup.clock()) if plan.clock is not None else None
-        now = time.monotonic_ns()
-        start = None if ticks is None else ClockReading(ticks, now)
+        start = self._read_clock() if plan.clock is not None else None
+        now = time.monotonic_ns() if start is None else start.t_ns
         if not is_suitable(plan):
             return DaqDecoder(plan, numbered, start), now
         control = control_block()

@@ -17,7 +17,7 @@ from xcaliper.client.quality import Quality, QueueState, Track
 from xcaliper.client.recording import describe_track
 from xcaliper.client.slave_time import axis_error_ns, share_axis
 from xcaliper.client.waiting import Waiting, block_bytes
-from xcaliper.core.errors import LocalProtocolError, PlanError, UsageError, XcaliperError
+from xcaliper.core.errors import LinkError, LocalProtocolError, PlanError, UsageError, XcaliperError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from xcaliper.daq.correlation import Correlation
     from xcaliper.daq.plan import DaqPlan
     from xcaliper.record.description import RasterDescription
+    from xcaliper.transport.multicast import ClockMulticast
 
     MakeCalculator = Callable[[Sequence[RasterDescription], Mapping[str, ColumnRule]], Calculator]
 
@@ -42,6 +43,8 @@ MAX_WAITING_BYTES: Final = 256 << 20
 MAX_KEPT_BYTES: Final = 512 << 20
 #: Bytes that may wait for a recorder.
 RECORD_BYTES: Final = 64 << 20
+#: Seconds between two GET_DAQ_CLOCK_MULTICAST.
+MULTICAST_S: Final = 0.1
 _BLOCK_S: Final = 0.1
 _WATCH_S: Final = 0.05
 _WATCHER_STOP_S: Final = 10.0
@@ -61,6 +64,8 @@ class Measurement:
         signals: name → how to read the column.
         duration_s: length in seconds, None = until stopped.
         recorders: what records; filled at the start.
+        multicast: when set before the start, asks all slaves of its cluster for their clocks at once,
+            as often as :data:`MULTICAST_S` says; whoever set it closes it.
     """
 
     def __init__(  # options by name
@@ -78,6 +83,8 @@ class Measurement:
         self.acquisitions = tuple(acquisitions)
         self.duration_s = duration_s
         self.recorders: list[Output] = []
+        self.multicast: ClockMulticast | None = None
+        self._multicast_ns = 0
         self._recorder_names: list[str] = []
         self.tracks: list[Track] = []
         for one in acquisitions:
@@ -174,6 +181,9 @@ class Measurement:
 
     def _begin(self) -> None:
         """Prepare every slave first, so that all start with as little time between as can be."""
+        if self.multicast is not None:
+            for one in self.acquisitions:
+                one.port.cluster = self.multicast.cluster
         begin_ns = min(one.prepare(self._accept, self._note) for one in self.acquisitions)
         if len(self.acquisitions) > 1:
             shared = share_axis(self.acquisitions)
@@ -243,6 +253,7 @@ class Measurement:
     def _watch(self) -> None:
         """Body of the watching thread: look after every slave until the end."""
         while not self._stopping.wait(_WATCH_S):
+            self._ask_clocks(time.monotonic_ns())
             for one in self.acquisitions:
                 try:
                     one.watch(time.monotonic_ns())
@@ -250,6 +261,16 @@ class Measurement:
                     self._error = error
                     self._stopping.set()
                     return
+
+    def _ask_clocks(self, now_ns: int) -> None:
+        """Send GET_DAQ_CLOCK_MULTICAST when it is time; without a network nothing is lost."""
+        if self.multicast is None or now_ns < self._multicast_ns:
+            return
+        self._multicast_ns = now_ns + int(MULTICAST_S * 1e9)
+        with suppress(LinkError):
+            counter, sent_ns = self.multicast.send()
+            for one in self.acquisitions:
+                one.multicast_sent(counter, sent_ns)
 
     # --- data ---
 

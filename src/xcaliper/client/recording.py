@@ -188,7 +188,7 @@ def describe_recording(measurement: Measurement, begin_ns: int) -> RecordingDesc
     paths = {one.label: one.port.connection.info.url for one in measurement.acquisitions}
     summer_min = 60 if local.tm_isdst > 0 else 0
     return RecordingDescription(
-        start_ns=time.time_ns() - (time.monotonic_ns() - begin_ns),
+        start_ns=_start_utc_ns(measurement, begin_ns),
         rasters=tuple(
             describe_track(track, paths.get(track.source, "")) for track in measurement.tracks
         ),
@@ -208,6 +208,23 @@ def describe_recording(measurement: Measurement, begin_ns: int) -> RecordingDesc
             if one.description.data
         ),
     )
+
+
+def _start_utc_ns(measurement: Measurement, begin_ns: int) -> int:
+    """UTC of time 0: by a grandmaster that knows it, else by this host.
+
+    Args:
+        measurement: about to start.
+        begin_ns: host's monotonic time of its time 0.
+    """
+    by_host = time.time_ns() - (time.monotonic_ns() - begin_ns)
+    line = measurement.correlation
+    if line is None or line.epoch not in ("UTC", "TAI"):
+        return by_host
+    host = measurement.acquisitions[0].correlator
+    host_line = host.to_host() if host is not None else None
+    later_ns = 0 if host_line is None else begin_ns - host_line.offset_ns
+    return line.utc_ns(0) + (later_ns if len(measurement.acquisitions) > 1 else 0)
 
 
 def _times(measurement: Measurement) -> dict[str, str]:

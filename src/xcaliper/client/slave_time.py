@@ -28,12 +28,16 @@ if TYPE_CHECKING:
 __all__ = ["SharedAxis", "SlaveTime", "axis_error_ns", "share_axis"]
 
 #: Readings before the start, so that there is a correlation from the first sample on.
-FIRST_READINGS: Final = 5
+FIRST_READINGS: Final = 8
 #: (seconds since the start, seconds between readings): often at first, then rarely.
-PACE: Final = ((5.0, 0.25), (60.0, 1.0), (float("inf"), 5.0))
+PACE: Final = ((10.0, 0.05), (60.0, 0.25), (float("inf"), 1.0))
 #: Readings in a row that the slave refused before nobody asks it any more.
 MOST_REFUSALS: Final = 3
 _TIMEOUT_S: Final = 1.0
+#: One answer; a lost one shall not keep the link from other commands for long.
+_ANSWER_NS: Final = 200_000_000
+#: Counters of multicasts repeat after 256.
+_MAX_SENT: Final = 128
 
 
 class SlaveTime:
@@ -55,6 +59,7 @@ class SlaveTime:
         self._port = port
         self._has_clock = decoder.plan.clock is not None
         self._refused = 0
+        self._sent: dict[int, int] = {}
         self._begin_ns = self._due_ns = time.monotonic_ns()
 
     def begin(self) -> None:
@@ -80,7 +85,7 @@ class SlaveTime:
         """One reading, taken while nobody else drives the link; True when there is one."""
 
         def procedure() -> Procedure[bool]:
-            sample = yield from read_clocks(time.monotonic_ns)
+            sample = yield from read_clocks(time.monotonic_ns, timeout_ns=_ANSWER_NS)
             if sample is not None:
                 self.correlator.add(sample)
             return sample is not None
@@ -98,9 +103,19 @@ class SlaveTime:
         for event in events:
             sample = sample_of_event(event.content, event.t_ns)
             if sample is not None:
+                if sample.cluster is not None:
+                    sent_ns = self._sent.get(sample.cluster[1])
+                    if sent_ns is not None and sent_ns <= sample.received_ns:
+                        sample = sample.since(sent_ns)
                 self.correlator.add(sample)
                 fresh = True
         return fresh
+
+    def multicast_sent(self, counter: int, sent_ns: int) -> None:
+        """A GET_DAQ_CLOCK_MULTICAST of this host left at a time; its event bounds the reading."""
+        self._sent[counter] = sent_ns
+        while len(self._sent) > _MAX_SENT:
+            del self._sent[next(iter(self._sent))]
 
     def take_blocks(self, blocks: Sequence[SampleBlock], now_ns: int) -> None:
         """Where no clock can be read, arrival has to do."""

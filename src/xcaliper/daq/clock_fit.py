@@ -31,6 +31,8 @@ __all__ = ["MAX_RATE", "Line", "fit_line"]
 MAX_RATE: Final = 0.01
 _PRIOR_RATE: Final = 0.001
 _SIGMAS: Final = 3.0
+#: The rate suffers more than the offset from weights that are estimated themselves.
+_RATE_CAUTION: Final = 1.5
 _ROUNDS: Final = 4
 #: Below this many readings nobody knows how much the clock itself scatters, so much is added.
 _FEW: Final = 5
@@ -82,7 +84,7 @@ class Line:
     @property
     def rate_bound(self) -> float:
         """Half the width of the band of the rate."""
-        spread = self.factor * math.sqrt(self.covariance[1, 1])
+        spread = _RATE_CAUTION * self.factor * math.sqrt(self.covariance[1, 1])
         if not len(self.polygon):
             return spread
         return max(spread, float(np.abs(self.polygon[:, 1] - self.rate).max()))

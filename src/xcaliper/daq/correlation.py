@@ -43,6 +43,7 @@ __all__ = [
     "Correlator",
     "MonotoneAxis",
     "common_axis",
+    "daq_stamp",
     "pair_multicasts",
 ]
 
@@ -185,6 +186,8 @@ class ClockFit:
         self._odd: list[tuple[int, int, int]] = []
         self._line: Line | None = None
         self._base = (0, 0)
+        self._guard: tuple[Line, tuple[int, int]] | None = None
+        self._guard_until = 0
 
     def __len__(self) -> int:
         return len(self._readings)
@@ -198,6 +201,7 @@ class ClockFit:
                 return
             self.steps += 1
             self._readings, self._odd = self._odd, []
+            self._guard = None
         else:
             self.outliers += len(self._odd)
             self._odd.clear()
@@ -209,7 +213,11 @@ class ClockFit:
         if len(self._readings) < _MIN_CHECKED:
             return False
         slave, earliest, latest = reading
-        line, (x0, y0) = self.line(), self._base
+        if self._guard is None or len(self._readings) >= self._guard_until:
+            line = self.line()  # a new one for each reading would tell nothing more
+            self._guard = line, self._base
+            self._guard_until = min(len(self._readings) * 5 // 4, _MAX_READINGS)
+        line, (x0, y0) = self._guard
         expected = line.value(float(slave - x0))
         off = max(earliest - slave - y0 - expected, expected - (latest - slave - y0), 0.0)
         return off > _STEP_NS + 2 * line.bound(float(slave - x0)) + 6 * line.scatter_ns
@@ -310,6 +318,14 @@ class MonotoneAxis:
         return np.where(t_ns >= xs[-1], mapped, inside)
 
 
+def daq_stamp(sample: ClockSample, properties: ClockProperties | None) -> Stamp | None:
+    """The reading of the clock that stamps DAQ data; None where the sample lacks it."""
+    if sample.daq is not None:
+        return sample.daq
+    by_ecu = properties is not None and bool(properties.config.daq_ts_relation)
+    return sample.ecu if by_ecu else sample.slave
+
+
 class Correlator:
     """Everything that is known about the time of one slave, while it is measured.
 
@@ -321,6 +337,7 @@ class Correlator:
         host: fit to the host's clock.
         grandmaster: fit to the grandmaster's.
         unplaced: readings that the time axis of the samples did not take.
+        host_only: the axis is the host's although there is a grandmaster.
     """
 
     def __init__(self, timeline: Timeline, properties: ClockProperties | None = None) -> None:
@@ -332,6 +349,7 @@ class Correlator:
         self._arrivals = ClockFit(tick)
         self._bin: tuple[int, int, int] | None = None
         self.unplaced = 0
+        self.host_only = False
         self._events = 0
         self._answers = 0
         self._fixed: tuple[int, int] | None = None
@@ -344,12 +362,6 @@ class Correlator:
     @property
     def _ecu_stamps(self) -> bool:
         return self._properties is not None and bool(self._properties.config.daq_ts_relation)
-
-    def _stamp(self, sample: ClockSample) -> Stamp | None:
-        """The reading of the clock that stamps DAQ data."""
-        if sample.daq is not None:
-            return sample.daq
-        return sample.ecu if self._ecu_stamps else sample.slave
 
     @property
     def _grandmaster_tick(self) -> Fraction | None:
@@ -384,7 +396,7 @@ class Correlator:
         """Take a reading of GET_DAQ_CLOCK, or an EV_TIME_SYNC."""
         if sample.sync_state is not None:
             self._sync_state = sample.sync_state
-        stamp = self._stamp(sample)
+        stamp = daq_stamp(sample, self._properties)
         if stamp is None or self._timeline.clock is None:
             return
         t_ns = self._timeline.reading(stamp.ticks, stamp.size_bytes, sample.received_ns)
@@ -484,7 +496,8 @@ class Correlator:
     def correlation(self) -> Correlation | None:
         """The best that is known: to a grandmaster where there is one, else to the host."""
         if self._known is None:
-            self._known = self.to_grandmaster() or self.to_host()
+            master = None if self.host_only else self.to_grandmaster()
+            self._known = master or self.to_host()
             if self._known is not None:
                 self._axis.follow(self._known)
         return self._known

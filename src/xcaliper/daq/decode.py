@@ -550,8 +550,6 @@ class DaqDecoder:
         times = self._times(stream, ticks, t_ns)
         self.quality.backward = self.timeline.backward
         self.quality.samples += len(times)
-        for row in self.timeline.marks:
-            stream.blame(row, 0, "clock")
         if stream.doubt:
             stream.doubt -= 1
             self._search(stream, times)
@@ -567,6 +565,8 @@ class DaqDecoder:
         """Time of every row; samples of a packed set lie between its timestamp and a neighbour's."""
         raster = stream.raster
         stamps = self.timeline.place(raster.index, ticks, t_ns)
+        for row in self.timeline.marks:
+            stream.blame(row, 0, "clock")
         if raster.packed is None:
             return stamps
         samples = raster.samples_per_set

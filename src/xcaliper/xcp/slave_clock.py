@@ -231,7 +231,11 @@ class SlaveClocks:
         self._stamping = stamping
         model = stamping.model
         self._plain = not (
-            model.drift_ppm or model.jitter_ns or model.start_ns or model.steps
+            model.drift_ppm
+            or model.jitter_ns
+            or model.start_ns
+            or model.steps
+            or model.max_before_wrap is not None
         ) and (settings.ecu_stamps or settings.discipline == "free")
         tick = stamping.resolution.tick_ns
         self._numerator, self._denominator = tick.numerator, tick.denominator
@@ -240,12 +244,12 @@ class SlaveClocks:
     # -- readings ---------------------------------------------------------------------------------
 
     def daq_ticks(self, now_ns: int) -> int:
-        """The clock of DAQ timestamps, not yet cut to its width."""
+        """The clock of DAQ timestamps, at least as wide as they are."""
         if self._plain:
             return now_ns * self._denominator // self._numerator
         if self._stamping is self.slave:
-            return self._slave_ticks(now_ns)
-        return self._stamping.ticks(now_ns)
+            return self._slave_ticks(now_ns) % self._stamping.modulus
+        return self._stamping.ticks(now_ns) % self._stamping.modulus
 
     def _follows(self, now_ns: int) -> bool:
         return self.settings.discipline != "free" and now_ns >= self.settings.lock_after_ns
