@@ -19,7 +19,7 @@ from xcaliper.daq.list_drafts import (
     fill_static,
     refuse_overflow,
 )
-from xcaliper.daq.list_limits import ListLimits, formats
+from xcaliper.daq.list_limits import MANY, ListLimits, formats
 from xcaliper.daq.packed_choice import packed_options
 from xcaliper.daq.plan_checks import check_lists, check_prescalers, check_request
 from xcaliper.daq.predefined import offsets_in, take_predefined
@@ -54,6 +54,7 @@ class Planner:
         self.limits = ListLimits(capabilities, *formats(wanted, capabilities))
         self.findings = Findings(allow_polling=wanted.allow_polling)
         self.odts_left = capabilities.max_odts
+        self.lists_at: dict[int, int] = {}
         self.free = [one for one in capabilities.lists if self._is_configurable(one)]
         self._events = {event.number: event for event in capabilities.events}
 
@@ -166,6 +167,7 @@ class Planner:
         """Lists by group, and the groups that do not fit."""
         self.odts_left = self.caps.max_odts
         self.free = [one for one in self.caps.lists if self._is_configurable(one)]
+        self.lists_at = {}
         taken: set[int] = set()
         done: dict[int, list[ListDraft]] = {}
         failed: list[int] = []
@@ -175,19 +177,32 @@ class Planner:
                 failed.append(index)
                 continue
             done[index] = drafts
+            event = groups[index].event.number
+            self.lists_at[event] = self.lists_at.get(event, 0) + len(drafts)
             used = {draft.static.number for draft in drafts if draft.static}
             taken |= used
             self.free = [one for one in self.free if one.number not in used]
             self.odts_left -= sum(len(draft.packed.odts) for draft in drafts)
         return done, failed
 
-    def _plan_group(self, group: Group, taken: set[int]) -> list[ListDraft] | None:
+    def _plan_group(
+        self, group: Group, taken: set[int], *, any_number: bool = False
+    ) -> list[ListDraft] | None:
+        """Lists of a group: predefined ones that pay, then more of those, then none of them.
+
+        Args:
+            group: one event, one direction.
+            taken: numbers of static lists that others have.
+            any_number: True to ignore how many lists the event serves.
+        """
         lists = [] if group.stim else self._predefined(group.event.number)
         lists = [one for one in lists if one.number not in taken]
-        for eager in (False, True) if lists else (False,):
-            drafts, rest = take_predefined(
-                group, lists, self.caps.ag, eager=eager or self._has_no_lists()
-            )
+        most = self._lists_left(group.event) if not any_number else MANY
+        ways = (
+            ((lists, self._has_no_lists()), (lists, True), ([], False)) if lists else (([], False),)
+        )
+        for usable, eager in ways:
+            drafts, rest = take_predefined(group, usable, self.caps.ag, eager=eager)
             for part in by_extension(rest, self.caps.address_extension):
                 used = {draft.static.number for draft in drafts if draft.static}
                 odts = sum(len(draft.packed.odts) for draft in drafts)
@@ -196,8 +211,15 @@ class Planner:
                     break
                 drafts += more
             else:
-                return drafts
+                if len(drafts) <= most:
+                    return drafts
         return None
+
+    def _lists_left(self, event: EventChannel) -> int:
+        """Lists that the event still serves."""
+        if event.max_daq_list is None:
+            return MANY
+        return event.max_daq_list - self.lists_at.get(event.number, 0)
 
     def _has_no_lists(self) -> bool:
         return not self.caps.dynamic and not self.free
@@ -307,7 +329,17 @@ class Planner:
             return self._plan_group(replace(group, signals=signals), taken) is not None
 
         omitted = fewest_omitted(group.signals, fits)
-        refuse_overflow(group, self.findings, omitted, self._why(group))
+        whole = self._plan_group(group, taken, any_number=True)
+        if whole is not None:
+            event = group.event
+            text = (
+                f"event {event.number} ({event.label}) needs "
+                f"{len(whole) + self.lists_at.get(event.number, 0)} DAQ lists and "
+                f"serves {event.max_daq_list}"
+            )
+        else:
+            text = self._why(group)
+        refuse_overflow(group, self.findings, omitted, text)
 
     def _why(self, group: Group) -> str:
         event, limits = group.event, self._limits(group, 1)
@@ -347,18 +379,16 @@ class Planner:
         exceeded = check_use(plan.use, self.caps.resources)
         if not exceeded:
             return plan
-        stim = tuple(s for s in self.wanted.signals if s.stim and self.wanted.allow_polling)
-        open_ = [s for s in self.wanted.signals if s not in stim]
-        omitted = {
-            signal.name for signal in fewest_omitted(open_, lambda kept: self._affords(kept + stim))
-        }
-        out = [signal for signal in self.wanted.signals if signal.name in omitted]
-        if self.wanted.allow_polling and len(out) < len(self.wanted.signals):
+        stim = tuple(s for s in self.wanted.signals if s.stim)
+        daq = [s for s in self.wanted.signals if not s.stim]
+        if self.wanted.allow_polling and daq:
+            out = fewest_omitted(daq, lambda kept: self._affords(kept + stim))
             smaller = self._without(out)
-            for signal in out:
-                smaller.findings.poll(signal, "; ".join(exceeded))
-            return smaller.compile()
-        names = some([signal.name for signal in out])
+            if smaller.wanted.signals:
+                for signal in out:
+                    smaller.findings.poll(signal, "; ".join(exceeded))
+                return smaller.compile()
+        names = some([s.name for s in fewest_omitted(self.wanted.signals, self._affords)])
         raise PlanError("plan", tuple(f"{one}; leave out {names}" for one in exceeded))
 
     def _without(self, out: Sequence[WantedSignal]) -> Planner:

@@ -1,6 +1,5 @@
 """Behaviour of the commands that give DAQ lists a mode, start and stop them."""
 
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
