@@ -125,8 +125,19 @@ class Planner:
         return [
             one
             for one in self.caps.lists
-            if one.is_predefined and one.odts and one.daq and event in (None, one.event or event)
+            if one.is_predefined
+            and one.odts
+            and one.daq
+            and (event is None or one.event in (None, event))
+            and self._fits_dtos(one)
         ]
+
+    def _fits_dtos(self, one: StaticList) -> bool:
+        """Whether the entries of a predefined list leave room for the header of this measurement."""
+        sizes = [sum(entry.size for entry in odt.entries) * self.caps.ag for odt in one.odts]
+        first, later = self.limits.daq.first_header_size, self.limits.daq.header_size
+        largest = max(later + size for size in sizes)
+        return max(first + sizes[0], largest) <= self.caps.max_dto
 
     def _draft(self, groups: Sequence[Group]) -> list[ListDraft]:
         """Lists of every group; where static lists run out, the group that failed chooses first."""
