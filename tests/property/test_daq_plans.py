@@ -6,7 +6,6 @@ Every limit is kept, and every value that the decoder gives is the one that was 
 from __future__ import annotations
 
 import random
-from collections import Counter
 from types import MappingProxyType
 
 import numpy as np
@@ -33,6 +32,7 @@ from xcaliper.daq import (
     DaqDecoder,
     EventChannel,
     ListCanId,
+    Optimisation,
     Overload,
     ResourceModel,
     StaticList,
@@ -287,9 +287,6 @@ def feature_names(plan, caps, wanted):
         yield "several lists per event"
 
 
-FEATURES = Counter()
-
-
 def planned(wanted, caps):
     """The plan, None when it is refused with reasons, each once."""
     try:
@@ -327,5 +324,28 @@ def test_random_plans_keep_every_limit_and_give_back_the_memory(seed):
         except Exception as error:
             error.add_note(f"random.Random({state})")
             raise
-        FEATURES.update(set(feature_names(plan, caps, wanted)))
     assert made > PLANS_PER_SEED // 6
+
+
+EVERY_FEATURE = {
+    *(f"optimisation {rule.name}" for rule in Optimisation),
+    *(f"identification {kind}" for kind in range(4)),
+    *(f"scope {scope.name}" for scope in AddressExtensionScope),
+    *(f"packed {mode} {timestamp}" for mode in (1, 2) for timestamp in (0, 1)),
+    *("dynamic", "static", "predefined", "STIM", "STIM bit", "filler", "alternating", "prescaler"),
+    *("PID_OFF", "PID_OFF several", "DTO_CTR", "polled", "several lists per event"),
+}
+
+
+def test_the_random_plans_reach_every_feature():
+    rng, missing = random.Random(7), set(EVERY_FEATURE)
+    for _ in range(3000):
+        local = random.Random(rng.getrandbits(32))
+        caps = capabilities(local)
+        wanted = wish(local, caps)
+        plan = planned(wanted, caps)
+        if plan is not None:
+            missing -= set(feature_names(plan, caps, wanted))
+        if not missing:
+            return
+    assert not missing
