@@ -141,9 +141,11 @@ class SlaveMachine:
         self.drops: Callable[[int], bool] | None = None
         self._budget = _Budget(config) if config.link_bytes_per_s is not None else None
         self._queued_dtos = 0
+        self._queue_size = config.queue_size
         self._events: deque[SlaveEvent] = deque(maxlen=_MAX_EVENTS)
         self._event_counters = [0] * len(config.events)
-        self._tick = config.timestamp.tick_ns
+        tick = config.timestamp.tick_ns
+        self._tick = tick.numerator, tick.denominator
         self._entries: list[_Entry | None] = [None] * 256
         self._families: dict[int, dict[bytes, _Entry]] = {}
         self._encoders: dict[type[Response], Codec] = {}
@@ -309,21 +311,23 @@ class SlaveMachine:
         lists = self.state.daq.by_event.get(channel)
         if not lists:
             return
-        ticks = now_ns * self._tick.denominator // self._tick.numerator
-        config = self.config
+        numerator, denominator = self._tick
+        ticks = now_ns * denominator // numerator
         for number, daq_list in lists:
-            daq_list.skipped += 1
-            if daq_list.skipped < daq_list.period:
+            skipped = daq_list.skipped + 1
+            if skipped < daq_list.period:
+                daq_list.skipped = skipped
                 continue
             daq_list.skipped = 0
             sampler = daq_list.sampler
             assert sampler is not None, "schedule() keeps running lists only"
             if daq_list.dto_ctr:
                 counter = self._counter_of(channel)
-            if not sampler.collect(ticks, counter):
+            if sampler.samples > 1 and not sampler.collect(ticks):
                 continue
+            packets = sampler.packets
             if (
-                self._queued_dtos + sampler.packets > config.queue_size
+                self._queued_dtos + packets > self._queue_size
                 or (self.drops is not None and self.drops(number))
                 or (self._budget is not None and not self._budget.take(sampler, now_ns))
             ):
@@ -331,8 +335,8 @@ class SlaveMachine:
                 continue
             sampler.take(self._out, ticks, counter, lost=daq_list.lost)
             daq_list.lost = False
-            self._queued_dtos += sampler.packets
-            self.counters.dtos += sampler.packets
+            self._queued_dtos += packets
+            self.counters.dtos += packets
 
     def _counter_of(self, channel: int) -> int:
         """The counter that DTOs of a channel carry (XCP Base, DTO_CTR_PROPERTIES, 1.3)."""
