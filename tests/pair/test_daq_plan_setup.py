@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pair.link import EVENTS, RAM, Pair, config
+from xcaliper.a2l.xcp_extras import XcpPackedMode
 from xcaliper.core.errors import NegativeResponseError, RemoteProtocolError
 from xcaliper.core.frames import DtoBatch
 from xcaliper.core.ticks import TickClock
@@ -147,10 +150,15 @@ def test_predefined_beside_dynamic_lists():
     pair = Pair(config(fixed_lists=PREDEFINED[:1]))
     caps = asked(pair)
     assert caps.min_daq == 1
-    plan = compile_plan(Wanted(SIGNALS), caps)
+    few = compile_plan(Wanted(SIGNALS), caps)  # 12 of 32 bytes: an own list is shorter
+    assert [(s.daq_list, s.kind.value) for s in few.lists] == [(1, "dynamic"), (2, "dynamic")]
+    signals = (*SIGNALS, signal("e", 8, "<u8"))
+    plan = compile_plan(Wanted(signals), caps)
     assert [(s.daq_list, s.kind.value) for s in plan.lists] == [(0, "predefined"), (1, "dynamic")]
     blocks = measured(pair, plan, [(0, MS), (1, 2 * MS)])
-    assert check_values(pair, plan, blocks, SIGNALS) == {"a", "b", "c", "d"}
+    assert check_values(pair, plan, blocks, signals) == {"a", "b", "c", "d", "e"}
+    left_alone = compile_plan(Wanted(signals, predefined=False), caps)
+    assert all(setup.kind is ListKind.DYNAMIC for setup in left_alone.lists)
 
 
 @pytest.mark.parametrize("mode", [1, 2])
@@ -160,10 +168,6 @@ def test_packed_samples_come_as_rows_with_their_times(mode, timestamp_mode):
     pair = Pair(config(events=(EventConfig(0, "1ms", time_cycle=1, packed=packed),)))
     caps = asked(pair)
     assert caps.events[0].packs
-    from dataclasses import replace
-
-    from xcaliper.a2l.xcp_extras import XcpPackedMode
-
     words = (
         ("ELEMENT_GROUPED", "EVENT_GROUPED")[mode - 1],
         ("STS_LAST", "STS_FIRST")[timestamp_mode],
