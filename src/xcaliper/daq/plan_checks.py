@@ -185,7 +185,7 @@ def check_lists(
         )
     stim = [draft for draft in drafts if draft.stim]
     for draft in stim:
-        if _writes_foreign_bytes(draft, caps.ag):
+        if not findings.problems and _writes_foreign_bytes(draft, caps.ag):
             findings.problem(
                 f"event {draft.event.number} ({draft.event.label}): STIM entries of fixed length would "
                 f"write bytes beside {some([signal.name for signal in draft.signals])}; "

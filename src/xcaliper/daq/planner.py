@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.errors import PlanError
 from xcaliper.daq.assemble import Assembly
-from xcaliper.daq.capabilities import DaqCapabilities, EventChannel, StaticList
+from xcaliper.daq.capabilities import (
+    MAX_ODTS_STIM,
+    DaqCapabilities,
+    EventChannel,
+    StaticList,
+)
 from xcaliper.daq.event_choice import EventChoice, Findings, some
 from xcaliper.daq.list_drafts import (
     Group,
@@ -53,7 +58,7 @@ class Planner:
         self.caps = capabilities
         self.limits = ListLimits(capabilities, *formats(wanted, capabilities))
         self.findings = Findings(allow_polling=wanted.allow_polling)
-        self.odts_left = capabilities.max_odts
+        self.odts_left, self.stim_left = capabilities.max_odts, MAX_ODTS_STIM
         self.lists_at: dict[int, int] = {}
         self.free = [one for one in capabilities.lists if self._is_configurable(one)]
         self._events = {event.number: event for event in capabilities.events}
@@ -176,7 +181,7 @@ class Planner:
         self, groups: Sequence[Group], order: Sequence[int]
     ) -> tuple[dict[int, list[ListDraft]], list[int]]:
         """Lists by group, and the groups that do not fit."""
-        self.odts_left = self.caps.max_odts
+        self.odts_left, self.stim_left = self.caps.max_odts, MAX_ODTS_STIM
         self.free = [one for one in self.caps.lists if self._is_configurable(one)]
         self.lists_at = {}
         taken: set[int] = set()
@@ -193,7 +198,9 @@ class Planner:
             used = {draft.static.number for draft in drafts if draft.static}
             taken |= used
             self.free = [one for one in self.free if one.number not in used]
-            self.odts_left -= sum(len(draft.packed.odts) for draft in drafts)
+            odts = sum(len(draft.packed.odts) for draft in drafts)
+            self.odts_left -= odts
+            self.stim_left -= odts * groups[index].stim
         return done, failed
 
     def _plan_group(
@@ -248,20 +255,22 @@ class Planner:
         return self.limits.of(
             group.event,
             stim=group.stim,
-            odts_left=self.odts_left - used,
+            odts_left=(min(self.odts_left, self.stim_left) if group.stim else self.odts_left)
+            - used,
             samples=samples,
             static=one,
         )
 
     def _fill(self, group: Group, used: set[int], odts: int) -> list[ListDraft] | None:
-        """The lists of a group in the packed mode that takes the fewest bytes per sample."""
+        """The lists of a group in the packed mode that keeps elements whole and takes few bytes."""
         if not group.signals:
             return []
-        best: tuple[float, list[ListDraft]] | None = None
+        best: tuple[tuple[bool, float], list[ListDraft]] | None = None
         for mode in self._modes(group):
             drafts = self._fill_mode(group, mode, used, odts)
             if drafts is not None:
-                score = self._bytes_per_sample(drafts)
+                split = any(draft.packed.split_elements for draft in drafts)
+                score = split, self._bytes_per_sample(drafts)
                 if best is None or score < best[0]:
                     best = score, drafts
         return best[1] if best else None
