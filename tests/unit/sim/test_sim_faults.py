@@ -49,9 +49,7 @@ class Master:
     def counters(self, packets) -> list[int]:
         """Values of RunCounter, of the first ODTs."""
         head = HEAD[self.field] + 4
-        return [
-            int.from_bytes(p[head : head + 4], "little") for p in packets if len(p) == head + 4
-        ]
+        return [int.from_bytes(p[head : head + 4], "little") for p in packets if len(p) == head + 4]
 
 
 def test_without_faults_everything_is_right() -> None:
