@@ -96,6 +96,16 @@ def plain_first_fit(plan, signals, caps):
     return total
 
 
+def least_by_bytes(plan, signals, caps):
+    """ODTs that the bytes alone need, over all events."""
+    payload = caps.max_dto - plan.dto_format.header_size
+    total = 0
+    for event in {s.default_event for s in signals}:
+        size = sum(s.size_bytes for s in signals if s.default_event == event)
+        total += -(-(size + plan.dto_format.timestamp_size) // payload)
+    return total
+
+
 def timed(function):
     begin = time.process_time()
     result = function()
@@ -121,25 +131,24 @@ def main():
             planning.append(taken)
         cpu, plain = statistics.median(planning), statistics.median(sorting)
         odts = sum(len(setup.odts) for setup in plan.lists)
-        first_fit = (
-            plain_first_fit(plan, signals, caps)
-            if caps.optimisation is Optimisation.DEFAULT
-            else None
-        )
+        whole = caps.optimisation is Optimisation.DEFAULT and caps.max_dto > 16
         rows.append(
             {
                 "slave": name,
                 "cpu_s": cpu,
                 "ratio_to_sort": cpu / max(plain, 1e-6),
                 "odts": odts,
-                "first_fit": first_fit,
+                "least": least_by_bytes(plan, signals, caps),
+                "first_fit": plain_first_fit(plan, signals, caps) if whole else None,
             }
         )
     if options.json:
         print(json.dumps(rows))
         return
     for row in rows:
-        against = "" if row["first_fit"] is None else f", first-fit-decreasing {row['first_fit']}"
+        against = f", the bytes need {row['least']}"
+        if row["first_fit"] is not None:
+            against += f", first-fit-decreasing {row['first_fit']}"
         print(
             f"{row['slave']}: {row['ratio_to_sort']:.0f} × sorting (bar {BAR}), {row['cpu_s']:.3f} s CPU, {row['odts']} ODTs{against}"
         )
