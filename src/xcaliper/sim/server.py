@@ -167,6 +167,11 @@ class EcuServer:
         return str(self.endpoints[0])
 
     @property
+    def thread_id(self) -> int | None:
+        """Identifier of the background thread; None before it runs."""
+        return self._thread.ident if self._thread is not None else None
+
+    @property
     def counters(self) -> ServerCounters:
         """What happened on the links so far."""
         return self._server.counters

@@ -37,9 +37,21 @@ class BlockLayout:
         starts: position of each message.
         ends: position behind each message.
         stride: bytes of one sample.
+        grown: samples that the next block shall hold.
+        spare: memory of a block that was sent.
     """
 
-    __slots__ = ("_counters", "_cuts", "alignment", "ends", "grown", "sizes", "starts", "stride")
+    __slots__ = (
+        "_counters",
+        "_cuts",
+        "alignment",
+        "ends",
+        "grown",
+        "sizes",
+        "spare",
+        "starts",
+        "stride",
+    )
 
     def __init__(self, sizes: Sequence[int], alignment: int = 1) -> None:
         self.sizes = tuple(sizes)
@@ -54,6 +66,7 @@ class BlockLayout:
         self._counters = np.array([[at + 2, at + 3] for at in starts], np.intp).ravel()
         self._cuts: dict[int, tuple[tuple[int, int, int], ...]] = {}
         self.grown = 1
+        self.spare: NDArray[np.uint8] | None = None
 
     @property
     def packets(self) -> int:
@@ -70,8 +83,15 @@ class BlockLayout:
         """
         found = self._cuts.get(limit)
         if found is None:
-            found = self._cuts[limit] = _runs(_datagrams(self.starts, self.ends, limit))
+            found = self._cuts[limit] = self._best(limit)
         return found
+
+    def _best(self, limit: int) -> tuple[tuple[int, int, int], ...]:
+        """Messages gathered into datagrams, or each in its own where that saves calls of the system."""
+        gathered = _datagrams(self.starts, self.ends, limit)
+        single = list(zip(self.starts, self.ends, strict=True))
+        runs, other = _runs(gathered), _runs(single)
+        return other if len(other) < len(runs) and len(single) < 2 * len(gathered) else runs
 
     def number(self, rows: NDArray[np.uint8], first: int) -> None:
         """Write CTR into the messages of some samples, in order."""
@@ -123,7 +143,10 @@ class DtoBlock:
         self.layout = layout
         self.count = 0
         room = max(1, min(_MAX_ROWS, _BLOCK_BYTES // layout.stride, layout.grown))
-        self._rows = np.empty((room, layout.stride), np.uint8)
+        rows, layout.spare = layout.spare, None
+        if rows is None or len(rows) < room:
+            rows = np.empty((room, layout.stride), np.uint8)
+        self._rows = rows
         self._bytes: memoryview = self._rows.reshape(-1).data
 
     @property
@@ -133,8 +156,9 @@ class DtoBlock:
 
     def row(self) -> NDArray[np.uint8]:
         """Room for the next sample, uint8[stride]; it counts as filled."""
-        row: NDArray[np.uint8] = self._rows[self.count]
-        self.count += 1
+        at = self.count
+        self.count = at + 1
+        row: NDArray[np.uint8] = self._rows[at]
         return row
 
     def packets(self) -> list[bytes]:
@@ -153,8 +177,12 @@ class DtoBlock:
             first: CTR of the first one.
         """
         self.layout.number(self._rows[: self.count], first)
-        self.layout.grown = min(_MAX_ROWS, 2 * self.count)
         return self._bytes[: self.count * self.layout.stride]
+
+    def release(self) -> None:
+        """Give the memory to the next block: everything has been sent and nobody looks at it again."""
+        self.layout.spare = self._rows
+        self.layout.grown = min(_MAX_ROWS, 2 * self.count)
 
     def __len__(self) -> int:
         return self.count * len(self.layout.sizes)

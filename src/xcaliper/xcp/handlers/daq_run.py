@@ -175,14 +175,14 @@ def dto_ctr_properties(
         if made.stim_mode_fixed or not event.stim:
             raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
         stim_mode = mode.stim_mode
-    changed = CounterConfig(related, daq_mode=now.daq_mode, stim_mode=stim_mode)
+    changed = CounterConfig(related, stim_mode=stim_mode)
     if modifier and slave.daq.running:
         raise refuse(ErrorCode.ERR_DAQ_ACTIVE)
     slave.daq.counters[event.channel] = changed
     return timecorr.DtoCtrPropertiesResponse(
         properties=timecorr.DtoCtrPropertyBits.of(
             related_event_fixed=int(made.related_event_fixed),
-            daq_mode_fixed=int(made.daq_mode_fixed),
+            daq_mode_fixed=1,
             stim_mode_fixed=int(made.stim_mode_fixed),
             related_event_present=1,
             daq_mode_present=1,
@@ -190,7 +190,7 @@ def dto_ctr_properties(
             evt_ctr_present=1,
         ),
         related_event_channel=related,
-        mode=timecorr.DtoCtrMode.of(daq_mode=changed.daq_mode, stim_mode=stim_mode),
+        mode=timecorr.DtoCtrMode.of(stim_mode=stim_mode),
     )
 
 
@@ -217,6 +217,7 @@ def _run(ready: Sequence[tuple[DaqList, ListSampler]]) -> None:
     turn = 0
     for daq_list, sampler in ready:
         daq_list.sampler = sampler
+        daq_list.period = daq_list.prescaler * (2 if daq_list.alternating else 1)
         daq_list.skipped = daq_list.period - 1  # the first event is sampled
         if daq_list.alternating:
             daq_list.skipped -= turn % 2  # neighbours take turns
