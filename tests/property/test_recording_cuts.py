@@ -85,7 +85,7 @@ def test_recordings_hold_exactly_their_time(stream, pre, post, most):
         post_ns=post,
         max_recordings=most,
         ring_bytes=1 << 30,
-        rasters=2,
+        rasters=range(2),
         begin=lambda _: sinks.append(MemorySink()) or sinks[-1],
     )
     for block in blocks:

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.core.errors import SettingsError
+from xcaliper.mdf.storage import MemoryFile
+from xcaliper.record.sinks.mdf4 import Mdf4Sink, attachments_of
 from xcaliper.record.splitting import FileSink, Splitter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from xcaliper.core.samples import SampleBlock
+    from xcaliper.mdf.description import Attachment
     from xcaliper.record.description import RecordingDescription, RecordingEvent
     from xcaliper.record.sinks import Sink
 
@@ -111,6 +114,11 @@ class Outputs:
         for output in self._outputs:
             if output.sink is None and later:
                 _try_out(output.path, description)
+        mdf4 = any(
+            o.sink is None and FORMATS[o.path.suffix.lower()] == "mdf4" for o in self._outputs
+        )
+        # deflating a large A2L takes too long to be done at each trigger
+        self._attachments = [item.packed() for item in attachments_of(description)] if mdf4 else []
 
     # --- names ---
 
@@ -199,7 +207,8 @@ class Outputs:
             facts |= {"part": str(part)} if self._split != (None, None) else {}
             facts |= {"continues": before} if before else {}
             properties = dict(self._description.properties) | facts
-            sink = open_file(path, replace(self._description, properties=properties), self._options)
+            described = replace(self._description, properties=properties)
+            sink = open_file(path, described, self._options, self._attachments)
             self.files += getattr(sink, "paths", None) or [Path(sink.path)]
             return sink
 
@@ -271,7 +280,12 @@ class _FanOut:
                 self._report(error)
 
 
-def open_file(path: Path, description: RecordingDescription, options: FileOptions) -> FileSink:
+def open_file(
+    path: Path,
+    description: RecordingDescription,
+    options: FileOptions,
+    attachments: Sequence[Attachment],
+) -> FileSink:
     """The sink of a file, by its suffix.
 
     Raises:
@@ -284,10 +298,13 @@ def open_file(path: Path, description: RecordingDescription, options: FileOption
         given["flush_period_s"] = options.flush_period_s
     match FORMATS[path.suffix.lower()]:
         case "mdf4":
-            from xcaliper.record.sinks.mdf4 import Mdf4Sink
-
             return Mdf4Sink(
-                path, description, compressed=options.compressed, durable=options.durable, **given
+                path,
+                description,
+                compressed=options.compressed,
+                durable=options.durable,
+                attachments=attachments,
+                **given,
             )
         case "parquet":
             from xcaliper.record.sinks.parquet import ParquetSink
@@ -304,10 +321,7 @@ def _try_out(path: Path, description: RecordingDescription) -> None:
     """Find out before the measurement what would fail at the first trigger."""
     match FORMATS[path.suffix.lower()]:
         case "mdf4":
-            from xcaliper.mdf.storage import MemoryFile
-            from xcaliper.record.sinks.mdf4 import Mdf4Sink
-
-            Mdf4Sink(path, replace(description, a2l=None), file=MemoryFile()).close()
+            Mdf4Sink(path, description, file=MemoryFile(), attachments=()).close()
         case "parquet":
             from xcaliper.record.sinks.parquet import check_parquet
 

@@ -140,7 +140,7 @@ class Recorder:
             post_ns=None if post_s is None else round(post_s * 1e9),
             max_recordings=max_recordings,
             ring_bytes=ring_bytes,
-            rasters=len(everything.rasters),
+            rasters=selection.numbers if selection else range(len(everything.rasters)),
             begin=begin,
         )
         stage: Sink = self._gate
