@@ -416,6 +416,22 @@ def test_buffers_count_at_the_start(size: int, fits: bool) -> None:
         refused(pair, START, ErrorCode.ERR_DAQ_CONFIG)
 
 
+def test_an_event_may_have_a_reserve_of_its_own() -> None:
+    events = (replace(EVENTS[0], buffer_reserve=(100, 0)), *EVENTS[1:])
+    prepared([(RAM, 41)], daq_memory=MEMORY, events=events, bits=0).run(ask(START))
+    tight = prepared([(RAM, 42)], daq_memory=MEMORY, events=events, bits=0)
+    refused(tight, START, ErrorCode.ERR_DAQ_CONFIG)
+
+
+def test_stim_packets_have_a_limit_of_their_own() -> None:
+    pair = Pair(config(events=STIM_EVENTS, max_dto_stim=16))
+    allocate(pair, 2)
+    pair.run(ask(mode(bits=0x12)))
+    pair.run(ask(daq.SetDaqPtr(daq_list=0, odt=0, odt_entry=0)))
+    pair.run(ask(daq.WriteDaq(size=14, address=RAM.value)))
+    refused(pair, daq.WriteDaq(size=1, address=RAM.value), ErrorCode.ERR_DAQ_CONFIG)
+
+
 def test_totals_over_all_lists() -> None:
     pair = Pair(config(totals=DaqTotals(daq=2, odt=3)))
     pair.run(ask(daq.FreeDaq()))

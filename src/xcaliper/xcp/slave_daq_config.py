@@ -145,6 +145,7 @@ class EventConfig:
         cpu_load: cost of DAQ lists; None = not counted.
         queue_load: cost of the queue; None = not counted.
         cpu_load_max: what the lists of the event may cost.
+        buffer_reserve: percent of buffers kept free, for DAQ and for STIM; None = as for all events.
     """
 
     channel: int
@@ -161,6 +162,7 @@ class EventConfig:
     cpu_load: CpuLoad | None = None
     queue_load: QueueLoad | None = None
     cpu_load_max: float | None = None
+    buffer_reserve: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
