@@ -24,7 +24,7 @@
 #define MAX_LISTS 64
 #define MAX_ODTS 256
 #define OUT (256 << 10)
-#define TICK_NS 250000
+#define TICK_NS 100000
 #define BATCH 64
 
 typedef struct {

@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Any, Final
 
 __all__ = [
-    "FUNCTIONS", "PRIMITIVES", "RECENT", "Conf", "Field", "Log", "Odt", "State", "Stop", "drain",
+    "FUNCTIONS", "PRIMITIVES", "RECENT", "SLACK", "Conf", "Field", "Log", "Odt", "State", "Stop", "drain",
     "receive",
 ]
 
@@ -134,6 +134,8 @@ def receive(descriptor: int, buffer: Any, at: int, room: int, control: Any) -> i
 
 #: Datagrams that are remembered, to know a copy by.
 RECENT: Final = 16
+#: Bytes at the end of the buffer that are never received into, so that words can be read anywhere.
+SLACK: Final = 64
 #: Receives in one drain.
 MAX_RECEIVES: Final = 4096
 
@@ -461,10 +463,13 @@ def _next_datagram(buffer: Any, state: Any, recent: Any) -> bool:
     return True
 
 
-def _receive_more(descriptor: int, control: Any, buffer: Any, conf: Any, state: Any) -> bool:
+def _receive_more(  # noqa: PLR0913  # arrays are the only state there is
+    descriptor: int, limit: int, control: Any, buffer: Any, conf: Any, state: Any
+) -> bool:
     """Append what waits to the buffer; False when nothing does."""
     end = state[_END]
-    size = receive(descriptor, buffer, end, buffer.shape[0] - end, control)
+    room = limit - end if conf[_STREAM] else buffer.shape[0] - SLACK - end
+    size = receive(descriptor, buffer, end, room, control)
     if size < 0:
         return False
     if not conf[_STREAM]:
@@ -496,7 +501,8 @@ def drain(  # noqa: PLR0913  # arrays are the only state there is
 
     Args:
         descriptor: of a socket, negative = scan only.
-        limit: position in the buffer from which nothing more is received.
+        limit: position in the buffer from which nothing more is received; a datagram of the largest
+            size must fit behind it.
         control: int64, belongs to ``receive``.
         buffer: uint8[n], what was received; and the others up to the log: as for :func:`scan`.
         recent: int64[RECENT, 2], begin and end of the latest datagrams, in a circle.
@@ -520,7 +526,7 @@ def drain(  # noqa: PLR0913  # arrays are the only state there is
             state[_TRUSTED] = 0
         if descriptor < 0 or state[_END] >= limit:
             return _DONE
-        if not _receive_more(descriptor, control, buffer, conf, state):
+        if not _receive_more(descriptor, limit, control, buffer, conf, state):
             return _DONE
     return _DONE
 
