@@ -181,31 +181,21 @@ def api(job: dict) -> dict:
             connect(f"{job['mode']}://127.0.0.1:{job['port']}", a2l, cache=False)
         )
         events = {f"e{event}_*": event for event in range(len(job["signals"]))}
-        measurement = connection.measure("*", event=events, keep=False, raw=True)
+        measurement = connection.measure(
+            "*", event=events, keep=False, raw=True, duration_s=job["send_s"]
+        )
         stop = threading.Event()
         if job["busy"]:
             thread = threading.Thread(target=burn, args=(stop,), daemon=True)
             thread.start()
             stack.callback(thread.join)
         stack.callback(stop.set)
-        blocks = iter(measurement)
-        rows = [0] * len(job["signals"])
         names = [raster.name for raster in measurement.plan.rasters]
         rows = dict.fromkeys(names, 0)
-        measurement.start()
         used, began = time.process_time(), time.perf_counter()
-        last = (0, began)
-        for block in blocks:
-            rows[block.event] += len(block)
-            now = (sum(rows.values()), time.perf_counter())
-            if now[1] - began > job["send_s"] and now[0]:
-                break
-            last = now
-        used, took = time.process_time() - used, time.perf_counter() - began
-        time.sleep(0.3)
-        measurement.stop()
         for block in measurement:
             rows[block.event] += len(block)
+        used, took = time.process_time() - used, time.perf_counter() - began
         stop.set()
         sent = [
             int.from_bytes(connection.link.run(ask(UserCmd(sub_command=n))).data[:4], "little")
@@ -222,7 +212,6 @@ def api(job: dict) -> dict:
             ),
             "lost": quality.lost,
             "dropped": quality.dropped,
-            "ended": last[1] - began,
         }
 
 

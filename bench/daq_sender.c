@@ -41,6 +41,7 @@ static uint64_t wanted, sent, step, messages;
 static uint16_t counter;
 static uint32_t first_tick;
 static int64_t started_ns, worst_ns;
+static uint32_t rows_sent[MAX_LISTS]; /* also when the lists are gone */
 static int at_list, at_odt, at_entry;
 static uint8_t out[OUT + 65536];
 static size_t filled;
@@ -120,7 +121,7 @@ static void put_step(void) {
         memcpy(data, &list->rows, 4);
         for (int odt = 0; odt < list->odts; odt++)
             put_message(odt, i, data, list->size[odt], !odt);
-        list->rows++;
+        rows_sent[i] = ++list->rows;
     }
     step++;
 }
@@ -136,7 +137,7 @@ static void start(void) {
     running = 1;
     sent = step = messages = 0;
     worst_ns = 0;
-    for (int i = 0; i < list_count; i++) lists[i].rows = 0;
+    for (int i = 0; i < list_count; i++) lists[i].rows = rows_sent[i] = 0;
     started_ns = now_ns();
     first_tick = started_ns / 1000;
 }
@@ -181,7 +182,7 @@ static void answer(const uint8_t *in, int size) {
     case 0xE0: lists[in[2] % MAX_LISTS].event = in[4]; break;
     case 0xDE: n = 2; break;
     case 0xF1: /* rows of a list */
-        memcpy(r + 1, &lists[in[1] % MAX_LISTS].rows, 4);
+        memcpy(r + 1, &rows_sent[in[1] % MAX_LISTS], 4);
         n = 5;
         break;
     case 0xDD:

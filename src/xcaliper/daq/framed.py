@@ -18,7 +18,7 @@ from xcaliper.core.errors import UsageError
 from xcaliper.core.frames import DtoBatch
 from xcaliper.core.samples import Gap
 from xcaliper.daq.decode import DaqDecoder
-from xcaliper.daq.kernels import RECENT, SLACK, Conf, Field, Log, Odt, State, Stop
+from xcaliper.daq.kernels import JOINED, LARGEST, RECENT, SLACK, Conf, Field, Log, Odt, State, Stop
 from xcaliper.daq.storage import StoragePool, move_row
 from xcaliper.daq.template import FILL_AT, LEAST_BYTES, Templates
 from xcaliper.xcp.framing.eth import HEADER_SIZE, StreamReader
@@ -38,7 +38,6 @@ __all__ = ["BUFFER_BYTES", "FramedDecoder", "is_suitable"]
 
 #: Bytes that may be received before anything is decoded.
 BUFFER_BYTES: Final = 2 << 20
-_LARGEST: Final = 65536
 _SERV: Final = 0xFC
 _LOG_ENTRIES: Final = 4096
 #: Blocks are handed out about so often, so that whoever takes them has little to do.
@@ -102,8 +101,8 @@ class FramedDecoder(DaqDecoder):
         self._kernel_now = kernel
         self._kernel: Callable[..., int] | None = None
         self._control = np.zeros(32, np.int64) if control is None else control
-        self._buffer = np.zeros(BUFFER_BYTES + _LARGEST + SLACK, np.uint8)
-        self._view = memoryview(self._buffer)[: BUFFER_BYTES + _LARGEST]
+        self._buffer = np.zeros(BUFFER_BYTES + LARGEST + SLACK, np.uint8)
+        self._view = memoryview(self._buffer)[: BUFFER_BYTES + LARGEST]
         self._end = self._skip = 0
         self._given = 0
         self._owed = 0
@@ -231,13 +230,16 @@ class FramedDecoder(DaqDecoder):
         self._close(t_ns, others)
         return others
 
-    def drain(self, descriptor: int, limit: int, t_ns: int) -> tuple[int, bool, list[bytes]] | None:
+    def drain(
+        self, descriptor: int, limit: int, t_ns: int, *, joined: bool = False
+    ) -> tuple[int, bool, list[bytes]] | None:
         """Receive without blocking until nothing waits, and decode, all in compiled code.
 
         Args:
             descriptor: of the socket.
             limit: bytes after which to stop.
             t_ns: host time.
+            joined: whether the system may have joined datagrams.
 
         Returns:
             Bytes received, whether the peer has closed the stream, and the packets that are not
@@ -249,11 +251,10 @@ class FramedDecoder(DaqDecoder):
         if self._kernel is None and not self._adopt():
             return None
         self.room()
-        begin = self._end
-        self._open(begin, begin, 0)
+        self._open(self._end, self._end, 0)
+        self._control[JOINED] = joined
         others: list[bytes] = []
-        self._run(descriptor, min(begin + limit, BUFFER_BYTES), t_ns, others)
-        size = int(self._state[State.END]) - begin
+        size = self._run(descriptor, limit, t_ns, others)
         ended = bool(self._state[State.ENDED])
         self._close(t_ns, others)
         return size, ended, others
@@ -362,8 +363,8 @@ class FramedDecoder(DaqDecoder):
         state[State.EXPECTED] = reader.expected
         state[State.GAP] = self._owed
 
-    def _run(self, descriptor: int, limit: int, t_ns: int, others: list[bytes]) -> None:
-        """Let the kernel go on until it is done."""
+    def _run(self, descriptor: int, limit: int, t_ns: int, others: list[bytes]) -> int:
+        """Let the kernel go on until it is done; gives the bytes it has received."""
         assert self._kernel is not None, "asked for before"
         state, storage = self._state, self._storage
         most = self._buffer.nbytes + len(self._log)
@@ -383,7 +384,9 @@ class FramedDecoder(DaqDecoder):
                 storage = self._storage
             elif why == Stop.SUSPECT:
                 self._judge()
+        size = int(state[State.TAKEN])
         self._settle(t_ns, gaps)
+        return size
 
     def _settle(self, t_ns: int, gaps: list[tuple[int, bool]]) -> None:
         """Bring reader and quality up to date."""
@@ -417,16 +420,19 @@ class FramedDecoder(DaqDecoder):
             reader.put_back(rest, max(at - end, 0), calm=self._given > 0)
         else:
             self._remember()
-            self._state[State.RECENT] = self._remembered = 0
+            self._state[State.RECENT] = self._state[State.LAP] = self._remembered = 0
         self.publish(t_ns)
 
     def _remember(self) -> None:
         """Hand the latest datagrams to the reader, who knows copies by them."""
         reader = self._reader
         assert reader is not None and not isinstance(reader, StreamReader), "datagrams only"
-        count = int(self._state[State.RECENT])
+        count, lap = int(self._state[State.RECENT]), int(self._state[State.LAP])
+        written = int(self._state[State.END])
         for number in range(max(count - RECENT, self._remembered), count):
             begin, end = self._recent[number % RECENT].tolist()
+            if number < lap and begin < written:
+                continue  # overwritten since
             reader.remember(self._view[begin:end].tobytes())
         self._remembered = count
 
@@ -460,7 +466,7 @@ class FramedDecoder(DaqDecoder):
                 else:
                     self.quality.overloads += 1
                     stream.blame(row, 0, "overload")
-        self._state[State.LOG] = 0
+        self._state[State.LOG] = self._state[State.HELD] = 0
 
     def _note_unknown(self, key: int) -> None:
         if self._format.identification_field >= 2:

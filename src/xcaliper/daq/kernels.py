@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Any, Final
 
 __all__ = [
-    "FUNCTIONS", "PRIMITIVES", "RECENT", "SLACK", "Conf", "Field", "Log", "Odt", "State", "Stop", "drain",
+    "FUNCTIONS", "JOINED", "LARGEST", "PRIMITIVES", "RECENT", "SLACK", "Conf", "Field", "Log", "Odt", "State", "Stop", "drain",
     "receive",
 ]
 
@@ -47,15 +47,18 @@ class State(IntEnum):
     FULL = 9  # 1 = a list has no room for another row
     ENDED = 10  # 1 = the peer closed the stream
     RECENT = 11  # datagrams noted
-    LOST = 12
-    LATE = 13
-    MESSAGES = 14
-    EMPTY = 15
-    MALFORMED = 16  # messages, or rests of datagrams
-    DAQ = 17  # DAQ packets
-    LOST_DAQ = 18  # messages missing before a DAQ packet
-    SHORT = 19  # DAQ packets that are malformed
-    INCOMPLETE = 20
+    LAP = 12  # of these, before the buffer was begun anew
+    HELD = 13  # 1 = the log points into the buffer
+    LOST = 14
+    LATE = 15
+    MESSAGES = 16
+    EMPTY = 17
+    MALFORMED = 18  # messages, or rests of datagrams
+    DAQ = 19  # DAQ packets
+    LOST_DAQ = 20  # messages missing before a DAQ packet
+    SHORT = 21  # DAQ packets that are malformed
+    INCOMPLETE = 22
+    TAKEN = 23  # bytes received
 
 
 class Field(IntEnum):
@@ -126,7 +129,8 @@ def copy_bytes(target: Any, target_at: int, source: Any, source_at: int, size: i
 def receive(descriptor: int, buffer: Any, at: int, room: int, control: Any) -> int:
     """Bytes of the next datagrams or piece, 0 at the end of a stream, negative when none waits.
 
-    ``control[0]`` gets the bytes of each datagram where several were joined, else 0.
+    ``control[0]`` gets the bytes of each datagram where several were joined, else 0; ``control[2]``
+    says whether that can be.
     """
     del descriptor, buffer, at, room, control
     return -1
@@ -136,6 +140,12 @@ def receive(descriptor: int, buffer: Any, at: int, room: int, control: Any) -> i
 RECENT: Final = 16
 #: Bytes at the end of the buffer that are never received into, so that words can be read anywhere.
 SLACK: Final = 64
+#: Bytes of the buffer that datagrams go through; some more than what is remembered of them.
+WINDOW: Final = 48 << 10
+#: Bytes of the largest datagram, joined ones included.
+LARGEST: Final = 65536
+#: Word of the control block that is 1 where the system may have joined datagrams.
+JOINED: Final = 2
 #: Receives in one drain.
 MAX_RECEIVES: Final = 4096
 
@@ -154,7 +164,7 @@ _SEGMENT, _END, _TRUSTED, _SEEN = map(
     int, (State.SEGMENT, State.END, State.TRUSTED, State.SEEN)
 )
 _GAP, _LOG, _FULL, _ENDED = int(State.GAP), int(State.LOG), int(State.FULL), int(State.ENDED)
-_RECENT = int(State.RECENT)
+_RECENT, _LAP, _HELD, _TAKEN = map(int, (State.RECENT, State.LAP, State.HELD, State.TAKEN))
 _LOST, _LATE, _MESSAGES = int(State.LOST), int(State.LATE), int(State.MESSAGES)
 _EMPTY, _MALFORMED, _DAQ = int(State.EMPTY), int(State.MALFORMED), int(State.DAQ)
 _LOST_DAQ, _SHORT, _INCOMPLETE = map(
@@ -431,6 +441,7 @@ def scan(  # noqa: PLR0913  # arrays are the only state there is
         state[_MESSAGES] += 1
         if load_u8(buffer, start) >= _SERV:
             _note(log, state, _LOG_OTHER, start, size, 0)
+            state[_HELD] = 1
             continue
         state[_DAQ] += 1
         which = _take(buffer, start, size, conf, state, routes, lists, odts, rows, ticks, log)
@@ -466,9 +477,19 @@ def _next_datagram(buffer: Any, state: Any, recent: Any) -> bool:
 def _receive_more(  # noqa: PLR0913  # arrays are the only state there is
     descriptor: int, limit: int, control: Any, buffer: Any, conf: Any, state: Any
 ) -> bool:
-    """Append what waits to the buffer; False when nothing does."""
+    """Put what waits into the buffer; False when nothing does.
+
+    Datagrams go through a small part of it again and again, which stays in the cache.
+    """
     end = state[_END]
-    room = limit - end if conf[_STREAM] else buffer.shape[0] - SLACK - end
+    if not conf[_STREAM] and end >= WINDOW and not state[_HELD]:
+        end = 0
+        state[_LAP] = state[_RECENT]
+    room = buffer.shape[0] - SLACK - end
+    if conf[_STREAM]:
+        room = min(room, limit - state[_TAKEN])
+    elif room < LARGEST:
+        return False
     size = receive(descriptor, buffer, end, room, control)
     if size < 0:
         return False
@@ -479,6 +500,7 @@ def _receive_more(  # noqa: PLR0913  # arrays are the only state there is
         state[_ENDED] = 1
         return False
     state[_END] = end + size
+    state[_TAKEN] += size
     return True
 
 
@@ -501,8 +523,7 @@ def drain(  # noqa: PLR0913  # arrays are the only state there is
 
     Args:
         descriptor: of a socket, negative = scan only.
-        limit: position in the buffer from which nothing more is received; a datagram of the largest
-            size must fit behind it.
+        limit: bytes after which nothing more is received.
         control: int64, belongs to ``receive``.
         buffer: uint8[n], what was received; and the others up to the log: as for :func:`scan`.
         recent: int64[RECENT, 2], begin and end of the latest datagrams, in a circle.
@@ -524,7 +545,7 @@ def drain(  # noqa: PLR0913  # arrays are the only state there is
             state[_AT] = state[_SEGMENT_END]
             state[_SEGMENT_END] = -1
             state[_TRUSTED] = 0
-        if descriptor < 0 or state[_END] >= limit:
+        if descriptor < 0 or state[_TAKEN] >= limit:
             return _DONE
         if not _receive_more(descriptor, limit, control, buffer, conf, state):
             return _DONE

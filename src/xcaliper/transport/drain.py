@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xcaliper.daq import kernels
+from xcaliper.daq.kernels import JOINED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -165,10 +166,10 @@ def _primitives() -> dict[str, Any]:
 def _receivers(name: str) -> Any:
     from numba import types
 
+    recv: Any = types.ExternalFunction(
+        "recv", types.intp(types.int32, types.uintp, types.uintp, types.int32)
+    )
     if name == "recv":
-        recv: Any = types.ExternalFunction(
-            "recv", types.intp(types.int32, types.uintp, types.uintp, types.int32)
-        )
 
         def receive(descriptor: Any, buffer: Any, at: Any, room: Any, control: Any) -> Any:
             control[0] = 0
@@ -181,6 +182,8 @@ def _receivers(name: str) -> Any:
 
     def receive_joined(descriptor: Any, buffer: Any, at: Any, room: Any, control: Any) -> Any:
         control[0] = 0
+        if not control[JOINED]:
+            return recv(descriptor, buffer.ctypes.data + at, room, control[_FLAGS])
         control[_IOVEC] = buffer.ctypes.data + at
         control[_IOVEC + 1] = room
         control[_MSGHDR + 5] = _ANSWER_BYTES
