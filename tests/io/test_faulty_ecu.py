@@ -75,7 +75,7 @@ def test_ecu_reboots_without_a_word():
         wait_for(lambda: measurement.quality.reconnects == 1, 20)
         time.sleep(0.4)
         measurement.stop()
-        counts, waves = rows(measurement)
+        counts, _ = rows(measurement)
         (gap,) = measurement.blocks()[0].gaps
         assert gap.reason == "reconnect"
         np.testing.assert_array_equal(np.diff(counts[gap.before_row :]), 1)

@@ -530,9 +530,7 @@ class FramedDecoder(DaqDecoder):
         self.publish(t_ns)
         return others
 
-    def _take_stream(
-        self, reader: StreamReader, end: int, t_ns: int, others: list[bytes]
-    ) -> None:
+    def _take_stream(self, reader: StreamReader, end: int, t_ns: int, others: list[bytes]) -> None:
         begin = self._skip
         at = begin
         if begin <= end:

@@ -11,7 +11,19 @@ from enum import IntEnum
 from typing import Any, Final
 
 __all__ = [
-    "FUNCTIONS", "JOINED", "LARGEST", "PRIMITIVES", "RECENT", "SLACK", "Conf", "Field", "Log", "Odt", "State", "Stop", "drain",
+    "FUNCTIONS",
+    "JOINED",
+    "LARGEST",
+    "PRIMITIVES",
+    "RECENT",
+    "SLACK",
+    "Conf",
+    "Field",
+    "Log",
+    "Odt",
+    "State",
+    "Stop",
+    "drain",
     "receive",
 ]
 
@@ -160,16 +172,12 @@ _MAX_PACKET, _STREAM = int(Conf.MAX_PACKET), int(Conf.STREAM)
 _ID_MASK = int(Conf.ID_MASK)
 
 _EXPECTED, _AT, _SEGMENT_END = int(State.EXPECTED), int(State.AT), int(State.SEGMENT_END)
-_SEGMENT, _END, _TRUSTED, _SEEN = map(
-    int, (State.SEGMENT, State.END, State.TRUSTED, State.SEEN)
-)
+_SEGMENT, _END, _TRUSTED, _SEEN = map(int, (State.SEGMENT, State.END, State.TRUSTED, State.SEEN))
 _GAP, _LOG, _FULL, _ENDED = int(State.GAP), int(State.LOG), int(State.FULL), int(State.ENDED)
 _RECENT, _LAP, _HELD, _TAKEN = map(int, (State.RECENT, State.LAP, State.HELD, State.TAKEN))
 _LOST, _LATE, _MESSAGES = int(State.LOST), int(State.LATE), int(State.MESSAGES)
 _EMPTY, _MALFORMED, _DAQ = int(State.EMPTY), int(State.MALFORMED), int(State.DAQ)
-_LOST_DAQ, _SHORT, _INCOMPLETE = map(
-    int, (State.LOST_DAQ, State.SHORT, State.INCOMPLETE)
-)
+_LOST_DAQ, _SHORT, _INCOMPLETE = map(int, (State.LOST_DAQ, State.SHORT, State.INCOMPLETE))
 
 _FIRST_PID, _ODTS, _ODT_BASE = int(Field.FIRST_PID), int(Field.ODTS), int(Field.ODT_BASE)
 _ROW_SIZE, _ROWS_AT, _TICKS_AT = int(Field.ROW_SIZE), int(Field.ROWS_AT), int(Field.TICKS_AT)
@@ -320,7 +328,9 @@ def _take(  # noqa: PLR0913  # arrays are the only state there is
         _begin_row(buffer, start, conf, lists, which, rows, ticks)
     copy_bytes(
         rows,
-        lists[which, _ROWS_AT] + lists[which, _ROW] * lists[which, _ROW_SIZE] + odts[place, _ROW_AT],
+        lists[which, _ROWS_AT]
+        + lists[which, _ROW] * lists[which, _ROW_SIZE]
+        + odts[place, _ROW_AT],
         buffer,
         start + odts[place, _DATA_AT],
         odts[place, _SIZE],
@@ -554,6 +564,16 @@ def drain(  # noqa: PLR0913  # arrays are the only state there is
 
 #: Every function of the loop, callees first.
 FUNCTIONS: Final = (
-    "_note", "_see", "_blame_all", "_begin_row", "_irregular", "_finish_row", "_take", "_go_on", "scan",
-    "_next_datagram", "_receive_more", "drain",
+    "_note",
+    "_see",
+    "_blame_all",
+    "_begin_row",
+    "_irregular",
+    "_finish_row",
+    "_take",
+    "_go_on",
+    "scan",
+    "_next_datagram",
+    "_receive_more",
+    "drain",
 )

@@ -39,7 +39,10 @@ _UDP_GRO: Final = 104
 _HAS_RECVMSG: Final = sys.platform == "linux" and sys.maxsize > 2**32 and sys.byteorder == "little"
 #: Arrays live longer than the call, so nobody counts references to them in here.
 _OPTIONS: Final[dict[str, Any]] = {
-    "boundscheck": False, "nogil": True, "error_model": "numpy", "_nrt": False,
+    "boundscheck": False,
+    "nogil": True,
+    "error_model": "numpy",
+    "_nrt": False,
 }
 _HAS_RECV: Final = hasattr(__import__("socket"), "MSG_DONTWAIT")
 
@@ -104,8 +107,19 @@ def compile_drain() -> Callable[..., int]:
     vector, table = types.int64[::1], types.int64[:, ::1]
     octets = types.uint8[::1]
     signature = types.int64(
-        types.int64, types.int64, vector, octets, vector, vector, types.int32[::1], table, table,
-        octets, vector, table, table,
+        types.int64,
+        types.int64,
+        vector,
+        octets,
+        vector,
+        vector,
+        types.int32[::1],
+        table,
+        table,
+        octets,
+        vector,
+        table,
+        table,
     )
     for cached in (True, False):
         # Without a folder to write to, numba refuses to cache at all.
@@ -143,7 +157,9 @@ def _primitives() -> dict[str, Any]:
         return intrinsic(typed)
 
     @intrinsic
-    def copy_bytes(_context: Any, target: Any, _at: Any, source: Any, _from: Any, _size: Any) -> Any:
+    def copy_bytes(
+        _context: Any, target: Any, _at: Any, source: Any, _from: Any, _size: Any
+    ) -> Any:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             into = context.make_array(sig.args[0])(context, builder, args[0]).data
             out_of = context.make_array(sig.args[2])(context, builder, args[2]).data
