@@ -13,13 +13,13 @@ import time
 
 import numpy as np
 
+from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.ticks import TickClock
 from xcaliper.daq import ClockReading, Timeline
 from xcaliper.daq.correlation import Correlator, common_axis
 from xcaliper.xcp.procedures.clock import ClockProperties, ClockSample, Stamp
 from xcaliper.xcp.slave_clock import ClockModel, ClockSettings, SlaveClocks
 from xcaliper.xcp.timecorr import decode_clock_blocks
-from xcaliper.core.datatypes import ByteOrder
 
 SECOND = 1_000_000_000
 LENGTH_NS = 10 * SECOND

@@ -303,7 +303,9 @@ def test_a_slave_may_stay_out_of_multicasts() -> None:
     assert events(pair) == []
 
 
-@pytest.mark.parametrize(("discipline", "before", "after"), [("synchronised", 0, 1), ("syntonised", 2, 3)])
+@pytest.mark.parametrize(
+    ("discipline", "before", "after"), [("synchronised", 0, 1), ("syntonised", 2, 3)]
+)
 def test_locking_to_the_grandmaster_is_told(discipline, before: int, after: int) -> None:
     model = ClockModel(drift_ppm=500.0, resolution=NS8)
     clocks = ClockSettings(

@@ -26,9 +26,11 @@ def readings(rng, way, scatter_ns, count, drift_ppm):
     t = np.sort(rng.uniform(0, 10 * S, count)).round()
     out, back = way(count), way(count)
     shown = t * (1 + drift_ppm * 1e-6) + rng.uniform(-scatter_ns / 2, scatter_ns / 2, count)
-    return shown.astype(np.int64), (1000 * S + t - out).astype(np.int64), (
-        1000 * S + t + back
-    ).astype(np.int64)
+    return (
+        shown.astype(np.int64),
+        (1000 * S + t - out).astype(np.int64),
+        (1000 * S + t + back).astype(np.int64),
+    )
 
 
 @pytest.mark.parametrize("scatter_ns", [0, 40_000, 200_000])
