@@ -311,7 +311,7 @@ def test_locking_to_the_grandmaster_is_told(discipline, before: int, after: int)
     clocks = ClockSettings(
         slave=model, grandmaster=MASTER, discipline=discipline, lock_after_ns=10 * S
     )
-    pair = pair_of(clocks=clocks)
+    pair = pair_of(clocks=clocks, timestamp=TickClock(1, 0, 4))
     found = properties(pair, response_fmt=ALL_INITIATORS)
     assert found.sync_state.slv_clk_sync_state == before
     assert found.observable.xcp_slv_clk == 1
@@ -339,6 +339,11 @@ def test_dtos_are_stamped_by_the_chosen_clock() -> None:
         pair.run(daq_setup.start())
         pair.event(0, S)
         assert int.from_bytes(pair.dtos[0][2:6], "little") == first
+
+
+def test_a_clock_that_stamps_has_the_ticks_of_the_timestamps() -> None:
+    with pytest.raises(SettingsError, match="ticks of the timestamps"):
+        SlaveClocks(ClockSettings(slave=ClockModel(resolution=NS8)), US)
 
 
 def test_a_plain_clock_counts_exactly() -> None:
