@@ -13,6 +13,7 @@ from xcaliper.core.errors import XcaliperError
 
 if TYPE_CHECKING:
     from xcaliper.client.a2l_source import read_a2l
+    from xcaliper.client.block import Block
     from xcaliper.client.connection import Connection, connect
     from xcaliper.client.label_file import read_label_file
     from xcaliper.client.measurement import Measurement
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Block",
     "Connection",
     "Measurement",
     "Recording",
@@ -40,6 +42,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     homes = {
+        "Block": "client.block",
         "Connection": "client.connection",
         "connect": "client.connection",
         "Measurement": "client.measurement",

@@ -124,10 +124,8 @@ def test_async_stream_lets_other_tasks_run(ecu):
 
     async def main():
         ticking = asyncio.create_task(tick())
-        counts = []
         async with ecu.measure("TaskCounter1ms", duration_s=0.6) as measurement:
-            async for block in measurement:
-                counts.append(block["TaskCounter1ms"].astype(np.int64))
+            counts = [block["TaskCounter1ms"].astype(np.int64) async for block in measurement]
         ticking.cancel()
         return np.concatenate(counts), measurement
 

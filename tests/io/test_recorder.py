@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import threading
 from dataclasses import replace
 
@@ -63,11 +65,17 @@ def test_from_trigger_to_trigger_into_numbered_files(tmp_path, compressed):
     for k in range(3):
         parts = [found[2 * k][0], found[2 * k + 1][0]]
         counters = [part["1ms"]["n"].tolist() for part in parts]
-        assert sum(counters, []) == list(range(34 + 1000 * k, 605 + 1000 * k))
+        assert functools.reduce(operator.iadd, counters, []) == list(
+            range(34 + 1000 * k, 605 + 1000 * k)
+        )
         assert len(counters[0]) == 300
-        slow = sum((part["10ms"]["level"].tolist() for part in parts), [])
+        slow = functools.reduce(
+            operator.iadd, (part["10ms"]["level"].tolist() for part in parts), []
+        )
         assert slow == list(range(4 + 100 * k, 61 + 100 * k))
-        twice = sum((part["1ms calculated"]["twice"].tolist() for part in parts), [])
+        twice = functools.reduce(
+            operator.iadd, (part["1ms calculated"]["twice"].tolist() for part in parts), []
+        )
         assert twice == [2 * n for n in range(34 + 1000 * k, 605 + 1000 * k)]
         seconds = parts[0]["1ms"]["time"]
         np.testing.assert_allclose(seconds, np.array(counters[0]) / 1000, atol=1e-12)
@@ -164,11 +172,15 @@ def test_a_file_that_cannot_be_opened_at_the_trigger_is_told(tmp_path):
     good = MemorySink()
     recorder = Recorder(DESCRIPTION, [folder / "r.mf4", good], trigger="n == 100")
     folder.rmdir()
+    told = []
+    for block in stream():
+        try:
+            recorder.put(block)
+        except SettingsError as error:
+            told.append(error)
     with pytest.raises(SettingsError, match="does not exist"):
-        run(recorder)
         recorder.close()
-    with pytest.raises(SettingsError, match="does not exist"):
-        recorder.close()
+    assert len(told) <= 1
     assert good.column(0, "n").tolist() == list(range(100, 3000))
 
 
@@ -243,6 +255,8 @@ def test_several_slaves_in_one_file(tmp_path):
     with MDF(tmp_path / "r.mf4") as mdf:
         sources = [group.channel_group.acq_source.name for group in mdf.groups]
         assert sources == ["ENGINE", "ENGINE", "GEARBOX", "GEARBOX", "ENGINE"]
+        flags = [mdf.groups[n].channels[1].flags & 0x100 for n in (0, 4)]
+        assert flags == [0, 0x100]  # calculated
         assert [a.file_name for a in mdf.attachments] == ["e.a2l", "g.a2l"]
     with pytest.raises(UsageError, match="slave 2"):
         recorder.slave(2)
@@ -317,6 +331,16 @@ def test_settings_that_cannot_be(tmp_path, monkeypatch, settings, error):
     with pytest.raises(error):
         Recorder(DESCRIPTION, **({"outputs": "r.mf4"} | settings))
     assert not list(tmp_path.iterdir())
+
+
+def test_an_output_that_cannot_be_opened_ends_it_before_it_begins(tmp_path):
+    (tmp_path / "r.parquet_events.csv").write_text("mine")
+    with pytest.raises(SettingsError, match="events"):
+        Recorder(DESCRIPTION, [tmp_path / "a.mf4", tmp_path / "r.parquet"])
+    bad = replace(DESCRIPTION.rasters[0], dtype=np.dtype([("n", "<u4")]))
+    with pytest.raises(UsageError, match="no field"):
+        Recorder(replace(DESCRIPTION, rasters=(bad,)), [MemorySink(), tmp_path / "b.mf4"])
+    assert not (tmp_path / "b.mf4").exists()
 
 
 def test_what_cannot_be_recorded_is_known_before_the_trigger(tmp_path):

@@ -6,7 +6,6 @@ Every limit is kept, and every value that the decoder gives is the one that was 
 from __future__ import annotations
 
 import random
-from collections import Counter
 from types import MappingProxyType
 
 import numpy as np
@@ -33,6 +32,7 @@ from xcaliper.daq import (
     DaqDecoder,
     EventChannel,
     ListCanId,
+    Optimisation,
     Overload,
     ResourceModel,
     StaticList,
@@ -66,7 +66,7 @@ def events(rng):
             number,
             f"e{number}",
             cycle,
-            max_daq_list=rng.choice([None, None, None, 2, 1]),
+            max_daq_list=rng.choice([None, None, None, 3, 1]),
             stim=rng.random() < 0.6,
             consistency=rng.choice([0, 0, 1, 2, 3]),
             packs=packs,
@@ -152,7 +152,7 @@ def capabilities(rng):
         ),
         resources=ResourceModel(
             Totals(
-                daq=rng.choice([None, None, None, 4]),
+                daq=rng.choice([None, None, None, 6]),
                 odt=rng.choice([None, None, None, 20]),
                 entries=rng.choice([None, None, None, 40]),
             )
@@ -165,30 +165,41 @@ def signal(rng, caps, index):
     dtype = np.dtype(caps.byte_order.mark + code)
     shape = rng.choice([(), (), (), (), (3,), (2, 5), (40,)])
     whole = np.dtype((dtype, shape)) if shape else dtype
-    stim = rng.random() < 0.1
+    stim = rng.random() < 0.15
     top = (MEMORY_BYTES - whole.itemsize) // caps.ag
     spot = rng.choice([rng.randint(0, 40), rng.randint(0, top)])
-    if rng.random() < 0.5:
-        step = max(1, dtype.itemsize // caps.ag)
-        spot -= spot % step
-    bit = rng.randint(0, 31) if stim and rng.random() < 0.3 else None
-    event = rng.choice([None, 0, 1, 5])
+    grain = caps.granularity_stim if stim else dtype.itemsize
+    if stim or rng.random() < 0.5:
+        spot -= spot % max(1, grain // caps.ag)
+    bits = caps.bit_stim and caps.optimisation.name != "MAX_ENTRY_SIZE"
+    bit = (
+        rng.randint(0, 31)
+        if stim and (bits or rng.random() < 0.02) and rng.random() < 0.4
+        else None
+    )
+    fits = [e.number for e in caps.events if (e.stim if stim else e.daq)]
+    event = rng.choice([None, *fits] if rng.random() < 0.98 else [0, 1, 5])
+    if stim and (not fits or (bit is None and whole.itemsize % caps.granularity_stim)):
+        stim, bit = False, None
     address = Address(BASE // caps.ag + spot, rng.choice([0, 0, 0, 1, 2]))
     return WantedSignal(f"s{index}", address, whole, default_event=event, stim=stim, bit=bit)
 
 
 def wish(rng, caps):
     signals = tuple(signal(rng, caps, index) for index in range(rng.randint(1, 22)))
+    rare = rng.random() < 0.1  # wishes that this slave cannot fulfil
+    packs = rare or all(event.packs and not event.packed_mode for event in caps.events)
+    alternates = caps.alternating_event is None and not caps.timestamp_fixed
     return Wanted(
         signals,
-        prescaler=rng.choice([1, 1, 1, 1, 3]),
+        prescaler=rng.choice([1, 3]) if caps.prescaler or rare else 1,
         priority=rng.choice([0, 0, 7]),
         timestamp=rng.random() < 0.8,
-        dto_ctr=rng.random() < 0.2,
-        allow_polling=rng.random() < 0.5,
-        packed=rng.choice([0, 0, None, None, 2, 5]),
+        dto_ctr=rng.random() < 0.2 and (rare or caps.dto_ctr is not False),
+        allow_polling=rng.random() < 0.6,
+        packed=rng.choice([0, None, 2, 5] if packs else [0, None]),
         pid_off=caps.pid_off and caps.identification_field == 0 and rng.random() < 0.8,
-        alternating=rng.random() < 0.1,
+        alternating=rng.random() < 0.15 and (alternates or rare),
         can_ids=tuple(range(0x700, 0x700 + 40)),
         stim_timestamp=rng.random() < 0.3,
         predefined=rng.random() < 0.8,
@@ -276,9 +287,6 @@ def feature_names(plan, caps, wanted):
         yield "several lists per event"
 
 
-FEATURES = Counter()
-
-
 def planned(wanted, caps):
     """The plan, None when it is refused with reasons, each once."""
     try:
@@ -316,5 +324,28 @@ def test_random_plans_keep_every_limit_and_give_back_the_memory(seed):
         except Exception as error:
             error.add_note(f"random.Random({state})")
             raise
-        FEATURES.update(set(feature_names(plan, caps, wanted)))
     assert made > PLANS_PER_SEED // 6
+
+
+EVERY_FEATURE = {
+    *(f"optimisation {rule.name}" for rule in Optimisation),
+    *(f"identification {kind}" for kind in range(4)),
+    *(f"scope {scope.name}" for scope in AddressExtensionScope),
+    *(f"packed {mode} {timestamp}" for mode in (1, 2) for timestamp in (0, 1)),
+    *("dynamic", "static", "predefined", "STIM", "STIM bit", "filler", "alternating", "prescaler"),
+    *("PID_OFF", "PID_OFF several", "DTO_CTR", "polled", "several lists per event"),
+}
+
+
+def test_the_random_plans_reach_every_feature():
+    rng, missing = random.Random(7), set(EVERY_FEATURE)
+    for _ in range(3000):
+        local = random.Random(rng.getrandbits(32))
+        caps = capabilities(local)
+        wanted = wish(local, caps)
+        plan = planned(wanted, caps)
+        if plan is not None:
+            missing -= set(feature_names(plan, caps, wanted))
+        if not missing:
+            return
+    assert not missing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -46,13 +47,9 @@ def streams(draw):
     second = np.zeros(len(other), SECOND)
     second["k"] = np.arange(len(other))
     cuts = sorted({0, count, *draw(st.lists(st.integers(0, count), max_size=12))})
-    blocks = [
-        SampleBlock(0, t_ns[a:b], rows[a:b]) for a, b in zip(cuts[:-1], cuts[1:], strict=True)
-    ]
+    blocks = [SampleBlock(0, t_ns[a:b], rows[a:b]) for a, b in itertools.pairwise(cuts)]
     cuts = sorted({0, len(other), *draw(st.lists(st.integers(0, len(other)), max_size=6))})
-    late = [
-        SampleBlock(1, other[a:b], second[a:b]) for a, b in zip(cuts[:-1], cuts[1:], strict=True)
-    ]
+    late = [SampleBlock(1, other[a:b], second[a:b]) for a, b in itertools.pairwise(cuts)]
     order = draw(st.permutations([0] * len(blocks) + [1] * len(late)))
     sources = [iter(blocks), iter(late)]
     return t_ns, rows, other, [next(sources[which]) for which in order]
@@ -88,7 +85,7 @@ def test_recordings_hold_exactly_their_time(stream, pre, post, most):
         post_ns=post,
         max_recordings=most,
         ring_bytes=1 << 30,
-        rasters=2,
+        rasters=range(2),
         begin=lambda _: sinks.append(MemorySink()) or sinks[-1],
     )
     for block in blocks:
@@ -105,7 +102,7 @@ def test_recordings_hold_exactly_their_time(stream, pre, post, most):
 @settings(deadline=None, max_examples=100)
 @given(streams(), st.integers(1, 400), st.one_of(st.none(), st.integers(1, 50)))
 def test_files_hold_every_sample_once(stream, split_bytes, split_ns):
-    t_ns, rows, other, blocks = stream
+    t_ns, _rows, other, blocks = stream
     parts = []
 
     class Part(MemorySink):
@@ -139,7 +136,7 @@ def test_parts_of_a_block_have_each_gap_once(count, places, cuts):
     gaps = tuple(Gap(at, k, k, 0, "counter") for k, at in enumerate(places))
     block = SampleBlock(0, np.arange(count), np.zeros(count, DTYPE), gaps)
     marks = sorted({0, count, *(cut for cut in cuts if cut < count)})
-    pieces = [block.part(a, b) for a, b in zip(marks[:-1], marks[1:], strict=True)]
+    pieces = [block.part(a, b) for a, b in itertools.pairwise(marks)]
     if not count:
         pieces = [block.part(0, 0)]
     assert np.concatenate([p.t_ns for p in pieces]).tolist() == list(range(count))

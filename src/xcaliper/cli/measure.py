@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from xcaliper.client.measurement import Block, Measurement
     from xcaliper.client.recording import Recording
 
-__all__ = ["follow", "measure", "summary_table"]
+__all__ = ["follow", "measure", "summary_table", "written_files"]
 
 _Flag = Parameter(negative=(), show_default=False)
 _Several = Parameter(negative=(), show_default=False, consume_multiple=False)

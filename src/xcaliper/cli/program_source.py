@@ -52,7 +52,9 @@ def read_program(elf: Path | None, map_file: Path | None, *, listed: bool = Fals
         except ImageError as error:
             trouble = error
     if trouble is not None:
-        errors().print(f"note  {trouble} Symbols only.", markup=False, soft_wrap=True)
+        errors().print(
+            f"note  symbols only, without types. {trouble}", markup=False, soft_wrap=True
+        )
         return Program(elf=file, linker_map=linker_map)
     for finding in getattr(types, "diagnostics", ()):
         errors().print(str(finding), markup=False, soft_wrap=True)

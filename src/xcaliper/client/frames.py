@@ -102,9 +102,10 @@ def summary_html(caption: str, rows: Sequence[Mapping[str, Any]]) -> str:
 def with_breaks(
     block: Block, values: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Times and values with a NaN at each gap, so that a line stops there."""
-    at = sorted({gap.before_row for gap in block.gaps if 0 < gap.before_row < len(block)})
-    return np.insert(block.t, at, block.t[at]), np.insert(values, at, np.nan)
+    """Times and values with a NaN right behind the last sample before each gap, where a line stops."""
+    rows = sorted({gap.before_row for gap in block.gaps if 0 < gap.before_row < len(block)})
+    at = np.array(rows, np.intp)
+    return np.insert(block.t, at, block.t[at - 1]), np.insert(values, at, np.nan)
 
 
 def _drawable(blocks: Sequence[Block]) -> dict[str, Block]:

@@ -30,6 +30,7 @@ __all__ = [
     "Record",
     "Recording",
     "describe_recording",
+    "describe_track",
     "open_recordings",
     "recordings_of",
 ]

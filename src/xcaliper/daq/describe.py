@@ -20,6 +20,8 @@ def _count(number: int, one: str, many: str = "") -> str:
 
 
 def _rate(load: float) -> str:
+    if load < 1e3:
+        return f"{load:.0f} B/s"
     return f"{load / 1e6:.2f} MB/s" if load >= 1e6 else f"{load / 1e3:.1f} kB/s"
 
 

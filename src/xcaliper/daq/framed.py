@@ -7,6 +7,7 @@ and hands everything that differs to the packet path, which it therefore never h
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +18,7 @@ from xcaliper.core.errors import UsageError
 from xcaliper.core.frames import DtoBatch
 from xcaliper.core.samples import Gap
 from xcaliper.daq.decode import DaqDecoder
-from xcaliper.daq.kernels import RECENT, Conf, Field, Log, Odt, State, Stop
+from xcaliper.daq.kernels import JOINED, LARGEST, RECENT, SLACK, Conf, Field, Log, Odt, State, Stop
 from xcaliper.daq.storage import StoragePool, move_row
 from xcaliper.daq.template import FILL_AT, LEAST_BYTES, Templates
 from xcaliper.xcp.framing.eth import HEADER_SIZE, StreamReader
@@ -37,8 +38,6 @@ __all__ = ["BUFFER_BYTES", "FramedDecoder", "is_suitable"]
 
 #: Bytes that may be received before anything is decoded.
 BUFFER_BYTES: Final = 2 << 20
-_LARGEST: Final = 65536
-_SLACK: Final = 64
 _SERV: Final = 0xFC
 _LOG_ENTRIES: Final = 4096
 #: Blocks are handed out about so often, so that whoever takes them has little to do.
@@ -46,6 +45,8 @@ PERIOD_NS: Final = 20_000_000
 #: Counters that wrap sooner are placed as they come.
 _SLOW_WRAP_NS: Final = 1_000_000_000
 STORAGE_BYTES: Final = 64 << 10
+#: How often the templates are tried on what one drain brought; in between go single datagrams.
+_ATTEMPTS: Final = 8
 _QUICKLY_NS: Final = 100_000_000
 #: Bytes of rows that may wait to be taken.
 _MOST_READY: Final = 256 << 20
@@ -100,8 +101,8 @@ class FramedDecoder(DaqDecoder):
         self._kernel_now = kernel
         self._kernel: Callable[..., int] | None = None
         self._control = np.zeros(32, np.int64) if control is None else control
-        self._buffer = np.zeros(BUFFER_BYTES + _LARGEST + _SLACK, np.uint8)
-        self._view = memoryview(self._buffer)[: BUFFER_BYTES + _LARGEST]
+        self._buffer = np.zeros(BUFFER_BYTES + LARGEST + SLACK, np.uint8)
+        self._view = memoryview(self._buffer)[: BUFFER_BYTES + LARGEST]
         self._end = self._skip = 0
         self._given = 0
         self._owed = 0
@@ -229,13 +230,16 @@ class FramedDecoder(DaqDecoder):
         self._close(t_ns, others)
         return others
 
-    def drain(self, descriptor: int, limit: int, t_ns: int) -> tuple[int, bool, list[bytes]] | None:
+    def drain(
+        self, descriptor: int, limit: int, t_ns: int, *, joined: bool = False
+    ) -> tuple[int, bool, list[bytes]] | None:
         """Receive without blocking until nothing waits, and decode, all in compiled code.
 
         Args:
             descriptor: of the socket.
             limit: bytes after which to stop.
             t_ns: host time.
+            joined: whether the system may have joined datagrams.
 
         Returns:
             Bytes received, whether the peer has closed the stream, and the packets that are not
@@ -247,11 +251,10 @@ class FramedDecoder(DaqDecoder):
         if self._kernel is None and not self._adopt():
             return None
         self.room()
-        begin = self._end
-        self._open(begin, begin, 0)
+        self._open(self._end, self._end, 0)
+        self._control[JOINED] = joined
         others: list[bytes] = []
-        self._run(descriptor, min(begin + limit, BUFFER_BYTES), t_ns, others)
-        size = int(self._state[State.END]) - begin
+        size = self._run(descriptor, limit, t_ns, others)
         ended = bool(self._state[State.ENDED])
         self._close(t_ns, others)
         return size, ended, others
@@ -360,8 +363,8 @@ class FramedDecoder(DaqDecoder):
         state[State.EXPECTED] = reader.expected
         state[State.GAP] = self._owed
 
-    def _run(self, descriptor: int, limit: int, t_ns: int, others: list[bytes]) -> None:
-        """Let the kernel go on until it is done."""
+    def _run(self, descriptor: int, limit: int, t_ns: int, others: list[bytes]) -> int:
+        """Let the kernel go on until it is done; gives the bytes it has received."""
         assert self._kernel is not None, "asked for before"
         state, storage = self._state, self._storage
         most = self._buffer.nbytes + len(self._log)
@@ -381,7 +384,9 @@ class FramedDecoder(DaqDecoder):
                 storage = self._storage
             elif why == Stop.SUSPECT:
                 self._judge()
+        size = int(state[State.TAKEN])
         self._settle(t_ns, gaps)
+        return size
 
     def _settle(self, t_ns: int, gaps: list[tuple[int, bool]]) -> None:
         """Bring reader and quality up to date."""
@@ -415,16 +420,19 @@ class FramedDecoder(DaqDecoder):
             reader.put_back(rest, max(at - end, 0), calm=self._given > 0)
         else:
             self._remember()
-            self._state[State.RECENT] = self._remembered = 0
+            self._state[State.RECENT] = self._state[State.LAP] = self._remembered = 0
         self.publish(t_ns)
 
     def _remember(self) -> None:
         """Hand the latest datagrams to the reader, who knows copies by them."""
         reader = self._reader
         assert reader is not None and not isinstance(reader, StreamReader), "datagrams only"
-        count = int(self._state[State.RECENT])
+        count, lap = int(self._state[State.RECENT]), int(self._state[State.LAP])
+        written = int(self._state[State.END])
         for number in range(max(count - RECENT, self._remembered), count):
             begin, end = self._recent[number % RECENT].tolist()
+            if number < lap and begin < written:
+                continue  # overwritten since
             reader.remember(self._view[begin:end].tobytes())
         self._remembered = count
 
@@ -458,7 +466,7 @@ class FramedDecoder(DaqDecoder):
                 else:
                     self.quality.overloads += 1
                     stream.blame(row, 0, "overload")
-        self._state[State.LOG] = 0
+        self._state[State.LOG] = self._state[State.HELD] = 0
 
     def _note_unknown(self, key: int) -> None:
         if self._format.identification_field >= 2:
@@ -513,14 +521,18 @@ class FramedDecoder(DaqDecoder):
         if isinstance(reader, StreamReader):
             self._take_stream(reader, end, t_ns, others)
         else:
-            borders = _borders(begin, received)
-            at = self._take_regular(reader, begin, end, t_ns)
+            borders, at, attempts = _borders(begin, received), begin, _ATTEMPTS
             for first, last in zip(borders, borders[1:], strict=False):
+                if first >= at and attempts and self._is_next(reader, first, last):
+                    attempts -= 1
+                    at = self._take_regular(reader, first, end, t_ns, borders)
                 self._take_datagram(reader, first, last, at, t_ns, others)
         self.publish(t_ns)
         return others
 
-    def _take_stream(self, reader: StreamReader, end: int, t_ns: int, others: list[bytes]) -> None:
+    def _take_stream(
+        self, reader: StreamReader, end: int, t_ns: int, others: list[bytes]
+    ) -> None:
         begin = self._skip
         at = begin
         if begin <= end:
@@ -531,6 +543,11 @@ class FramedDecoder(DaqDecoder):
             return
         rest = len(reader.lend()[0])
         self._take_packets(reader.feed(self._view[rest:end], t_ns), reader, t_ns, others)
+
+    def _is_next(self, reader: DatagramReader, first: int, last: int) -> bool:
+        """Whether a datagram begins with the message that is expected."""
+        counter = int.from_bytes(self._view[first + 2 : first + HEADER_SIZE], "little")
+        return last - first > HEADER_SIZE and counter == reader.expected
 
     def _take_datagram(  # noqa: PLR0913  # where it is, and where the template stopped
         self,
@@ -578,17 +595,22 @@ class FramedDecoder(DaqDecoder):
             self._fresh, self._data_ns = True, t_ns
             self.absorb(batch)
 
-    def _take_regular(
-        self, reader: DatagramReader | StreamReader, begin: int, end: int, t_ns: int
+    def _take_regular(  # noqa: PLR0913  # where it is
+        self,
+        reader: DatagramReader | StreamReader,
+        begin: int,
+        end: int,
+        t_ns: int,
+        datagrams: Sequence[int] = (),
     ) -> int:
         """Take whole samples that are exactly as expected; gives where the others begin."""
         if end - begin < LEAST_BYTES or self._owed or reader.expected < 0:
             return begin
         self._templates.refresh(reader.alignment)
-        begin = self._complete_cycle(reader, begin, end, t_ns)
+        begin = self._complete_cycle(reader, begin, end, t_ns, datagrams)
         if any(stream.packets or stream.skipping for stream in self._streams):
             return begin
-        found = self._templates.match(self._buffer, begin, end, reader.expected)
+        found = self._templates.match(self._buffer, begin, end, reader.expected, datagrams)
         if found is None:
             return begin
         for which, framed in found.samples:
@@ -603,8 +625,13 @@ class FramedDecoder(DaqDecoder):
         self._count(reader, found.messages, found.expected, t_ns)
         return found.end
 
-    def _complete_cycle(
-        self, reader: DatagramReader | StreamReader, begin: int, end: int, t_ns: int
+    def _complete_cycle(  # noqa: PLR0913  # where it is
+        self,
+        reader: DatagramReader | StreamReader,
+        begin: int,
+        end: int,
+        t_ns: int,
+        datagrams: Sequence[int],
     ) -> int:
         """Take the rest of the one cycle that has begun, if it is as expected and complete."""
         begun = [stream for stream in self._streams if stream.packets]
@@ -620,7 +647,9 @@ class FramedDecoder(DaqDecoder):
             seen = bytearray(self._view[at : at + len(header)])
             if len(head) == 4 and len(seen) == len(header):
                 seen[HEADER_SIZE + FILL_AT] = 0
-            if stop > end or seen != header:
+            border = bisect_right(datagrams, at)
+            whole = stop <= (datagrams[border] if border < len(datagrams) else end)
+            if not whole or seen != header:
                 return begin
             packets.append(self._view[at + HEADER_SIZE : stop].tobytes())
             at = stop + -(size + HEADER_SIZE) % reader.alignment

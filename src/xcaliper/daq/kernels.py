@@ -11,16 +11,7 @@ from enum import IntEnum
 from typing import Any, Final
 
 __all__ = [
-    "FUNCTIONS",
-    "PRIMITIVES",
-    "RECENT",
-    "Conf",
-    "Field",
-    "Log",
-    "Odt",
-    "State",
-    "Stop",
-    "drain",
+    "FUNCTIONS", "JOINED", "LARGEST", "PRIMITIVES", "RECENT", "SLACK", "Conf", "Field", "Log", "Odt", "State", "Stop", "drain",
     "receive",
 ]
 
@@ -56,15 +47,18 @@ class State(IntEnum):
     FULL = 9  # 1 = a list has no room for another row
     ENDED = 10  # 1 = the peer closed the stream
     RECENT = 11  # datagrams noted
-    LOST = 12
-    LATE = 13
-    MESSAGES = 14
-    EMPTY = 15
-    MALFORMED = 16  # messages, or rests of datagrams
-    DAQ = 17  # DAQ packets
-    LOST_DAQ = 18  # messages missing before a DAQ packet
-    SHORT = 19  # DAQ packets that are malformed
-    INCOMPLETE = 20
+    LAP = 12  # of these, before the buffer was begun anew
+    HELD = 13  # 1 = the log points into the buffer
+    LOST = 14
+    LATE = 15
+    MESSAGES = 16
+    EMPTY = 17
+    MALFORMED = 18  # messages, or rests of datagrams
+    DAQ = 19  # DAQ packets
+    LOST_DAQ = 20  # messages missing before a DAQ packet
+    SHORT = 21  # DAQ packets that are malformed
+    INCOMPLETE = 22
+    TAKEN = 23  # bytes received
 
 
 class Field(IntEnum):
@@ -135,7 +129,8 @@ def copy_bytes(target: Any, target_at: int, source: Any, source_at: int, size: i
 def receive(descriptor: int, buffer: Any, at: int, room: int, control: Any) -> int:
     """Bytes of the next datagrams or piece, 0 at the end of a stream, negative when none waits.
 
-    ``control[0]`` gets the bytes of each datagram where several were joined, else 0.
+    ``control[0]`` gets the bytes of each datagram where several were joined, else 0; ``control[2]``
+    says whether that can be.
     """
     del descriptor, buffer, at, room, control
     return -1
@@ -143,6 +138,14 @@ def receive(descriptor: int, buffer: Any, at: int, room: int, control: Any) -> i
 
 #: Datagrams that are remembered, to know a copy by.
 RECENT: Final = 16
+#: Bytes at the end of the buffer that are never received into, so that words can be read anywhere.
+SLACK: Final = 64
+#: Bytes of the buffer that datagrams go through; some more than what is remembered of them.
+WINDOW: Final = 48 << 10
+#: Bytes of the largest datagram, joined ones included.
+LARGEST: Final = 65536
+#: Word of the control block that is 1 where the system may have joined datagrams.
+JOINED: Final = 2
 #: Receives in one drain.
 MAX_RECEIVES: Final = 4096
 
@@ -157,12 +160,16 @@ _MAX_PACKET, _STREAM = int(Conf.MAX_PACKET), int(Conf.STREAM)
 _ID_MASK = int(Conf.ID_MASK)
 
 _EXPECTED, _AT, _SEGMENT_END = int(State.EXPECTED), int(State.AT), int(State.SEGMENT_END)
-_SEGMENT, _END, _TRUSTED, _SEEN = map(int, (State.SEGMENT, State.END, State.TRUSTED, State.SEEN))
+_SEGMENT, _END, _TRUSTED, _SEEN = map(
+    int, (State.SEGMENT, State.END, State.TRUSTED, State.SEEN)
+)
 _GAP, _LOG, _FULL, _ENDED = int(State.GAP), int(State.LOG), int(State.FULL), int(State.ENDED)
-_RECENT = int(State.RECENT)
+_RECENT, _LAP, _HELD, _TAKEN = map(int, (State.RECENT, State.LAP, State.HELD, State.TAKEN))
 _LOST, _LATE, _MESSAGES = int(State.LOST), int(State.LATE), int(State.MESSAGES)
 _EMPTY, _MALFORMED, _DAQ = int(State.EMPTY), int(State.MALFORMED), int(State.DAQ)
-_LOST_DAQ, _SHORT, _INCOMPLETE = map(int, (State.LOST_DAQ, State.SHORT, State.INCOMPLETE))
+_LOST_DAQ, _SHORT, _INCOMPLETE = map(
+    int, (State.LOST_DAQ, State.SHORT, State.INCOMPLETE)
+)
 
 _FIRST_PID, _ODTS, _ODT_BASE = int(Field.FIRST_PID), int(Field.ODTS), int(Field.ODT_BASE)
 _ROW_SIZE, _ROWS_AT, _TICKS_AT = int(Field.ROW_SIZE), int(Field.ROWS_AT), int(Field.TICKS_AT)
@@ -313,9 +320,7 @@ def _take(  # noqa: PLR0913  # arrays are the only state there is
         _begin_row(buffer, start, conf, lists, which, rows, ticks)
     copy_bytes(
         rows,
-        lists[which, _ROWS_AT]
-        + lists[which, _ROW] * lists[which, _ROW_SIZE]
-        + odts[place, _ROW_AT],
+        lists[which, _ROWS_AT] + lists[which, _ROW] * lists[which, _ROW_SIZE] + odts[place, _ROW_AT],
         buffer,
         start + odts[place, _DATA_AT],
         odts[place, _SIZE],
@@ -436,6 +441,7 @@ def scan(  # noqa: PLR0913  # arrays are the only state there is
         state[_MESSAGES] += 1
         if load_u8(buffer, start) >= _SERV:
             _note(log, state, _LOG_OTHER, start, size, 0)
+            state[_HELD] = 1
             continue
         state[_DAQ] += 1
         which = _take(buffer, start, size, conf, state, routes, lists, odts, rows, ticks, log)
@@ -468,10 +474,23 @@ def _next_datagram(buffer: Any, state: Any, recent: Any) -> bool:
     return True
 
 
-def _receive_more(descriptor: int, control: Any, buffer: Any, conf: Any, state: Any) -> bool:
-    """Append what waits to the buffer; False when nothing does."""
+def _receive_more(  # noqa: PLR0913  # arrays are the only state there is
+    descriptor: int, limit: int, control: Any, buffer: Any, conf: Any, state: Any
+) -> bool:
+    """Put what waits into the buffer; False when nothing does.
+
+    Datagrams go through a small part of it again and again, which stays in the cache.
+    """
     end = state[_END]
-    size = receive(descriptor, buffer, end, buffer.shape[0] - end, control)
+    if not conf[_STREAM] and end >= WINDOW and not state[_HELD]:
+        end = 0
+        state[_LAP] = state[_RECENT]
+    room = buffer.shape[0] - SLACK - end
+    if conf[_STREAM]:
+        room = min(room, limit - state[_TAKEN])
+    elif room < LARGEST:
+        return False
+    size = receive(descriptor, buffer, end, room, control)
     if size < 0:
         return False
     if not conf[_STREAM]:
@@ -481,6 +500,7 @@ def _receive_more(descriptor: int, control: Any, buffer: Any, conf: Any, state: 
         state[_ENDED] = 1
         return False
     state[_END] = end + size
+    state[_TAKEN] += size
     return True
 
 
@@ -503,7 +523,7 @@ def drain(  # noqa: PLR0913  # arrays are the only state there is
 
     Args:
         descriptor: of a socket, negative = scan only.
-        limit: position in the buffer from which nothing more is received.
+        limit: bytes after which nothing more is received.
         control: int64, belongs to ``receive``.
         buffer: uint8[n], what was received; and the others up to the log: as for :func:`scan`.
         recent: int64[RECENT, 2], begin and end of the latest datagrams, in a circle.
@@ -525,25 +545,15 @@ def drain(  # noqa: PLR0913  # arrays are the only state there is
             state[_AT] = state[_SEGMENT_END]
             state[_SEGMENT_END] = -1
             state[_TRUSTED] = 0
-        if descriptor < 0 or state[_END] >= limit:
+        if descriptor < 0 or state[_TAKEN] >= limit:
             return _DONE
-        if not _receive_more(descriptor, control, buffer, conf, state):
+        if not _receive_more(descriptor, limit, control, buffer, conf, state):
             return _DONE
     return _DONE
 
 
 #: Every function of the loop, callees first.
 FUNCTIONS: Final = (
-    "_note",
-    "_see",
-    "_blame_all",
-    "_begin_row",
-    "_irregular",
-    "_finish_row",
-    "_take",
-    "_go_on",
-    "scan",
-    "_next_datagram",
-    "_receive_more",
-    "drain",
+    "_note", "_see", "_blame_all", "_begin_row", "_irregular", "_finish_row", "_take", "_go_on", "scan",
+    "_next_datagram", "_receive_more", "drain",
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, TypeAlias
 
 from xcaliper.daq.capabilities import AddressExtensionScope
@@ -114,10 +116,27 @@ def _most(regions: Sequence[Region], limits: Limits) -> tuple[int, PackedList | 
 def _pack(
     regions: Sequence[Region], limits: Limits, *, thorough: bool = False
 ) -> PackedList | None:
+    """ODTs for regions; where filling up is forbidden, elements are split before giving up."""
     packed = pack(regions, limits, thorough=thorough)
     if packed is None and not limits.filler and not limits.may_split:
         packed = pack(regions, replace(limits, may_split=True), thorough=thorough)
+        if packed is not None:
+            signals = [signal for region in regions for signal in region.signals]
+            packed = replace(packed, split_elements=_split(packed, signals, limits.ag))
     return packed
+
+
+def _split(packed: PackedList, signals: Sequence[WantedSignal], ag: int) -> tuple[str, ...]:
+    """Signals with an element on both sides of the end of an ODT."""
+    sizes = (sum(entry.size for entry in odt.entries) * ag for odt in packed.odts)
+    ends = list(accumulate(sizes))
+    found = []
+    for signal in signals:
+        first = packed.offsets[signal.name]
+        inside = ends[bisect_right(ends, first) : bisect_left(ends, first + signal.size_bytes)]
+        if any((end - first) % signal.dtype.base.itemsize for end in inside):
+            found.append(signal.name)
+    return tuple(found)
 
 
 def _signals_in(group: Group, regions: Sequence[Region]) -> tuple[WantedSignal, ...]:

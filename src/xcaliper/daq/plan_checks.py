@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.daq.capabilities import MAX_ODTS_STIM
 from xcaliper.daq.event_choice import some
+from xcaliper.daq.regions import NO_BIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -182,6 +184,13 @@ def check_lists(
             f"{most} can be told apart; use fewer events"
         )
     stim = [draft for draft in drafts if draft.stim]
+    for draft in stim:
+        if not findings.problems and _writes_foreign_bytes(draft, caps.ag):
+            findings.problem(
+                f"event {draft.event.number} ({draft.event.label}): STIM entries of fixed length would "
+                f"write bytes beside {some([signal.name for signal in draft.signals])}; "
+                "stimulate objects that do not overlap, or larger ones"
+            )
     odts = sum(len(draft.packed.odts) for draft in stim)
     if caps.identification_field == 0 and odts > MAX_ODTS_STIM:
         names = some([signal.name for draft in stim for signal in draft.signals])
@@ -195,3 +204,32 @@ def check_lists(
             "lists of direction STIM keep their identification field.",
             "PID_OFF is used for lists of direction DAQ only.",
         )
+
+
+def _writes_foreign_bytes(draft: ListDraft, ag: int) -> bool:
+    """Whether entries cover memory that belongs to no signal of the list."""
+    owned = sorted(
+        (s.address.extension, s.address.value * ag, s.address.value * ag + s.size_bytes)
+        for s in draft.signals
+        if s.bit is None
+    )
+    runs: list[tuple[int, int, int]] = []
+    for extension, start, end in owned:
+        if runs and runs[-1][0] == extension and start <= runs[-1][2]:
+            runs[-1] = (extension, runs[-1][1], max(end, runs[-1][2]))
+        else:
+            runs.append((extension, start, end))
+    starts = [run[:2] for run in runs]
+    for odt in draft.packed.odts:
+        for entry in odt.entries:
+            first = entry.address.value * ag
+            if entry.bit_offset != NO_BIT:
+                continue
+            place = bisect_right(starts, (entry.address.extension, first)) - 1
+            if (
+                place < 0
+                or runs[place][0] != entry.address.extension
+                or first + entry.size * ag > runs[place][2]
+            ):
+                return True
+    return False

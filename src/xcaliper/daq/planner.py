@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.errors import PlanError
 from xcaliper.daq.assemble import Assembly
-from xcaliper.daq.capabilities import DaqCapabilities, EventChannel, StaticList
+from xcaliper.daq.capabilities import (
+    MAX_ODTS_STIM,
+    DaqCapabilities,
+    EventChannel,
+    StaticList,
+)
 from xcaliper.daq.event_choice import EventChoice, Findings, some
 from xcaliper.daq.list_drafts import (
     Group,
@@ -19,7 +24,7 @@ from xcaliper.daq.list_drafts import (
     fill_static,
     refuse_overflow,
 )
-from xcaliper.daq.list_limits import ListLimits, formats
+from xcaliper.daq.list_limits import MANY, ListLimits, formats
 from xcaliper.daq.packed_choice import packed_options
 from xcaliper.daq.plan_checks import check_lists, check_prescalers, check_request
 from xcaliper.daq.predefined import offsets_in, take_predefined
@@ -53,7 +58,8 @@ class Planner:
         self.caps = capabilities
         self.limits = ListLimits(capabilities, *formats(wanted, capabilities))
         self.findings = Findings(allow_polling=wanted.allow_polling)
-        self.odts_left = capabilities.max_odts
+        self.odts_left, self.stim_left = capabilities.max_odts, MAX_ODTS_STIM
+        self.lists_at: dict[int, int] = {}
         self.free = [one for one in capabilities.lists if self._is_configurable(one)]
         self._events = {event.number: event for event in capabilities.events}
 
@@ -124,8 +130,19 @@ class Planner:
         return [
             one
             for one in self.caps.lists
-            if one.is_predefined and one.odts and one.daq and event in (None, one.event or event)
+            if one.is_predefined
+            and one.odts
+            and one.daq
+            and (event is None or one.event in (None, event))
+            and self._fits_dtos(one)
         ]
+
+    def _fits_dtos(self, one: StaticList) -> bool:
+        """Whether the entries of a predefined list leave room for the header of this measurement."""
+        sizes = [sum(entry.size for entry in odt.entries) * self.caps.ag for odt in one.odts]
+        first, later = self.limits.daq.first_header_size, self.limits.daq.header_size
+        largest = max(later + size for size in sizes)
+        return max(first + sizes[0], largest) <= self.caps.max_dto
 
     def _draft(self, groups: Sequence[Group]) -> list[ListDraft]:
         """Lists of every group; where static lists run out, the group that failed chooses first."""
@@ -164,8 +181,9 @@ class Planner:
         self, groups: Sequence[Group], order: Sequence[int]
     ) -> tuple[dict[int, list[ListDraft]], list[int]]:
         """Lists by group, and the groups that do not fit."""
-        self.odts_left = self.caps.max_odts
+        self.odts_left, self.stim_left = self.caps.max_odts, MAX_ODTS_STIM
         self.free = [one for one in self.caps.lists if self._is_configurable(one)]
+        self.lists_at = {}
         taken: set[int] = set()
         done: dict[int, list[ListDraft]] = {}
         failed: list[int] = []
@@ -175,19 +193,34 @@ class Planner:
                 failed.append(index)
                 continue
             done[index] = drafts
+            event = groups[index].event.number
+            self.lists_at[event] = self.lists_at.get(event, 0) + len(drafts)
             used = {draft.static.number for draft in drafts if draft.static}
             taken |= used
             self.free = [one for one in self.free if one.number not in used]
-            self.odts_left -= sum(len(draft.packed.odts) for draft in drafts)
+            odts = sum(len(draft.packed.odts) for draft in drafts)
+            self.odts_left -= odts
+            self.stim_left -= odts * groups[index].stim
         return done, failed
 
-    def _plan_group(self, group: Group, taken: set[int]) -> list[ListDraft] | None:
+    def _plan_group(
+        self, group: Group, taken: set[int], *, any_number: bool = False
+    ) -> list[ListDraft] | None:
+        """Lists of a group: predefined ones that pay, then more of those, then none of them.
+
+        Args:
+            group: one event, one direction.
+            taken: numbers of static lists that others have.
+            any_number: True to ignore how many lists the event serves.
+        """
         lists = [] if group.stim else self._predefined(group.event.number)
         lists = [one for one in lists if one.number not in taken]
-        for eager in (False, True) if lists else (False,):
-            drafts, rest = take_predefined(
-                group, lists, self.caps.ag, eager=eager or self._has_no_lists()
-            )
+        most = self._lists_left(group.event) if not any_number else MANY
+        ways = (
+            ((lists, self._has_no_lists()), (lists, True), ([], False)) if lists else (([], False),)
+        )
+        for usable, eager in ways:
+            drafts, rest = take_predefined(group, usable, self.caps.ag, eager=eager)
             for part in by_extension(rest, self.caps.address_extension):
                 used = {draft.static.number for draft in drafts if draft.static}
                 odts = sum(len(draft.packed.odts) for draft in drafts)
@@ -196,8 +229,15 @@ class Planner:
                     break
                 drafts += more
             else:
-                return drafts
+                if len(drafts) <= most:
+                    return drafts
         return None
+
+    def _lists_left(self, event: EventChannel) -> int:
+        """Lists that the event still serves."""
+        if event.max_daq_list is None:
+            return MANY
+        return event.max_daq_list - self.lists_at.get(event.number, 0)
 
     def _has_no_lists(self) -> bool:
         return not self.caps.dynamic and not self.free
@@ -215,20 +255,22 @@ class Planner:
         return self.limits.of(
             group.event,
             stim=group.stim,
-            odts_left=self.odts_left - used,
+            odts_left=(min(self.odts_left, self.stim_left) if group.stim else self.odts_left)
+            - used,
             samples=samples,
             static=one,
         )
 
     def _fill(self, group: Group, used: set[int], odts: int) -> list[ListDraft] | None:
-        """The lists of a group in the packed mode that takes the fewest bytes per sample."""
+        """The lists of a group in the packed mode that keeps elements whole and takes few bytes."""
         if not group.signals:
             return []
-        best: tuple[float, list[ListDraft]] | None = None
+        best: tuple[tuple[bool, float], list[ListDraft]] | None = None
         for mode in self._modes(group):
             drafts = self._fill_mode(group, mode, used, odts)
             if drafts is not None:
-                score = self._bytes_per_sample(drafts)
+                split = any(draft.packed.split_elements for draft in drafts)
+                score = split, self._bytes_per_sample(drafts)
                 if best is None or score < best[0]:
                     best = score, drafts
         return best[1] if best else None
@@ -307,7 +349,17 @@ class Planner:
             return self._plan_group(replace(group, signals=signals), taken) is not None
 
         omitted = fewest_omitted(group.signals, fits)
-        refuse_overflow(group, self.findings, omitted, self._why(group))
+        whole = self._plan_group(group, taken, any_number=True)
+        if whole is not None:
+            event = group.event
+            text = (
+                f"event {event.number} ({event.label}) needs "
+                f"{len(whole) + self.lists_at.get(event.number, 0)} DAQ lists and "
+                f"serves {event.max_daq_list}"
+            )
+        else:
+            text = self._why(group)
+        refuse_overflow(group, self.findings, omitted, text)
 
     def _why(self, group: Group) -> str:
         event, limits = group.event, self._limits(group, 1)
@@ -347,18 +399,16 @@ class Planner:
         exceeded = check_use(plan.use, self.caps.resources)
         if not exceeded:
             return plan
-        stim = tuple(s for s in self.wanted.signals if s.stim and self.wanted.allow_polling)
-        open_ = [s for s in self.wanted.signals if s not in stim]
-        omitted = {
-            signal.name for signal in fewest_omitted(open_, lambda kept: self._affords(kept + stim))
-        }
-        out = [signal for signal in self.wanted.signals if signal.name in omitted]
-        if self.wanted.allow_polling and len(out) < len(self.wanted.signals):
+        stim = tuple(s for s in self.wanted.signals if s.stim)
+        daq = [s for s in self.wanted.signals if not s.stim]
+        if self.wanted.allow_polling and daq:
+            out = fewest_omitted(daq, lambda kept: self._affords(kept + stim))
             smaller = self._without(out)
-            for signal in out:
-                smaller.findings.poll(signal, "; ".join(exceeded))
-            return smaller.compile()
-        names = some([signal.name for signal in out])
+            if smaller.wanted.signals:
+                for signal in out:
+                    smaller.findings.poll(signal, "; ".join(exceeded))
+                return smaller.compile()
+        names = some([s.name for s in fewest_omitted(self.wanted.signals, self._affords)])
         raise PlanError("plan", tuple(f"{one}; leave out {names}" for one in exceeded))
 
     def _without(self, out: Sequence[WantedSignal]) -> Planner:

@@ -50,7 +50,9 @@ class StoragePool:
         size_bytes: of the first storage.
     """
 
-    def __init__(self, row_sizes: Sequence[int], rates: Sequence[float], size_bytes: int) -> None:
+    def __init__(
+        self, row_sizes: Sequence[int], rates: Sequence[float], size_bytes: int
+    ) -> None:
         self._row_sizes = tuple(row_sizes)
         self._rates = [rate / max(max(rates), 1e-9) for rate in rates]
         self._size_bytes = size_bytes

@@ -63,6 +63,7 @@ class Template:
         padded: the same, up to whole words.
         counter_at: position of the DTO counter in a sample.
         counters: intp[messages], positions of CTR.
+        borders: bool[size + 1], where a message begins or the last one ends.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  # what a sample is made of
@@ -92,6 +93,8 @@ class Template:
                 mask[packet + FILL_AT] = 0  # also where the DTO counter stands
         self._text, self._mask = text.view(np.uint64) & mask.view(np.uint64), mask.view(np.uint64)
         self.counters = np.array(starts, np.intp) + 2
+        self.borders = np.zeros(self.size + 1, np.bool_)
+        self.borders[[*starts, self.size]] = True
         self._order = np.arange(len(starts), dtype=np.uint16)
         self._spans = [
             (start + HEADER_SIZE + offset, size)
@@ -203,7 +206,14 @@ class Templates:
             counter_at if head.dto_ctr else -1,
         )
 
-    def match(self, buffer: NDArray[np.uint8], begin: int, end: int, expected: int) -> Found | None:
+    def match(
+        self,
+        buffer: NDArray[np.uint8],
+        begin: int,
+        end: int,
+        expected: int,
+        datagrams: Sequence[int] = (),
+    ) -> Found | None:
         """The samples from ``begin`` on up to the first one that is not as expected.
 
         Args:
@@ -211,8 +221,12 @@ class Templates:
             begin: where a sample should begin.
             end: of what was received.
             expected: CTR of the first message.
+            datagrams: where datagrams begin and end, in order; no message crosses that.
         """
         at, which = self._positions(buffer, begin, end)
+        if len(at):
+            crossed = self._first_crossed(at, which, datagrams)
+            at, which = at[:crossed], which[:crossed]
         if not len(at):
             return None
         steps = self._steps[which]
@@ -238,6 +252,25 @@ class Templates:
         last = int(at[good - 1]) + self.of(int(which[good - 1])).size
         taken = [(one, framed) for one, framed in taken if len(framed)]
         return Found(taken, (expected + messages) & 0xFFFF, messages, last)
+
+    def _first_crossed(
+        self, at: NDArray[np.intp], which: NDArray[np.intp], datagrams: Sequence[int]
+    ) -> int:
+        """The first sample with a message that crosses the border of a datagram."""
+        borders = np.array(datagrams, np.intp)
+        borders = borders[borders > at[0]]
+        sample = np.searchsorted(at, borders, "right") - 1
+        inside = borders - at[sample]
+        sizes = np.array([self.of(one).size for one in range(len(self._streams))])
+        for one in np.unique(which[sample]).tolist():
+            mine = which[sample] == one
+            # what lies behind the last sample is not asked for
+            places = np.minimum(inside[mine], sizes[one])
+            crossing = np.flatnonzero(~self.of(one).borders[places])
+            if len(crossing):
+                first = int(sample[mine][crossing[0]])
+                at, sample = at[:first], np.minimum(sample, first)
+        return len(at)
 
     def _positions(
         self, buffer: NDArray[np.uint8], begin: int, end: int

@@ -57,7 +57,7 @@ class _Steps:
         return seconds
 
 
-class Previous:
+class _Before:
     """The value one sample before."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class Previous:
         return self._previous(_rows(values, len(t_ns)))
 
 
-class Delta:
+class _Delta:
     """Difference to the value one sample before; 0 at first."""
 
     def __init__(self) -> None:
@@ -78,11 +78,11 @@ class Delta:
         return np.asarray(rows - self._previous(rows))
 
 
-class Derivative:
+class _Derivative:
     """Difference per second to the value one sample before; 0 at first."""
 
     def __init__(self) -> None:
-        self._delta, self._steps, self._begun = Delta(), _Steps(), False
+        self._delta, self._steps, self._begun = _Delta(), _Steps(), False
 
     def __call__(self, t_ns: NDArray[np.int64], values: Any) -> NDArray[Any]:
         change = self._delta(t_ns, values).astype(float)
@@ -93,7 +93,7 @@ class Derivative:
         return np.asarray(slope)
 
 
-class Integral:
+class _Integral:
     """Area under the straight lines between samples since the first one; not-a-number adds 0."""
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ class Integral:
         return np.asarray(total)
 
 
-class Lowpass:
+class _Lowpass:
     """First-order low pass for any distance of samples; a missing value keeps the last one."""
 
     def __init__(self) -> None:
@@ -147,7 +147,7 @@ def _recurrence(factor: NDArray[Any], added: NDArray[Any], start: Any) -> NDArra
     return added
 
 
-class Hold:
+class _Hold:
     """The value of the last sample at which a condition was true; not-a-number before it."""
 
     def __init__(self) -> None:
@@ -167,7 +167,7 @@ class Hold:
         return held
 
 
-class Count:
+class _Count:
     """How many samples of a condition were true so far."""
 
     def __init__(self) -> None:
@@ -213,25 +213,25 @@ class _Crossing:
         return np.asarray((filled == 1) & (before == -1))
 
 
-class Rising(_Crossing):
+class _Rising(_Crossing):
     """From at or below a level to above it; without a level: from false to true."""
 
 
-class Falling(_Crossing):
+class _Falling(_Crossing):
     """From at or above a level to below it; without a level: from true to false."""
 
     sign = -1
 
 
 STATEFUL: Final[dict[str, tuple[int, int, Callable[[], Callable[..., Any]]]]] = {
-    "previous": (1, 1, Previous),
-    "delta": (1, 1, Delta),
-    "derivative": (1, 1, Derivative),
-    "integral": (1, 1, Integral),
-    "lowpass": (2, 2, Lowpass),
-    "hold": (2, 2, Hold),
-    "count": (1, 1, Count),
-    "rising": (1, 3, Rising),
-    "falling": (1, 3, Falling),
+    "previous": (1, 1, _Before),
+    "delta": (1, 1, _Delta),
+    "derivative": (1, 1, _Derivative),
+    "integral": (1, 1, _Integral),
+    "lowpass": (2, 2, _Lowpass),
+    "hold": (2, 2, _Hold),
+    "count": (1, 1, _Count),
+    "rising": (1, 3, _Rising),
+    "falling": (1, 3, _Falling),
 }
 """Name → least and most arguments, and what makes one."""

@@ -128,7 +128,9 @@ def _raster(group: _Group, home: RasterDescription) -> RasterDescription:
         name=f"{home.name} calculated{level}",
         dtype=np.dtype(fields),
         signals=tuple(
-            SignalDescription(s.name, unit=s.unit, comment=s.comment or f"= {s.expression}")
+            SignalDescription(
+                s.name, unit=s.unit, comment=s.comment or f"= {s.expression}", calculated=True
+            )
             for s in group.signals
         ),
         comment=f"calculated at the samples of {home.name}",

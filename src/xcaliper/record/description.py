@@ -46,6 +46,7 @@ class SignalDescription:
         linker_name: symbol in the program.
         raw: leave the conversion out of the recording.
         calibration: the signal is a calibration parameter.
+        calculated: computed from other signals, not measured.
     """
 
     name: str
@@ -66,6 +67,7 @@ class SignalDescription:
     linker_name: str = ""
     raw: bool = False
     calibration: bool = False
+    calculated: bool = False
 
     @property
     def column(self) -> str:

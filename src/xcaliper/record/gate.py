@@ -10,7 +10,7 @@ from xcaliper.record.description import EventCause, EventType, RecordingEvent
 from xcaliper.record.watch import FOREVER, NEVER, Watch, start_watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from xcaliper.core.samples import SampleBlock
     from xcaliper.record.sinks import Sink
@@ -69,11 +69,12 @@ class Gate:
             ``stop``, endless without.
         max_recordings: how many; ``None`` = each trigger again.
         ring_bytes: bound of samples kept for ``pre_ns``.
-        rasters: how many there are; the end of a recording waits a moment for each.
+        rasters: those that are recorded; the end of a recording waits a moment for each. Others
+            only count for triggers.
         begin: opens the sink of a recording, given its number from 1.
     """
 
-    def __init__(  # options by name
+    def __init__(  # noqa: PLR0913  # options by name
         self,
         *,
         start: Sequence[Watch],
@@ -82,7 +83,7 @@ class Gate:
         post_ns: int | None,
         max_recordings: int | None,
         ring_bytes: int,
-        rasters: int,
+        rasters: Collection[int],
         begin: Callable[[int], Sink],
     ) -> None:
         self._once = not start
@@ -99,7 +100,7 @@ class Gate:
         self._window: _Window | None = None
         self._floor_ns = NEVER  # samples before belong to an earlier recording
         self._dropped_ns = NEVER  # samples up to here left the ring for lack of room
-        self._newest = dict.fromkeys(range(rasters), NEVER)
+        self._newest = dict.fromkeys(rasters, NEVER)
         self._newest_ns = NEVER
         self._manual: RecordingEvent | None = None
         self._ended = self._closing = False
@@ -123,10 +124,12 @@ class Gate:
             watch.feed(block)
         if len(block):
             last = int(block.t_ns.max())
-            self._newest[block.raster] = max(self._newest.get(block.raster, NEVER), last)
             self._newest_ns = max(self._newest_ns, last)
-        self._ring.append(block)
-        self._kept_bytes += _size(block)
+            if block.raster in self._newest:
+                self._newest[block.raster] = max(self._newest[block.raster], last)
+        if block.raster in self._newest:
+            self._ring.append(block)
+            self._kept_bytes += _size(block)
         self._advance()
 
     def event(self, event: RecordingEvent) -> None:

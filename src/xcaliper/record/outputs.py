@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.core.errors import SettingsError
+from xcaliper.mdf.storage import MemoryFile
+from xcaliper.record.sinks.mdf4 import Mdf4Sink, attachments_of
 from xcaliper.record.splitting import FileSink, Splitter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from xcaliper.core.samples import SampleBlock
+    from xcaliper.mdf.description import Attachment
     from xcaliper.record.description import RecordingDescription, RecordingEvent
     from xcaliper.record.sinks import Sink
 
-__all__ = ["FileOptions", "Outputs"]
+__all__ = ["FileOptions", "Outputs", "open_file"]
 
 FORMATS: Final = {".mf4": "mdf4", ".mdf": "mdf4", ".csv": "csv", ".parquet": "parquet"}
 MAX_NUMBER: Final = 9999
@@ -68,6 +71,7 @@ class Outputs:
         description: what is recorded.
         options: how files are written.
         several: there may be more than one recording, so files are numbered.
+        later: files are opened at a trigger; what would fail then is found out now.
         split_bytes: bytes of samples per file.
         split_ns: time per file.
         report: is told what fails; the other outputs go on.
@@ -79,13 +83,14 @@ class Outputs:
         SettingsError: an unknown format, a file that exists, a folder that does not.
     """
 
-    def __init__(  # options by name
+    def __init__(  # noqa: PLR0913  # options by name
         self,
         outputs: Any,
         description: RecordingDescription,
         options: FileOptions,
         *,
         several: bool,
+        later: bool,
         split_bytes: int | None,
         split_ns: int | None,
         report: Callable[[Exception], None],
@@ -95,6 +100,7 @@ class Outputs:
         self._several = several
         self._split = (split_bytes, split_ns)
         self._report = report
+        self._running = later
         self.files: list[Path] = []
         given: Sequence[Any] = outputs if isinstance(outputs, (list, tuple)) else [outputs]
         if not given:
@@ -106,8 +112,13 @@ class Outputs:
             for item in given
         ]
         for output in self._outputs:
-            if output.sink is None:
+            if output.sink is None and later:
                 _try_out(output.path, description)
+        mdf4 = any(
+            o.sink is None and FORMATS[o.path.suffix.lower()] == "mdf4" for o in self._outputs
+        )
+        # deflating a large A2L takes too long to be done at each trigger
+        self._attachments = [item.packed() for item in attachments_of(description)] if mdf4 else []
 
     # --- names ---
 
@@ -161,8 +172,10 @@ class Outputs:
     def begin(self, recording: int) -> Sink:
         """What a recording is written to.
 
+        An output that cannot be opened is reported, and the others go on.
+
         Raises:
-            Exception: the only output cannot be opened.
+            Exception: it is the only one; or nothing has begun yet, so nothing is lost by ending.
         """
         sinks: list[tuple[_Output, Sink]] = []
         problem: Exception | None = None
@@ -171,13 +184,17 @@ class Outputs:
                 continue
             try:
                 sinks.append((output, self._open(output, recording)))
-            except Exception as error:  # noqa: BLE001  # sinks are anybody's code
+            except Exception as error:
                 output.failed = True
+                if not self._running:
+                    _FanOut(sinks, self._report).close()
+                    raise
                 problem = error
-                if recording > 1 or len(self._outputs) > 1:
+                if len(self._outputs) > 1:
                     self._report(error)
         if problem is not None and not sinks:
             raise problem
+        self._running = True
         return _FanOut(sinks, self._report)
 
     def _open(self, output: _Output, recording: int) -> Sink:
@@ -190,7 +207,8 @@ class Outputs:
             facts |= {"part": str(part)} if self._split != (None, None) else {}
             facts |= {"continues": before} if before else {}
             properties = dict(self._description.properties) | facts
-            sink = open_file(path, replace(self._description, properties=properties), self._options)
+            described = replace(self._description, properties=properties)
+            sink = open_file(path, described, self._options, self._attachments)
             self.files += getattr(sink, "paths", None) or [Path(sink.path)]
             return sink
 
@@ -262,7 +280,12 @@ class _FanOut:
                 self._report(error)
 
 
-def open_file(path: Path, description: RecordingDescription, options: FileOptions) -> FileSink:
+def open_file(
+    path: Path,
+    description: RecordingDescription,
+    options: FileOptions,
+    attachments: Sequence[Attachment],
+) -> FileSink:
     """The sink of a file, by its suffix.
 
     Raises:
@@ -275,10 +298,13 @@ def open_file(path: Path, description: RecordingDescription, options: FileOption
         given["flush_period_s"] = options.flush_period_s
     match FORMATS[path.suffix.lower()]:
         case "mdf4":
-            from xcaliper.record.sinks.mdf4 import Mdf4Sink
-
             return Mdf4Sink(
-                path, description, compressed=options.compressed, durable=options.durable, **given
+                path,
+                description,
+                compressed=options.compressed,
+                durable=options.durable,
+                attachments=attachments,
+                **given,
             )
         case "parquet":
             from xcaliper.record.sinks.parquet import ParquetSink
@@ -295,10 +321,7 @@ def _try_out(path: Path, description: RecordingDescription) -> None:
     """Find out before the measurement what would fail at the first trigger."""
     match FORMATS[path.suffix.lower()]:
         case "mdf4":
-            from xcaliper.mdf.storage import MemoryFile
-            from xcaliper.record.sinks.mdf4 import Mdf4Sink
-
-            Mdf4Sink(path, replace(description, a2l=None), file=MemoryFile()).close()
+            Mdf4Sink(path, description, file=MemoryFile(), attachments=()).close()
         case "parquet":
             from xcaliper.record.sinks.parquet import check_parquet
 

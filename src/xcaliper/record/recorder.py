@@ -123,6 +123,7 @@ class Recorder:
             self.description,
             options or FileOptions(),
             several=trigger is not None and max_recordings != 1,
+            later=trigger is not None,
             split_bytes=split_bytes,
             split_ns=None if split_s is None else round(split_s * 1e9),
             report=self._failed,
@@ -139,7 +140,7 @@ class Recorder:
             post_ns=None if post_s is None else round(post_s * 1e9),
             max_recordings=max_recordings,
             ring_bytes=ring_bytes,
-            rasters=len(everything.rasters),
+            rasters=selection.numbers if selection else range(len(everything.rasters)),
             begin=begin,
         )
         stage: Sink = self._gate

@@ -28,7 +28,7 @@ __all__ = ["EcuServer"]
 
 _MAX_LATE_NS: Final = 200_000_000
 #: Tasks wait for each other so long: waking up for every single one costs more than its work.
-_PACE_NS: Final = 2_000_000
+_PACE_NS: Final = 4_000_000
 #: The same while nobody measures; a command is served with what is due until then.
 _IDLE_PACE_NS: Final = 10_000_000
 _JOIN_S: Final = 5.0
@@ -165,6 +165,11 @@ class EcuServer:
     def url(self) -> str:
         """The first endpoint, as a master writes it."""
         return str(self.endpoints[0])
+
+    @property
+    def thread_id(self) -> int | None:
+        """Identifier of the background thread; None before it runs."""
+        return self._thread.ident if self._thread is not None else None
 
     @property
     def counters(self) -> ServerCounters:

@@ -25,6 +25,11 @@ class BufferedSource(Protocol):
         """Descriptor of the socket."""
         ...
 
+    @property
+    def may_join(self) -> bool:
+        """True when several datagrams may come as one."""
+        ...
+
     def take_pending(self) -> list[bytes]:
         """Datagrams that were received but not given out."""
         ...
@@ -97,7 +102,7 @@ class Acquisition:
         for datagram in source.take_pending():
             others += self.feed(datagram, now_ns)
             size += len(datagram)
-        drained = self.decoder.drain(source.fileno(), limit, now_ns)
+        drained = self.decoder.drain(source.fileno(), limit, now_ns, joined=source.may_join)
         if drained is not None:
             more, self.ended, found = drained
             return size + more, others + self._watched(found)

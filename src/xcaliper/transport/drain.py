@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xcaliper.daq import kernels
+from xcaliper.daq.kernels import JOINED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,10 +39,7 @@ _UDP_GRO: Final = 104
 _HAS_RECVMSG: Final = sys.platform == "linux" and sys.maxsize > 2**32 and sys.byteorder == "little"
 #: Arrays live longer than the call, so nobody counts references to them in here.
 _OPTIONS: Final[dict[str, Any]] = {
-    "boundscheck": False,
-    "nogil": True,
-    "error_model": "numpy",
-    "_nrt": False,
+    "boundscheck": False, "nogil": True, "error_model": "numpy", "_nrt": False,
 }
 _HAS_RECV: Final = hasattr(__import__("socket"), "MSG_DONTWAIT")
 
@@ -106,19 +104,8 @@ def compile_drain() -> Callable[..., int]:
     vector, table = types.int64[::1], types.int64[:, ::1]
     octets = types.uint8[::1]
     signature = types.int64(
-        types.int64,
-        types.int64,
-        vector,
-        octets,
-        vector,
-        vector,
-        types.int32[::1],
-        table,
-        table,
-        octets,
-        vector,
-        table,
-        table,
+        types.int64, types.int64, vector, octets, vector, vector, types.int32[::1], table, table,
+        octets, vector, table, table,
     )
     for cached in (True, False):
         # Without a folder to write to, numba refuses to cache at all.
@@ -156,9 +143,7 @@ def _primitives() -> dict[str, Any]:
         return intrinsic(typed)
 
     @intrinsic
-    def copy_bytes(
-        _context: Any, target: Any, _at: Any, source: Any, _from: Any, _size: Any
-    ) -> Any:
+    def copy_bytes(_context: Any, target: Any, _at: Any, source: Any, _from: Any, _size: Any) -> Any:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             into = context.make_array(sig.args[0])(context, builder, args[0]).data
             out_of = context.make_array(sig.args[2])(context, builder, args[2]).data
@@ -181,10 +166,10 @@ def _primitives() -> dict[str, Any]:
 def _receivers(name: str) -> Any:
     from numba import types
 
+    recv: Any = types.ExternalFunction(
+        "recv", types.intp(types.int32, types.uintp, types.uintp, types.int32)
+    )
     if name == "recv":
-        recv: Any = types.ExternalFunction(
-            "recv", types.intp(types.int32, types.uintp, types.uintp, types.int32)
-        )
 
         def receive(descriptor: Any, buffer: Any, at: Any, room: Any, control: Any) -> Any:
             control[0] = 0
@@ -197,6 +182,8 @@ def _receivers(name: str) -> Any:
 
     def receive_joined(descriptor: Any, buffer: Any, at: Any, room: Any, control: Any) -> Any:
         control[0] = 0
+        if not control[JOINED]:
+            return recv(descriptor, buffer.ctypes.data + at, room, control[_FLAGS])
         control[_IOVEC] = buffer.ctypes.data + at
         control[_IOVEC + 1] = room
         control[_MSGHDR + 5] = _ANSWER_BYTES

@@ -9,7 +9,6 @@ import contextlib
 import errno
 import selectors
 import socket
-import struct
 import sys
 import time
 from collections import deque
@@ -50,7 +49,6 @@ DATAGRAM_LIMIT: Final = 1472
 _CONNECT: Final = 0xFF
 _SOL_UDP: Final = 17
 _UDP_SEGMENT: Final = 103
-_SEGMENT: Final = struct.Struct("=H")
 _MAX_SEGMENTS: Final = 60
 _MAX_JOINED: Final = 65000
 _MAX_READS: Final = 64
@@ -81,8 +79,8 @@ class Lost:
 
 #: What a slave has to send: packets, whole blocks of DTOs, losses on purpose.
 Sent: TypeAlias = bytes | DtoBlock | Lost
-#: Buffers that one call of the system may send, and the bytes of each datagram in them.
-_Run: TypeAlias = "tuple[list[bytes | memoryview], int]"
+#: What one call of the system may send: datagrams back to back, and the bytes of each but the last.
+_Run: TypeAlias = "tuple[bytes | memoryview, int]"
 
 
 def _never() -> bool:
@@ -215,6 +213,7 @@ class UdpPort(_Port):
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, RECEIVE_BUFFER)
         self._limit = limit
         self._segmentation = segmentation and sys.platform == "linux"
+        self._segment = 0
         self._reader = DatagramReader(alignment)
         self._peer: Any = None
         self._held: tuple[bytes, Any] | None = None
@@ -311,7 +310,7 @@ class UdpPort(_Port):
                 assert isinstance(item, DtoBlock), "only blocks go out whole"
                 self._keep(datagrams)
                 datagrams = []
-                self._keep_block(item, memoryview(framed))
+                self._send_block(item, memoryview(framed))
             elif framed:
                 gathered.append(framed)
                 size += len(framed)
@@ -319,29 +318,57 @@ class UdpPort(_Port):
             datagrams.append(b"".join(gathered))
         self._keep(datagrams)
         self.flush()
+        if not self._kept:
+            for item in items:
+                if isinstance(item, DtoBlock):
+                    item.release()
 
     def _keep(self, datagrams: list[bytes]) -> None:
         if self._segmentation and len(datagrams) > 1:
-            self._kept.extend((list(run), len(run[0])) for run in segment_runs(datagrams))
+            runs = segment_runs(datagrams)
+            self._kept.extend((b"".join(run), len(run[0])) for run in runs)
         else:
-            self._kept.extend(([datagram], len(datagram)) for datagram in datagrams)
+            self._kept.extend((datagram, len(datagram)) for datagram in datagrams)
 
-    def _keep_block(self, block: DtoBlock, data: memoryview) -> None:
+    def _send_block(self, block: DtoBlock, data: memoryview) -> None:
         """Cut a block into datagrams: samples are gathered while they fit, a long one is cut."""
-        stride = block.layout.stride
-        most = min(_MAX_JOINED, self._limit * _MAX_SEGMENTS)
+        stride, put = block.layout.stride, self._put
         if stride <= self._limit:
             size = self._limit // stride * stride
             step = min(_MAX_JOINED // size, _MAX_SEGMENTS) * size
             for at in range(0, len(data), step):
-                self._kept.append(([data[at : at + step]], size))
+                put(data[at : at + step], size)
             return
-        cuts = block.layout.cuts(self._limit)
+        cuts: list[tuple[int, int, int]] = []
+        for start, end, size in block.layout.cuts(self._limit):
+            step = max(min(_MAX_JOINED // size, _MAX_SEGMENTS), 1) * size
+            cuts += [(at, min(at + step, end), size) for at in range(start, end, step)]
+        if len(cuts) == 1:
+            ((_, _, size),) = cuts
+            for at in range(0, len(data), stride):
+                put(data[at : at + stride], size)
+            return
         for at in range(0, len(data), stride):
             for start, end, size in cuts:
-                step = max(min(most // size, _MAX_SEGMENTS), 1) * size
-                for begin in range(at + start, at + end, step):
-                    self._kept.append(([data[begin : min(begin + step, at + end)]], size))
+                put(data[at + start : at + end], size)
+
+    def _put(self, data: memoryview, size: int) -> None:
+        """Send datagrams at once where nothing waits and they are as long as those before."""
+        if self._segment == size and not self._kept and self._segmentation:
+            try:
+                self._sock.sendto(data, self._peer)
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                if error.errno in _REFUSALS:
+                    self._take_news()  # about an earlier datagram
+            else:
+                return
+            if self._peer is None:
+                return
+        self._kept.append((data, size))
+        if len(self._kept) == 1:
+            self.flush()
 
     def flush(self) -> None:
         """Send what was kept."""
@@ -365,8 +392,8 @@ class UdpPort(_Port):
             if kept:
                 kept.popleft()
         while len(kept) > _MAX_DATAGRAM_BACKLOG:
-            buffers, size = kept.popleft()
-            self.broken += sum(-(-len(buffer) // size) for buffer in buffers)
+            data, size = kept.popleft()
+            self.broken += -(-len(data) // size)
 
     def _take_news(self) -> None:
         """Learn which datagrams nobody took."""
@@ -393,11 +420,13 @@ class UdpPort(_Port):
             self.dropped()
 
     def _send_run(self, run: _Run) -> None:
-        buffers, size = run
-        if self._segmentation and sum(map(len, buffers)) > size:
-            control = [(_SOL_UDP, _UDP_SEGMENT, _SEGMENT.pack(size))]
+        data, size = run
+        if self._segmentation and len(data) > size:
             try:
-                self._sock.sendmsg(buffers, control, 0, self._peer)
+                if self._segment != size:
+                    self._sock.setsockopt(_SOL_UDP, _UDP_SEGMENT, size)
+                    self._segment = size
+                self._sock.sendto(data, self._peer)
             except BlockingIOError:
                 raise
             except OSError as error:
@@ -406,13 +435,15 @@ class UdpPort(_Port):
                 self._segmentation = False  # the system or the interface cannot
             else:
                 return
-        while buffers:
-            rest = buffers[0]
-            self._sock.sendto(rest[:size], self._peer)
-            if len(rest) > size:
-                buffers[0] = rest[size:]
-            else:
-                del buffers[0]
+        if 0 < self._segment < size:
+            self._sock.setsockopt(_SOL_UDP, _UDP_SEGMENT, 0)
+            self._segment = 0
+        for at in range(0, len(data), size):
+            try:
+                self._sock.sendto(data[at : at + size], self._peer)
+            except OSError:
+                self._kept[0] = (data[at:], size)
+                raise
 
     def hang_up(self) -> None:
         """Forget the master without a word."""

@@ -131,6 +131,11 @@ class TcpTransport:
                 size += len(data)
         return found
 
+    @property
+    def may_join(self) -> bool:
+        """Never: a stream has no datagrams."""
+        return False
+
     def take_pending(self) -> list[bytes]:
         """Nothing: a stream is given out as it comes."""
         return []

@@ -174,6 +174,11 @@ class UdpTransport:
                 raise
         return found
 
+    @property
+    def may_join(self) -> bool:
+        """True while joined datagrams may come, also from before they were switched off."""
+        return self.receive is not self._receive_plain
+
     def take_pending(self) -> list[bytes]:
         """Datagrams that were received but not given out."""
         found = list(self._pending)

@@ -144,6 +144,7 @@ class SlaveMachine:
         self.drops: Callable[[int], bool] | None = None
         self._budget = _Budget(config) if config.link_bytes_per_s is not None else None
         self._queued_dtos = 0
+        self._queue_size = config.queue_size
         self._events: deque[SlaveEvent] = deque(maxlen=_MAX_EVENTS)
         self._event_counters = [0] * len(config.events)
         self._entries: list[_Entry | None] = [None] * 256
@@ -318,20 +319,21 @@ class SlaveMachine:
         if not lists:
             return
         ticks = self.state.clocks.daq_ticks(now_ns)
-        config = self.config
         for number, daq_list in lists:
-            daq_list.skipped += 1
-            if daq_list.skipped < daq_list.period:
+            skipped = daq_list.skipped + 1
+            if skipped < daq_list.period:
+                daq_list.skipped = skipped
                 continue
             daq_list.skipped = 0
             sampler = daq_list.sampler
             assert sampler is not None, "schedule() keeps running lists only"
             if daq_list.dto_ctr:
                 counter = self._counter_of(channel)
-            if not sampler.collect(ticks, counter):
+            if sampler.samples > 1 and not sampler.collect(ticks):
                 continue
+            packets = sampler.packets
             if (
-                self._queued_dtos + sampler.packets > config.queue_size
+                self._queued_dtos + packets > self._queue_size
                 or (self.drops is not None and self.drops(number))
                 or (self._budget is not None and not self._budget.take(sampler, now_ns))
             ):
@@ -339,8 +341,8 @@ class SlaveMachine:
                 continue
             sampler.take(self._out, ticks, counter, lost=daq_list.lost)
             daq_list.lost = False
-            self._queued_dtos += sampler.packets
-            self.counters.dtos += sampler.packets
+            self._queued_dtos += packets
+            self.counters.dtos += packets
 
     def _counter_of(self, channel: int) -> int:
         """The counter that DTOs of a channel carry (XCP Base, DTO_CTR_PROPERTIES, 1.3)."""

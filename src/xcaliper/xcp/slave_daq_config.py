@@ -50,19 +50,17 @@ class PackedConfig:
 class CounterConfig:
     """Where the DTO counter of an event channel comes from (XCP Base, DTO_CTR_PROPERTIES, 1.3).
 
+    DAQ_MODE is INSERT_COUNTER and fixed: no STIM packet is taken whose counter could be copied.
+
     Attributes:
         related_event: channel whose counter is inserted; None = the own one.
         related_event_fixed: it cannot be changed.
-        daq_mode: what is inserted at first: 0 the counter.
-        daq_mode_fixed: it cannot be changed.
         stim_mode: 0 the counter of STIM packets is not looked at.
         stim_mode_fixed: it cannot be changed.
     """
 
     related_event: int | None = None
     related_event_fixed: bool = False
-    daq_mode: int = 0
-    daq_mode_fixed: bool = False
     stim_mode: int = 0
     stim_mode_fixed: bool = False
 
@@ -147,6 +145,7 @@ class EventConfig:
         cpu_load: cost of DAQ lists; None = not counted.
         queue_load: cost of the queue; None = not counted.
         cpu_load_max: what the lists of the event may cost.
+        buffer_reserve: percent of buffers kept free, for DAQ and for STIM; None = as for all events.
     """
 
     channel: int
@@ -163,6 +162,7 @@ class EventConfig:
     cpu_load: CpuLoad | None = None
     queue_load: QueueLoad | None = None
     cpu_load_max: float | None = None
+    buffer_reserve: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,8 +274,6 @@ def _check_events(config: SlaveConfig) -> None:
         ):
             raise SettingsError("events", f"{event.name}: packed mode is not possible like this")
         if counter is not None and not (
-            (counter.related_event or 0) < len(config.events)
-            and counter.daq_mode == 0
-            and counter.stim_mode in (0, 1)
+            (counter.related_event or 0) < len(config.events) and counter.stim_mode in (0, 1)
         ):
             raise SettingsError("events", f"{event.name}: the counter is not possible like this")

@@ -11,7 +11,7 @@ from xcaliper.xcp.dto_block import BlockLayout, DtoBlock
 from xcaliper.xcp.framing.eth import HEADER_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -82,13 +82,17 @@ class SamplePlan:
     """
 
     __slots__ = (
+        "_counter_at",
         "_gathers",
         "_heads",
+        "_index",
         "_modulus",
+        "_msb",
         "_places",
         "_scratch",
-        "_whole",
-        "head",
+        "_stamp",
+        "_stamp_at",
+        "_take",
         "layout",
         "size_bytes",
     )
@@ -101,7 +105,6 @@ class SamplePlan:
         alignment: int = 1,
         scratch: memoryview | None = None,
     ) -> None:
-        self.head = head
         sizes = [
             size + sum(view.nbytes for view in views)
             for size, views in zip(head.sizes, odts, strict=True)
@@ -113,46 +116,51 @@ class SamplePlan:
         runs: list[tuple[Any, int, int, int]] = []  # owner, offset, place, size
         for start, size, views in zip(self.layout.starts, head.sizes, odts, strict=True):
             _append_runs(runs, views, start + HEADER_SIZE + size)
-        self._whole: tuple[NDArray[Any], NDArray[Any], int] | None = None
+        self._stamp = head.timestamp.pack_into if head.timestamp else None
+        self._stamp_at = (
+            HEADER_SIZE + head.sizes[0] - (head.timestamp.size if head.timestamp else 0)
+        )
+        self._counter_at = HEADER_SIZE + head.counter_at if head.counter_at >= 0 else -1
+        self._msb = head.msb
+        self._take: Callable[..., Any] | None = None
         self._gathers: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
         self._places = np.empty(0, np.intp)
-        self._scratch = scratch
+        self._index = np.empty(0, np.intp)
+        self._scratch = memoryview(bytearray())
         owners = {id(owner) for owner, _, _, _ in runs}
         fits = scratch is not None and len(self._heads) <= scratch.nbytes
         if fits and scratch is not None and owners == {id(scratch.obj)}:
             self._scratch = scratch[: len(self._heads)]
-            self._whole = _whole(runs, own, scratch, self.layout.stride)
+            base, self._index = _whole(runs, own, scratch, self.layout.stride)
+            self._take, self.layout.unit = base.take, base.dtype
         else:
             self._gathers = _gathers(runs)
             self._places = np.concatenate(
                 [np.arange(place, place + size, dtype=np.intp) for _, place, size in own]
             )
 
-    def fill(self, row: NDArray[np.uint8], ticks: int, counter: int, *, lost: bool = False) -> None:
+    def fill(self, row: NDArray[Any], ticks: int, counter: int, lost: bool) -> None:  # noqa: FBT001  # hot path
         """Write the messages of one sample as it is now, all but CTR.
 
         Args:
-            row: uint8[layout.stride].
+            row: of a block of this layout.
             ticks: DAQ clock, cut to the width of the timestamp here.
             counter: event counter for DTO_CTR.
             lost: True to set the overload bit of the first byte.
         """
-        heads, head = self._heads, self.head
-        if head.timestamp is not None:
-            at = HEADER_SIZE + head.sizes[0] - head.timestamp.size
-            head.timestamp.pack_into(heads, at, ticks % self._modulus)
-        if head.counter_at >= 0:
-            heads[HEADER_SIZE + head.counter_at] = counter & 0xFF
-        if head.msb:
+        heads = self._heads
+        if self._stamp is not None:
+            self._stamp(heads, self._stamp_at, ticks % self._modulus)
+        if self._counter_at >= 0:
+            heads[self._counter_at] = counter & 0xFF
+        if self._msb:
             heads[HEADER_SIZE] = heads[HEADER_SIZE] & 0x7F | (0x80 if lost else 0)
-        if self._whole is not None:
-            assert self._scratch is not None, "the index points there"
+        if self._take is not None:
             self._scratch[:] = heads
-            base, index, unit = self._whole
-            base.take(index, out=row if unit == 1 else row.view(base.dtype), mode="clip")
+            self._take(self._index, None, row, "wrap")  # all indices are inside: this costs least
             return
         for base, index, places in self._gathers:
-            row[places] = base.take(index, mode="clip")
+            row[places] = base.take(index, mode="wrap")
         row[self._places] = np.frombuffer(heads, np.uint8)
 
 
@@ -199,8 +207,8 @@ def _whole(
     own: Sequence[tuple[int, int, int]],
     scratch: memoryview,
     stride: int,
-) -> tuple[NDArray[Any], NDArray[Any], int]:
-    """(memory, index of every unit of a sample, bytes of a unit): the widest unit that everything fits."""
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """(memory, index of every unit of a sample), in the widest unit that everything fits."""
     base: NDArray[Any] = np.frombuffer(memoryview(scratch.obj), np.uint8)
     behind = _origin(scratch) - _origin(memoryview(scratch.obj))
     pieces = [(offset, place, size) for _, offset, place, size in runs]
@@ -217,7 +225,7 @@ def _whole(
         first, count = place // unit, size // unit
         index[first : first + count] = np.arange(offset // unit, offset // unit + count)
     base = base[: len(base) // unit * unit]
-    return base.view(f"u{unit}"), index, unit
+    return base.view(f"u{unit}"), index
 
 
 def _gathers(
@@ -256,7 +264,7 @@ class ListSampler:
         self.size_bytes = plan.size_bytes
         self.samples = 1
 
-    def collect(self, ticks: int, counter: int) -> bool:
+    def collect(self, ticks: int) -> bool:  # noqa: ARG002  # a packed list looks at it
         """See an event; True when :meth:`take` is due."""
         return True
 
@@ -272,10 +280,12 @@ class ListSampler:
             lost: True to tell of lost samples in the first byte.
         """
         block = self._open
-        if block is None or not out or out[-1] is not block or block.full:
+        if block is None or not out or out[-1] is not block or block.count == block.room:
             block = self._open = DtoBlock(self._plan.layout)
             out.append(block)
-        self._plan.fill(block.row(), ticks, counter, lost=lost)
+        at = block.count
+        block.count = at + 1
+        self._plan.fill(block.rows[at], ticks, counter, lost)
 
     def drop(self) -> None:
         """Forget what was collected: there was no room."""
@@ -331,13 +341,13 @@ class PackedSampler(ListSampler):
         self._first_ticks = 0
         self._filled = 0
 
-    def collect(self, ticks: int, counter: int) -> bool:
+    def collect(self, ticks: int) -> bool:
         """Keep the sample of an event; True when the set is complete."""
         if self._filled == 0:
             self._first_ticks = ticks
         row = self._stage[self._filled]
         for base, index, places in self._raw:
-            row[places] = base.take(index, mode="clip")
+            row[places] = base.take(index, mode="wrap")
         self._filled += 1
         return self._filled == self.samples
 

@@ -69,7 +69,8 @@ class DaqList:
         event_channel: None until SET_DAQ_LIST_MODE.
         packing: packed mode.
         sampler: what START compiled; None while stopped.
-        skipped: events since the last sample, for the prescaler.
+        period: events from one sample to the next while it runs.
+        skipped: events since the last sample.
         lost: True after dropped samples, until the next one went out.
     """
 
@@ -86,6 +87,7 @@ class DaqList:
     packing: Packing = field(default_factory=Packing)
     selected: bool = False
     sampler: ListSampler | None = None
+    period: int = 1
     skipped: int = 0
     lost: bool = False
 
@@ -93,11 +95,6 @@ class DaqList:
     def running(self) -> bool:
         """True between start and stop."""
         return self.sampler is not None
-
-    @property
-    def period(self) -> int:
-        """Events from one sample to the next; alternating lists are served every second cycle."""
-        return self.prescaler * (2 if self.alternating else 1)
 
     @property
     def predefined(self) -> bool:

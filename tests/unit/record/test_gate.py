@@ -46,7 +46,7 @@ def gate(start, stop=None, *, pre_s=0.0, post_s=None, most=None, ring=1 << 30):
         post_ns=None if post_s is None else round(post_s * 1e9),
         max_recordings=most,
         ring_bytes=ring,
-        rasters=2,
+        rasters=range(2),
         begin=begin,
     )
     return made, sinks
@@ -254,6 +254,23 @@ def test_a_silent_raster_holds_up_neither_trigger_nor_data():
         made.write(fast(start, start + 10))
     assert sinks[0].closed
     assert span(sinks[0])[0] == (10, 110)
+
+
+def test_rasters_that_are_not_recorded_count_for_triggers_only():
+    book = SignalBook(DESCRIPTION.rasters)
+    sinks = []
+    made = Gate(
+        start=make_watches("n == 555", book), stop=[], pre_ns=100 * MS, post_ns=50 * MS,
+        max_recordings=1, ring_bytes=1 << 30, rasters=[1],
+        begin=lambda _: sinks.append(Closing()) or sinks[-1],
+    )  # fmt: skip
+    most = 0
+    for block in stream(1000, 10):
+        made.write(block)
+        most = max(most, made.stats.ring_bytes)
+    assert span(sinks[0]) == (None, (46, 60))
+    assert most < 12 * 25
+    assert sinks[0].closed
 
 
 def test_gaps_stay_where_they_are():

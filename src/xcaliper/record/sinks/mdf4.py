@@ -13,6 +13,8 @@ from xcaliper.record.columns import gap_event
 from xcaliper.record.files import DiskFile, free_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from xcaliper.core.samples import Gap, SampleBlock
     from xcaliper.mdf.storage import WritableFile
     from xcaliper.record.description import (
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
         SignalDescription,
     )
 
-__all__ = ["Mdf4Sink"]
+__all__ = ["Mdf4Sink", "attachments_of"]
 
 FLUSH_PERIOD_S: Final = 0.25
 MAX_LOSS_EVENTS: Final = 10_000
@@ -41,6 +43,7 @@ class Mdf4Sink:
         flush_period_s: how old rows may get before they are in the file.
         compressed: smaller file, more work.
         durable: survive a power loss, not only the death of the process.
+        attachments: what ``attachments_of`` gave for the description; spares doing it again.
         file: write there instead of to ``path``.
 
     Attributes:
@@ -62,6 +65,7 @@ class Mdf4Sink:
         flush_period_s: float = FLUSH_PERIOD_S,
         compressed: bool = False,
         durable: bool = False,
+        attachments: Sequence[Attachment] | None = None,
         file: WritableFile | None = None,
     ) -> None:
         target = free_path(path) if numbered and not overwrite else path
@@ -83,7 +87,7 @@ class Mdf4Sink:
                 storage,
                 _header(description),
                 [_group(raster, description) for raster in description.rasters],
-                _attachments(description),
+                attachments_of(description) if attachments is None else attachments,
                 options=options,
             )
         except BaseException:
@@ -206,7 +210,8 @@ def _header(description: RecordingDescription) -> Header:
     )
 
 
-def _attachments(description: RecordingDescription) -> list[Attachment]:
+def attachments_of(description: RecordingDescription) -> list[Attachment]:
+    """The files that a recording has in it, A2L first."""
     files = list(description.attachments)
     if description.a2l is not None:
         files.insert(0, (description.a2l_name or "description.a2l", description.a2l))
@@ -249,4 +254,5 @@ def _channel(signal: SignalDescription) -> Channel:
         vlsd=signal.is_text,
         raw=signal.raw,
         calibration=signal.calibration,
+        calculated=signal.calculated,
     )

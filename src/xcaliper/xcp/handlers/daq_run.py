@@ -166,23 +166,21 @@ def dto_ctr_properties(
         if made.related_event_fixed or request.related_event_channel >= len(events):
             raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
         related = request.related_event_channel
-    if modifier.daq_mode and mode.daq_mode != now.daq_mode:
-        raise refuse(
-            ErrorCode.ERR_OUT_OF_RANGE
-        )  # no STIM packet is taken whose counter could be copied
+    if modifier.daq_mode and mode.daq_mode:  # fixed: there is no STIM counter to be copied
+        raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
     stim_mode = now.stim_mode
     if modifier.stim_mode and mode.stim_mode != stim_mode:
         if made.stim_mode_fixed or not event.stim:
             raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
         stim_mode = mode.stim_mode
-    changed = CounterConfig(related, daq_mode=now.daq_mode, stim_mode=stim_mode)
+    changed = CounterConfig(related, stim_mode=stim_mode)
     if modifier and slave.daq.running:
         raise refuse(ErrorCode.ERR_DAQ_ACTIVE)
     slave.daq.counters[event.channel] = changed
     return timecorr.DtoCtrPropertiesResponse(
         properties=timecorr.DtoCtrPropertyBits.of(
             related_event_fixed=int(made.related_event_fixed),
-            daq_mode_fixed=int(made.daq_mode_fixed),
+            daq_mode_fixed=1,
             stim_mode_fixed=int(made.stim_mode_fixed),
             related_event_present=1,
             daq_mode_present=1,
@@ -190,7 +188,7 @@ def dto_ctr_properties(
             evt_ctr_present=1,
         ),
         related_event_channel=related,
-        mode=timecorr.DtoCtrMode.of(daq_mode=changed.daq_mode, stim_mode=stim_mode),
+        mode=timecorr.DtoCtrMode.of(stim_mode=stim_mode),
     )
 
 
@@ -217,6 +215,7 @@ def _run(ready: Sequence[tuple[DaqList, ListSampler]]) -> None:
     turn = 0
     for daq_list, sampler in ready:
         daq_list.sampler = sampler
+        daq_list.period = daq_list.prescaler * (2 if daq_list.alternating else 1)
         daq_list.skipped = daq_list.period - 1  # the first event is sampled
         if daq_list.alternating:
             daq_list.skipped -= turn % 2  # neighbours take turns

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.address import Address
 from xcaliper.core.errors import NegativeResponseError
+from xcaliper.proto.procedure import ask
 from xcaliper.xcp import daq
 from xcaliper.xcp.daq_lists import OdtEntry, OdtSetup
 from xcaliper.xcp.procedures.connect import Session, optional
@@ -121,9 +122,10 @@ def list_info(count: int) -> Procedure[tuple[ListInfo, ...]]:
 def _read_list(
     number: int, info: daq.GetDaqListInfoResponse, most: int
 ) -> Procedure[tuple[OdtSetup, ...]]:
-    """Entries of a predefined list up to the first unused one (XCP Base, READ_DAQ, 1.0).
+    """Entries of a predefined list (XCP Base, READ_DAQ, 1.0).
 
-    Nothing when a part cannot be read: a list that is known in part cannot be decoded.
+    An ODT ends with an unused entry, or where the slave refuses to read on. Nothing when a part
+    cannot be read: a list that is known in part cannot be decoded.
     """
     odts: list[OdtSetup] = []
     for odt in range(info.max_odt):
@@ -132,8 +134,13 @@ def _read_list(
         entries: list[OdtEntry] = []
         for _ in range(info.max_odt_entries):
             most -= 1
-            reply = (yield from optional(daq.ReadDaq())) if most >= 0 else None
-            if reply is None:
+            if most < 0:
+                return ()
+            try:
+                reply = yield from ask(daq.ReadDaq())
+            except NegativeResponseError:
+                if entries:
+                    break
                 return ()
             if not reply.size:
                 break
