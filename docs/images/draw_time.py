@@ -25,7 +25,7 @@ COLOURS = {50.0: "#1f77b4", -50.0: "#d62728"}
 
 def run(ppm: float, seed: int) -> tuple[list[float], list[float], list[float], list[float]]:
     """Seconds; raw error in µs; correlated error in µs; stated bound in µs."""
-    rng = random.Random(seed)  # noqa: S311 -- repeatable on purpose
+    rng = random.Random(seed)
     model = ClockModel(drift_ppm=ppm, jitter_ns=200_000, start_ns=seed * SECOND)
     clocks = SlaveClocks(ClockSettings(slave=model, seed=seed), TICK)
     boot = 1000 * SECOND

@@ -113,7 +113,7 @@ def test_other_packets_to_the_group_are_counted_and_ignored() -> None:
             b"\x02\x00\x00\x00\xff\x00",
             b"\x03\x00\x00\x00\xf2\xfa\x07",
         ):
-            sender._sock.sendto(data, ("239.255.0.7", 5557))  # noqa: SLF001 -- damaged on purpose
+            sender._sock.sendto(data, ("239.255.0.7", 5557))
         sender.send()
         heard: list[bytes] = []
         wait_for(lambda: heard.extend(port.read()) or heard, "multicast")

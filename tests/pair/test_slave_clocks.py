@@ -311,7 +311,7 @@ def test_locking_to_the_grandmaster_is_told(discipline, before: int, after: int)
     clocks = ClockSettings(
         slave=model, grandmaster=MASTER, discipline=discipline, lock_after_ns=10 * S
     )
-    pair = pair_of(clocks=clocks)
+    pair = pair_of(clocks=clocks, timestamp=TickClock(1, 0, 4))
     found = properties(pair, response_fmt=ALL_INITIATORS)
     assert found.sync_state.slv_clk_sync_state == before
     assert found.observable.xcp_slv_clk == 1
@@ -341,6 +341,11 @@ def test_dtos_are_stamped_by_the_chosen_clock() -> None:
         assert int.from_bytes(pair.dtos[0][2:6], "little") == first
 
 
+def test_a_clock_that_stamps_has_the_ticks_of_the_timestamps() -> None:
+    with pytest.raises(SettingsError, match="ticks of the timestamps"):
+        SlaveClocks(ClockSettings(slave=ClockModel(resolution=NS8)), US)
+
+
 def test_a_plain_clock_counts_exactly() -> None:
     """No clock model at all is as exact as ever, for any resolution."""
     for ticks, unit in ((1, 3), (333, 10), (65535, 9)):
@@ -353,3 +358,23 @@ def test_a_plain_clock_counts_exactly() -> None:
 def test_settings_can_be_changed_like_any_others() -> None:
     changed = replace(ClockSettings(), slave=ClockModel(drift_ppm=1.0), seed=4)
     assert changed.slave.drift_ppm == 1.0
+
+
+#: (command, answer or event) by hand after the tables of the standard, at 1.5 s of a clock of 1 µs
+#: (0x0016E360): legacy clock; extended form on, sync state 7 = not available; extended clock without
+#: SYNC_STATE as nothing can follow; a multicast of cluster 0, counter 7, told by initiator 2.
+BY_HAND = [
+    ("dc", "ff 00 00 00 60 e3 16 00"),
+    ("c6 01 00 00 00 00", "ff 01 00 07 00 00 00 00"),
+    ("dc", "ff 00 00 01 60 e3 16 00"),
+    ("f2 fa 00 00 07", "fd 08 02 41 60 e3 16 00 00 00 07"),
+    ("c6 00 00 00 00 00", "ff 01 00 07 00 00 00 00"),
+    ("c6 03 00 00 00 00", "fe 22"),
+]
+
+
+def test_bytes_by_hand() -> None:
+    pair = pair_of()
+    for command, answer in BY_HAND:
+        pair.slave.receive(bytes.fromhex(command), 1_500_000_000)
+        assert pair.slave.outgoing() == [bytes.fromhex(answer)], command

@@ -53,8 +53,8 @@ def batches(rng: random.Random, rasters, until_ns: int, loss: float, latency_ns:
             t += period
     last = {}
     for arrival, raster, times in sorted(found, key=lambda item: item[2][-1]):
-        arrival = last[raster] = max(arrival, last.get(raster, 0))
-        yield arrival, raster, times
+        last[raster] = max(arrival, last.get(raster, 0))
+        yield last[raster], raster, times
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+
 import numpy as np
 
 from pair.link import RAM, Pair, config
@@ -25,6 +26,7 @@ from xcaliper.xcp.tlcmd import EthGetDaqClockMulticast
 
 MS = 1_000_000
 S = 1_000_000_000
+MICROSECONDS = TickClock(1, 3, 4)
 
 
 class BenchSlave:
@@ -47,7 +49,7 @@ class BenchSlave:
         way_ns=(10_000, 210_000),
         loss=0.0,
         extended=False,
-        timestamp=TickClock(1, 3, 4),
+        timestamp=MICROSECONDS,
     ) -> None:
         self.rng = random.Random(seed)
         self.way_ns, self.loss = (10_000, 10_000), 0.0  # in order while it is set up

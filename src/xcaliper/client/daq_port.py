@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from xcaliper.core.errors import XcaliperError
     from xcaliper.core.frames import DtoBatch
     from xcaliper.core.samples import SampleBlock
+    from xcaliper.core.ticks import TickClock
     from xcaliper.daq.decode import DaqDecoder
     from xcaliper.daq.plan import DaqPlan
     from xcaliper.daq.timeline import ClockReading
@@ -112,13 +113,13 @@ class DaqPort:
             self._clocks, self._asked_clocks = found, True
         return self._clocks
 
-    def _read_clock(self) -> ClockReading | None:
+    def _read_clock(self, clock: TickClock) -> ClockReading | None:
         """The clock of DAQ timestamps with the host's time in the middle of the exchange."""
         from xcaliper.daq.correlation import daq_stamp
         from xcaliper.daq.timeline import ClockReading
 
         sample = self.connection.link.run(read_clocks(time.monotonic_ns, attempts=0))
-        stamp = None if sample is None else daq_stamp(sample, self.clocks())
+        stamp = None if sample is None else daq_stamp(sample, self.clocks(), clock)
         if sample is None or stamp is None or sample.sent_ns is None:
             return None
         return ClockReading(stamp.ticks, (sample.sent_ns + sample.received_ns) // 2)
@@ -148,7 +149,7 @@ class DaqPort:
         numbered = {one.daq_list: pid for one, pid in zip(plan.lists, pids, strict=True)}
         if plan.clock is not None:
             self.clocks()  # before the clock is read: it settles the form of the answer
-        start = self._read_clock() if plan.clock is not None else None
+        start = self._read_clock(plan.clock) if plan.clock is not None else None
         now = time.monotonic_ns() if start is None else start.t_ns
         if not is_suitable(plan):
             return DaqDecoder(plan, numbered, start), now

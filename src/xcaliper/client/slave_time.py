@@ -31,8 +31,10 @@ __all__ = ["SharedAxis", "SlaveTime", "axis_error_ns", "share_axis"]
 FIRST_READINGS: Final = 8
 #: (seconds since the start, seconds between readings): often at first, then rarely.
 PACE: Final = ((10.0, 0.05), (60.0, 0.25), (float("inf"), 1.0))
-#: Readings in a row that the slave refused before nobody asks it any more.
-MOST_REFUSALS: Final = 3
+#: Readings in a row without an answer, refused or lost, before the slave is asked less and less.
+FEW_MISSES: Final = 3
+#: Longest pause of readings then, seconds.
+LONGEST_PAUSE_S: Final = 60.0
 _TIMEOUT_S: Final = 1.0
 #: One answer; a lost one shall not keep the link from other commands for long.
 _ANSWER_NS: Final = 200_000_000
@@ -58,27 +60,30 @@ class SlaveTime:
         self.correlator = Correlator(decoder.timeline, properties)
         self._port = port
         self._has_clock = decoder.plan.clock is not None
-        self._refused = 0
+        self._missed = 0
         self._sent: dict[int, int] = {}
         self._begin_ns = self._due_ns = time.monotonic_ns()
 
     def begin(self) -> None:
         """Read the clock a few times; bounded by the time-out of one command."""
         for _ in range(FIRST_READINGS):
-            if not self._wants_reading or self._refused:
+            if not self._wants_reading or self._missed:
                 break
             self._read()
 
     @property
     def _wants_reading(self) -> bool:
-        return self._has_clock and self.correlator.needs_reading and self._refused < MOST_REFUSALS
+        return self._has_clock and self.correlator.needs_reading
 
     def tick(self, now_ns: int) -> bool:
         """Read when it is time; True when something new is known."""
         if now_ns < self._due_ns or not self._wants_reading:
             return False
         since_s = (now_ns - self._begin_ns) * 1e-9
-        self._due_ns = now_ns + int(next(gap for until, gap in PACE if since_s < until) * 1e9)
+        pause_s = next(gap for until, gap in PACE if since_s < until)
+        if self._missed >= FEW_MISSES:
+            pause_s = max(pause_s, min(2.0 ** (self._missed - FEW_MISSES), LONGEST_PAUSE_S))
+        self._due_ns = now_ns + int(pause_s * 1e9)
         return self._read()
 
     def _read(self) -> bool:
@@ -93,8 +98,9 @@ class SlaveTime:
         try:
             taken = self._port.connection.link.run(procedure(), _TIMEOUT_S)
         except XcaliperError:  # whoever watches the slave finds out why
+            self._missed += 1
             return False
-        self._refused = 0 if taken else self._refused + 1
+        self._missed = 0 if taken else self._missed + 1
         return taken
 
     def take_events(self, events: Iterable[Any]) -> bool:
@@ -119,7 +125,7 @@ class SlaveTime:
 
     def take_blocks(self, blocks: Sequence[SampleBlock], now_ns: int) -> None:
         """Where no clock can be read, arrival has to do."""
-        if self._has_clock and not self._refused and self.correlator.needs_reading:
+        if self._has_clock and not self._missed and self.correlator.needs_reading:
             return
         newest = max((int(block.t_ns[-1]) for block in blocks if len(block)), default=None)
         if newest is not None:

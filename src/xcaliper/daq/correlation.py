@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from xcaliper.core.ticks import TickClock
+from xcaliper.core.ticks import TickClock, unit_ns
 from xcaliper.daq.clock_fit import Line, fit_line
+from xcaliper.xcp.procedures.clock import Stamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from xcaliper.daq.timeline import Timeline
-    from xcaliper.xcp.procedures.clock import ClockProperties, ClockSample, Stamp
+    from xcaliper.xcp.procedures.clock import ClockProperties, ClockSample
 
 __all__ = [
     "HOST",
@@ -64,6 +65,7 @@ _SLEW_NS: Final = 1_000_000_000
 _MAX_KNOTS: Final = 64
 #: Seconds of TAI minus UTC since 2017; no leap second has been announced since.
 TAI_MINUS_UTC_S: Final = 37
+_WIDE: Final = 8
 _SYNCHRONISED: Final = 1
 _SYNTONISED: Final = 3
 
@@ -318,12 +320,36 @@ class MonotoneAxis:
         return np.where(t_ns >= xs[-1], mapped, inside)
 
 
-def daq_stamp(sample: ClockSample, properties: ClockProperties | None) -> Stamp | None:
-    """The reading of the clock that stamps DAQ data; None where the sample lacks it."""
+def daq_stamp(
+    sample: ClockSample, properties: ClockProperties | None, clock: TickClock
+) -> Stamp | None:
+    """The reading of the clock that stamps DAQ data, in ticks of its timestamps.
+
+    A clock that says to count in other ticks than its timestamps is converted where it is 64 bits
+    wide; a narrower one wraps where nobody can tell.
+
+    Args:
+        sample: a reading.
+        properties: of the slave's clocks; None = legacy.
+        clock: of the timestamps.
+
+    Returns:
+        None where the sample lacks it.
+    """
     if sample.daq is not None:
         return sample.daq
     by_ecu = properties is not None and bool(properties.config.daq_ts_relation)
-    return sample.ecu if by_ecu else sample.slave
+    stamp = sample.ecu if by_ecu else sample.slave
+    blocks = properties.blocks if properties is not None else None
+    told = None if blocks is None else blocks.ecu if by_ecu else blocks.slave
+    if stamp is None or told is None:
+        return stamp
+    tick_ns = told.timestamp_ticks * unit_ns(told.timestamp_unit)
+    if tick_ns in (0, clock.tick_ns):
+        return stamp
+    if stamp.size_bytes < _WIDE:
+        return None
+    return Stamp(int(stamp.ticks * tick_ns / clock.tick_ns), _WIDE)
 
 
 class Correlator:
@@ -396,8 +422,10 @@ class Correlator:
         """Take a reading of GET_DAQ_CLOCK, or an EV_TIME_SYNC."""
         if sample.sync_state is not None:
             self._sync_state = sample.sync_state
-        stamp = daq_stamp(sample, self._properties)
-        if stamp is None or self._timeline.clock is None:
+        if self._timeline.clock is None:
+            return
+        stamp = daq_stamp(sample, self._properties, self._timeline.clock)
+        if stamp is None:
             return
         t_ns = self._timeline.reading(stamp.ticks, stamp.size_bytes, sample.received_ns)
         if t_ns is None:
@@ -418,7 +446,7 @@ class Correlator:
         if sample.grandmaster is not None:
             time_ns = int(sample.grandmaster.ticks * tick)
             self.grandmaster.add(t_ns, time_ns, time_ns + int(tick))
-        elif self._state == _SYNCHRONISED and stamp.size_bytes == 8:
+        elif self._state == _SYNCHRONISED and stamp.size_bytes == _WIDE:
             assert self._timeline.clock is not None, "add() has looked"
             self._fixed = t_ns, int(stamp.ticks * self._timeline.clock.tick_ns)
         elif self._state == _SYNTONISED and self._properties is not None:

@@ -207,6 +207,9 @@ class SlaveClocks:
         settings: which there are.
         timestamp: DAQ timestamps of the slave.
 
+    Raises:
+        SettingsError: the clock that stamps them has other ticks.
+
     Attributes:
         response_fmt: 0 legacy; of this session.
         bridge_enabled: TIME_SYNC_BRIDGE is on.
@@ -228,6 +231,10 @@ class SlaveClocks:
         self.slave, self.grandmaster, self.ecu = made
         stamping = self.ecu if settings.ecu_stamps else self.slave
         assert stamping is not None, "the settings were checked for a clock that stamps"
+        if timestamp.size_bytes and stamping.resolution.tick_ns != timestamp.tick_ns:
+            raise SettingsError(
+                "clocks", "the clock that stamps DAQ data counts in ticks of the timestamps"
+            )
         self._stamping = stamping
         model = stamping.model
         self._plain = not (

@@ -15,6 +15,15 @@ from xcaliper.daq.correlation import (
     Correlator,
     MonotoneAxis,
     common_axis,
+    daq_stamp,
+)
+from xcaliper.xcp.procedures.clock import ClockProperties, ClockSample, Stamp
+from xcaliper.xcp.timecorr import (
+    ClockBlocks,
+    ClockInformation,
+    ObservableClocks,
+    SlaveConfigBits,
+    SyncState,
 )
 
 MS = 1_000_000
@@ -167,6 +176,26 @@ def test_without_timestamps_the_arrival_is_the_time_with_a_stated_error() -> Non
     assert found.correlate(np.zeros(1, np.int64)).tolist() == [77 * S]
     assert found.uncertainty_ns >= 10 * MS
     assert not correlator.needs_reading
+
+
+def test_readings_in_other_ticks_than_timestamps_are_converted_where_they_can_be() -> None:
+    block = ClockInformation(
+        clock_id=bytes(8),
+        timestamp_ticks=1,
+        timestamp_unit=0,
+        native_timestamp_size=8,
+        max_timestamp_before_wrap=2**64 - 1,
+    )
+    told = ClockProperties(
+        SlaveConfigBits(1), ObservableClocks(0), SyncState(7), 0, ClockBlocks(slave=block)
+    )
+    clock = TickClock(1, 3, 4)
+    wide = ClockSample(0, 1, slave=Stamp(5_000_000_123, 8))
+    assert daq_stamp(wide, told, clock) == Stamp(5_000_000, 8)
+    assert daq_stamp(ClockSample(0, 1, slave=Stamp(17, 4)), told, clock) is None
+    assert daq_stamp(ClockSample(0, 1, slave=Stamp(17, 4)), told, TickClock(1, 0, 4)).ticks == 17
+    assert daq_stamp(ClockSample(0, 1, daq=Stamp(17, 4)), told, clock).ticks == 17
+    assert daq_stamp(ClockSample(0, 1, ecu=Stamp(17, 4)), None, clock) is None
 
 
 def test_slaves_without_any_reading_have_no_common_axis() -> None:
