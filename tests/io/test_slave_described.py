@@ -59,7 +59,12 @@ CASES = {
         "daq_memory": DaqMemory(4096, 10, 5, 2, 1, 2, (25, 0)),
         "totals": DaqTotals(9, 20, 18, 2, 300, 40),
         "cpu_load_max_total": 90.5,
-        "events": events(cpu_load=LOAD, queue_load=QueueLoad(0.5, 0.25), cpu_load_max=40.0),
+        "events": events(
+            cpu_load=LOAD,
+            queue_load=QueueLoad(0.5, 0.25),
+            cpu_load_max=40.0,
+            buffer_reserve=(50, 10),
+        ),
     },
     "short timestamps": {"timestamp": TickClock(10, 4, 2), "timestamp_fixed": True, "overload": 1},
 }
@@ -129,11 +134,15 @@ def test_packed_mode_counters_and_costs_are_described() -> None:
     assert (daq.max_odt_stim_total, daq.max_odt_entries_daq_total) == (2, 300)
     assert daq.cpu_load_max_total == 90.5
     load = daq.events[0]
-    assert load.cpu_load_max == 40.0
+    assert (load.cpu_load_max, load.buffer_reserve) == (40.0, (50, 10))
     assert load.cpu_load_daq.size_factors == LOAD.sizes
     assert (load.cpu_load_queue.per_odt, load.cpu_load_queue.per_element) == (0.5, 0.25)
     strict = described("strict optimisation").daq
-    assert (strict.optimisation, strict.optimisation_strict, strict.address_extension) == (2, True, 3)
+    assert (strict.optimisation, strict.optimisation_strict, strict.address_extension) == (
+        2,
+        True,
+        3,
+    )
     assert described("no identification").daq.alternating_event == 2
 
 

@@ -15,7 +15,7 @@ from xcaliper.xcp import daq
 from xcaliper.xcp.codes import DaqListModeRequest, ErrorCode
 from xcaliper.xcp.daq_lists import OdtEntry
 from xcaliper.xcp.slave_config import DaqMemory, DaqTotals, FixedList
-from xcaliper.xcp.slave_daq_config import CpuLoad, QueueLoad
+from xcaliper.xcp.slave_daq_config import CpuLoad, PackedConfig, QueueLoad
 
 PREDEFINED = FixedList(
     entries=(
@@ -44,9 +44,7 @@ def write(pair: Pair, entries, daq_list: int = 0, odt: int = 0) -> None:
     pair.run(ask(daq.SetDaqPtr(daq_list=daq_list, odt=odt, odt_entry=0)))
     for address, size in entries:
         pair.run(
-            ask(
-                daq.WriteDaq(size=size, address=address.value, address_extension=address.extension)
-            )
+            ask(daq.WriteDaq(size=size, address=address.value, address_extension=address.extension))
         )
 
 
@@ -198,6 +196,9 @@ def test_max_daq_may_be_the_limit() -> None:
         {"alternating": 0, "timestamp_fixed": True},
         {"link_bytes_per_s": 0},
         {"granularity_odt_entry_stim": 3},
+        {"events": (replace(EVENTS[0], packed=PackedConfig(mode=3)),)},
+        {"events": (replace(EVENTS[0], packed=PackedConfig(timestamp_mode=2)),)},
+        {"events": (replace(EVENTS[0], packed=PackedConfig(alternatives=(0,))),)},
     ],
 )  # fmt: skip
 def test_settings_that_contradict_each_other(changes: dict) -> None:
@@ -345,9 +346,7 @@ def test_odts_that_do_not_follow_a_strict_optimisation(kind: int, good, bad) -> 
     key = pair.run(ask(daq.GetDaqProcessorInfo())).daq_key_byte
     assert key.optimisation_type == (kind | 8 if kind in (1, 2, 3) else kind)
     pair.run(ask(START))
-    refused(
-        prepared(bad, optimisation_strict=True, **changes), START, ErrorCode.ERR_DAQ_CONFIG
-    )
+    refused(prepared(bad, optimisation_strict=True, **changes), START, ErrorCode.ERR_DAQ_CONFIG)
     prepared(bad, **changes).run(ask(START))  # tolerated where it only costs time
 
 
@@ -418,6 +417,22 @@ def test_buffers_count_at_the_start(size: int, fits: bool) -> None:
         pair.run(ask(START))
     else:
         refused(pair, START, ErrorCode.ERR_DAQ_CONFIG)
+
+
+def test_an_event_may_have_a_reserve_of_its_own() -> None:
+    events = (replace(EVENTS[0], buffer_reserve=(100, 0)), *EVENTS[1:])
+    prepared([(RAM, 41)], daq_memory=MEMORY, events=events, bits=0).run(ask(START))
+    tight = prepared([(RAM, 42)], daq_memory=MEMORY, events=events, bits=0)
+    refused(tight, START, ErrorCode.ERR_DAQ_CONFIG)
+
+
+def test_stim_packets_have_a_limit_of_their_own() -> None:
+    pair = Pair(config(events=STIM_EVENTS, max_dto_stim=16))
+    allocate(pair, 2)
+    pair.run(ask(mode(bits=0x12)))
+    pair.run(ask(daq.SetDaqPtr(daq_list=0, odt=0, odt_entry=0)))
+    pair.run(ask(daq.WriteDaq(size=14, address=RAM.value)))
+    refused(pair, daq.WriteDaq(size=1, address=RAM.value), ErrorCode.ERR_DAQ_CONFIG)
 
 
 def test_totals_over_all_lists() -> None:

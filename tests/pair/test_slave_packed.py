@@ -29,9 +29,7 @@ def packed(mode_: int = 1, stamp: int = 0, count: int = 3) -> level1.SetDaqPacke
     )
 
 
-OFF = level1.SetDaqPackedMode(
-    daq_list=0, daq_packed_mode=0, timestamp_mode=None, sample_count=None
-)
+OFF = level1.SetDaqPackedMode(daq_list=0, daq_packed_mode=0, timestamp_mode=None, sample_count=None)
 
 
 @pytest.mark.parametrize(
@@ -114,9 +112,7 @@ REFUSED = [
         ErrorCode.ERR_CMD_SYNTAX,
     ),
     (
-        level1.SetDaqPackedMode(
-            daq_list=1, daq_packed_mode=1, timestamp_mode=0, sample_count=3
-        ),
+        level1.SetDaqPackedMode(daq_list=1, daq_packed_mode=1, timestamp_mode=0, sample_count=3),
         {},
         ErrorCode.ERR_OUT_OF_RANGE,
     ),
@@ -240,9 +236,7 @@ def test_a_slave_without_counters_does_not_know_the_command() -> None:
             pair.run(ask(properties()))
 
 
-@pytest.mark.parametrize(
-    "settings", [{"related_event": 3}, {"stim_mode": 2}]
-)
+@pytest.mark.parametrize("settings", [{"related_event": 3}, {"stim_mode": 2}])
 def test_counter_settings_that_cannot_be(settings: dict) -> None:
     with pytest.raises(SettingsError):
         config(events=counted(**settings))

@@ -26,7 +26,7 @@ __all__ = ["EcuServer"]
 
 _MAX_LATE_NS: Final = 200_000_000
 #: Tasks wait for each other so long: waking up for every single one costs more than its work.
-_PACE_NS: Final = 2_000_000
+_PACE_NS: Final = 4_000_000
 #: The same while nobody measures; a command is served with what is due until then.
 _IDLE_PACE_NS: Final = 10_000_000
 _JOIN_S: Final = 5.0

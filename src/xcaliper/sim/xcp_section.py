@@ -297,6 +297,7 @@ def _event(event: EventConfig, short_name: str, config: SlaveConfig) -> XcpEvent
         priority=event.priority,
         consistency=_CONSISTENCY[event.consistency],
         cpu_load_max=event.cpu_load_max,
+        buffer_reserve=event.buffer_reserve,
     )
     packed, counter = event.packed, event.counter
     if packed is not None:

@@ -337,19 +337,22 @@ class UdpPort(_Port):
             for at in range(0, len(data), step):
                 put(data[at : at + step], size)
             return
-        cuts = block.layout.cuts(self._limit)
+        cuts: list[tuple[int, int, int]] = []
+        for start, end, size in block.layout.cuts(self._limit):
+            step = max(min(_MAX_JOINED // size, _MAX_SEGMENTS), 1) * size
+            cuts += [(at, min(at + step, end), size) for at in range(start, end, step)]
+        if len(cuts) == 1:
+            ((_, _, size),) = cuts
+            for at in range(0, len(data), stride):
+                put(data[at : at + stride], size)
+            return
         for at in range(0, len(data), stride):
             for start, end, size in cuts:
-                if end - start <= _MAX_JOINED and end - start <= _MAX_SEGMENTS * size:
-                    put(data[at + start : at + end], size)
-                    continue
-                step = max(min(_MAX_JOINED // size, _MAX_SEGMENTS), 1) * size
-                for begin in range(at + start, at + end, step):
-                    put(data[begin : min(begin + step, at + end)], size)
+                put(data[at + start : at + end], size)
 
     def _put(self, data: memoryview, size: int) -> None:
         """Send datagrams at once where nothing waits and they are as long as those before."""
-        if self._segment == size and len(data) > size and not self._kept and self._segmentation:
+        if self._segment == size and not self._kept and self._segmentation:
             try:
                 self._sock.sendto(data, self._peer)
             except BlockingIOError:
@@ -551,6 +554,8 @@ class TcpPort(_Port):
             return
         for item in items:
             self._kept += self._framed(item)
+            if isinstance(item, DtoBlock):
+                item.release()
         self.flush()
 
     def flush(self) -> None:

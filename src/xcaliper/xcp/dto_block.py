@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -39,6 +39,7 @@ class BlockLayout:
         stride: bytes of one sample.
         grown: samples that the next block shall hold.
         spare: memory of a block that was sent.
+        unit: what rows are made of; everything lies at whole units.
     """
 
     __slots__ = (
@@ -51,6 +52,7 @@ class BlockLayout:
         "spare",
         "starts",
         "stride",
+        "unit",
     )
 
     def __init__(self, sizes: Sequence[int], alignment: int = 1) -> None:
@@ -66,7 +68,8 @@ class BlockLayout:
         self._counters = np.array([[at + 2, at + 3] for at in starts], np.intp).ravel()
         self._cuts: dict[int, tuple[tuple[int, int, int], ...]] = {}
         self.grown = 1
-        self.spare: NDArray[np.uint8] | None = None
+        self.spare: _Room | None = None
+        self.unit: np.dtype[Any] = np.dtype(np.uint8)
 
     @property
     def packets(self) -> int:
@@ -129,41 +132,53 @@ def _runs(datagrams: Sequence[tuple[int, int]]) -> tuple[tuple[int, int, int], .
     return tuple(runs)
 
 
+class _Room:
+    """Memory of a block, and the views of it that cost time to make."""
+
+    __slots__ = ("array", "data", "rows")
+
+    def __init__(self, count: int, layout: BlockLayout) -> None:
+        self.array = np.empty((count, layout.stride), np.uint8)
+        self.data: memoryview = self.array.reshape(-1).data
+        self.rows: list[NDArray[Any]] = list(self.array.view(layout.unit))
+
+
 class DtoBlock:
     """Samples of one DAQ list, oldest first; CTR is written when they are sent.
 
     Attributes:
         layout: of each sample.
         count: samples that are in.
+        room: samples that fit.
+        rows: room of each sample, elements of the layout's unit.
     """
 
-    __slots__ = ("_bytes", "_rows", "count", "layout")
+    __slots__ = ("_room", "count", "layout", "room", "rows")
 
     def __init__(self, layout: BlockLayout) -> None:
         self.layout = layout
         self.count = 0
-        room = max(1, min(_MAX_ROWS, _BLOCK_BYTES // layout.stride, layout.grown))
-        rows, layout.spare = layout.spare, None
-        if rows is None or len(rows) < room:
-            rows = np.empty((room, layout.stride), np.uint8)
-        self._rows = rows
-        self._bytes: memoryview = self._rows.reshape(-1).data
+        count = max(1, min(_MAX_ROWS, _BLOCK_BYTES // layout.stride, layout.grown))
+        room, layout.spare = layout.spare, None
+        if room is None or len(room.rows) < count:
+            room = _Room(count, layout)
+        self._room = room
+        self.rows = room.rows
+        self.room = len(room.rows)
 
     @property
     def full(self) -> bool:
         """True when another sample needs another block."""
-        return self.count == len(self._rows)
+        return self.count == self.room
 
-    def row(self) -> NDArray[np.uint8]:
-        """Room for the next sample, uint8[stride]; it counts as filled."""
-        at = self.count
-        self.count = at + 1
-        row: NDArray[np.uint8] = self._rows[at]
-        return row
+    def row(self) -> NDArray[Any]:
+        """Room for the next sample; it counts as filled."""
+        self.count += 1
+        return self.rows[self.count - 1]
 
     def packets(self) -> list[bytes]:
         """The DTOs, without anything around them."""
-        data, layout = self._bytes, self.layout
+        data, layout = self._room.data, self.layout
         return [
             bytes(data[base + start + HEADER_SIZE : base + start + HEADER_SIZE + size])
             for base in range(0, self.count * layout.stride, layout.stride)
@@ -176,12 +191,12 @@ class DtoBlock:
         Args:
             first: CTR of the first one.
         """
-        self.layout.number(self._rows[: self.count], first)
-        return self._bytes[: self.count * self.layout.stride]
+        self.layout.number(self._room.array[: self.count], first)
+        return self._room.data[: self.count * self.layout.stride]
 
     def release(self) -> None:
         """Give the memory to the next block: everything has been sent and nobody looks at it again."""
-        self.layout.spare = self._rows
+        self.layout.spare = self._room
         self.layout.grown = min(_MAX_ROWS, 2 * self.count)
 
     def __len__(self) -> int:

@@ -23,7 +23,6 @@ __all__ = [
     "check_daq",
 ]
 
-_STRICT: Final = (1, 2, 3)
 _GRAINS: Final = (1, 2, 4, 8)
 
 
@@ -145,6 +144,7 @@ class EventConfig:
         cpu_load: cost of DAQ lists; None = not counted.
         queue_load: cost of the queue; None = not counted.
         cpu_load_max: what the lists of the event may cost.
+        buffer_reserve: percent of buffers kept free, for DAQ and for STIM; None = as for all events.
     """
 
     channel: int
@@ -161,6 +161,7 @@ class EventConfig:
     cpu_load: CpuLoad | None = None
     queue_load: QueueLoad | None = None
     cpu_load_max: float | None = None
+    buffer_reserve: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +273,6 @@ def _check_events(config: SlaveConfig) -> None:
         ):
             raise SettingsError("events", f"{event.name}: packed mode is not possible like this")
         if counter is not None and not (
-            (counter.related_event or 0) < len(config.events)
-            and counter.stim_mode in (0, 1)
+            (counter.related_event or 0) < len(config.events) and counter.stim_mode in (0, 1)
         ):
             raise SettingsError("events", f"{event.name}: the counter is not possible like this")

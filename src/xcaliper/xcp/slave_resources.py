@@ -52,7 +52,9 @@ def _buffers(slave: SlaveState, lists: Sequence[DaqList]) -> int:
     total = 0
     for one in lists:
         factor = model.stim_buffer if one.stim else model.daq_buffer
-        reserve = (model.reserve or (0, 0))[one.stim]
+        channel = one.event_channel
+        own = None if channel is None else slave.config.events[channel].buffer_reserve
+        reserve = (own or model.reserve or (0, 0))[one.stim]
         for entries in used_entries(one):
             payload = sum(entry.size for entry in entries) * one.packing.sample_count
             total += ceil(payload * factor * (100 + reserve) / 100)

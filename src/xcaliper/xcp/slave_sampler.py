@@ -93,7 +93,6 @@ class SamplePlan:
         "_stamp",
         "_stamp_at",
         "_take",
-        "_unit",
         "layout",
         "size_bytes",
     )
@@ -124,7 +123,6 @@ class SamplePlan:
         self._counter_at = HEADER_SIZE + head.counter_at if head.counter_at >= 0 else -1
         self._msb = head.msb
         self._take: Callable[..., Any] | None = None
-        self._unit: np.dtype[Any] | None = None
         self._gathers: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
         self._places = np.empty(0, np.intp)
         self._index = np.empty(0, np.intp)
@@ -133,19 +131,19 @@ class SamplePlan:
         fits = scratch is not None and len(self._heads) <= scratch.nbytes
         if fits and scratch is not None and owners == {id(scratch.obj)}:
             self._scratch = scratch[: len(self._heads)]
-            base, self._index, unit = _whole(runs, own, scratch, self.layout.stride)
-            self._take, self._unit = base.take, base.dtype if unit > 1 else None
+            base, self._index = _whole(runs, own, scratch, self.layout.stride)
+            self._take, self.layout.unit = base.take, base.dtype
         else:
             self._gathers = _gathers(runs)
             self._places = np.concatenate(
                 [np.arange(place, place + size, dtype=np.intp) for _, place, size in own]
             )
 
-    def fill(self, row: NDArray[np.uint8], ticks: int, counter: int, *, lost: bool = False) -> None:
+    def fill(self, row: NDArray[Any], ticks: int, counter: int, lost: bool) -> None:  # noqa: FBT001  # hot path
         """Write the messages of one sample as it is now, all but CTR.
 
         Args:
-            row: uint8[layout.stride].
+            row: of a block of this layout.
             ticks: DAQ clock, cut to the width of the timestamp here.
             counter: event counter for DTO_CTR.
             lost: True to set the overload bit of the first byte.
@@ -159,8 +157,6 @@ class SamplePlan:
             heads[HEADER_SIZE] = heads[HEADER_SIZE] & 0x7F | (0x80 if lost else 0)
         if self._take is not None:
             self._scratch[:] = heads
-            if self._unit is not None:
-                row = row.view(self._unit)
             self._take(self._index, None, row, "wrap")  # all indices are inside: this costs least
             return
         for base, index, places in self._gathers:
@@ -211,8 +207,8 @@ def _whole(
     own: Sequence[tuple[int, int, int]],
     scratch: memoryview,
     stride: int,
-) -> tuple[NDArray[Any], NDArray[Any], int]:
-    """(memory, index of every unit of a sample, bytes of a unit): the widest unit that everything fits."""
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """(memory, index of every unit of a sample), in the widest unit that everything fits."""
     base: NDArray[Any] = np.frombuffer(memoryview(scratch.obj), np.uint8)
     behind = _origin(scratch) - _origin(memoryview(scratch.obj))
     pieces = [(offset, place, size) for _, offset, place, size in runs]
@@ -229,7 +225,7 @@ def _whole(
         first, count = place // unit, size // unit
         index[first : first + count] = np.arange(offset // unit, offset // unit + count)
     base = base[: len(base) // unit * unit]
-    return base.view(f"u{unit}"), index, unit
+    return base.view(f"u{unit}"), index
 
 
 def _gathers(
@@ -284,10 +280,14 @@ class ListSampler:
             lost: True to tell of lost samples in the first byte.
         """
         block = self._open
-        if block is None or not out or out[-1] is not block or block.full:
+        if block is None or not out or out[-1] is not block or block.count == block.room:
+            if block is not None and out and block.count < block.room:
+                self._plan.layout.grown = block.count  # lists take turns: no use in more room
             block = self._open = DtoBlock(self._plan.layout)
             out.append(block)
-        self._plan.fill(block.row(), ticks, counter, lost=lost)
+        at = block.count
+        block.count = at + 1
+        self._plan.fill(block.rows[at], ticks, counter, lost)
 
     def drop(self) -> None:
         """Forget what was collected: there was no room."""

@@ -232,7 +232,10 @@ def _store(slave: SlaveState, requests: tuple[daq.WriteDaq | daq.DaqElement, ...
     new = [_checked_entry(slave, daq_list, request) for request in requests]
     changed = [*entries[:at], *new, *entries[at + len(new) :]]
     size_bytes = sum(entry.size for entry in changed if entry is not None) * slave.config.ag
-    if slave.dto_format(daq_list).header_size + size_bytes > slave.config.max_dto:
+    most = max(
+        slave.config.largest_dto(stim=stim) for stim in _directions(slave, daq_list) or [False]
+    )
+    if slave.dto_format(daq_list).header_size + size_bytes > most:
         raise refuse(ErrorCode.ERR_DAQ_CONFIG)
     entries[:] = changed
     _advance(slave, entries, len(new))

@@ -1,6 +1,5 @@
 """Behaviour of the commands that give DAQ lists a mode, start and stop them."""
 
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
@@ -167,10 +166,8 @@ def dto_ctr_properties(
         if made.related_event_fixed or request.related_event_channel >= len(events):
             raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
         related = request.related_event_channel
-    if modifier.daq_mode and mode.daq_mode != now.daq_mode:
-        raise refuse(
-            ErrorCode.ERR_OUT_OF_RANGE
-        )  # no STIM packet is taken whose counter could be copied
+    if modifier.daq_mode and mode.daq_mode:  # fixed: there is no STIM counter to be copied
+        raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
     stim_mode = now.stim_mode
     if modifier.stim_mode and mode.stim_mode != stim_mode:
         if made.stim_mode_fixed or not event.stim:
