@@ -556,6 +556,8 @@ class TcpPort(_Port):
             return
         for item in items:
             self._kept += self._framed(item)
+            if isinstance(item, DtoBlock):
+                item.release()
         self.flush()
 
     def flush(self) -> None:
