@@ -180,3 +180,17 @@ def test_full_disk_ends_in_a_clear_error_and_a_good_file(tmp_path, limit, compre
         assert group == list(range(len(group)))
     # the last block alone may miss: more than half of the allowed bytes hold records
     assert sum(len(group) for group in found) > 0
+
+
+@pytest.mark.parametrize("how", ["split", "triggered"])
+def test_full_disk_while_splitting_or_triggered(tmp_path, how):
+    child = start_child(tmp_path / "r.mf4", limit=9_000, how=how)
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 3, (out[-500:], err)
+    assert "Traceback" not in err
+    lines = [line for line in out.splitlines() if not line.startswith("produced")]
+    assert lines[0].startswith("error MdfError")
+    assert "disk is full" in lines[0]
+    first = sorted(tmp_path.iterdir())[0]
+    for group in counters(first):
+        assert group == list(range(group[0], group[0] + len(group)))
