@@ -100,7 +100,9 @@ class Slave:
                 other = self.sample(rng.randrange(len(self.plan.rasters)))
                 merged: list[bytes] = []
                 while sample or other:
-                    merged.append((sample if sample and (not other or rng.random() < 0.5) else other).pop(0))
+                    merged.append(
+                        (sample if sample and (not other or rng.random() < 0.5) else other).pop(0)
+                    )
                 sample = merged
             for packet in sample:
                 if rng.random() < self.trouble:
@@ -115,7 +117,7 @@ class Slave:
             (
                 packet[: rng.randint(0, len(packet))],
                 packet + bytes(rng.randint(1, 9)),
-                bytes([rng.choice((0xFF, 0xFE, 0xFD, 0xFC))]) + rng.randbytes(rng.randint(0, 7)),
+                bytes([rng.choice((0xFF, 0xFE, 0xFD, 0xFC)), 5]) + rng.randbytes(rng.randint(0, 7)),
                 rng.randbytes(rng.randint(1, 12)),
                 bytes([packet[0] ^ 1]) + packet[1:],
                 bytes([0x70]) + packet[1:],
@@ -218,7 +220,13 @@ def joined(pieces: list[bytes]) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     for piece in pieces:
         size = len(piece)
-        if found and found[-1][1] and size and found[-1][0] % found[-1][1] == 0 and size <= found[-1][1]:
+        if (
+            found
+            and found[-1][1]
+            and size
+            and found[-1][0] % found[-1][1] == 0
+            and size <= found[-1][1]
+        ):
             found[-1] = (found[-1][0] + size, found[-1][1])
         else:
             found.append((size, size))
@@ -241,9 +249,7 @@ def rows_and_gaps(blocks):
 
 
 def shown(blocks):
-    return [
-        (b.raster, b.t_ns.tolist(), b.rows.tobytes(), b.rows.dtype, b.gaps) for b in blocks
-    ]
+    return [(b.raster, b.t_ns.tolist(), b.rows.tobytes(), b.rows.dtype, b.gaps) for b in blocks]
 
 
 def reader_state(reader):
@@ -338,9 +344,7 @@ def test_rows_stay_what_they_are_when_storage_is_used_again(tier: str) -> None:
         plan = plan_of(rng, 1)
         slave = Slave(rng, plan, rng.choice((0, 0.02)))
         oracle = PacketPath(plan, DatagramReader())
-        decoder = FramedDecoder(
-            plan, kernel=TIERS[tier](), period_ns=5_000_000, storage_bytes=2000
-        )
+        decoder = FramedDecoder(plan, kernel=TIERS[tier](), period_ns=5_000_000, storage_bytes=2000)
         decoder.attach(DatagramReader())
         expected, got, kept = [], [], []
         for number in range(150):

@@ -39,7 +39,10 @@ _UDP_GRO: Final = 104
 _HAS_RECVMSG: Final = sys.platform == "linux" and sys.maxsize > 2**32 and sys.byteorder == "little"
 #: Arrays live longer than the call, so nobody counts references to them in here.
 _OPTIONS: Final[dict[str, Any]] = {
-    "boundscheck": False, "nogil": True, "error_model": "numpy", "_nrt": False,
+    "boundscheck": False,
+    "nogil": True,
+    "error_model": "numpy",
+    "_nrt": False,
 }
 _HAS_RECV: Final = hasattr(__import__("socket"), "MSG_DONTWAIT")
 
@@ -104,8 +107,19 @@ def compile_drain() -> Callable[..., int]:
     vector, table = types.int64[::1], types.int64[:, ::1]
     octets = types.uint8[::1]
     signature = types.int64(
-        types.int64, types.int64, vector, octets, vector, vector, types.int32[::1], table, table,
-        octets, vector, table, table,
+        types.int64,
+        types.int64,
+        vector,
+        octets,
+        vector,
+        vector,
+        types.int32[::1],
+        table,
+        table,
+        octets,
+        vector,
+        table,
+        table,
     )
     for cached in (True, False):
         # Without a folder to write to, numba refuses to cache at all.
@@ -132,7 +146,7 @@ def _primitives() -> dict[str, Any]:
     from numba.extending import intrinsic
 
     def load(bits: int) -> Any:
-        def typed(_context: Any, buffer: Any, at: Any) -> Any:
+        def typed(_context: Any, buffer: Any, _at: Any) -> Any:
             def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
                 data = context.make_array(sig.args[0])(context, builder, args[0]).data
                 place = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(bits).as_pointer())
@@ -143,11 +157,13 @@ def _primitives() -> dict[str, Any]:
         return intrinsic(typed)
 
     @intrinsic
-    def copy_bytes(_context: Any, target: Any, _at: Any, source: Any, _from: Any, _size: Any) -> Any:
+    def copy_bytes(
+        _context: Any, target: Any, _at: Any, source: Any, _from: Any, _size: Any
+    ) -> Any:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             into = context.make_array(sig.args[0])(context, builder, args[0]).data
             out_of = context.make_array(sig.args[2])(context, builder, args[2]).data
-            cgutils.raw_memcpy(
+            cgutils.raw_memcpy(  # type: ignore[no-untyped-call]
                 builder, builder.gep(into, [args[1]]), builder.gep(out_of, [args[3]]), args[4], 1
             )
             return context.get_dummy_value()
