@@ -345,7 +345,7 @@ def bench_pyxcp(programs, report: Report, rounds: int) -> None:
     except ImportError:
         print("pyxcp: not installed, left out")
         return
-    cases = (("narrow", [2] * 4, 2, 10), ("wide", [340] * 4, 4, 4))
+    cases = (("narrow", [2] * 4, 1, 10), ("wide", [340] * 4, 20, 4))
     for title, signals, rate, bar in cases:
         costs: dict[str, list[float]] = {"compiled": [], "pyxcp": []}
         for _ in range(rounds):

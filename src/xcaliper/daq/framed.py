@@ -141,6 +141,11 @@ class FramedDecoder(DaqDecoder):
         return found
 
     @property
+    def is_patient(self) -> bool:
+        """True when times do not depend on how soon the bytes are decoded."""
+        return self._period_ns > 0
+
+    @property
     def is_ready(self) -> bool:
         """True when there are blocks to take."""
         return bool(self._ready)

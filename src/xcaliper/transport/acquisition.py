@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Acquisition", "BufferedSource"]
 
+
 @runtime_checkable
 class BufferedSource(Protocol):
     """A transport on a socket, whose bytes can go straight into a buffer."""
