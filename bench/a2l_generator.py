@@ -58,12 +58,20 @@ MEASUREMENT = """
 CHARACTERISTIC = """
     /begin CHARACTERISTIC {name}
       "{text}, {area} subsystem, parameter" // calibrated on the bench
-      {kind} 0x{address:X} RL_{type} 0 CM_{method} {lower} {upper}
+      {kind} 0x{address:X} RL{axes}_{type} 0 CM_{method} {lower} {upper}
       EXTENDED_LIMITS {lower} {upper}
       FORMAT "%8.3"
       DISPLAY_IDENTIFIER DI.{name}
       SYMBOL_LINK "{symbol}" 0
 {axis}    /end CHARACTERISTIC
+"""
+
+LAYOUT_AXES = {
+    0: "",
+    1: "AXIS_PTS_X 1 SWORD INDEX_INCR DIRECT",
+    2: "AXIS_PTS_X 1 SWORD INDEX_INCR DIRECT AXIS_PTS_Y 2 SWORD INDEX_INCR DIRECT",
+}
+LAYOUT = """    /begin RECORD_LAYOUT RL{axes}_{type} {entries} FNC_VALUES 3 {type} ROW_DIR DIRECT /end RECORD_LAYOUT
 """
 
 AXIS = """      /begin AXIS_DESCR STD_AXIS {quantity} CM_{method} 16 {lower} {upper}
@@ -83,9 +91,8 @@ def describe(measurements: int = 100_000, characteristics: int = 50_000, seed: i
         for n in range(400)
     ]
     for kind, _ in TYPES:
-        parts.append(
-            f"    /begin RECORD_LAYOUT RL_{kind} FNC_VALUES 1 {kind} ROW_DIR DIRECT /end RECORD_LAYOUT\n"
-        )
+        for axes, entries in LAYOUT_AXES.items():
+            parts.append(LAYOUT.format(type=kind, axes=axes, entries=entries))
     names = []
     for n in range(measurements):
         values = common(rng, n, 0x2000_0000)
@@ -98,12 +105,14 @@ def describe(measurements: int = 100_000, characteristics: int = 50_000, seed: i
         quantity = names[n % len(names)] if names else "NO_INPUT_QUANTITY"
         axis = AXIS.format(quantity=quantity, **values) * axes
         parts.append(
-            CHARACTERISTIC.format(kind=("VALUE", "CURVE", "MAP")[axes], axis=axis, **values)
+            CHARACTERISTIC.format(
+                axes=axes, kind=("VALUE", "CURVE", "MAP")[axes], axis=axis, **values
+            )
         )
     for start in range(0, len(names), 500):
         body = "\n          ".join(names[start : start + 500])
         parts.append(
-            f'    /begin GROUP G{start} ""\n      /begin REF_MEASUREMENT\n          {body}\n'
+            f'    /begin GROUP G{start} "" ROOT\n      /begin REF_MEASUREMENT\n          {body}\n'
             "      /end REF_MEASUREMENT\n    /end GROUP\n"
         )
     parts.append("  /end MODULE\n/end PROJECT\n")
@@ -114,15 +123,16 @@ def common(rng: random.Random, n: int, base: int) -> dict[str, object]:
     area = AREAS[n % len(AREAS)]
     kind, size = TYPES[rng.randrange(len(TYPES))]
     word = rng.choice(WORDS)
+    method = rng.randrange(400)  # its factor is at least 0.1: these limits fit every type
     name = f"{area}_{word.replace(' ', '')}.part[{n % 4}]._{n}_"
     return {
         "name": name,
         "area": area,
         "text": word.capitalize(),
         "type": kind,
-        "method": rng.randrange(400),
-        "lower": -rng.randrange(1000),
-        "upper": rng.randrange(1, 100_000) / 8,
-        "address": base + n * 8 + size,
+        "method": method,
+        "lower": method + rng.randrange(8) / 8,
+        "upper": method + rng.randrange(8, 200) / 8,
+        "address": base + n * 0x800 + size * rng.randrange(8),
         "symbol": f"{area}.{word.replace(' ', '_')}[{n}]",
     }

@@ -19,6 +19,9 @@ from asammdf import MDF
 
 import xcaliper
 from pair.faulty_link import FaultyLink
+from xcaliper.client.compare import compare
+from xcaliper.client.facts import live_facts
+from xcaliper.core.diagnostics import Severity
 from xcaliper.core.errors import (
     ExchangeTimeoutError,
     LimitError,
@@ -101,6 +104,26 @@ def test_missing_answers_end_in_a_time_out(ecu, link):
     assert caught.value.attempts >= 1
     assert caught.value.hint
     check_recovered(ecu, link, truth)
+
+
+def test_identification_is_optional(process, link, tmp_path):
+    """A slave that leaves GET_ID unanswered is used with the description that is given."""
+    with xcaliper.connect(process.url) as ecu:
+        path = tmp_path / "ecu.a2l"
+        path.write_bytes(ecu.description.data)
+        truth = constants(ecu)
+    link.down = lambda datagram: [] if datagram[4:5] == b"\xfa" else [(0.0, datagram)]
+    with xcaliper.connect(link.url, path, cache=False, timeout_s=TIMEOUT_S) as ecu:
+        assert constants(ecu) == truth
+        (note,) = [d for d in ecu.diagnostics if d.slug == "id-unanswered"]
+        assert "type 0 and 1" in note.text
+        facts = live_facts(ecu)
+        assert not facts.commands["GET_ID"]
+        found = compare(ecu, facts)
+        assert [d.text for d in found if d.severity is Severity.ERROR] == []
+    with xcaliper.connect(link.url, timeout_s=TIMEOUT_S) as ecu:
+        assert ecu.description.file is None
+        assert {"id-unanswered", "no-a2l"} <= {d.slug for d in ecu.diagnostics}
 
 
 def test_long_and_repeated_answers_are_tolerated(ecu, link):

@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from pair.link import RAM, Pair, config
+from pair.link import RAM, SEGMENT, Pair, config
 from xcaliper.core.errors import (
     BusyError,
     ExchangeTimeoutError,
@@ -22,8 +22,9 @@ from xcaliper.xcp.daq_lists import DaqListSetup, OdtEntry, OdtSetup
 from xcaliper.xcp.procedures.connect import connect, disconnect, synchronise
 from xcaliper.xcp.procedures.daq_info import daq_info
 from xcaliper.xcp.procedures.daq_setup import setup, start, stop
-from xcaliper.xcp.procedures.identify import upload_a2l
+from xcaliper.xcp.procedures.identify import identify, upload_a2l
 from xcaliper.xcp.procedures.memory import XcpMemory, read, upload, write
+from xcaliper.xcp.procedures.pages import page_info
 from xcaliper.xcp.recovery import RECOVERY, Timers
 from xcaliper.xcp.table import COMMANDS
 
@@ -376,6 +377,52 @@ def test_text_uploads_start_again_after_a_loss(pair: Pair) -> None:
     pair.to_master.lose(3)
     assert pair.run(upload_a2l(pair.session)) == b"/begin PROJECT demo\n" * 50
     assert pair.seen.count("GET_ID") == 2
+
+
+#: What a slave must have; all other commands are optional (XCP Base, table of commands, 1.0).
+NEEDED = {"CONNECT", "DISCONNECT", "GET_STATUS", "SYNCH", "SET_MTA", "UPLOAD", "SHORT_UPLOAD"}
+
+
+def test_a_slave_that_is_silent_for_optional_commands() -> None:
+    pair = Pair(connected=False)
+    pair.to_slave.hook = lambda packet, n: (
+        [(0, packet)] if getattr(COMMANDS.find(packet), "name", "") in NEEDED else []
+    )
+    session = pair.run(connect())
+    unanswered: list[int] = []
+    pair.to_slave.sent.clear()
+    assert pair.run(identify(session, unanswered=unanswered)) == {}
+    assert unanswered == [0, 1]  # the others would cost a time-out each
+    assert pair.seen.count("GET_ID") == 3 + 1
+    told = pair.run(daq_info(session))
+    assert (told.processor, told.resolution, told.events) == (None, None, None)
+    assert pair.run(page_info(session)) is None
+    assert pair.run(read(session, RAM, 2)) == b"\x00\x01"
+
+
+def test_a_slave_that_is_silent_for_some_identifications(pair: Pair) -> None:
+    """Those that are there are found, before and behind the others."""
+    pair.to_slave.hook = lambda packet, n: (
+        [] if packet[:2] in (b"\xfa\0", b"\xfa\x06") else [(0, packet)]
+    )
+    unanswered: list[int] = []
+    found = pair.run(identify(pair.session, unanswered=unanswered))
+    assert found == {1: "demo", 5: "EPK 1.0"}
+    assert unanswered == [0, 6]
+
+
+def test_a_slave_without_page_queries_shows_its_segments() -> None:
+    pair = Pair()
+    pair.to_slave.hook = lambda packet, n: [] if packet[:1] == b"\xea" else [(0, packet)]
+    first, second = pair.run(page_info(pair.session))
+    assert (first.address, first.ecu_page, first.xcp_page) == (SEGMENT, None, None)
+    assert second.ecu_page is None
+
+
+def test_identification_of_a_slave_that_is_gone(pair: Pair) -> None:
+    pair.to_slave.hook = lambda packet, n: []
+    with pytest.raises(ExchangeTimeoutError):
+        pair.run(identify(pair.session))
 
 
 def test_upload_without_known_pointer_is_not_repeated(pair: Pair) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from xcaliper.a2l import open_a2l, parse
 from xcaliper.a2l.kernels import compiled_step
 from xcaliper.a2l.scan import Marks, fnv, scan
-from xcaliper.a2l.tokens import BEGIN, END, STRING, WORD, tokens_of, transcode
+from xcaliper.a2l.tokens import BEGIN, END, RAW, STRING, WORD, tokens_of, transcode
 
 CORPUS = Path(os.environ.get("XCALIPER_CORPUS", Path(__file__).parents[2] / "../shared/data"))
 FILES = sorted(CORPUS.glob("a2l/**/*.a2l"))
@@ -70,6 +70,35 @@ def test_marks_are_those_of_the_tokens(text):
         return
     columns = [getattr(found.marks, name).tolist() for name in Marks.__dataclass_fields__]
     assert list(zip(*columns, strict=True)) == marks_of_tokens(text)
+
+
+USUAL = [
+    *(b" ", b"\n", b"\x1f", b"/begin", b"/end", b"/begin ", b"/end\n", b"/", b"/*", b"*/", b"//"),
+    *(b'"', b'""', b'"a"', b'"/end"', b'"// b"', b'"a\nb"', b"/* c */", b'/* "c" */', b"// d\n"),
+    *(b"a", b"0x1F", b"m/s", b"/BEGIN", b"\0", b'x"y', b"/* c */d", b"e// f\n"),
+]
+
+
+@settings(deadline=None, max_examples=1500)
+@given(texts | st.lists(st.sampled_from(USUAL), max_size=14).map(b"".join))
+def test_tokens_are_what_stands_at_their_offsets(text):
+    found = tokens_of(text, 0, len(text), None)
+    assert len(found.kinds) == len(found.texts)
+    odd = text + b"\n\xc2\xa0"  # a blank that is not ASCII: read by the pattern
+    if b"A2ML" not in text:
+        other = tokens_of(odd, 0, len(odd), None)
+        assert (found.kinds, found.texts) == (other.kinds, other.texts)
+    places = [found.span(at) for at in range(len(found.kinds))]
+    assert places == sorted(places)
+    assert places[-1] == (len(text), len(text))
+    kinds = {b"/begin": BEGIN, b"/end": END}
+    for kind, word, (start, stop) in zip(found.kinds, found.texts, places[:-1], strict=False):
+        raw = text[start:stop]
+        if kind != STRING:
+            assert raw.decode("utf-8", "replace") == word
+            assert kind in (kinds.get(raw.lower(), WORD), RAW)
+        elif b"\\" not in raw and raw.count(b'"') == 2 and raw.endswith(b'"'):
+            assert raw[1:-1].decode("utf-8", "replace") == word
 
 
 @settings(deadline=None, max_examples=300)

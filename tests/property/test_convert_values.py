@@ -4,15 +4,13 @@ import itertools
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from property.reading import memory, values
 from xcaliper.a2l import parse
 from xcaliper.a2l.convert import VERSIONS, convert
-from xcaliper.core.errors import UsageError
-from xcaliper.quantity.catalog import Catalog
 from xcaliper.quantity.flatten import flatten
 
 ROOT = Path(os.environ.get("XCALIPER_CORPUS", Path(__file__).parents[2] / "../shared/data"))
@@ -68,51 +66,6 @@ OLD = f"""ASAP2_VERSION 1 50 /begin PROJECT p ""
 {END}"""
 NEW_FORMULAS = ("X1 + sysc(GAIN)", "pow(X1, 2) / 4", "(X1 > 9 && X1 < 99) * acos(X1 / 255)")
 OLD_FORMULAS = ("X1 ^ 2 / sysc(GAIN)", "-X1^2", "(X1 > 9 & ~(X1 < 99)) * arccos(X1 / 255)")
-
-
-def memory(seed):
-    """A reader of endless random memory."""
-    noise = np.random.default_rng(seed).integers(0, 256, 4099, dtype=np.uint8)
-
-    def read(address, size):
-        return noise[(np.arange(size) + address.value * 7) % len(noise)].tobytes()
-
-    return read
-
-
-def values(file, read):
-    """Name to physical values, as plain lists; what cannot be read is left out."""
-    catalog = Catalog(file)
-    found = {}
-    with np.errstate(all="ignore"):  # random memory has floats that are none
-        _measurements(catalog, read, found)
-        _characteristics(catalog, read, found)
-    return found
-
-
-def _measurements(catalog, read, found):
-    for name in catalog.measurements:
-        try:
-            bound = catalog.bind(name).resolve(read)
-            raw = bound.decode(read(bound.address, bound.size_bytes))
-            found[name] = (flat(bound.to_phys(raw)), bound.unit)
-        except UsageError:
-            continue
-
-
-def _characteristics(catalog, read, found):
-    for name in catalog.characteristics:
-        try:
-            bound = catalog.bind(name)
-            phys = bound.to_phys(bound.decode(read))
-            found[name] = (flat(phys.values), [flat(axis) for axis in phys.axes], bound.unit)
-        except UsageError:
-            continue
-
-
-def flat(phys):
-    cells = np.asarray(phys).ravel().tolist()
-    return [f"{one:.9g}" if isinstance(one, (int, float)) else str(one) for one in cells]
 
 
 def same_values(text, target, read):

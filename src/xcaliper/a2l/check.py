@@ -11,7 +11,7 @@ from xcaliper.a2l.choice import suppress
 from xcaliper.a2l.finding import finding
 from xcaliper.a2l.grammar import Keyword, table_of
 from xcaliper.a2l.ifdata import A2ml, IfData
-from xcaliper.a2l.index import ModuleIndex, Reference, spans_of, walk
+from xcaliper.a2l.index import ModuleIndex, Reference, spans_of
 from xcaliper.a2l.keywords.axis import AxisDescr
 from xcaliper.a2l.parse import A2lFile
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
@@ -19,7 +19,7 @@ from xcaliper.core.progress import Progress, counted
 
 __all__ = ["check", "suppress", "suppressions"]
 
-_SUPPRESSION: Final = re.compile(r"(?:/\*|//)\s*xcaliper:\s*ignore\s+([^\n]*?)\s*(?:\*/|\n|$)")
+_SUPPRESSION: Final = re.compile(rb"(?:/\*|//)\s*xcaliper:\s*ignore\s+([^\n]*?)\s*(?:\*/|\n|$)")
 
 _LARGE: Final = 1000
 
@@ -69,11 +69,12 @@ def check(
     return suppress(found, ignore)
 
 
-def suppressions(text: str) -> list[str]:
-    """What a text asks not to report, in comments such as ``/* xcaliper: ignore unused:Tmp* */``."""
+def suppressions(text: str | bytes) -> list[str]:
+    """What a text, UTF-8 as bytes, asks not to report, in comments such as ``/* xcaliper: ignore unused:Tmp* */``."""
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     found: list[str] = []
-    for match in _SUPPRESSION.finditer(text):
-        found += match[1].replace(",", " ").split()
+    for match in _SUPPRESSION.finditer(raw) if b"xcaliper:" in raw else ():
+        found += match[1].decode("utf-8", "replace").replace(",", " ").split()
     return found
 
 
@@ -138,41 +139,39 @@ def _duplicates(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
 
 
 def _limits(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
-    for user in index.users():
-        for made in walk(user):
-            lower = getattr(made, "lower_limit", None)
-            upper = getattr(made, "upper_limit", None)
-            if lower is not None and upper is not None and lower > upper:
-                yield finding(
-                    "limits-reversed",
-                    made,
-                    f"lower limit {lower:g} is above upper limit {upper:g}.",
-                    "Exchange them.",
-                )
-            hard: Any = getattr(made, "extended_limits", None)
-            if hard is None or lower is None or upper is None:
-                continue
-            if lower < hard.lower_limit or upper > hard.upper_limit:
-                yield finding(
-                    "limits-beyond-extended",
-                    made,
-                    "the limits reach beyond EXTENDED_LIMITS.",
-                    "Widen EXTENDED_LIMITS.",
-                )
+    for made in index.parts():
+        lower = getattr(made, "lower_limit", None)
+        upper = getattr(made, "upper_limit", None)
+        if lower is not None and upper is not None and lower > upper:
+            yield finding(
+                "limits-reversed",
+                made,
+                f"lower limit {lower:g} is above upper limit {upper:g}.",
+                "Exchange them.",
+            )
+        hard: Any = getattr(made, "extended_limits", None)
+        if hard is None or lower is None or upper is None:
+            continue
+        if lower < hard.lower_limit or upper > hard.upper_limit:
+            yield finding(
+                "limits-beyond-extended",
+                made,
+                "the limits reach beyond EXTENDED_LIMITS.",
+                "Widen EXTENDED_LIMITS.",
+            )
 
 
 def _versions(file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
     if file.asap2_version is None:
         return
     declared = (file.asap2_version.version_no, file.asap2_version.upgrade_no)
-    for user in index.users():
-        for made in walk(user):
-            if made.SINCE and _version(made.SINCE) > declared:
-                yield _too_new(made, made.KEYWORD, made.SINCE, file.version)
-            if not isinstance(made, (IfData, A2ml)):
-                for name, since in _set_since(made):
-                    if _version(since) > declared:
-                        yield _too_new(made, name, since, file.version)
+    for made in index.parts():
+        if made.SINCE and _version(made.SINCE) > declared:
+            yield _too_new(made, made.KEYWORD, made.SINCE, file.version)
+        if not isinstance(made, (IfData, A2ml)):
+            for name, since in _set_since(made):
+                if _version(since) > declared:
+                    yield _too_new(made, name, since, file.version)
 
 
 def _set_since(made: Any) -> Iterator[tuple[str, str]]:
@@ -302,16 +301,15 @@ def _axis(made: Keyword, axis: AxisDescr) -> Iterator[Diagnostic]:
 
 
 def _byte_orders(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
-    for user in index.users():
-        for made in walk(user):
-            word = getattr(made, "byte_order", None)
-            if word in ("LITTLE_ENDIAN", "BIG_ENDIAN"):
-                yield finding(
-                    "byte-order-ambiguous",
-                    made,
-                    f"{word} means the reverse of everyday use in old files.",
-                    "Write MSB_FIRST or MSB_LAST.",
-                )
+    for made in index.parts():
+        word = getattr(made, "byte_order", None)
+        if word in ("LITTLE_ENDIAN", "BIG_ENDIAN"):
+            yield finding(
+                "byte-order-ambiguous",
+                made,
+                f"{word} means the reverse of everyday use in old files.",
+                "Write MSB_FIRST or MSB_LAST.",
+            )
 
 
 _RULES: Final[tuple[Callable[[A2lFile, ModuleIndex], Iterator[Diagnostic]], ...]] = (

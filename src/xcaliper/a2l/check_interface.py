@@ -11,7 +11,7 @@ from xcaliper.a2l.finding import finding
 from xcaliper.a2l.if_ccp import read_ccp, read_ccp_blob
 from xcaliper.a2l.if_xcp import XcpDescription, read_daq_event, read_segment, read_xcp
 from xcaliper.a2l.ifdata import A2ml, IfData
-from xcaliper.a2l.index import ModuleIndex, walk
+from xcaliper.a2l.index import ModuleIndex
 from xcaliper.a2l.keywords.project import Module
 from xcaliper.a2l.parse import A2lFile
 from xcaliper.core.datatypes import ByteOrder
@@ -21,8 +21,7 @@ __all__ = ["INTERFACE_CHECKS"]
 
 
 def _interface_data(index: ModuleIndex) -> Iterator[IfData]:
-    for user in index.users():
-        yield from (made for made in walk(user) if isinstance(made, IfData))
+    return (made for made in index.parts() if isinstance(made, IfData))
 
 
 #: Blocks of vendors that no A2ML here describes; they are kept as they are, and nothing is wrong with them.

@@ -8,7 +8,7 @@ from typing import Any, Final
 from xcaliper.a2l.finding import finding
 from xcaliper.a2l.grammar import Keyword, table_of
 from xcaliper.a2l.ifdata import A2ml, IfData
-from xcaliper.a2l.index import ModuleIndex, walk
+from xcaliper.a2l.index import SERVANTS, ModuleIndex
 from xcaliper.a2l.keywords.layout import RecordLayout
 from xcaliper.a2l.parse import A2lFile
 from xcaliper.core.diagnostics import Diagnostic
@@ -17,20 +17,6 @@ __all__ = ["STRUCTURE_CHECKS"]
 
 _AXES: Final = ("x", "y", "z", "4", "5")
 _MAX_COMBINATIONS: Final = 1 << 16
-#: Keywords that are only there to be referred to.
-_SERVANTS: Final = (
-    "COMPU_METHOD",
-    "COMPU_TAB",
-    "COMPU_VTAB",
-    "COMPU_VTAB_RANGE",
-    "RECORD_LAYOUT",
-    "UNIT",
-    "TYPEDEF_AXIS",
-    "TYPEDEF_BLOB",
-    "TYPEDEF_CHARACTERISTIC",
-    "TYPEDEF_MEASUREMENT",
-    "TYPEDEF_STRUCTURE",
-)
 
 
 def _forest(index: ModuleIndex, kind: str, attr: str) -> Iterator[Diagnostic]:
@@ -209,7 +195,7 @@ def _unused(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
     used = {(ref.name, target) for ref in index.references() for target in ref.targets}
     for user in index.users():
         name = str(getattr(user, "name", ""))
-        if user.KEYWORD in _SERVANTS and (name, user.KEYWORD) not in used:
+        if user.KEYWORD in SERVANTS and (name, user.KEYWORD) not in used:
             yield finding("unused", user, "nothing refers to it.", "Remove it.")
 
 
@@ -217,19 +203,16 @@ def _deprecated(file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
     if file.asap2_version is None:
         return
     declared = (file.asap2_version.version_no, file.asap2_version.upgrade_no)
-    for user in index.users():
-        for made in walk(user):
-            if isinstance(made, (IfData, A2ml)):
+    for made in index.parts():
+        if isinstance(made, (IfData, A2ml)):
+            continue
+        for entry in table_of(made.__class__).optional.values():
+            if not entry.until or getattr(made, entry.attr) in (None, False, []):
                 continue
-            for entry in table_of(made.__class__).optional.values():
-                if not entry.until or getattr(made, entry.attr) in (None, False, []):
-                    continue
-                major, minor = entry.until.split(".")
-                if (int(major), int(minor)) < declared:
-                    text = (
-                        f"{entry.name} ended with {entry.until}, the file declares {file.version}."
-                    )
-                    yield finding("version-deprecated", made, text, "Use what replaced it.")
+            major, minor = entry.until.split(".")
+            if (int(major), int(minor)) < declared:
+                text = f"{entry.name} ended with {entry.until}, the file declares {file.version}."
+                yield finding("version-deprecated", made, text, "Use what replaced it.")
 
 
 def _epk(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:

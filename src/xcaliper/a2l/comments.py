@@ -140,7 +140,7 @@ class _Anchors:
             return
         tokens = self.tokens(made)
         if isinstance(made, IfData):
-            places = item_places(tokens, made.items, origin.first + 2, origin.last)
+            places = item_places(tokens, made)
             if places is not None:
                 yield from self.items(tokens, made.items, places)
         else:

@@ -19,6 +19,7 @@ from xcaliper.a2l.index import ModuleIndex, owner_of, walk
 from xcaliper.a2l.keywords.compu import Coeffs, CompuMethod
 from xcaliper.a2l.lines import bytes_of
 from xcaliper.core.errors import UsageError
+from xcaliper.core.progress import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from xcaliper.a2l.grammar import Entry, Keyword
     from xcaliper.a2l.keywords.project import Module
     from xcaliper.a2l.parse import A2lFile
+    from xcaliper.core.progress import Progress
 
 __all__ = ["VERSIONS", "Conversion", "Expanded", "Note", "convert"]
 
@@ -142,6 +144,7 @@ def convert(
     version: str,
     *,
     expand: Callable[[Module], dict[str, Expanded]] | None = None,
+    progress: Progress | None = None,
 ) -> Conversion:
     """Bring a description to another version of the format.
 
@@ -150,6 +153,7 @@ def convert(
         version: one of ``VERSIONS``.
         expand: gives plain objects by the name of an INSTANCE, for versions that have none; without it instances are
             dropped.
+        progress: told how many objects are converted, for large files.
 
     Raises:
         UsageError: the version is none of them.
@@ -161,7 +165,7 @@ def convert(
     editor = Editor(file)
     result = Conversion(editor, file.version, version)
     for module in file.modules:
-        _Work(result, module, expand).run()
+        _Work(result, module, expand).run(progress)
     if file.asap2_version is None or file.version != version:
         editor.set_version(version)
     _text(file, result)
@@ -216,14 +220,15 @@ class _Work:
         self.made: list[Keyword] = []
         self.translated: set[int] = set()  # identities of what has its formula in the new syntax
 
-    def run(self) -> None:
+    def run(self, progress: Progress | None) -> None:
         if self.target < "1.70" and self.module.instance:
             self.instances()
         index = ModuleIndex(self.module)
         self.methods = index.spaces["conversion"]
         too_new = [u for u in index.users() if self.target < u.SINCE]
         leaving = {id(user) for user in too_new}
-        for user in list(index.users()):
+        users = list(index.users())
+        for user in counted(users, "objects converted", len(users), progress):
             if id(user) in leaving:
                 continue
             self.user, self.changed = user, False

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from xcaliper.a2l.document import Patch
 from xcaliper.a2l.grammar import Keyword, Param, table_of
 from xcaliper.a2l.ifdata import A2ml, IfData
-from xcaliper.a2l.index import NAME_SPACES, ModuleIndex, Reference, owner_of
+from xcaliper.a2l.index import NAME_SPACES, SERVANTS, ModuleIndex, Reference, owner_of
 from xcaliper.a2l.keywords.project import Module, Project
 from xcaliper.a2l.lines import bytes_of
 from xcaliper.a2l.parse import A2lFile
@@ -18,26 +18,16 @@ from xcaliper.a2l.patch import insertion, patches_of, removal
 from xcaliper.a2l.rename_parts import PART_KINDS, Mention, formulas_with, mentions, parts_of
 from xcaliper.a2l.write import write
 from xcaliper.core.errors import NotFoundError, UsageError
+from xcaliper.core.progress import counted
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
 
+    from xcaliper.core.progress import Progress
+
 __all__ = ["PRUNABLE", "Editor", "Renamed", "space_of"]
 
-PRUNABLE: Final = (
-    "COMPU_METHOD",
-    "COMPU_TAB",
-    "COMPU_VTAB",
-    "COMPU_VTAB_RANGE",
-    "RECORD_LAYOUT",
-    "UNIT",
-    "TYPEDEF_AXIS",
-    "TYPEDEF_BLOB",
-    "TYPEDEF_CHARACTERISTIC",
-    "TYPEDEF_MEASUREMENT",
-    "TYPEDEF_STRUCTURE",
-    "GROUP",
-)
+PRUNABLE: Final = (*SERVANTS, "GROUP")
 """Objects that only serve others, so that an unused one may go."""
 
 _END_PROJECT: Final = re.compile(rb"/end\s+PROJECT")
@@ -91,8 +81,11 @@ class Editor:
 
     # ---- text
 
-    def apply(self) -> None:
+    def apply(self, progress: Progress | None = None) -> None:
         """Bring the text after the objects; may be called again after further edits.
+
+        Args:
+            progress: told how many of many changed objects are in the text.
 
         Raises:
             UsageError: an edit overlaps one that was made to the text directly.
@@ -109,7 +102,7 @@ class Editor:
             key=lambda pair: (pair[0][0], -pair[0][1]),
         )
         reach = -1
-        for (start, stop), made in spans:
+        for (start, stop), made in counted(spans, "texts changed", len(spans), progress):
             if start >= reach and not any(a <= start and stop <= b for a, b in gone):
                 patches += patches_of(document, made)
                 reach = stop

@@ -5,6 +5,7 @@ named like the field; ``list`` fields hold keywords that may repeat. A list mark
 list that runs until something else begins. Parser, writer and checker all work from the same table.
 """
 
+import re
 import types
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
@@ -45,8 +46,11 @@ __all__ = [
     "Words",
     "field",
     "keyword",
+    "number_of",
     "table_of",
 ]
+
+_INTEGER: Final = re.compile(r"[+-]?[0-9]+|[+-]?0[xX][0-9a-fA-F]+")
 
 T = TypeVar("T")
 Kind = Literal["ident", "text", "int", "num"]
@@ -250,9 +254,50 @@ def keyword(name: str, *, block: bool = False, since: str = "") -> Callable[[typ
     return decorate
 
 
+def number_of(word: str) -> int | float | None:
+    """The number a word spells, decimal, hexadecimal or floating; None for other words."""
+    if len(word) < 20 and word.isascii():
+        if word.isdigit():
+            return int(word)
+        if word[:2] == "0x" and word[2:].isalnum():
+            try:
+                return int(word, 16)
+            except ValueError:
+                return None
+    if _INTEGER.fullmatch(word):
+        try:
+            return int(word, 16) if "x" in word or "X" in word else int(word)
+        except ValueError:  # more digits than Python converts
+            return None
+    if "_" in word:
+        return None
+    try:
+        return float(word)
+    except ValueError:
+        return None
+
+
+def _whole(word: str) -> int | None:
+    """The integer a word spells; None for other words, fractions too."""
+    if word.isdigit() and word.isascii() and len(word) < 20:
+        return int(word)
+    value = number_of(word)
+    return value if type(value) is int else None
+
+
 @dataclass(frozen=True, slots=True)
 class Param:
-    """One plain value: a positional parameter or the value of a one-value keyword."""
+    """One plain value: a positional parameter or the value of a one-value keyword.
+
+    Attributes:
+        attr: attribute that holds it.
+        kind: how it is spelled.
+        hexadecimal: written in hexadecimal.
+        words: the words of an enumeration.
+        ref: what it names.
+        since: first version that has it.
+        usual: gives the value of a word that is as it should be, None for others; None where any will do.
+    """
 
     attr: str
     kind: Kind
@@ -260,6 +305,7 @@ class Param:
     words: frozenset[str] | None = None
     ref: Ref | None = None
     since: str = ""
+    usual: Callable[[str], Any] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +357,12 @@ class Table:
 
 
 _PLAIN: Final[dict[Any, Kind]] = {str: "ident", int: "int", float: "num"}
+_USUAL: Final[dict[Kind, Callable[[str], Any] | None]] = {
+    "ident": None,
+    "text": None,
+    "int": _whole,
+    "num": number_of,
+}
 
 
 def _unwrap(annotation: Any) -> tuple[Any, list[Any], bool]:
@@ -339,13 +391,15 @@ def _param(attr: str, bare: Any, meta: list[Any]) -> Param:
     form = _find(meta, _Form)
     words = _find(meta, Words)
     since = _find(meta, Since)
+    kind = form.kind if form else _PLAIN[bare]
     return Param(
         attr,
-        form.kind if form else _PLAIN[bare],
+        kind,
         hexadecimal=form.hexadecimal if form else False,
         words=frozenset(words.words) if words else None,
         ref=_find(meta, Ref),
         since=since.version if since else "",
+        usual={word: word for word in words.words}.get if words else _USUAL[kind],
     )
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from xcaliper.a2l.ifdata import IfData, IfItem
     from xcaliper.a2l.keywords.project import Module
 
-__all__ = ["edit_ccp", "edit_values", "edit_xcp", "put_items"]
+__all__ = ["carry", "edit_ccp", "edit_values", "edit_xcp", "put_items"]
 
 T = TypeVar("T")
 
@@ -63,6 +63,29 @@ def edit_values(
     values = match(types, data).values
     yield values[0][1]
     put_items(editor, data, build(types, values).items)
+
+
+def carry(data: IfData, before: IfData, after: IfData, says: Callable[[IfData], bool]) -> bool:
+    """Change an IF_DATA as much as two views of it differ; order, spelling and strangers stay.
+
+    Args:
+        data: as it stands in the file.
+        before: what a writer makes of the view that was read from it.
+        after: what the writer makes of the view as it shall be.
+        says: whether an IF_DATA says what is wanted; looked at once it is changed.
+
+    Returns:
+        False when the change has no place in the form that it has; then it is as before.
+    """
+    held = data.items
+    items = carried(held, before.items, after.items) if before.name == after.name else None
+    if items is None:
+        return False
+    data.items = items
+    if says(data):
+        return True
+    data.items = held
+    return False
 
 
 def edit_xcp(
@@ -113,13 +136,7 @@ def _edit(
             f"IF_DATA {data.name}: it has no typed description.", hint="Edit its plain values."
         )
     wanted = change(before)
-    base, new = write(before), write(wanted)
-    held = data.items
-    items = carried(held, base.items, new.items) if base.name == new.name else None
-    if items is not None:
-        data.items = items
-    if items is None or read(data) != wanted:
-        data.items = held
+    if not carry(data, write(before), write(wanted), lambda one: read(one) == wanted):
         raise UsageError(
             f"IF_DATA {data.name}: the change has no place in the form that it has.",
             hint="Edit its plain values, or give it new items.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from xcaliper.a2l.document import Document, Patch
 from xcaliper.a2l.if_words import Step, key_of, steps
-from xcaliper.a2l.ifdata import IfBlock, IfData, IfItem
+from xcaliper.a2l.ifdata import IfBlock, IfData, IfItem, item_tokens, origin_of
 from xcaliper.a2l.tokens import BEGIN, END, WORD, Tokens
 from xcaliper.a2l.write import item_lines, item_word
 
@@ -42,53 +42,41 @@ def if_data_patches(
     """
     assert old.origin is not None, "it was read from the tokens"
     first = old.origin.first
-    places = item_places(tokens, old.items, first + 2, old.origin.last)
+    places = item_places(tokens, old)
     if places is None or old.name != new.name:
         return None
     writer = _Writer(document, tokens)
     return writer.edits(old.items, new.items, places, (first - 1, first + 1, old.origin.last - 1))
 
 
-def item_places(
-    tokens: Tokens, items: Sequence[IfItem], first: int, last: int
-) -> list[Place] | None:
-    """Where the items of an IF_DATA stand; None when its blocks are not well formed.
+def item_places(tokens: Tokens, owner: IfData | IfBlock) -> list[Place] | None:
+    """Where the items of an IF_DATA stand; None when its blocks are not well formed, or not those that were read.
 
     Args:
-        tokens: tokens of a stretch that holds them.
-        items: the items as read from there.
-        first: token of the first one.
-        last: last token of the IF_DATA.
+        tokens: tokens of the stretch that it was read from.
+        owner: as it was read; reading bounds how deep it is.
     """
-    top: list[Place] = []
-    stack: list[tuple[list[Place], Iterator[IfItem]]] = [(top, iter(items))]
-    at = first
-    while stack:
-        if at > last:
+    origin = origin_of(owner)
+    if origin is None or tokens.kinds[origin.last - 1 : origin.last + 1] != [END, WORD]:
+        return None
+    head = origin.first + (1 if isinstance(owner, IfData) else 0)
+    spans = item_tokens(owner)
+    if (spans[-1][1] if spans else head) != origin.last - 2:
+        return None
+    found: list[Place] = []
+    for item, (first, last) in zip(owner.items, spans, strict=True):
+        place = Place(first, last)
+        if isinstance(item, IfBlock):
+            if tokens.kinds[first] != BEGIN or tokens.texts[first + 1] != item.tag:
+                return None
+            inner = item_places(tokens, item)
+            if inner is None:
+                return None
+            place.inner = inner
+        elif tokens.kinds[first] in (BEGIN, END):
             return None
-        places, left = stack[-1]
-        item = next(left, None)
-        kind = tokens.kinds[at]
-        if item is None:
-            if kind != END or tokens.kinds[at + 1] != WORD:
-                return None
-            stack.pop()
-            if stack:
-                stack[-1][0][-1].last = at + 1
-            at += 2
-        elif isinstance(item, IfBlock):
-            if kind != BEGIN or tokens.texts[at + 1] != item.tag:
-                return None
-            block = Place(at, at + 1)
-            places.append(block)
-            stack.append((block.inner, iter(item.items)))
-            at += 2
-        else:
-            if kind in (BEGIN, END):
-                return None
-            places.append(Place(at, at))
-            at += 1
-    return top
+        found.append(place)
+    return found
 
 
 def _joined(way: Iterable[Step]) -> Iterator[Step]:

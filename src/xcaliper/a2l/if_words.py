@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -14,6 +15,8 @@ __all__ = ["Step", "carried", "key_of", "respelled", "steps"]
 
 _MAX_MATCHED: Final = 1000
 _MAX_DEPTH: Final = 100
+#: Blocks that are told apart by another word than their first one: which.
+_NUMBERED: Final = {"EVENT": 2}
 
 
 class Step(NamedTuple):
@@ -48,11 +51,12 @@ def _meaning(item: IfItem) -> Any:
 
 
 def _head(item: IfItem) -> Any:
-    """What an item is called: a block by its tag and first words."""
+    """What an item is called: a block by its tag and its number, or its first word."""
     if not isinstance(item, IfBlock):
         return _meaning(item)
-    words = (one for one in item.items if not isinstance(one, IfBlock))
-    return ("/", item.tag, _meaning(next(words, "")))
+    words = [one for one in item.items if not isinstance(one, IfBlock)]
+    at = _NUMBERED.get(item.tag, 0)
+    return ("/", item.tag, _meaning(words[at] if at < len(words) else ""))
 
 
 def _kind(item: IfItem) -> Any:
@@ -175,7 +179,9 @@ def carried(
     result: dict[int, IfItem | None] = dict(enumerate(held))
     more: dict[int, list[IfItem]] = {}
     for step in steps(base, wanted):
-        at = places.get(step.at, -1 if step.at < 0 else None)
+        at = places.get(step.at)
+        if step.old is None and at is None:  # behind the nearest one that is held
+            at = next((places[one] for one in range(step.at, -1, -1) if one in places), -1)
         if step.old is not None and step.new is not None and key_of(step.old) == key_of(step.new):
             continue
         if at is None:
@@ -203,7 +209,10 @@ def carried(
 
 
 def _places(held: Sequence[IfItem], base: Sequence[IfItem]) -> dict[int, int]:
-    """Where the items of a base are held: words in their order, blocks by tag wherever they stand."""
+    """Where the items of a base are held.
+
+    Words in their order, those that come once also elsewhere; blocks by tag wherever they stand.
+    """
     found: dict[int, int] = {}
     where = {id(one): at for at, one in enumerate(base) if isinstance(one, IfBlock)}
     taken: set[int] = set()
@@ -224,4 +233,11 @@ def _places(held: Sequence[IfItem], base: Sequence[IfItem]) -> dict[int, int]:
     for same, a1, a2, b1, _ in _runs(*keys):
         if same:
             found.update({words[0][a1 + n]: words[1][b1 + n] for n in range(a2 - a1)})
+    often, held_often = (Counter(side) for side in keys)
+    taken = set(found.values())
+    spare = {key: at for key, at in zip(keys[1], words[1], strict=True) if at not in taken}
+    for key, at in zip(keys[0], words[0], strict=True):
+        once = often[key] == 1 and held_often[key] == 1 and key[0] == "w"
+        if once and at not in found and key in spare:
+            found[at] = spare[key]
     return found

@@ -4,11 +4,10 @@ Words keep their spelling, so a number stays ``0x0010``; strings are ``Quoted``.
 demand by a typed view such as ``if_xcp``.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from xcaliper.a2l.grammar import Keyword, Origin, keyword
+from xcaliper.a2l.grammar import Keyword, Origin, keyword, number_of
 from xcaliper.core.diagnostics import Where
 
 __all__ = [
@@ -24,8 +23,6 @@ __all__ = [
     "number_of",
     "origin_of",
 ]
-
-_INTEGER = re.compile(r"[+-]?[0-9]+|[+-]?0[xX][0-9a-fA-F]+")
 
 
 class Quoted(str):
@@ -141,29 +138,6 @@ def item_where(owner: IfData | IfBlock, index: int) -> Where:
     if first > origin.last:
         first = origin.first
     return origin.places.where(origin.tokens(first)[0])
-
-
-def number_of(word: str) -> int | float | None:
-    """The number a word spells, decimal, hexadecimal or floating; None for other words."""
-    if len(word) < 20 and word.isascii():
-        if word.isdigit():
-            return int(word)
-        if word[:2] == "0x" and word[2:].isalnum():
-            try:
-                return int(word, 16)
-            except ValueError:
-                return None
-    if _INTEGER.fullmatch(word):
-        try:
-            return int(word, 16) if "x" in word or "X" in word else int(word)
-        except ValueError:  # more digits than Python converts
-            return None
-    if "_" in word:
-        return None
-    try:
-        return float(word)
-    except ValueError:
-        return None
 
 
 class Reader:

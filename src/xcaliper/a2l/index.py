@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from xcaliper.a2l.grammar import Keyword, Param, Table, table_of
@@ -10,7 +11,31 @@ from xcaliper.a2l.keywords.project import Module
 from xcaliper.a2l.lazy import Objects
 from xcaliper.a2l.tokens import BEGIN, END, STRING, WORD, Tokens
 
-__all__ = ["NAME_SPACES", "ModuleIndex", "Names", "Reference", "owner_of", "spans_of", "walk"]
+__all__ = [
+    "NAME_SPACES",
+    "SERVANTS",
+    "ModuleIndex",
+    "Names",
+    "Reference",
+    "owner_of",
+    "spans_of",
+    "walk",
+]
+
+SERVANTS: Final = (
+    "COMPU_METHOD",
+    "COMPU_TAB",
+    "COMPU_VTAB",
+    "COMPU_VTAB_RANGE",
+    "RECORD_LAYOUT",
+    "UNIT",
+    "TYPEDEF_AXIS",
+    "TYPEDEF_BLOB",
+    "TYPEDEF_CHARACTERISTIC",
+    "TYPEDEF_MEASUREMENT",
+    "TYPEDEF_STRUCTURE",
+)
+"""Keywords that are only there to be referred to."""
 
 NAME_SPACES: Final[dict[str, tuple[str, ...]]] = {
     "object": ("AXIS_PTS", "BLOB", "CHARACTERISTIC", "INSTANCE", "MEASUREMENT"),
@@ -57,15 +82,21 @@ class Reference:
 def walk(made: Keyword) -> Iterator[Keyword]:
     """The keyword and every keyword inside it, outer ones first; IF_DATA and A2ML are leaves."""
     yield made
-    if isinstance(made, (IfData, A2ml)):
-        return
-    for entry in table_of(made.__class__).optional.values():
-        if entry.mode == "object":
-            value = getattr(made, entry.attr)
-            if value is None:
-                continue
-            for one in value if entry.repeated else (value,):
+    cls: Any = type(made)
+    for attr, repeated in _inner(cls):
+        value = getattr(made, attr)
+        if value is not None:
+            for one in value if repeated else (value,):
                 yield from walk(one)
+
+
+@cache
+def _inner(cls: Any) -> tuple[tuple[str, bool], ...]:
+    """Attributes that hold keywords, and whether they are lists."""
+    if issubclass(cls, (IfData, A2ml)):
+        return ()
+    optional = table_of(cls).optional.values()
+    return tuple((entry.attr, entry.repeated) for entry in optional if entry.mode == "object")
 
 
 def owner_of(name: str, owners: Container[str]) -> str:
@@ -185,6 +216,7 @@ class ModuleIndex:
 
     def __init__(self, module: Module) -> None:
         self.module = module
+        self._parts: list[Keyword] | None = None
         self.spaces: dict[str, Names] = {space: Names() for space in NAME_SPACES}
         for entry in table_of(Module).optional.values():
             space = _SPACE_OF.get(entry.name)
@@ -232,6 +264,12 @@ class ModuleIndex:
             value: Any = getattr(self.module, entry.attr)
             if entry.mode == "object" and value is not None:
                 yield from value if entry.repeated else (value,)
+
+    def parts(self) -> list[Keyword]:
+        """Every keyword of the module, outer ones first, as it was when first asked for."""
+        if self._parts is None:
+            self._parts = [made for user in self.users() for made in walk(user)]
+        return self._parts
 
     def references(self) -> Iterator[Reference]:
         """Every place of the module that names another object; words for "none" are left out."""

@@ -12,16 +12,26 @@ from xcaliper.a2l.edit import Editor, space_of
 from xcaliper.a2l.grammar import Keyword, table_of
 from xcaliper.a2l.index import ModuleIndex
 from xcaliper.a2l.keywords.project import Module
+from xcaliper.a2l.merge_defaults import (
+    defaults_of,
+    hold_back,
+    joined_defaults,
+    spell_out,
+    unsaid,
+)
 from xcaliper.a2l.parse import A2lFile
 from xcaliper.core.errors import PlanError
+from xcaliper.core.progress import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from xcaliper.core.progress import Progress
+
 __all__ = ["Conflict", "MergeReport", "Merged", "merge", "merge_modules"]
 
 Conflict = Literal["fail", "first", "second", "rename"]
-Action = Literal["added", "same", "kept", "replaced", "renamed", "joined"]
+Action = Literal["added", "same", "kept", "replaced", "renamed", "joined", "spelled", "unsaid"]
 
 _JOINED: Final = frozenset(
     {"FUNCTION", "GROUP", "MOD_COMMON", "MOD_PAR", "USER_RIGHTS", "VARIANT_CODING"}
@@ -36,7 +46,8 @@ class Merged:
 
     Attributes:
         action: ``added``; ``same`` as in the first; ``kept`` the first one; ``replaced`` it; ``renamed`` and added;
-            ``joined`` with the first one.
+            ``joined`` with the first one; ``spelled``: it also says now what its module said for it; ``unsaid``: it
+            relies on something its module said, for which it has no word.
         keyword: kind of the object.
         name: its name in the second description.
         note: new name, or what differed.
@@ -57,7 +68,7 @@ class MergeReport:
     """What became of the objects of the second description.
 
     Attributes:
-        objects: one entry per object, in the order of keywords.
+        objects: one entry per object, in the order of keywords; then one per word that objects got, or lack.
     """
 
     objects: list[Merged] = field(default_factory=list)
@@ -87,8 +98,12 @@ def merge(
     *,
     conflict: Conflict = "fail",
     modules: Literal["join", "by-name"] = "join",
+    progress: Progress | None = None,
 ) -> tuple[Editor, MergeReport]:
     """Put a description into another one; whatever the first one had stays byte for byte.
+
+    Objects read from memory as before: where the modules differ in BYTE_ORDER, DEPOSIT or alignments, objects that
+    leave these to MOD_COMMON get words of their own. With the rule ``second`` these are objects of the first one, too.
 
     Args:
         first: takes the objects; it is changed.
@@ -97,6 +112,7 @@ def merge(
             ``second`` one, or ``rename`` that of the second together with its references.
         modules: modules of equal names are joined; ``join`` puts the objects of others into the first module,
             ``by-name`` keeps them beside it.
+        progress: told how many objects are merged, for large files.
 
     Returns:
         The editor of the first description, to write it, and the report.
@@ -115,7 +131,7 @@ def merge(
         problem
         for module, into in pairs
         if into is not None and conflict == "fail"
-        for problem in _problems(into, module)
+        for problem in _problems(into, _adapted(into, module))
     ]
     if problems:
         raise PlanError(
@@ -128,14 +144,19 @@ def merge(
             editor.add_module(clone(module))
             report.objects.append(Merged("added", "MODULE", module.name))
         else:
-            merge_modules(editor, into, module, conflict, report)
+            merge_modules(editor, into, module, conflict, report, progress)
     if _number(second.version) > _number(first.version):
         editor.set_version(second.version)
     return editor, report
 
 
 def merge_modules(
-    editor: Editor, into: Module, module: Module, conflict: Conflict, report: MergeReport
+    editor: Editor,
+    into: Module,
+    module: Module,
+    conflict: Conflict,
+    report: MergeReport,
+    progress: Progress | None = None,
 ) -> None:
     """Put the objects of a module into another one.
 
@@ -145,15 +166,59 @@ def merge_modules(
         module: gives the objects; it is not changed.
         conflict: as in ``merge``; ``fail`` must have been checked before.
         report: what happened is added here.
+        progress: as in ``merge``.
     """
     given = clone(module)
+    second = conflict == "second"
+    wanted = joined_defaults(into, module, second_wins=second)
+    notes = _spelled(given, wanted)
+    if second:
+        own = _spelled(into, wanted)
+        for made, _ in own.values():
+            editor.touch(made)
+        report.objects += _notes(own)
+    hold_back(given, wanted, into)
     names = _renamed(into, given) if conflict == "rename" else {}
     work = _Work(editor, into, given, conflict, report)
     back = {(space, new): old for (space, old), new in names.items()}
-    for made in _objects(given):
+    every = list(_objects(given))
+    for made in counted(every, "objects merged", len(every), progress):
         old = back.get((space_of(made.KEYWORD), getattr(made, "name", "")))
         work.take(made, old)
     work.finish()
+    came = {id(made) for made in work.came}
+    report.objects += _notes({key: note for key, note in notes.items() if key in came})
+
+
+_Notes = dict[int, tuple[Any, list[tuple[Action, str]]]]
+
+
+def _spelled(module: Module, wanted: dict[str, Any]) -> _Notes:
+    """Objects that got words for what their module said, or have none, by their identity."""
+    own = defaults_of(module)
+    found: _Notes = {}
+    if own == wanted:
+        return found
+    for one in spell_out(module, own, wanted):
+        found.setdefault(id(one.made), (one.made, []))[1].append(("spelled", one.words))
+    for lack in unsaid(module, own, wanted):
+        found.setdefault(id(lack.made), (lack.made, []))[1].append(("unsaid", lack.text))
+    return found
+
+
+def _notes(notes: _Notes) -> Iterator[Merged]:
+    for made, told in notes.values():
+        yield from (Merged(action, made.KEYWORD, _label(made), text) for action, text in told)
+
+
+def _adapted(into: Module, module: Module) -> Module:
+    """A module as it goes into another one, words of its own for what differs; itself where nothing does."""
+    wanted = joined_defaults(into, module, second_wins=False)
+    if defaults_of(module) == wanted:
+        return module
+    given = clone(module)
+    _spelled(given, wanted)
+    return given
 
 
 def _number(version: str) -> tuple[int, ...]:
@@ -260,6 +325,7 @@ class _Work:
         self.report = report
         self.known = _Known(into)
         self.new: list[Keyword] = []
+        self.came: list[Any] = []
         self.gone: list[Keyword] = []
 
     def take(self, made: Any, old_name: str | None) -> None:
@@ -267,6 +333,7 @@ class _Work:
         other = self.known.counterpart(made)
         if other is None:
             self.new.append(made)
+            self.came.append(made)
             if old_name is None:
                 self.say("added", made)
             else:
@@ -281,6 +348,7 @@ class _Work:
             self.say("same", made)
         elif self.conflict == "second":
             self.replace(other, made)
+            self.came.append(made)
             self.say("replaced", made, ", ".join(differing[:5]))
         else:
             self.say("kept", made, ", ".join(differing[:5]))

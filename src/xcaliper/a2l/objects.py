@@ -11,6 +11,8 @@ __all__ = ["ObjectParser", "Report"]
 
 MAX_IF_DATA_DEPTH: Final = 64
 
+_TOKEN_OF: Final = {"text": STRING, "ident": WORD, "int": WORD, "num": WORD}
+
 
 class Report(Protocol):
     """Takes findings."""
@@ -201,6 +203,13 @@ class ObjectParser:
         subject = self.subject(start)
         return f" {subject}" if subject else ""
 
+    def usual(self, param: Any, at: int) -> Any:
+        """The value of a parameter that is as it should be; None where it needs a second look."""
+        if self.kinds[at] != _TOKEN_OF[param.kind]:
+            return None
+        usual = param.usual
+        return self.texts[at] if usual is None else usual(self.texts[at])
+
     def params(self, table: Table) -> list[Any]:
         """Positional parameters; what is as it should be needs no second look."""
         values: list[Any] = []
@@ -212,19 +221,6 @@ class ObjectParser:
                 self.at += 1
             values.append(value)
         return values
-
-    def usual(self, param: Param, at: int) -> Any:
-        """The value of a parameter that is as it should be; None where it needs a second look."""
-        value: Any = self.texts[at]
-        kind = param.kind
-        if kind == "text":
-            return value if self.kinds[at] == STRING else None
-        if self.kinds[at] != WORD:
-            return None
-        if kind == "ident":
-            return value if param.words is None or value in param.words else None
-        value = number_of(value)
-        return value if kind == "num" or type(value) is int else None
 
     def param(self, param: Param, owner: str) -> Any:
         """Read one plain value."""
@@ -293,6 +289,13 @@ class ObjectParser:
         assert table.rest is not None, "only called for tables with a list"
         params = table.rest[1]
         found: list[Any] = []
+        if len(params) == 1 and params[0].kind == "text":  # the common case first
+            stop_at = self.at
+            while self.kinds[stop_at] == STRING:
+                stop_at += 1
+            found = self.texts[self.at : stop_at]
+            self.at = stop_at
+            return found
         while self.fits(params[0], stop):
             try:
                 row = [self.param(p, table.name) for p in params]
@@ -315,9 +318,13 @@ class ObjectParser:
         optional = table.optional
         kinds, texts = self.kinds, self.texts
         while True:
-            kind = kinds[self.at]
-            if kind == WORD and texts[self.at] in optional:
-                self.optional_plain(made, optional[texts[self.at]], optional)
+            at = self.at
+            kind = kinds[at]
+            if kind == WORD and texts[at] in optional:
+                self.optional_plain(made, optional[texts[at]], optional)
+            elif kind == END and texts[at + 1] == table.name and kinds[at + 1] == WORD:
+                self.at = at + 2
+                return
             elif kind == BEGIN:
                 entry = optional.get(texts[self.at + 1]) if kinds[self.at + 1] == WORD else None
                 if entry is not None:
@@ -427,11 +434,10 @@ class ObjectParser:
         """Read a keyword that stands without block marks."""
         start = self.at
         self.at = at = start + 1
-        param = entry.param
-        if param is not None and entry.mode == "value" and getattr(made, entry.attr) is None:
-            usual = self.usual(param, at)  # the common case first
-            if usual is not None:
-                setattr(made, entry.attr, usual)
+        if entry.mode == "value" and getattr(made, entry.attr) is None:
+            value = self.usual(entry.param, at)  # the common case first
+            if value is not None:
+                setattr(made, entry.attr, value)
                 self.at = at + 1
                 return
         if entry.mode == "flag":
@@ -448,7 +454,7 @@ class ObjectParser:
                 )
                 self.skip_unknown(entry.name, known, quiet=True)
                 return
-            value: Any = self.object(entry.cls, start)
+            value = self.object(entry.cls, start)
             if value is not None:
                 self.store(made, entry, value, start)
             return
@@ -547,15 +553,16 @@ class ObjectParser:
             self.at += 1
         made: IfData = self.new(IfData, [name], start)
         stack: list[IfBlock | IfData] = [made]
+        kinds, texts = self.kinds, self.texts
         while stack:
-            kind = self.kinds[self.at]
-            text = self.texts[self.at]
+            at = self.at
+            kind = kinds[at]
             if kind == WORD:
-                stack[-1].items.append(text)
-                self.at += 1
+                stack[-1].items.append(texts[at])
+                self.at = at + 1
             elif kind in (STRING, RAW):
-                stack[-1].items.append(Quoted(text))
-                self.at += 1
+                stack[-1].items.append(Quoted(texts[at]))
+                self.at = at + 1
             elif kind == BEGIN:
                 self.if_block(stack)
             elif kind == END:
@@ -588,12 +595,13 @@ class ObjectParser:
 
     def if_end(self, stack: list[IfBlock | IfData]) -> None:
         """Close one block, or several when the name says so."""
-        tags = [b.tag if isinstance(b, IfBlock) else "IF_DATA" for b in stack]
         following = self.texts[self.at + 1] if self.kinds[self.at + 1] == WORD else ""
-        if following == tags[-1]:
+        top = stack[-1]
+        if following == (top.tag if isinstance(top, IfBlock) else "IF_DATA"):
             self.at += 2
             self.if_close(stack, self.at - 1)
             return
+        tags = [b.tag if isinstance(b, IfBlock) else "IF_DATA" for b in stack]
         if following in tags:
             while tags[-1] != following:
                 tags.pop()

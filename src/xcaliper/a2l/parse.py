@@ -9,6 +9,7 @@ import numpy as np
 
 from xcaliper.a2l.document import Document, Loader, SourceText, open_document
 from xcaliper.a2l.grammar import Entry, Keyword, Table, table_of
+from xcaliper.a2l.hidden import hidden_blocks
 from xcaliper.a2l.ifdata import A2ml
 from xcaliper.a2l.keywords.project import A2mlVersion, Asap2Version, Module, Project
 from xcaliper.a2l.lazy import Objects
@@ -430,6 +431,8 @@ class _Reading:
         """Read what is left, in the order of the text, and make plain lists."""
         for home in self.homes:
             home.load_all()
+        for finding in hidden_blocks(bytes_of(self.document.text)):
+            self.found.add(finding)
         self.found.sort()
 
 
@@ -462,15 +465,17 @@ class _Home:
     def read(self, row: int) -> Any:
         """The object of a block, the same one each time; None when it cannot be read."""
         if row not in self.made:
-            entry = self.entries[int(self.reading.document.scan.marks.keys[self.one.blocks[row]])]
-            complete = row not in self.one.broken
-            self.reading.count += 1
-            if self.reading.count % TOLD_EVERY == 0:
-                self.reading.tell()
-            parser = self.reading.parser(
-                self.start(row), int(self.one.stops[row]), self.around, complete=complete
+            reading, one = self.reading, self.one
+            marks = reading.document.scan.marks
+            number = one.blocks[row]
+            complete = row not in one.broken
+            reading.count += 1
+            if reading.count % TOLD_EVERY == 0:
+                reading.tell()
+            parser = reading.parser(
+                int(marks.starts[number]), int(one.stops[row]), self.around, complete=complete
             )
-            self.made[row] = parser.block(entry.cls)
+            self.made[row] = parser.block(self.entries[int(marks.keys[number])].cls)
         return self.made[row]
 
     def names(self, rows: list[int]) -> list[str]:

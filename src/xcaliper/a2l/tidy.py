@@ -14,6 +14,7 @@ from xcaliper.core.diagnostics import Diagnostic, Severity
 
 if TYPE_CHECKING:
     from xcaliper.a2l.parse import A2lFile
+    from xcaliper.core.progress import Progress
 
 __all__ = ["Tidied", "sort_objects", "tidy"]
 
@@ -36,7 +37,7 @@ class Tidied:
     lost: list[Diagnostic]
 
 
-def tidy(file: A2lFile, *, order: Order = "keep") -> Tidied:
+def tidy(file: A2lFile, *, order: Order = "keep", progress: Progress | None = None) -> Tidied:
     """The description written anew, with includes in place.
 
     A comment on a line of its own stays above what follows it, another one at the end of its line.
@@ -44,13 +45,14 @@ def tidy(file: A2lFile, *, order: Order = "keep") -> Tidied:
     Args:
         file: the description; with an order, its modules are sorted.
         order: ``keep`` leaves objects of a keyword in their order; ``name`` and ``address`` sort them.
+        progress: told how many objects are written, for large files.
     """
     unknown = _unknown(file)
     placed = place_comments(file)
     if order != "keep":
         for module in file.modules:
             sort_objects(module, order)
-    text = write(file, placed.remarks)
+    text = write(file, placed.remarks, progress)
     if file.document is not None:  # with the line ends that it had
         text = text.replace("\r\n", "\n").replace("\n", file.document.newline())
     return Tidied(text, [*_lost(file, placed), *unknown])

@@ -6,7 +6,7 @@ Tokens are read from UTF-8. Whitespace is ASCII's, NEL, NBSP and the byte order 
 import re
 from array import array
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, repeat
 from typing import Final, NamedTuple
 
 from xcaliper.a2l.grammar import Places
@@ -72,6 +72,9 @@ other string, ``/*`` for a comment without end, nothing at the end of the text."
 
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.|"")*+"', re.DOTALL)
 _LINE_STRING: Final = re.compile(rb'"(?:[^"\\\n]++|\\[^\n]|"")*+"')
+_ESCAPED_PAIR: Final = re.compile(rb"\\([^\n])")
+_GLUED: Final = re.compile(rb"[0-9A-Za-z_%]")
+"""What stands behind a quote that opens a string, and hardly behind one that closes it."""
 _NAIVE_END: Final = re.compile(rb'\\"[ \t]*\r?(?:\n|$)')
 _BLOCK_MARK: Final = re.compile(rb"/(?:begin|end)" + _SPACE + rb"+[A-Z]", re.IGNORECASE)
 _END_A2ML: Final = re.compile(rb"/end" + _SPACE + rb"+A2ML(?![0-9A-Za-z_])", re.IGNORECASE)
@@ -92,6 +95,7 @@ A2ML_INCLUDE: Final = re.compile(
 _ESCAPE: Final = re.compile(r'\\([\\\'"nrt])|""')
 _ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t"}
 _MARKS: Final = {"/begin": BEGIN, "/end": END, "/include": WORD}
+_CLOSED_COMMENT: Final = re.compile(r"//[^\n]*+\n|/\*(?:[^*]++|\*(?!/))*+\*/")
 
 FREE_BUDGET: Final = 1 << 20
 BUDGET_PER_BYTE: Final = 8
@@ -145,7 +149,9 @@ class Rare:
         buffer = self.buffer
         found = _LINE_STRING.match(buffer, at, self.stop)
         if found:
-            return StringEnd(found.end(), found.end() - 1)
+            end = found.end()
+            early = self.early(at, end) if _GLUED.match(buffer, end, self.stop) else None
+            return early or StringEnd(end, end - 1)
         limit = min(self.stop, at + self.budget)
         found = _STRING.match(buffer, at, limit)
         end = found.end() if found else limit
@@ -155,27 +161,53 @@ class Rare:
         line = buffer.find(b"\n", at, end) + 1
         if _NAIVE_END.search(buffer, at, line) or _BLOCK_MARK.search(buffer, at, end):
             return self.open_string(at)
-        return StringEnd(end, end - 1)
+        early = self.early(at, line) if _GLUED.match(buffer, end, self.stop) else None
+        return early or StringEnd(end, end - 1)
+
+    def early(self, start: int, stop: int) -> StringEnd | None:
+        r"""The end of a string at a quote that a backslash escapes by mistake, as in ``"C:\dir\" UWORD``.
+
+        A blank follows it, and no escaped quote before it opened a word in quotes.
+        """
+        if self.budget <= 0:
+            return None
+        self.budget -= stop - start
+        opened = False
+        for found in _ESCAPED_PAIR.finditer(self.buffer, start + 1, stop):
+            if found[1] != b'"':
+                continue
+            if not opened and self.buffer[found.end() : found.end() + 1] in b" \t\r\n":
+                return self.literal(start, found.start())
+            opened = not opened
+        return None
+
+    @staticmethod
+    def literal(start: int, backslash: int) -> StringEnd:
+        """A string that ends behind a backslash and the quote it escapes."""
+        finding = Finding(
+            start,
+            Severity.WARNING,
+            "string-backslash-end",
+            "String: the backslash before the closing quote was taken literally.",
+            "Double the backslash.",
+        )
+        return StringEnd(backslash + 2, backslash + 1, True, finding)
 
     def open_string(self, start: int) -> StringEnd:
         """End of a string without closing quote.
 
-        It ends with its line; where that line ends with an escaped quote, the quote was meant to close
-        and the backslashes were meant as they are.
+        It ends with its line; where that line ends with an escaped quote, or has one before a blank, the quote was
+        meant to close and the backslashes were meant as they are.
         """
         buffer = self.buffer
         end = buffer.find(b"\n", start, self.stop)
         end = self.stop if end < 0 else end
         naive = _NAIVE_END.search(buffer, start + 1, end)
         if naive:
-            finding = Finding(
-                start,
-                Severity.WARNING,
-                "string-backslash-end",
-                "String: the backslash before the closing quote was taken literally.",
-                "Double the backslash.",
-            )
-            return StringEnd(naive.start() + 2, naive.start() + 1, True, finding)
+            return self.literal(start, naive.start())
+        early = self.early(start, end)
+        if early:
+            return early
         finding = Finding(
             start,
             Severity.ERROR,
@@ -312,6 +344,9 @@ def tokens_of(text: bytes, start: int, stop: int, lines: Places) -> Tokens:
     """
     buffer = text[start:stop]
     stretch = Stretch(text, start, stop)
+    simple = _split(buffer)
+    if simple is not None:
+        return Tokens(lines, stretch, *simple)
     if b"\0" in buffer or b"A2ML" in buffer or _open_comment(buffer) >= 0:
         kinds, texts, _ = _walk(buffer)
         return Tokens(lines, stretch, kinds, texts)
@@ -338,6 +373,53 @@ def tokens_of(text: bytes, start: int, stop: int, lines: Places) -> Tokens:
     kinds.append(EOF)
     texts.append("")
     return Tokens(lines, stretch, kinds, texts)
+
+
+def _split(buffer: bytes) -> tuple[list[int], list[str]] | None:
+    """Kinds and texts of an ASCII text that is as nearly all are; None where it takes ``TOKEN`` to tell.
+
+    Such a text has no A2ML block, backslash, doubled quote or string over lines; a slash outside of its strings and comments
+    begins a whole word ``/begin`` or ``/end``, and no comment has a quote. ``str.split`` has the whitespace of ASCII.
+    """
+    if b"\\" in buffer or b"A2ML" in buffer or not buffer.isascii():
+        return None
+    pieces = buffer.decode("ascii").split('"')
+    if not len(pieces) & 1:
+        return None
+    texts: list[str] = []
+    quoted: list[int] = []
+    slashes = 0
+    last = len(pieces) - 1
+    for at, part in enumerate(pieces):
+        piece = part
+        if at & 1:
+            if "\n" in piece:
+                return None
+            quoted.append(len(texts))
+            texts.append(piece)
+            continue
+        if "/" in piece:
+            if "//" in piece or "/*" in piece:
+                piece = _without_comments(piece)
+            slashes += piece.count("/")  # those of other comments make the sum wrong
+        elif not piece and 0 < at < last:
+            return None
+        texts += piece.split()
+    kinds = list(map(_MARKS.get, texts, repeat(WORD)))
+    for at in quoted:
+        kinds[at] = STRING
+    if slashes != kinds.count(BEGIN) + kinds.count(END):
+        return None
+    kinds.append(EOF)
+    texts.append("")
+    return kinds, texts
+
+
+def _without_comments(piece: str) -> str:
+    """A part of a text without its comments; as it is where one has no end, each search for that being in vain."""
+    if piece.rfind("//") > piece.rfind("\n") or piece.rfind("/*") > piece.rfind("*/"):
+        return piece
+    return _CLOSED_COMMENT.sub(" ", piece)
 
 
 def _open_comment(buffer: bytes) -> int:

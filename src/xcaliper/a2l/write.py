@@ -6,6 +6,7 @@ from typing import Any, Final
 from xcaliper.a2l.grammar import Entry, Keyword, Param, table_of
 from xcaliper.a2l.ifdata import A2ml, IfBlock, IfData, IfItem, Quoted
 from xcaliper.a2l.parse import A2lFile
+from xcaliper.core.progress import Progress, counted
 
 __all__ = ["Remarks", "Slot", "item_lines", "item_word", "plain", "quote", "write"]
 
@@ -55,14 +56,17 @@ def _one_line(comments: list[str]) -> list[str]:
     ]
 
 
-def write(tree: A2lFile | Keyword, remarks: Remarks | None = None) -> str:
+def write(
+    tree: A2lFile | Keyword, remarks: Remarks | None = None, progress: Progress | None = None
+) -> str:
     """ASAP2 text of a whole description or of one object.
 
     Args:
         tree: the description or object; ``parse`` reads the text back to an equal tree.
         remarks: comments to write with it; those that found their place are taken out.
+        progress: told how many objects of each keyword are written, where there are many.
     """
-    writer = _Writer(remarks or Remarks())
+    writer = _Writer(remarks or Remarks(), progress)
     if isinstance(tree, A2lFile):
         for one in (tree.asap2_version, tree.a2ml_version, tree.project):
             if one:
@@ -107,8 +111,9 @@ def item_lines(items: list[IfItem]) -> list[str]:
 class _Writer:
     """Collects lines."""
 
-    def __init__(self, remarks: Remarks) -> None:
+    def __init__(self, remarks: Remarks, progress: Progress | None = None) -> None:
         self.remarks = remarks
+        self.progress = progress
         self.lines: list[str] = []
 
     def line(self, slot: Slot, level: int, text: str) -> None:
@@ -143,7 +148,10 @@ class _Writer:
             value = getattr(made, entry.attr)
             if value is None or value is False:
                 continue
-            for number, one in enumerate(value if entry.repeated else (value,)):
+            held = value if entry.repeated else (value,)
+            if self.progress is not None:
+                held = counted(held, f"{entry.name} written", len(held), self.progress)
+            for number, one in enumerate(held):
                 self.entry((id(made), entry.attr, number), entry, one, level)
 
     def entry(self, slot: Slot, entry: Entry, value: Any, level: int) -> None:

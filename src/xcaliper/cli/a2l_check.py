@@ -60,6 +60,7 @@ def check(  # noqa: PLR0913 -- options by name
     from xcaliper.a2l.check import check as run_checks
     from xcaliper.a2l.check import suppressions
     from xcaliper.a2l.choice import suppress
+    from xcaliper.a2l.lines import bytes_of
     from xcaliper.cli.check_settings import find_settings
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, working
     from xcaliper.client.a2l_source import read_a2l
@@ -73,8 +74,10 @@ def check(  # noqa: PLR0913 -- options by name
     choice = _choice(settings, select, ignore, level, severity)
     with working(f"Checking {file.name} …") as told:
         tree = read_a2l(file, outside=outside, progress=told)
-        text, encoding = _text(file)
-        stored = None if text.isascii() else encoding  # every encoding spells ASCII alike
+        assert tree.document is not None, "it was read from a file"
+        main = tree.document.sources[0]
+        text = bytes_of(main.text)
+        stored = None if text.isascii() else main.encoding  # every encoding spells ASCII alike
         tree.load_all()
         findings = [*tree.diagnostics, *run_checks(tree, encoding=stored, progress=told)]
         findings += lint(tree, progress=told)
@@ -127,12 +130,6 @@ def _choice(
         {code: Severity[word.upper()] for code, word in levels.items()},
         Severity[least.upper()],
     )
-
-
-def _text(file: Path) -> tuple[str, str]:
-    from xcaliper.a2l import decode_text
-
-    return decode_text(file.read_bytes())
 
 
 def _live(url: str, file: Path, corrected: Path | None) -> list[Diagnostic]:

@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
+
+from xcaliper.cli.a2l_change import NO_TARGET, Change, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from xcaliper.a2l import A2lFile
 
-__all__ = ["Target", "convert", "diff", "format_text", "merge", "prune", "rename", "show"]
+__all__ = ["convert", "diff", "format_text", "merge", "prune", "rename", "show"]
 
 _SHOWN = 40
 
 Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
 Json = Annotated[bool, Parameter(negative=(), show_default=False)]
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Target:
-    """Where the result goes."""
-
-    out: Path | None = None
-    "File to write; without it and --in-place nothing is written."
-    in_place: Flag = False
-    "Write the file itself."
-    backup: Annotated[bool, Parameter(negative="--no-backup")] = True
-    "With --in-place, keep the file before as FILE.bak."
-    outside: Flag = False
-    "Includes may lie outside of the file's folder."
 
 
 def show(
@@ -134,7 +120,7 @@ def merge(
     *others: Path,
     conflict: Literal["fail", "first", "second", "rename"] = "fail",
     modules: Literal["join", "by-name"] = "join",
-    target: Target = Target(),
+    target: Target = NO_TARGET,
     json: Json = False,
 ) -> int:
     """Put descriptions into the first one; groups and functions of equal names are united.
@@ -158,14 +144,16 @@ def merge(
             hint="xcaliper a2l merge a.a2l b.a2l --out both.a2l",
         )
     tree = _read(first, outside=target.outside)
-    work = _Change(first, tree, target)
+    work = Change(first, tree, target)
     reports = []
     editor = None
     for other in others:
         given = _read(other, outside=target.outside)
-        with working(f"Merging {other.name} …", tree, given):
-            editor, report = run_merge(tree, given, conflict=conflict, modules=modules)
-            editor.apply()
+        with working(f"Merging {other.name} …", tree, given) as told:
+            editor, report = run_merge(
+                tree, given, conflict=conflict, modules=modules, progress=told
+            )
+            editor.apply(told)
         reports.append((other, report))
         if other != others[-1]:
             tree = _again(tree, first)
@@ -188,7 +176,7 @@ def convert(
     *,
     to: Literal["1.50", "1.51", "1.60", "1.61", "1.70", "1.71"],
     expand: bool = True,
-    target: Target = Target(),
+    target: Target = NO_TARGET,
     json: Json = False,
 ) -> int:
     """Bring a description to another version of ASAP2. Exit code 6 when something cannot be said in it.
@@ -205,10 +193,10 @@ def convert(
     from xcaliper.quantity.flatten import flatten
 
     tree = _read(file, outside=target.outside)
-    work = _Change(file, tree, target)
-    with working(f"Converting {file.name} …", tree):
-        result = run_convert(tree, to, expand=flatten if expand else None)
-        result.editor.apply()
+    work = Change(file, tree, target)
+    with working(f"Converting {file.name} …", tree) as told:
+        result = run_convert(tree, to, expand=flatten if expand else None, progress=told)
+        result.editor.apply(told)
     if json:
         print_json({**result.as_dict(), **work.save(tree)})
     else:
@@ -226,7 +214,7 @@ def format_text(
     /,
     *,
     order: Literal["keep", "name", "address"] = "keep",
-    target: Target = Target(),
+    target: Target = NO_TARGET,
     json: Json = False,
 ) -> int:
     """Lay a description out anew, sorted on request. Exit code 6 when something does not come along.
@@ -243,9 +231,9 @@ def format_text(
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, print_json, working
 
     tree = _read(file, outside=target.outside)
-    work = _Change(file, tree, target)
-    with working(f"Formatting {file.name} …", tree):
-        found = tidy(tree, order=order)
+    work = Change(file, tree, target)
+    with working(f"Formatting {file.name} …", tree) as told:
+        found = tidy(tree, order=order, progress=told)
     encoding = tree.document.sources[0].encoding if tree.document else "utf-8"
     try:
         data = found.text.encode(encoding)
@@ -268,7 +256,7 @@ def rename(
     /,
     *,
     kind: str = "",
-    target: Target = Target(),
+    target: Target = NO_TARGET,
     json: Json = False,
 ) -> int:
     """Give an object another name, in every place that names it; tells where IF_DATA mentions it and stays.
@@ -287,10 +275,10 @@ def rename(
     from xcaliper.core.errors import NotFoundError
 
     tree = _read(file, outside=target.outside)
-    work = _Change(file, tree, target)
+    work = Change(file, tree, target)
     editor = Editor(tree)
     done = []
-    with working(f"Renaming {old} …", tree):
+    with working(f"Renaming {old} …", tree) as told:
         missing: NotFoundError | None = None
         for module in tree.modules:
             try:
@@ -299,7 +287,8 @@ def rename(
                 missing = missing or error
         if missing is not None and not done:
             raise missing
-        editor.apply()
+        editor.apply(told)
+    work.renamed = {(one.keyword, one.old): one.new for one in done}
     if json:
         renamed = [
             {
@@ -327,7 +316,7 @@ def prune(
     /,
     *,
     kind: Annotated[list[str] | None, Parameter(negative=())] = None,
-    target: Target = Target(),
+    target: Target = NO_TARGET,
     json: Json = False,
 ) -> int:
     """Remove conversions, tables, layouts, units, typedefs and empty groups that nobody uses.
@@ -342,12 +331,12 @@ def prune(
     from xcaliper.cli.shell import print_json, stdout, working
 
     tree = _read(file, outside=target.outside)
-    work = _Change(file, tree, target)
+    work = Change(file, tree, target)
     editor = Editor(tree)
-    with working(f"Looking for users in {file.name} …", tree):
+    with working(f"Looking for users in {file.name} …", tree) as told:
         kinds = [one.upper() for one in kind] if kind else PRUNABLE
         gone: list[Any] = [made for m in tree.modules for made in editor.prune(m, kinds)]
-        editor.apply()
+        editor.apply(told)
     if json:
         removed = [{"keyword": made.KEYWORD, "name": made.name} for made in gone]
         print_json({"removed": removed, **work.save(tree)})
@@ -395,98 +384,6 @@ def _lines(lines: Iterable[str]) -> None:
         console.print(line, markup=False, soft_wrap=True)
     if len(every) > _SHOWN:
         console.print(f"… and {len(every) - _SHOWN} more; --json has all", markup=False)
-
-
-def _counts(tree: A2lFile) -> dict[str, int]:
-    """How many objects of each keyword there are."""
-    from xcaliper.a2l.grammar import table_of
-    from xcaliper.a2l.keywords.project import Module
-
-    found: dict[str, int] = {}
-    for module in tree.modules:
-        for entry in table_of(Module).optional.values():
-            if entry.repeated:
-                found[entry.name] = found.get(entry.name, 0) + len(getattr(module, entry.attr))
-    return found
-
-
-class _Change:
-    """One file that a verb changes: what it was before, and where it goes."""
-
-    def __init__(self, file: Path, tree: A2lFile, target: Target) -> None:
-        from xcaliper.core.errors import UsageError
-
-        if target.out is not None and target.in_place:
-            raise UsageError("--out and --in-place exclude each other.", hint="Give one of them.")
-        self.file = file
-        self.target = target
-        self.counts = _counts(tree)
-        self.size = len(tree.to_bytes())
-
-    def save(self, tree: A2lFile, data: bytes | None = None) -> dict[str, Any]:
-        """Write the result; gives the facts. Comes before anything is printed: a reader may leave early.
-
-        Args:
-            tree: the description.
-            data: its bytes, when they are not those of its document.
-        """
-        written = self.write(tree, data)
-        now = _counts(tree)
-        size = len(tree.to_bytes() if data is None else data)
-        changed = {
-            keyword: {"before": self.counts.get(keyword, 0), "after": count}
-            for keyword, count in now.items()
-            if count != self.counts.get(keyword, 0)
-        }
-        return {
-            "bytes": {"before": self.size, "after": size},
-            "objects": changed,
-            "written": [str(path) for path in written],
-        }
-
-    def tell(self, facts: dict[str, Any]) -> None:
-        """Summary before and after, on standard error."""
-        from xcaliper.cli.shell import errors
-
-        console = errors()
-        for keyword, pair in facts["objects"].items():
-            console.print(f"{keyword}: {pair['before']} -> {pair['after']}", markup=False)
-        size = facts["bytes"]
-        console.print(f"bytes: {size['before']} -> {size['after']}", markup=False)
-        for path in facts["written"]:
-            console.print(f"wrote {path}", markup=False, soft_wrap=True)
-        if not facts["written"]:
-            console.print("Nothing was written; add --out FILE or --in-place.", markup=False)
-
-    def write(self, tree: A2lFile, data: bytes | None) -> list[Path]:
-        """Write the files; gives their paths."""
-        from xcaliper.client.a2l_source import save_a2l, save_text
-        from xcaliper.core.errors import A2lError
-
-        place = self.target.out if self.target.out is not None else self.file
-        if self.target.out is None and not self.target.in_place:
-            return []
-        try:
-            if self.target.in_place and self.target.backup:
-                self.keep(tree)
-        except OSError as error:
-            raise A2lError(
-                f"the copy .bak cannot be written: {error.strerror or error}.",
-                source=str(place),
-                hint="Check rights, or add --no-backup.",
-            ) from error
-        if data is None:
-            return save_a2l(tree, place)
-        save_text(place, data)
-        return [place]
-
-    def keep(self, tree: A2lFile) -> None:
-        """Copies of the files as they are, beside them."""
-        names = [self.file]
-        if tree.document is not None:
-            names += [Path(source.name) for source in tree.document.sources[1:]]
-        for name in names:
-            name.with_name(f"{name.name}.bak").write_bytes(name.read_bytes())
 
 
 def _matching(index: Any, pattern: str) -> list[Any]:

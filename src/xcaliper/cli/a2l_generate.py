@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 if TYPE_CHECKING:
     from xcaliper.a2l import A2lFile
+    from xcaliper.core.progress import Progress
 
 __all__ = ["generate"]
 
@@ -56,7 +57,7 @@ def generate(  # noqa: PLR0913  # each option is one choice of the user
     """
     from xcaliper.a2l import write
     from xcaliper.cli.program_source import read_bytes, read_program
-    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors
+    from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, working
     from xcaliper.core.diagnostics import Severity
     from xcaliper.core.errors import UsageError
     from xcaliper.describe.events import parse_event
@@ -74,7 +75,10 @@ def generate(  # noqa: PLR0913  # each option is one choice of the user
     elif header is not None:
         program = read_program(elf, map) if elf or map else None
         text = read_bytes(header).decode("utf-8", "replace")
-        tree = parse_header(text, source=header.name, project=project, program=program)
+        with working(f"Reading {header.name} …") as told:
+            tree = parse_header(
+                text, source=header.name, project=project, program=program, progress=told
+            )
     else:
         origin = elf or map
         options = GenerateOptions(
@@ -88,20 +92,23 @@ def generate(  # noqa: PLR0913  # each option is one choice of the user
             epk=epk,
             events=tuple(parse_event(text) for text in event or ()),
         )
-        tree = from_program(read_program(elf, map, listed=True), options)
+        program = read_program(elf, map, listed=True)
+        with working("Describing variables …") as told:
+            tree = from_program(program, options, progress=told)
     found = list(tree.diagnostics)
     for finding in found[:_SHOWN]:
         errors().print(str(finding), markup=False, soft_wrap=True)
     if len(found) > _SHOWN:
         errors().print(f"… and {len(found) - _SHOWN} more", markup=False)
-    lost = _convert(tree, to)
-    out.write_text(write(tree), encoding="utf-8")
+    with working(f"Writing {out.name} …") as told:
+        lost = _convert(tree, to, told)
+        out.write_text(write(tree, progress=told), encoding="utf-8")
     _say(tree, out)
     wrong = any(finding.severity > Severity.INFO for finding in found)
     return EXIT_FOUND if wrong or lost else EXIT_OK
 
 
-def _convert(tree: A2lFile, version: str) -> bool:
+def _convert(tree: A2lFile, version: str, told: Progress | None) -> bool:
     """Bring a description to an older version; True when something cannot be said in it."""
     from xcaliper.a2l.convert import convert
     from xcaliper.cli.shell import errors
@@ -112,10 +119,14 @@ def _convert(tree: A2lFile, version: str) -> bool:
     for module in tree.modules if version < "1.71" else ():
         if module.mod_common is not None:
             module.mod_common.alignment_float16_ieee = None  # no type of C needs it
-    result = convert(tree, version, expand=flatten)
+    result = convert(tree, version, expand=flatten, progress=told)
     result.editor.apply()
-    # Instances became plain objects, so that nobody misses their typedefs.
-    lost = [note for note in result.lost if not note.keyword.startswith("TYPEDEF_")]
+    # Instances became plain objects, so that nobody misses their typedefs; their parts keep an index in the name.
+    lost = [
+        note
+        for note in result.lost
+        if not note.keyword.startswith("TYPEDEF_") and (note.kind, note.what) != ("kept", "name")
+    ]
     for note in lost[:_SHOWN]:
         errors().print(str(note), markup=False, soft_wrap=True)
     return bool(lost)

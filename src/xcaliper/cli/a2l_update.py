@@ -41,6 +41,7 @@ def update(  # noqa: PLR0913  # each option is one choice of the user
         outside: includes may lie outside of the file's folder.
         json: print the report as one JSON object.
     """
+    from xcaliper.cli.a2l_change import inventory, summary, tell_summary
     from xcaliper.cli.program_source import read_program
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, errors, print_json, working
     from xcaliper.client.a2l_source import read_a2l, save_a2l
@@ -50,23 +51,31 @@ def update(  # noqa: PLR0913  # each option is one choice of the user
     with working(f"Reading {file.name} …") as told:
         tree = read_a2l(file, outside=outside, progress=told)
         tree.load_all()
+        objects = inventory(tree)
     full = mode == "full" or (mode == "report" and program.has_types)
     if out is None or mode == "report":
-        report = run_update(tree, program, mode="report", missing=missing, types=full, epk=epk)
+        with working("Matching symbols …") as told:
+            report = run_update(
+                tree, program, mode="report", missing=missing, types=full, epk=epk, progress=told
+            )
     else:
         from xcaliper.a2l.edit import Editor
 
         before = [Editor.inventory(module) for module in tree.modules]
-        report = run_update(tree, program, mode=mode, missing=missing, epk=epk)
-        editor = Editor(tree)
-        for module, objects in zip(tree.modules, before, strict=True):
-            editor.adopt(module, objects)
-        editor.apply()
+        with working("Matching symbols …") as told:
+            report = run_update(tree, program, mode=mode, missing=missing, epk=epk, progress=told)
+            editor = Editor(tree)
+            for module, held in zip(tree.modules, before, strict=True):
+                editor.adopt(module, held)
+            editor.apply(told)
         save_a2l(tree, out)
+    facts = summary(objects, inventory(tree))
+    facts["changes"] = report.counts()
     if json:
-        print_json(report.as_dict())
+        print_json({**report.as_dict(), **facts})
     else:
         _show(report)
+        tell_summary(facts)
         if out is None and mode != "report" and not report.is_current:
             errors().print("Nothing was written; add --out FILE.", markup=False)
     stale = bool(report.missing) or (not report.applied and not report.is_current)

@@ -9,6 +9,7 @@ from xcaliper.core.errors import ImageError, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from xcaliper.image.debug_info import VariableSource
     from xcaliper.image.program import Program
 
 __all__ = ["read_bytes", "read_program"]
@@ -26,7 +27,7 @@ def read_program(elf: Path | None, map_file: Path | None, *, listed: bool = Fals
         UsageError: neither file was given.
         ImageError: a file cannot be read or used.
     """
-    from xcaliper.cli.shell import errors
+    from xcaliper.cli.shell import errors, working
     from xcaliper.image.drgn_types import open_drgn
     from xcaliper.image.dwarf import read_debug_info
     from xcaliper.image.elf import read_elf
@@ -41,14 +42,20 @@ def read_program(elf: Path | None, map_file: Path | None, *, listed: bool = Fals
         linker_map = read_map(text, source=str(map_file))
     if elf is None:
         return Program(linker_map=linker_map)
-    file = read_elf(read_bytes(elf), source=str(elf))
-    with errors().status(f"Reading the types of {elf.name} …"):
+    types: VariableSource | None = None
+    trouble: ImageError | None = None
+    with working(f"Reading {elf.name} …") as told:
+        file = read_elf(read_bytes(elf), source=str(elf), progress=told)
         quick = None if listed else open_drgn(str(elf), file, lambda: read_debug_info(file))
         try:
-            types = quick or read_debug_info(file)
+            types = quick or read_debug_info(file, progress=told)
         except ImageError as error:
-            errors().print(f"note  {error} Symbols only.", markup=False, soft_wrap=True)
-            return Program(elf=file, linker_map=linker_map)
+            trouble = error
+    if trouble is not None:
+        errors().print(
+            f"note  symbols only, without types. {trouble}", markup=False, soft_wrap=True
+        )
+        return Program(elf=file, linker_map=linker_map)
     for finding in getattr(types, "diagnostics", ()):
         errors().print(str(finding), markup=False, soft_wrap=True)
     return Program(types=types, elf=file, linker_map=linker_map)

@@ -153,12 +153,14 @@ def _bars(text: str, trees: tuple[A2lFile, ...]) -> Iterator[Progress]:
         rich_progress.TimeRemainingColumn(elapsed_when_finished=True),
     )
     bars = rich_progress.Progress(*columns, console=errors(), transient=True)
+    waiting = bars.add_task(text, total=None, share="")
     known: dict[str, rich_progress.TaskID] = {}
 
     def told(what: str, done: int, total: int) -> None:
         if not bars.live.is_started:
             return  # a description that is used on tells nobody
         if what not in known:
+            bars.update(waiting, visible=False)  # from now on there is something to count
             known[what] = bars.add_task(what, total=total, share="")
         bars.update(known[what], completed=done, total=total, share=f"{done:,} of {total:,}")
 
@@ -169,7 +171,6 @@ def _bars(text: str, trees: tuple[A2lFile, ...]) -> Iterator[Progress]:
         tree.watch(told if len(trees) == 1 else told_of(number))
     try:
         with bars:
-            bars.add_task(text, total=None, share="")
             yield told
     finally:
         for tree in trees:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from xcaliper.a2l.amend import amend
+from xcaliper.a2l.if_edit import carry
 from xcaliper.a2l.if_xcp import (
     XcpChecksum,
     XcpDaq,
@@ -91,9 +91,9 @@ def _carry(data: IfData, before: IfData, after: IfData) -> None:
     """Change only the words that differ; where that cannot be done, say all of it anew."""
     if before == after:
         return
-    amend(data, before, after)
     view = read_segment if before.block("SEGMENT") is not None else read_xcp
-    if view([data]) != view([after]):
+    wanted = view([after])
+    if not carry(data, before, after, lambda one: view([one]) == wanted):
         data.items[:] = after.items
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from xcaliper.a2l import decode_text, parse
 from xcaliper.client.a2l_source import A2lCache, read_a2l
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from xcaliper.xcp.procedures.connect import Session
 
 __all__ = ["Description", "find_description"]
+
+_NO_A2L: Final = "no-a2l"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,34 +76,46 @@ def find_description(
         A2lError: the file cannot be read.
         ExchangeTimeoutError: the slave does not answer.
     """
-    texts = link.run(identify(session))
+    silent: list[int] = []
+    texts = link.run(identify(session, unanswered=silent))
+    notes = [_unanswered(silent)] if silent else []
     if path is not None:
         given = Path(path)
         tree = read_a2l(given)
-        return Description(tree, given.read_bytes(), given.name, "file", texts)
+        return Description(tree, given.read_bytes(), given.name, "file", texts, tuple(notes))
     epk = texts.get(int(IdType.EPK), "")
     name = texts.get(int(IdType.A2L_FILE)) or f"{texts.get(int(IdType.A2L_NAME), 'slave')}.a2l"
-    data = _from_cache(link, epk, cache) if cache is not None else None
+    deaf = bool(silent) and not texts  # then the A2L need not be asked for
+    data = b"" if deaf else _from_cache(link, epk, cache) if cache is not None else None
     origin = "cache"
-    notes: list[Diagnostic] = []
     if data is None:
         origin = "upload"
         try:
             data = link.run(upload_a2l(session, progress))
         except ProtocolError as error:
             data = b""
-            notes.append(_note(f"the slave does not give its A2L: {error.message}"))
+            notes.append(_no_a2l(f"the slave does not give its A2L: {error.message}"))
         if data and cache is not None:
             cache.store(epk, data)
     if not data:
-        notes = notes or [_note("the slave carries no A2L")]
+        if not any(note.slug == _NO_A2L for note in notes):
+            notes.append(_no_a2l("the slave carries no A2L"))
         return Description(None, b"", "", "", texts, tuple(notes))
-    return Description(parse(decode_text(data)[0], source=name), data, name, origin, texts)
+    tree = parse(decode_text(data)[0], source=name)
+    return Description(tree, data, name, origin, texts, tuple(notes))
 
 
-def _note(text: str) -> Diagnostic:
+def _no_a2l(text: str) -> Diagnostic:
     hint = "Names cannot be used; give a file with a2l=…"
-    return Diagnostic(Severity.WARNING, "no-a2l", Where(), f"{text}.", hint)
+    return Diagnostic(Severity.WARNING, _NO_A2L, Where(), f"{text}.", hint)
+
+
+def _unanswered(kinds: list[int]) -> Diagnostic:
+    text = f"the slave leaves GET_ID unanswered, type {' and '.join(map(str, kinds))}."
+    hint = (
+        "Its name and EPK are not known for certain; check that the description is the right one."
+    )
+    return Diagnostic(Severity.WARNING, "id-unanswered", Where(), text, hint)
 
 
 def _from_cache(link: Link, epk: str, cache: A2lCache) -> bytes | None:

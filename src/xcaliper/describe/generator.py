@@ -19,6 +19,7 @@ from xcaliper.a2l.parse import A2lFile
 from xcaliper.core.datatypes import ByteOrder, DataType
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import NotFoundError, UsageError
+from xcaliper.core.progress import Progress, counted
 from xcaliper.describe.enums import a2l_name
 from xcaliper.describe.events import add_events
 from xcaliper.describe.selection import GenerateOptions, chosen_of, listed_of, untyped_of
@@ -46,7 +47,12 @@ _MAX_ALIKE: Final = 5000  # comparing names is slow
 _ORDER_WORDS: Final = {ByteOrder.INTEL: "MSB_LAST", ByteOrder.MOTOROLA: "MSB_FIRST"}
 
 
-def generate(program: Program, options: GenerateOptions | None = None) -> A2lFile:
+def generate(
+    program: Program,
+    options: GenerateOptions | None = None,
+    *,
+    progress: Progress | None = None,
+) -> A2lFile:
     """A description of the variables of a program, ready to be updated later: every object has its SYMBOL_LINK.
 
     Without types every symbol becomes an unsigned number of its size, or an array of bytes. What ASAP2 cannot say, and
@@ -55,6 +61,7 @@ def generate(program: Program, options: GenerateOptions | None = None) -> A2lFil
     Args:
         program: with types, or at least with symbols.
         options: what to describe.
+        progress: told how many of many variables are described.
 
     Raises:
         UsageError: the program lists neither variables nor symbols.
@@ -83,7 +90,7 @@ def generate(program: Program, options: GenerateOptions | None = None) -> A2lFil
     chosen = list(chosen_of(listed, program, options))
     maker.unmatched(listed)
     counts = Counter((variable.name, variable.function) for variable, _ in chosen)
-    for variable, parameter in chosen:
+    for variable, parameter in counted(chosen, "variables described", len(chosen), progress):
         maker.variable(
             variable, parameter=parameter, alone=counts[variable.name, variable.function] == 1
         )

@@ -32,6 +32,7 @@ from xcaliper.describe.updater import update
 from xcaliper.image.c_types import Struct, Typedef, base_name, datatype_of, element_of, strip
 
 if TYPE_CHECKING:
+    from xcaliper.core.progress import Progress
     from xcaliper.image.program import Program
 
 __all__ = ["parse_header"]
@@ -54,7 +55,12 @@ _TYPES: Final = {
 
 
 def parse_header(
-    text: str, *, source: str = "", project: str = "", program: Program | None = None
+    text: str,
+    *,
+    source: str = "",
+    project: str = "",
+    program: Program | None = None,
+    progress: Progress | None = None,
 ) -> A2lFile:
     """The description that a header's annotations spell; what is wrong with them stands in its diagnostics.
 
@@ -63,6 +69,7 @@ def parse_header(
         source: its name, for messages.
         project: name of PROJECT and MODULE; from the source when empty.
         program: gives addresses, real data types and structures; without it addresses are 0, to be updated later.
+        progress: as in ``update``, with a program.
     """
     name = a2l_name(
         project or source.replace("\\", "/").rpartition("/")[2].partition(".")[0] or "header"
@@ -81,7 +88,7 @@ def parse_header(
         maker.make(note)
     maker.axes()
     if program is not None:
-        update(file, program, mode="full")
+        update(file, program, mode="full", progress=progress)
     return file
 
 

@@ -101,6 +101,18 @@ class UpdateReport:
         """True when the description fitted the program."""
         return not (self.moved or self.changed or self.missing)
 
+    def counts(self) -> dict[str, int]:
+        """How many objects moved, are of another type, and vanished from the program."""
+
+        def owners(changes: tuple[Change, ...], *kinds: str) -> int:
+            return len({(c.keyword, c.name) for c in changes if c.kind in kinds})
+
+        return {
+            "addresses_moved": owners(self.moved, "address"),
+            "types_changed": owners(self.changed, "type", "layout", "dimension", "bits"),
+            "vanished": len(self.missing),
+        }
+
     def as_dict(self) -> dict[str, Any]:
         """The report in plain values, for JSON."""
         return {

@@ -10,6 +10,7 @@ from xcaliper.a2l.index import ModuleIndex, walk
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.diagnostics import Diagnostic, Severity
 from xcaliper.core.errors import NotFoundError, PlanError
+from xcaliper.core.progress import counted
 from xcaliper.describe.links import Blob, Link, LinkMap, blobs_of, link_maps_of, links_of
 from xcaliper.describe.report import Change, ChangeKind, MissingSymbol, UpdateReport
 from xcaliper.describe.takeover import Takeover
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from xcaliper.a2l.keywords.project import Module
     from xcaliper.a2l.parse import A2lFile
+    from xcaliper.core.progress import Progress
     from xcaliper.image.debug_info import Place
     from xcaliper.image.program import Program
 
@@ -43,6 +45,7 @@ def update(
     missing: MissingPolicy = "keep",
     types: bool | None = None,
     epk: str = "",
+    progress: Progress | None = None,
 ) -> UpdateReport:
     """Compare every object with its symbol and take over what changed.
 
@@ -56,6 +59,7 @@ def update(
         missing: objects without a symbol are kept, kept with address 0, removed, or make the update fail.
         types: for ``report``: compare types too; follows from the mode otherwise.
         epk: symbol of the identification text; ADDR_EPK and EPK follow it.
+        progress: told how many objects were held against their symbols, for large files.
 
     Raises:
         PlanError: ``fail`` was asked for and symbols are missing; nothing was changed.
@@ -74,7 +78,9 @@ def update(
         full = program.has_types
     editor = Editor(apply=mode != "report")
     for module in file.modules:
-        _ModuleUpdate(module, program, editor, file.version, full=full, missing=missing).run(epk)
+        _ModuleUpdate(module, program, editor, file.version, full=full, missing=missing).run(
+            epk, progress
+        )
     return editor.report()
 
 
@@ -177,12 +183,12 @@ class _ModuleUpdate:
         for kind in _KINDS:
             yield from getattr(self.module, kind)
 
-    def run(self, epk: str) -> None:
+    def run(self, epk: str, progress: Progress | None = None) -> None:
         self.same_target()
         links = {id(made): links_of(made) for made in self.objects()}
         shared = Counter(found[0].text for found in links.values())
         gone: list[Any] = []
-        for made in self.objects():
+        for made in counted(self.objects(), "symbols matched", len(links), progress):
             if self.has_no_memory(made, links[id(made)]):
                 self.editor.skipped.append(made.name)
                 continue

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import ImageError
+from xcaliper.core.progress import Progress, counted
 from xcaliper.image.c_types import Array, CType, size_of, strip
 from xcaliper.image.debug_info import DebugInfo, Variable
 from xcaliper.image.dwarf_entries import chain, name_of, text_of, uleb, visit
@@ -42,8 +43,12 @@ _CODE: Final = frozenset(
 _OP_ADDR, _OP_PLUS_UCONST, _OP_ADDRX, _OP_GNU_ADDR_INDEX = 0x03, 0x23, 0xA1, 0xFB
 _FIXED: Final = frozenset(bytes([op]) for op in (_OP_ADDR, _OP_ADDRX, _OP_GNU_ADDR_INDEX))
 
+_BYTES_READ: Final = "bytes of debug information read"
 
-def read_debug_info(elf: ElfFile | bytes, *, source: str = "") -> DebugInfo:
+
+def read_debug_info(
+    elf: ElfFile | bytes, *, source: str = "", progress: Progress | None = None
+) -> DebugInfo:
     """Variables of a program with their types; empty when the file has none.
 
     A damaged unit costs its own variables and gives a finding.
@@ -51,6 +56,7 @@ def read_debug_info(elf: ElfFile | bytes, *, source: str = "") -> DebugInfo:
     Args:
         elf: the program, or the bytes of its file.
         source: name of the file, for messages.
+        progress: told how many bytes of debug information are read, and how many of many variables are built.
 
     Raises:
         ImageError: not an ELF file, its debug sections cannot be read at all, or pyelftools is missing.
@@ -80,7 +86,7 @@ def read_debug_info(elf: ElfFile | bytes, *, source: str = "") -> DebugInfo:
             source=file.source,
             hint="Link again with -g, or update from the symbol table.",
         ) from error
-    return _Reader(file, info, foreign, TypeUnit).read()
+    return _Reader(file, info, foreign, TypeUnit).read(progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +112,11 @@ class _Reader:
         self.findings: list[Diagnostic] = []
         self.mask = (1 << (8 * file.address_bytes)) - 1
 
-    def read(self) -> DebugInfo:
+    def read(self, progress: Progress | None = None) -> DebugInfo:
         """Walk all units for variables and complete types, then build what the variables need."""
         entries: list[_Found] = []
         for unit in self.units():
+            self.tell(unit, progress)
             try:
                 if unit.header.get("unit_type") == "DW_UT_type":
                     self.builder.signatures[unit["type_signature"]] = unit
@@ -118,7 +125,7 @@ class _Reader:
                 self.finding(f"unit at 0x{unit.cu_offset:X}: it was left out: {error}.")
         found: dict[tuple[str, int, str], Variable] = {}
         declared: dict[str, _Found] = {}
-        for entry in entries:
+        for entry in counted(entries, "variables built", len(entries), progress):
             try:
                 variable = self.variable(entry, declared)
             except self.foreign as error:
@@ -131,6 +138,12 @@ class _Reader:
             if name not in known:
                 self.from_symbol(name, entry, found)
         return DebugInfo(found.values(), tuple(self.findings))
+
+    def tell(self, unit: Any, progress: Progress | None) -> None:
+        """How far the walk is; type units stand in a section of their own."""
+        section = self.info.debug_info_sec
+        if progress is not None and section is not None and unit.cu_offset < section.size:
+            progress(_BYTES_READ, unit.cu_offset + unit.size, section.size)
 
     def finding(self, text: str) -> None:
         if len(self.findings) < _MAX_FINDINGS:

@@ -15,6 +15,7 @@ from xcaliper.core.address import Address
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import ImageError, UsageError
 from xcaliper.core.memory import SparseMemory
+from xcaliper.core.progress import Progress, counted
 
 __all__ = ["ElfFile", "Section", "Segment", "Symbol", "SymbolKind", "read_elf"]
 
@@ -229,12 +230,13 @@ def _add(memory: SparseMemory, address: int, content: bytes) -> None:
         return
 
 
-def read_elf(data: bytes, *, source: str = "") -> ElfFile:
+def read_elf(data: bytes, *, source: str = "", progress: Progress | None = None) -> ElfFile:
     """Sections, segments and symbols of a program.
 
     Args:
         data: the whole file.
         source: its name, for messages.
+        progress: told how many of many symbols are read.
 
     Raises:
         ImageError: not an ELF file, or its headers lead out of the file.
@@ -249,7 +251,7 @@ def read_elf(data: bytes, *, source: str = "") -> ElfFile:
         reader = _Reader(data, source, mark, wide)
         sections = reader.sections(head[5], head[10], head[11], head[12])
         segments = reader.segments(head[4], head[8], head[9])
-        symbols = reader.symbols(sections)
+        symbols = reader.symbols(sections, progress)
     except (struct.error, OverflowError) as error:
         raise ImageError(
             "the ELF file is cut off or damaged.", source=source, hint=_HINT
@@ -333,15 +335,19 @@ class _Reader:
                 )
         return tuple(found)
 
-    def symbols(self, sections: tuple[Section, ...]) -> tuple[Symbol, ...]:
+    def symbols(
+        self, sections: tuple[Section, ...], progress: Progress | None = None
+    ) -> tuple[Symbol, ...]:
         """The full symbol table; the dynamic one where the full one was stripped."""
         for wanted in (_SHT_SYMTAB, _SHT_DYNSYM):
             for index, (link, _) in self.links.items():
                 if self.kinds[index] == wanted and link < len(sections):
-                    return self.table(sections[index], sections[link])
+                    return self.table(sections[index], sections[link], progress)
         return ()
 
-    def table(self, section: Section, strings: Section) -> tuple[Symbol, ...]:
+    def table(
+        self, section: Section, strings: Section, progress: Progress | None
+    ) -> tuple[Symbol, ...]:
         order = self.mark
         fields = (
             [("name", "u4"), ("info", "u1"), ("other", "u1"), ("section", "u2"), ("value", "u8"), ("size", "u8")]
@@ -355,10 +361,9 @@ class _Reader:
         table = np.frombuffer(content, dtype=row)
         found = []
         unit = ""
-        for name, value, size, info, place in zip(
-            *(table[key].tolist() for key in ("name", "value", "size", "info", "section")),
-            strict=True,
-        ):
+        columns = (table[key].tolist() for key in ("name", "value", "size", "info", "section"))
+        rows = zip(*columns, strict=True)
+        for name, value, size, info, place in counted(rows, "symbols read", len(table), progress):
             kind = _KINDS.get(info & 15, "other")
             text = _text(texts, name)
             if kind == "file":

@@ -12,6 +12,7 @@ from xcaliper.core.address import Address, AddressRange
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import NotFoundError, UsageError
 from xcaliper.quantity.compu import Conversion, compile_conversion
+from xcaliper.quantity.conversion import floats_of
 from xcaliper.quantity.instance import Located, locate
 from xcaliper.quantity.measurement import chain_of
 from xcaliper.quantity.memory_values import Read, byte_order_of
@@ -333,7 +334,7 @@ def curve_points(inputs: NDArray[Any], indices: NDArray[Any], count: int) -> NDA
         indices: physical values of the curve, array[n].
         count: number of points of the axis.
     """
-    x, y = inputs.astype(float), indices.astype(float)
+    x, y = floats_of(inputs), floats_of(indices)
     wanted = np.arange(count, dtype=float)
     found = np.full(count, np.nan)
     if len(x) == 1:

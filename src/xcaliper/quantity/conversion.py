@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import compress, repeat
+from operator import is_
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,7 +15,15 @@ from xcaliper.quantity.formula import Formula
 if TYPE_CHECKING:
     from xcaliper.quantity.tables import Verbal
 
-__all__ = ["Conversion", "FormulaConversion", "Linear", "Rational", "is_text", "numbers_of"]
+__all__ = [
+    "Conversion",
+    "FormulaConversion",
+    "Linear",
+    "Rational",
+    "floats_of",
+    "is_text",
+    "numbers_of",
+]
 
 Array = NDArray[Any]
 MAX_BITS: Final = 1000
@@ -29,18 +39,36 @@ def numbers_of(phys: Any, name: str) -> Array:
     array = np.asarray(phys)
     if array.dtype.kind not in "iufb":
         flat = array.ravel().tolist()
-        if any(type(v) is int and v.bit_length() > MAX_BITS for v in flat):
+        whole = list(map(is_, map(type, flat), repeat(int)))
+        if any(whole) and max(map(int.bit_length, compress(flat, whole))) > MAX_BITS:
             raise UsageError(f"{name or 'value'}: the number is too large.", hint="Check it.")
-        if array.dtype.kind == "O" and all(type(v) is int for v in flat):
+        if array.dtype.kind == "O" and all(whole):
             return array
         try:
-            array = array.astype(float)
+            with np.errstate(all="ignore"):
+                array = array.astype(float)
         except (TypeError, ValueError):
             raise UsageError(
-                f"{name or 'value'}: {str(phys)[:60]!r} is not a number.",
+                f"{name or 'value'}: {str(_no_number(flat))[:60]!r} is not a number.",
                 hint="Give a number; this quantity has no such text.",
             ) from None
     return array
+
+
+def _no_number(flat: list[Any]) -> Any:
+    """The first value that is no number."""
+    for value in flat:
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            return value
+    return flat
+
+
+def floats_of(values: Any) -> NDArray[np.float64]:
+    """Float64 of the same shape; a signalling NaN of memory becomes a quiet one without a warning."""
+    with np.errstate(all="ignore"):
+        return np.asarray(values).astype(float)
 
 
 def is_text(values: Array) -> NDArray[np.bool_]:
@@ -49,14 +77,10 @@ def is_text(values: Array) -> NDArray[np.bool_]:
         return np.ones(values.shape, dtype=bool)
     if values.dtype.kind != "O":
         return np.zeros(values.shape, dtype=bool)
-    flat = values.ravel().tolist()
-    kinds = set(map(type, flat))
-    if not any(issubclass(kind, str) for kind in kinds):
-        return np.zeros(values.shape, dtype=bool)
-    if kinds <= {str}:
-        return np.ones(values.shape, dtype=bool)
-    flat = [isinstance(v, str) for v in flat]
-    return np.asarray(flat, dtype=bool).reshape(values.shape)
+    every = list(map(type, values.ravel().tolist()))
+    kinds = {kind for kind in set(every) if issubclass(kind, str)}
+    flags = np.fromiter(map(kinds.__contains__, every), bool, len(every))
+    return flags.reshape(values.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +133,8 @@ class Conversion:
         """Physical values as numbers, float; not-a-number where a text stands."""
         found = self.to_phys(raw)
         if found.dtype.kind != "O":
-            return found.astype(float)
-        return np.where(is_text(found), np.nan, found).astype(float)
+            return floats_of(found)
+        return floats_of(np.where(is_text(found), np.nan, found))
 
     def to_raw(self, phys: Any) -> Array:
         """Raw values of physical ones, before rounding.
@@ -146,8 +170,9 @@ class Conversion:
         if self.status is None or not texts.any():
             return np.zeros(given.shape, dtype=bool)
         known = set(self.status.text_array().tolist())
-        flat = [isinstance(v, str) and v in known for v in given.ravel().tolist()]
-        return np.asarray(flat, dtype=bool).reshape(given.shape)
+        flat = given[texts].tolist()
+        texts[texts] = np.fromiter(map(known.__contains__, flat), bool, len(flat))
+        return texts
 
     def forward(self, raw: Any) -> Array:
         """Physical values without regard to status texts."""
@@ -193,7 +218,8 @@ class Linear(Conversion):
         values = np.asarray(raw)
         if self.linear == _IDENTITY and _exact(values):
             return values
-        return np.asarray(values.astype(float) * self.a + self.b)
+        with np.errstate(all="ignore"):
+            return np.asarray(values.astype(float) * self.a + self.b)
 
     def backward(self, phys: Any) -> Array:
         """(phys − b) / a."""
@@ -205,7 +231,8 @@ class Linear(Conversion):
         values = numbers_of(phys, self.name)
         if self.linear == _IDENTITY and _exact(values):
             return values
-        return np.asarray((values.astype(float) - self.b) / self.a)
+        with np.errstate(all="ignore"):
+            return np.asarray((values.astype(float) - self.b) / self.a)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +264,7 @@ class Rational(Conversion):
         given = numbers_of(phys, self.name)
         if self.linear == _IDENTITY and _exact(given):
             return given
-        x = given.astype(float)
+        x = floats_of(given)
         with np.errstate(all="ignore"):
             return np.asarray((a * x * x + b * x + c) / (d * x * x + e * x + f))
 
@@ -247,11 +274,11 @@ class Rational(Conversion):
         given = np.asarray(raw)
         if self.linear == _IDENTITY and _exact(given):
             return given
-        y = given.astype(float)
-        if self.linear:
-            return np.asarray((f * y - c) / b + 0.0)
-        qa, qb, qc = a - y * d, b - y * e, c - y * f
+        y = floats_of(given)
         with np.errstate(all="ignore"):
+            if self.linear:
+                return np.asarray((f * y - c) / b + 0.0)
+            qa, qb, qc = a - y * d, b - y * e, c - y * f
             straight = -qc / qb
             root = np.sqrt(qb * qb - 4 * qa * qc)
             # the form that does not cancel, for the second root
@@ -290,7 +317,7 @@ class FormulaConversion(Conversion):
     def forward(self, raw: Any) -> Array:
         """Values of the formula."""
         assert self.formula is not None, "set by compile_conversion"
-        x = np.asarray(raw, dtype=float)
+        x = floats_of(raw)
         return np.asarray(np.broadcast_to(self.formula(x), x.shape))
 
     def backward(self, phys: Any) -> Array:
@@ -300,5 +327,5 @@ class FormulaConversion(Conversion):
                 f"conversion {self.name}: it has no FORMULA_INV, there is no way back.",
                 hint="Write the raw value.",
             )
-        x = numbers_of(phys, self.name).astype(float)
+        x = floats_of(numbers_of(phys, self.name))
         return np.asarray(np.broadcast_to(self.inverse(x), x.shape))

@@ -21,7 +21,7 @@ from xcaliper.quantity.compu import (
     compile_conversion,
     system_constants,
 )
-from xcaliper.quantity.conversion import is_text
+from xcaliper.quantity.conversion import floats_of, is_text
 from xcaliper.quantity.formula import Formula, compile_formula
 
 if TYPE_CHECKING:
@@ -298,7 +298,7 @@ class DependencyGraph:
         if is_text(array).any():
             array = self._raw_of_text(name, array)
         try:
-            return array.astype(float)
+            return floats_of(array)
         except (TypeError, ValueError):
             raise UsageError(
                 f"{name}: {value!r} is not a number.", hint="Check the input."

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from xcaliper.core.address import Address
 from xcaliper.core.datatypes import ByteOrder, DataType
 from xcaliper.core.errors import UsageError
-from xcaliper.quantity.conversion import Conversion, numbers_of
+from xcaliper.quantity.conversion import Conversion, floats_of, numbers_of
 from xcaliper.quantity.memory_values import to_bytes
 from xcaliper.quantity.record_access import OpenRecord
 from xcaliper.quantity.record_layout import Placed
@@ -39,7 +39,7 @@ def rescaled(pairs: NDArray[Any], count: int) -> NDArray[np.float64]:
         pairs: axis point and virtual point, both rising, array[n, 2].
         count: number of axis points.
     """
-    points, virtual = pairs[:, 0].astype(float), pairs[:, 1].astype(float)
+    points, virtual = floats_of(pairs[:, 0]), floats_of(pairs[:, 1])
     if count < 2 or len(pairs) < 2:
         return points[:count]
     step = (virtual[-1] - virtual[0] + 1) / (count - 1)
@@ -150,14 +150,14 @@ def encode_points(
         rails = read_points(record, n, rule.order, difference=rule.difference)
     inner = points if rails is None else points[1:-1]
     if not raw:
-        check_limits(name, inner.astype(float), *rule.limits, rule.unit)
+        check_limits(name, floats_of(inner), *rule.limits, rule.unit)
     made = inner if raw else rule.conversion.to_raw(inner)
     if rails is not None:
         made = np.concatenate([rails[:1], made, rails[-1:]])
     shown = points if not raw and rails is None else rule.conversion.to_numbers(made)
-    check_monotony(name, shown.astype(float), rule.monotony)
+    check_monotony(name, floats_of(shown), rule.monotony)
     if pairs:
-        check_monotony(name, given[:, 1].astype(float), "MON_INCREASE")
+        check_monotony(name, floats_of(given[:, 1]), "MON_INCREASE")
         made = np.stack([made, given[:, 1]], axis=1)
     return write_points(record, n, made, rule.order, name, difference=rule.difference)
 
@@ -199,7 +199,7 @@ def write_points(
     if record.find("offset", n) is None:
         raise UsageError(f"{name}: its points are fixed.", hint="Only the description has them.")
     _check_count(name, raw, (record.record.counts[n],))
-    return _put_operands(record, n, raw.astype(float), order, name)
+    return _put_operands(record, n, floats_of(raw), order, name)
 
 
 def _differences(points: NDArray[Any], placed: Placed, name: str) -> NDArray[Any]:

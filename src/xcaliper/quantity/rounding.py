@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from xcaliper.core.datatypes import DataType
 from xcaliper.core.errors import LimitError, UsageError
 from xcaliper.quantity.bits import BitField
-from xcaliper.quantity.conversion import Conversion, is_text, numbers_of
+from xcaliper.quantity.conversion import Conversion, floats_of, is_text, numbers_of
 
 __all__ = [
     "PhysToRaw",
@@ -67,11 +67,11 @@ def fit(
     array = np.asarray(values)
     if array.dtype.kind == "b":
         array = array.astype(np.uint8)
-    if array.dtype.kind == "O" and any(type(v) is not int for v in array.ravel().tolist()):
-        array = numbers_of(array, name).astype(float)
+    if array.dtype.kind == "O" and not set(map(type, array.ravel().tolist())) <= {int}:
+        array = floats_of(numbers_of(array, name))
     lower, upper = bounds or datatype.limits
     if datatype.is_float:
-        return _fit_float(array.astype(float), datatype, name, clamp=clamp)
+        return _fit_float(floats_of(array), datatype, name, clamp=clamp)
     whole = array
     if array.dtype.kind == "f":
         with np.errstate(invalid="ignore"):
@@ -103,7 +103,7 @@ def _fit_float(array: Array, datatype: DataType, name: str, *, clamp: bool) -> P
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         raw = np.where(np.isinf(array), array, raw).astype(datatype.dtype())
         eps = float(np.finfo(datatype.dtype()).eps)
-        rounded = np.abs(raw.astype(float) - array) > eps * np.abs(array)
+        rounded = np.abs(floats_of(raw) - array) > eps * np.abs(array)
     return PhysToRaw(np.asarray(raw), np.asarray(rounded & ~outside), np.asarray(outside))
 
 
@@ -263,7 +263,7 @@ def phys_to_raw(phys: Any, target: Target, *, clamp: bool = False) -> PhysToRaw:
     if texts.any():
         raw = conversion.to_raw(phys)
         checked = np.zeros(given.shape, dtype=float)
-        checked[~texts] = given[~texts].astype(float)
+        checked[~texts] = floats_of(given[~texts])
         beyond = outside_limits(checked, *limits) & ~texts
         if beyond.any():
             if not clamp or np.isnan(checked).any():
@@ -274,7 +274,7 @@ def phys_to_raw(phys: Any, target: Target, *, clamp: bool = False) -> PhysToRaw:
         made = fit(raw, datatype, name=name, bounds=bounds, clamp=clamp)
         return replace(made, clamped=made.clamped | beyond)
     given = numbers_of(phys, conversion.name or name)
-    numbers = given.astype(float)
+    numbers = floats_of(given)
     beyond = outside_limits(numbers, *limits)
     if beyond.any():
         if not clamp or np.isnan(numbers).any():
@@ -299,7 +299,7 @@ def _refuse_undefined(name: str, phys: Array, raw: Array) -> None:
     """Refuse values for which the way back has no number, as a division by zero."""
     if raw.dtype.kind != "f":
         return
-    lost = ~np.isfinite(raw) & np.isfinite(phys.astype(float))
+    lost = ~np.isfinite(raw) & np.isfinite(floats_of(phys))
     if lost.any():
         place = tuple(np.argwhere(lost)[0].tolist())
         element = name + "".join(f"[{i}]" for i in place)

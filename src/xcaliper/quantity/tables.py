@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xcaliper.core.errors import UsageError
-from xcaliper.quantity.conversion import Conversion, numbers_of
+from xcaliper.quantity.conversion import Conversion, floats_of, is_text, numbers_of
 
 __all__ = ["Interpolation", "Lookup", "Verbal"]
 
@@ -54,7 +54,7 @@ class Interpolation(Conversion):
 
     def forward(self, raw: Any) -> Array:
         """Interpolated values."""
-        x = np.asarray(raw, dtype=float)
+        x = floats_of(raw)
         y = np.asarray(np.interp(x, self.raws, self.physs))
         if self.default is None:
             return y
@@ -62,7 +62,7 @@ class Interpolation(Conversion):
 
     def backward(self, phys: Any) -> Array:
         """Reverse interpolation; clamped to the ends, on a plateau the lowest raw value."""
-        x = numbers_of(phys, self.name).astype(float)
+        x = floats_of(numbers_of(phys, self.name))
         steps = np.diff(self.physs)
         if np.all(steps >= 0):
             physs, raws = np.asarray(self.physs), np.asarray(self.raws)
@@ -85,7 +85,7 @@ class Interpolation(Conversion):
 
     def outside(self, phys: Any) -> NDArray[np.bool_]:
         """Where a physical value lies beyond the table."""
-        x = numbers_of(phys, self.name).astype(float)
+        x = floats_of(numbers_of(phys, self.name))
         return np.asarray((x < min(self.physs)) | (x > max(self.physs)))
 
 
@@ -115,14 +115,14 @@ class Lookup(Conversion):
 
     def forward(self, raw: Any) -> Array:
         """Matched values."""
-        x = np.asarray(raw, dtype=float)
+        x = floats_of(raw)
         keys = np.asarray(self.raws)
         at = np.clip(np.searchsorted(keys, x), 0, len(keys) - 1)
         return _or_default(keys[at] == x, np.asarray(self.physs)[at], x, self.default)
 
     def backward(self, phys: Any) -> Array:
         """Matched values, the other way; the lowest raw value where several match."""
-        x = numbers_of(phys, self.name).astype(float)
+        x = floats_of(numbers_of(phys, self.name))
         keys, first = np.unique(np.asarray(self.physs, dtype=float), return_index=True)
         at = np.clip(np.searchsorted(keys, x), 0, len(keys) - 1)
         missing = keys[at] != x
@@ -190,7 +190,7 @@ class Verbal(Conversion):
             inside = (given >= first) & (given <= last)
             at = np.where(inside, given, given.dtype.type(0)).astype(np.int64) - first
             return np.asarray(known[np.where(inside, at, len(known) - 1)])
-        return self._search(given.astype(float))
+        return self._search(floats_of(given))
 
     def _search(self, x: NDArray[np.float64]) -> NDArray[np.intp]:
         lows = np.asarray([row[0] for row in self.rows], dtype=float)
@@ -226,20 +226,22 @@ class Verbal(Conversion):
         back: dict[str, float] = {}
         for lo, _, text in self.rows:
             back.setdefault(text, lo)
-        flat = array.ravel().tolist()
-        try:  # all of them texts of the table, as a rule
-            return np.fromiter(map(back.__getitem__, flat), float, len(flat)).reshape(array.shape)
-        except (KeyError, TypeError):
-            flat = [self._raw_of(v, back) for v in flat]
-        return np.asarray(flat).reshape(array.shape)
+        texts = is_text(array)
+        if not texts.any():
+            return numbers_of(array, self.name)
+        flat = array[texts].tolist()
+        known = np.fromiter(map(back.__contains__, flat), bool, len(flat))
+        if not known.all():
+            self._refuse(flat[int(np.argmin(known))], back)
+        raw = np.empty(array.shape, dtype=float)
+        raw[texts] = np.fromiter(map(back.__getitem__, flat), float, len(flat))
+        if not texts.all():
+            raw[~texts] = floats_of(numbers_of(array[~texts], self.name))
+        return raw
 
-    def _raw_of(self, value: Any, back: Mapping[str, float]) -> Any:
-        if not isinstance(value, str):
-            return numbers_of(value, self.name).item()
-        if value in back:
-            return back[value]
-        nearest = get_close_matches(value, back, n=3)
+    def _refuse(self, text: str, back: Mapping[str, float]) -> None:
+        nearest = get_close_matches(text, back, n=3)
         raise UsageError(
-            f"{self.name}: {value!r} is not one of its texts.",
+            f"{self.name}: {text!r} is not one of its texts.",
             hint=f"Use one of {', '.join(nearest or list(back)[:8])}.",
         )

@@ -1,4 +1,4 @@
-"""Every description of the corpus: read without exception, with the objects a regex counts."""
+"""Every description of the corpus, and our own: read without exception, with the objects a regex counts."""
 
 import os
 import re
@@ -29,9 +29,10 @@ from xcaliper.quantity.lint import lint
 
 ROOT = Path(__file__).parents[3]
 CORPUS = Path(os.environ.get("XCALIPER_CORPUS", ROOT / "../shared/data"))
-FILES = sorted(CORPUS.glob("a2l/**/*.a2l"))
-
-pytestmark = pytest.mark.skipif(not FILES, reason="no corpus here")
+OWN = sorted(
+    (ROOT / "tests/vectors/a2l").glob("*.a2l")
+)  # where there is no corpus, these stand for it
+FILES = [*OWN, *sorted(CORPUS.glob("a2l/**/*.a2l"))]
 
 KINDS = [
     "MEASUREMENT",
@@ -57,6 +58,7 @@ KINDS = [
 
 # A parameter is wrong in the file itself, so one object is left out.
 DEFECTS = {
+    "first_edition.a2l": "parameter-missing",
     "freeTest.a2l": "parameter-missing",
     "includeModule.a2l": "parameter-missing",
     "includeTest.a2l": "parameter-missing",
@@ -161,7 +163,14 @@ def test_cut_files(path):
 # Written differently from what the A2ML says, in the file itself.
 KNOWN_MISFITS = {"a2l_test_expected.a2l": {"aml-text-long"}}
 #: Interfaces that neither the file nor a standard describes.
-FOREIGN = {"freeTest.a2l", "includeModule.a2l", "includeTest.a2l", "testFile.a2l"}
+FOREIGN = {
+    "first_edition.a2l",
+    "seldom_used.a2l",
+    "freeTest.a2l",
+    "includeModule.a2l",
+    "includeTest.a2l",
+    "testFile.a2l",
+}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f"{f.parent.name}-{f.name}")
@@ -184,3 +193,35 @@ def test_checks_end_quickly_with_known_codes(file):
     found = [*tree.diagnostics, *check(tree), *lint(tree)]
     assert {d.slug for d in found} <= RULES.keys()
     assert time.process_time() - start < 5
+
+
+def test_seldom_used_keywords():
+    path = ROOT / "tests/vectors/a2l/seldom_used.a2l"
+    file = parse(path.read_bytes(), source=path.name)
+    assert [(d.slug, d.where.line) for d in file.diagnostics] == [("include-missing", 11)]
+    module = file.module
+    device = module.mod_par
+    assert (device.customer_no, device.cpu_type, device.no_of_interfaces) == ("C_1", "Core", 2)
+    assert [m.prg_type for m in device.memory_layout] == ["PRG_CODE", "PRG_DATA"]
+    layout = module.record_layout[0]
+    assert (layout.axis_rescale_5.position, layout.fnc_values.position) == (40, 41)
+    assert (layout.src_addr_y.position, layout.rip_addr_4.datatype) == (14, "ULONG")
+    assert module.record_layout[1].fix_no_axis_pts_4 == 3
+    assert module.measurement[0].long_identifier == 'a "quoted" word and "another"'
+    assert [m.ecu_address for m in module.measurement] == [0x1FFFF0000, 0x20]
+    axis = module.characteristic[0].axis_descr[0]
+    assert (axis.max_grad, axis.monotony, axis.step_size) == (20.0, "NOT_MON", 1)
+    assert module.function[0].sub_function.names == ["Inner"]
+    assert module.user_rights[0].ref_group[0].names == ["All"]
+    assert module.frame[0].frame_measurement.names == ["Warmth", "Extra[1].part-2"]
+    assert module.unit[0].si_exponents.temperature == 1
+
+
+def test_first_edition():
+    path = ROOT / "tests/vectors/a2l/first_edition.a2l"
+    file = parse(path.read_bytes(), source=path.name)
+    found = [(d.slug, d.where.line) for d in file.diagnostics]
+    assert found == [("parameter-missing", 10), ("keyword-unknown", 11)]
+    assert [c.name for c in file.fragment.characteristic] == ["kept"]
+    assert file.fragment.measurement[0].long_identifier == "Motordrehzahl ü"
+    assert file.fragment.measurement[0].if_data[0].block("PA_BLOB").items == ["0", "1"]

@@ -68,6 +68,22 @@ DEFECTS = {
         '/begin MEASUREMENT kept "C:\\temp\\"\n UBYTE CM 0 0 0 0 /end MEASUREMENT',
         "string-backslash-end",
     ),
+    "backslash before the quote in a line, more strings": (
+        '/begin MEASUREMENT kept "C:\\temp\\" UBYTE CM 0 0 0 0 FORMAT "%3" /end MEASUREMENT',
+        "string-backslash-end",
+    ),
+    "backslash before the quote in a line, no more strings": (
+        '/begin MEASUREMENT kept "C:\\temp\\" UBYTE CM 0 0 0 0 /end MEASUREMENT',
+        "string-backslash-end",
+    ),
+    "backslash before the quote, a string in the next line": (
+        '/begin MEASUREMENT kept "C:\\temp\\" UBYTE CM 0 0 0 0\nFORMAT "%3" /end MEASUREMENT',
+        "string-backslash-end",
+    ),
+    "comment closed by a later one": (
+        '/* lost\n/begin UNIT u "" "" DERIVED /end UNIT\n/* x */',
+        "comment-nested",
+    ),
     "missing include": ('/include "nowhere.a2l"', "include-missing"),
     "block without marks": ("IF_DATA XCP 1 2 3", "block-expected"),
     "keyword with marks": (
@@ -335,6 +351,45 @@ def test_megabyte_string_in_bounded_time():
     file = parse(HEAD + GOOD.replace('""', f'"{text}"') + TAIL)
     assert len(file.module.measurement[0].long_identifier) == 3_000_001 + 100_000
     assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize("engine", ["re", "fast"])
+@pytest.mark.parametrize(
+    ("spelled", "text", "found"),
+    [
+        ('"C:\\dir\\" UBYTE', "C:\\dir\\", ["string-backslash-end"]),
+        ('"C:\\a \\"b\\" c\\" UBYTE', 'C:\\a \\"b\\" c\\', ["string-backslash-end"]),
+        ('"C:\\dir\\\\" UBYTE', "C:\\dir\\", []),
+        ('"the \\"b\\" of c" UBYTE', 'the "b" of c', []),
+        ('"5\\" pipe" UBYTE', '5" pipe', []),
+        ('"5\\" pipe\nof a plant" UBYTE', '5" pipe\nof a plant', []),
+        ('"the \\"b\\" of c"UBYTE', 'the "b" of c', []),
+    ],
+)
+def test_backslash_before_a_quote(spelled, text, found, engine):
+    block = GOOD.replace('"" UBYTE', spelled).replace("ECU_", 'FORMAT "%3" ECU_')
+    file = parse(HEAD + block + GOOD + TAIL, engine=engine)
+    assert names(file) == ["good", "good"]
+    assert slugs(file) == found
+    first = file.module.measurement[0]
+    assert (first.long_identifier, first.format, first.ecu_address) == (text, "%3", 0x10)
+
+
+def test_quotes_behind_backslashes_in_bounded_time():
+    start = time.process_time()
+    for line in ('"a' + '\\" ' * 200_000 + '"x', '"a' + '\\" ' * 200_000):
+        file = parse(HEAD + GOOD + line + "\n" + GOOD + TAIL)
+        assert "good" in names(file)
+    assert time.process_time() - start < 10
+
+
+def test_comment_closed_by_a_later_one():
+    hidden = f"/* note\n{GOOD}// b */"
+    file = parse(HEAD + GOOD + "/* a /* b */" + GOOD + hidden + "/* c\n" + GOOD + "/* d */" + TAIL)
+    assert names(file) == ["good", "good"]
+    assert [(d.slug, d.where.line) for d in file.diagnostics] == [("comment-nested", 6)]
+    quoted = GOOD.replace('""', '"/* a"')
+    assert slugs(parse(HEAD + quoted + quoted + "/* b */" + TAIL)) == []
 
 
 def test_unterminated_comment():

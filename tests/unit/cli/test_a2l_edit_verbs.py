@@ -97,6 +97,42 @@ def test_prune(file, tmp_path, capsys):
     assert "0 unused" in capsys.readouterr().out
 
 
+MOVED = TEXT.replace('SYMBOL_LINK "a" 0', 'ECU_ADDRESS 0x20 SYMBOL_LINK "a" 0')
+MOVED = MOVED.replace("MEASUREMENT b", "MEASUREMENT c").replace("a b", "a c")
+
+
+@pytest.mark.parametrize(
+    ("words", "objects", "changes"),
+    [
+        (("rename", "b", "speed"), {}, (0, 0, 0)),
+        (("prune",), {"COMPU_METHOD": (2, 1)}, (0, 0, 1)),
+        (("convert", "--to", "1.60"), {}, (0, 0, 0)),
+        (("format", "--order", "name"), {}, (0, 0, 0)),
+        (("merge", "@", "--conflict", "second"), {"MEASUREMENT": (2, 3)}, (1, 0, 0)),
+    ],
+    ids=lambda words: words[0] if words and isinstance(words, tuple) else "",
+)
+def test_every_change_ends_in_a_summary(file, tmp_path, capsys, words, objects, changes):
+    (tmp_path / "2.a2l").write_text(MOVED)
+    verb, *rest = [str(tmp_path / "2.a2l") if word == "@" else word for word in words]
+    count = 5 + sum(after - before for before, after in objects.values())
+    run(verb, file, *rest, "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert told["total"] == {"before": 5, "after": count}
+    assert told["objects"] == {
+        keyword: {"before": before, "after": after} for keyword, (before, after) in objects.items()
+    }
+    assert tuple(told["changes"].values()) == changes
+    assert [*told["changes"]] == ["addresses_moved", "types_changed", "vanished"]
+    run(verb, file, *rest)
+    shown = capsys.readouterr().err
+    assert f"objects: 5 -> {count}\n" in shown
+    for keyword, (before, after) in objects.items():
+        assert f"{keyword}: {before} -> {after}\n" in shown
+    moved, types, vanished = changes
+    assert f"{moved} addresses moved, {types} types changed, {vanished} vanished\n" in shown
+
+
 def test_convert(file, tmp_path, capsys):
     out = tmp_path / "out.a2l"
     assert run("convert", file, "--to", "1.50", "--out", out) == 6

@@ -79,6 +79,8 @@ def test_update_reports_first_and_writes_when_told(made, tmp_path, capsys) -> No
         ("DATATYPE", "UWORD"),
         ("UPPER_LIMIT", 65535),
     }
+    assert report["total"] == {"before": 1, "after": 1}
+    assert report["changes"] == {"addresses_moved": 1, "types_changed": 1, "vanished": 0}
     assert read_a2l(out).module.measurement[0].ecu_address == 0x1040
     assert main(["a2l", "update", str(out), "--elf", str(elf), "--mode", "report"]) == 0
 
@@ -106,6 +108,9 @@ def test_update_takes_missing_objects_out_and_keeps_the_rest(made, tmp_path, cap
     out = tmp_path / "out.a2l"
     arguments = ["a2l", "update", str(made), "--elf", str(elf), "--missing", "remove"]
     main([*arguments, "--out", str(out)])
+    told = capsys.readouterr().err
+    assert "objects: 2 -> 1\nMEASUREMENT: 2 -> 1\n" in told
+    assert "0 addresses moved, 0 types changed, 1 vanished\n" in told
     assert [m.name for m in read_a2l(out).module.measurement] == ["speed"]
     assert "// last words" in out.read_text("utf-8")
 

@@ -4,8 +4,10 @@ import io
 
 import pytest
 
+from support.dwarf_maker import Maker, die
 from xcaliper.a2l import open_a2l
 from xcaliper.cli import shell
+from xcaliper.cli.main import main
 
 
 class Terminal(io.StringIO):
@@ -46,6 +48,19 @@ def test_a_terminal_shows_how_much_is_done(monkeypatch):
     assert seen.getvalue() == shown
 
 
+def test_the_bar_without_a_count_goes_when_there_is_one(monkeypatch):
+    seen = Terminal()
+    monkeypatch.setattr("sys.stderr", seen)
+    monkeypatch.setenv("TERM", "xterm")
+    with shell.working("Working") as told:
+        assert "Working" in seen.getvalue()
+        told("objects merged", 10, 40)
+        start = len(seen.getvalue())
+    shown = seen.getvalue()[start:]
+    assert "objects merged" in shown
+    assert "Working" not in shown
+
+
 def test_two_files_have_a_bar_each(monkeypatch):
     seen = Terminal()
     monkeypatch.setattr("sys.stderr", seen)
@@ -63,3 +78,43 @@ def test_an_error_takes_the_bars_away(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     with pytest.raises(KeyError), shell.working("Working"):
         raise KeyError
+
+
+@pytest.mark.parametrize(
+    ("words", "counted"),
+    [
+        (("merge", "ecu.a2l", "other.a2l"), "objects merged"),
+        (("convert", "ecu.a2l", "--to", "1.50"), "objects converted"),
+        (("format", "ecu.a2l"), "MEASUREMENT written"),
+        (("update", "ecu.a2l", "--elf", "ecu.elf"), "symbols matched"),
+        (("update", "ecu.a2l", "--elf", "ecu.elf"), "symbols read"),
+        (("generate", "new.a2l", "--elf", "ecu.elf"), "bytes of debug information read"),
+        (("generate", "new.a2l", "--elf", "ecu.elf"), "variables described"),
+    ],
+    ids=lambda word: word if isinstance(word, str) else "",
+)
+def test_long_verbs_count(words, counted, tmp_path, monkeypatch, capsys):
+    """On a terminal every long verb shows how much is done, not only that it works."""
+    names = [f"m{n}" for n in range(1200)]
+    head, tail = (
+        'ASAP2_VERSION 1 71 /begin PROJECT p "" /begin MODULE m ""\n',
+        "/end MODULE /end PROJECT\n",
+    )
+    text = TEXT.replace("CM", "NO_COMPU_METHOD")
+    (tmp_path / "ecu.a2l").write_text(head + text + tail)
+    (tmp_path / "other.a2l").write_text(head + text.replace(" m", " n") + tail)
+    maker = Maker()
+    entries = [
+        die("variable", name=name, type="t", external=1, location=maker.at(0x1000 + at))
+        for at, name in enumerate(names)
+    ]
+    base = die("base", "t", name="unsigned char", size=1, encoding=8)
+    unit = die("cu", "", base, *entries, name="u.c", language=0x0C)
+    symbols = tuple((name, 0x1000 + at, 1) for at, name in enumerate(names))
+    (tmp_path / "ecu.elf").write_bytes(maker.elf(unit, symbols))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TERM", "xterm")
+    seen = Terminal()
+    monkeypatch.setattr("sys.stderr", seen)
+    main(["a2l", *words])
+    assert counted in seen.getvalue()

@@ -182,6 +182,18 @@ def test_specification_takes_name_type_and_scope_from_its_declaration() -> None:
     assert info.find("_ZN1n1C4rowsE") == (rows,)
 
 
+def test_progress_in_bytes_of_debug_information() -> None:
+    maker = Maker()
+    speed = die("variable", name="speed", type="u32", external=1, location=maker.at(0x1010))
+    data = maker.elf(die("cu", "", U32, speed, name="unit.c", language=0x0C))
+    told = []
+    info = read_debug_info(read_elf(data), progress=lambda *words: told.append(words))
+    assert len(info) == 1
+    ((what, done, total),) = told
+    assert what == "bytes of debug information read"
+    assert done == total > 20
+
+
 def test_types_that_contain_themselves_end() -> None:
     maker = Maker()
     info = read(

@@ -14,6 +14,7 @@ from xcaliper.quantity.tables import Verbal
 METHODS = {
     "IDENT": 'IDENTICAL "" ""',
     "LIN": 'LINEAR "" "" COEFFS_LINEAR 0.5 3',
+    "LIN_STATUS": 'LINEAR "" "" COEFFS_LINEAR 0.5 3 STATUS_STRING_REF V',
     "RAT": 'RAT_FUNC "" "" COEFFS 0 10 0 0 0 1',
     "QUAD": 'RAT_FUNC "" "" COEFFS 1 0 0 0 0 1',
     "FORMULA_": 'FORM "" "" /begin FORMULA "X1*2+1" FORMULA_INV "(X1-1)/2" /end FORMULA',
@@ -81,6 +82,23 @@ def test_calls_do_not_grow_with_the_array(name):
         )
     assert abs(calls[64][0] - calls[8][0]) <= 8
     assert abs(calls[64][1] - calls[8][1]) <= 8
+
+
+@pytest.mark.parametrize("name", ["TEXTS", "LIN_STATUS"])
+def test_calls_do_not_grow_with_numbers_among_texts(name):
+    made = catalog()
+    calls = {}
+    for size in (8, 64):
+        bound = made.bind(f"{name}{size}")
+        values = np.full((size, size), "t3", dtype=object)
+        values[::2], values[::3] = 7, 5.0
+        writes = bound.encode(values, read=lambda address, count: bytes(count))
+        raw = np.frombuffer(b"".join(data for _, data in writes), "<u2")
+        assert (raw == 3).sum() == (values == "t3").sum()
+        calls[size] = calls_of(
+            lambda b=bound, v=values: b.encode(v, read=lambda address, count: bytes(count))
+        )
+    assert abs(calls[64] - calls[8]) <= 8
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.uint64, np.int64])

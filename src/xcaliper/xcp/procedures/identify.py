@@ -29,6 +29,7 @@ __all__ = ["IdType", "Identification", "get_id", "identify", "upload_a2l"]
 _MAX_TEXT: Final = 1 << 16
 _MAX_FILE: Final = 1 << 28
 _RESTARTS: Final = 5
+_UNANSWERED: Final = 2
 
 
 class IdType(IntEnum):
@@ -68,6 +69,7 @@ def get_id(
     *,
     limit: int = _MAX_TEXT,
     progress: Callable[[int, int], None] | None = None,
+    attempts: int = 0,
 ) -> Procedure[Identification]:
     """One identification; empty when the slave has none (XCP Base, GET_ID, 1.0).
 
@@ -78,6 +80,7 @@ def get_id(
         kind: number, see :class:`IdType`.
         limit: largest length that is believed.
         progress: called with bytes so far and bytes in all.
+        attempts: how often GET_ID is sent; 0 = as the machine is set.
 
     Raises:
         RemoteProtocolError: the slave announces more than the limit.
@@ -85,7 +88,7 @@ def get_id(
     """
     for restart in range(_RESTARTS):
         try:
-            reply = yield from ask(std.GetId(identification_type=kind))
+            reply = yield from ask(std.GetId(identification_type=kind), attempts=attempts)
         except (UnknownCommandError, OutOfRangeError):
             return Identification()
         compressed = bool(reply.mode.compressed_encrypted)
@@ -123,14 +126,39 @@ def identify(
         IdType.EPK,
         IdType.ECU,
     ),
+    *,
+    unanswered: list[int] | None = None,
 ) -> Procedure[dict[int, str]]:
-    """Texts by type; only those that the slave has."""
+    """Texts by type; only those that the slave has.
+
+    A slave that leaves GET_ID unanswered has none: after two types without an answer the others are not asked for.
+
+    Args:
+        session: of the connection.
+        kinds: types, in the order in which they are asked for.
+        unanswered: the types that the slave left unanswered are added to it.
+
+    Raises:
+        ExchangeTimeoutError: the slave does not answer SYNCH either; it is gone.
+    """
     found: dict[int, str] = {}
+    missed: list[int] = [] if unanswered is None else unanswered
+    answered = False
     for kind in kinds:
+        if len(missed) == _UNANSWERED and not answered:
+            break
         try:
-            text = (yield from get_id(session, kind)).text
-        except (NegativeResponseError, RemoteProtocolError):
+            text = (yield from get_id(session, kind, attempts=1 if missed else 0)).text
+        except ExchangeTimeoutError as error:
+            if error.command != "GET_ID":
+                raise  # it has the text, and the link loses it
+            yield from ask(std.Synch())
+            missed.append(int(kind))
             continue
+        except (NegativeResponseError, RemoteProtocolError):
+            answered = True
+            continue
+        answered = True
         if text:
             found[int(kind)] = text
     return found

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xcaliper.core.address import Address
-from xcaliper.core.errors import NegativeResponseError
 from xcaliper.proto.procedure import ask
 from xcaliper.xcp import pag
 from xcaliper.xcp.procedures.connect import Session, optional
@@ -118,16 +117,14 @@ def _segment(session: Session, number: int) -> Procedure[SegmentState]:
                 if info
                 else PageState(page, None)
             )
-    try:
-        used: tuple[int | None, int | None] = yield from get_pages(number)
-    except NegativeResponseError:
-        used = (None, None)
+    ecu = yield from optional(pag.GetCalPage(access_mode=1, segment=number))
+    xcp = (yield from optional(pag.GetCalPage(access_mode=2, segment=number))) if ecu else None
     return SegmentState(
         number=number,
         address=None if values[0] is None else Address(values[0], extension),
         size_bytes=(values[1] or 0) * session.profile.ag,
         pages=tuple(pages),
-        ecu_page=used[0],
-        xcp_page=used[1],
+        ecu_page=ecu.page if ecu and xcp else None,
+        xcp_page=xcp.page if xcp else None,
         standard=standard if isinstance(standard, pag.SegmentStandardInfo) else None,
     )

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from xcaliper.a2l import parse
-from xcaliper.a2l.amend import amend
 from xcaliper.a2l.edit import Editor
+from xcaliper.a2l.if_edit import carry
 from xcaliper.a2l.if_xcp import read_xcp, write_xcp
 
 TEXT = """ASAP2_VERSION 1 71
@@ -30,8 +30,7 @@ def changed(change):
     (data,) = tree.module.if_data
     view = read_xcp([data])
     wanted = replace(view, daq=change(view.daq))
-    amend(data, write_xcp(view), write_xcp(wanted))
-    assert read_xcp([data]) == wanted
+    assert carry(data, write_xcp(view), write_xcp(wanted), lambda one: read_xcp([one]) == wanted)
     editor = Editor(tree)
     editor.touch(data)
     editor.apply()
