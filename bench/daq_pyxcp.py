@@ -21,7 +21,7 @@ class Keep(DaqOnlinePolicy):
         self.rows = [0] * len(self.daq_lists)
         self.latest = [None] * len(self.daq_lists)
 
-    def on_daq_list(self, daq_list, timestamp0, timestamp1, payload) -> None:
+    def on_daq_list(self, daq_list, _timestamp0, _timestamp1, payload) -> None:
         self.rows[daq_list] += 1
         self.latest[daq_list] = payload
 

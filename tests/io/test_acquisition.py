@@ -113,6 +113,11 @@ def linked(kind: str):
         yield slave, link
 
 
+def poll_often(link: Link) -> None:
+    for _ in range(20):
+        link.poll()
+
+
 def values(blocks) -> list[int]:
     """First byte of every row in the order of the time axis."""
     rows = [(t, row[0][0]) for b in blocks for t, row in zip(b.t_ns.tolist(), b.rows, strict=True)]
@@ -193,8 +198,7 @@ def test_a_stream_that_ends_is_told(tier: str) -> None:
         slave.send_samples(10)
         slave.sock.shutdown(socket.SHUT_WR)
         with pytest.raises(LinkError, match="closed the connection"):
-            for _ in range(20):
-                link.poll()
+            poll_often(link)
         link.stop_daq()
         assert values(blocks) == list(range(10))
 

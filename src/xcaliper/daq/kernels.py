@@ -23,8 +23,12 @@ __all__ = [
     "Odt",
     "State",
     "Stop",
+    "copy_bytes",
     "drain",
+    "load_u8",
+    "load_u32",
     "receive",
+    "scan",
 ]
 
 
