@@ -23,8 +23,12 @@ __all__ = [
     "Odt",
     "State",
     "Stop",
+    "copy_bytes",
     "drain",
+    "load_u8",
+    "load_u32",
     "receive",
+    "scan",
 ]
 
 
@@ -236,7 +240,7 @@ def _blame_all(state: Any, lists: Any, log: Any) -> None:
                 lists[which, _SKIPPING] = 1
 
 
-def _begin_row(  # noqa: PLR0913  # arrays are the only state there is
+def _begin_row(  # arrays are the only state there is
     buffer: Any, start: int, conf: Any, lists: Any, which: int, rows: Any, ticks: Any
 ) -> None:
     """Take timestamp and counter of a first ODT."""
@@ -282,7 +286,7 @@ def _finish_row(state: Any, lists: Any, which: int, log: Any) -> None:
         state[_FULL] = 1
 
 
-def _take(  # noqa: PLR0913  # arrays are the only state there is
+def _take(  # arrays are the only state there is
     buffer: Any,
     start: int,
     size: int,
@@ -311,7 +315,7 @@ def _take(  # noqa: PLR0913  # arrays are the only state there is
         key = load_u8(buffer, start + 1) | load_u8(buffer, start + 2) << 8
     else:
         key = load_u8(buffer, start + 2) | load_u8(buffer, start + 3) << 8
-    which = routes[key]
+    which: int = routes[key]
     if which < 0:
         _note(log, state, _LOG_UNKNOWN, key, 0, 0)
         return -1
@@ -340,7 +344,7 @@ def _take(  # noqa: PLR0913  # arrays are the only state there is
     return which
 
 
-def _go_on(  # noqa: PLR0913  # arrays are the only state there is
+def _go_on(  # arrays are the only state there is
     buffer: Any,
     at: int,
     end: int,
@@ -355,7 +359,11 @@ def _go_on(  # noqa: PLR0913  # arrays are the only state there is
     """Take the messages that continue a cycle exactly as expected; gives where it stopped.
 
     Args:
+        buffer: as for scan(), and so are conf, state, lists, odts, rows.
+        at: where the next message begins.
+        end: of the datagram, or of what was received.
         identity: identification field of the ODT that comes next, in four bytes.
+        which: list.
     """
     odt, count = lists[which, _ODT], lists[which, _ODTS]
     place = lists[which, _ODT_BASE] + odt
@@ -396,7 +404,7 @@ def _go_on(  # noqa: PLR0913  # arrays are the only state there is
     return at
 
 
-def scan(  # noqa: PLR0913  # arrays are the only state there is
+def scan(  # arrays are the only state there is
     buffer: Any,
     conf: Any,
     state: Any,
@@ -484,7 +492,7 @@ def _next_datagram(buffer: Any, state: Any, recent: Any) -> bool:
     return True
 
 
-def _receive_more(  # noqa: PLR0913  # arrays are the only state there is
+def _receive_more(  # arrays are the only state there is
     descriptor: int, limit: int, control: Any, buffer: Any, conf: Any, state: Any
 ) -> bool:
     """Put what waits into the buffer; False when nothing does.
@@ -514,7 +522,7 @@ def _receive_more(  # noqa: PLR0913  # arrays are the only state there is
     return True
 
 
-def drain(  # noqa: PLR0913  # arrays are the only state there is
+def drain(  # arrays are the only state there is
     descriptor: int,
     limit: int,
     control: Any,
@@ -535,7 +543,8 @@ def drain(  # noqa: PLR0913  # arrays are the only state there is
         descriptor: of a socket, negative = scan only.
         limit: bytes after which nothing more is received.
         control: int64, belongs to ``receive``.
-        buffer: uint8[n], what was received; and the others up to the log: as for :func:`scan`.
+        buffer: uint8[n], what was received.
+        conf: as for :func:`scan`, and so are state, routes, lists, odts, rows, ticks, log.
         recent: int64[RECENT, 2], begin and end of the latest datagrams, in a circle.
     """
     stream = conf[_STREAM]

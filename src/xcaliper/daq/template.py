@@ -66,7 +66,7 @@ class Template:
         borders: bool[size + 1], where a message begins or the last one ends.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what a sample is made of
+    def __init__(  # what a sample is made of
         self,
         heads: Sequence[bytes],
         lengths: Sequence[int],
@@ -115,12 +115,13 @@ class Template:
             at: intp[n], positions of the samples in the buffer.
             first: uint16[n], expected CTR of their first message.
         """
-        bad = ((framed.view(np.uint64) & self._mask) != self._text).any(axis=1)
+        bad: NDArray[np.bool_] = ((framed.view(np.uint64) & self._mask) != self._text).any(axis=1)
         if len(self.counters) == 1:
-            return bad | (words[at + 2] != first)
+            bad |= words[at + 2] != first
+            return bad
         counters = words[at[:, None] + self.counters]
-        differ: NDArray[np.bool_] = counters != first[:, None] + self._order
-        return bad | differ.any(axis=1)
+        bad |= (counters != first[:, None] + self._order).any(axis=1)
+        return bad
 
     def data(self, framed: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Data bytes of all messages side by side, uint8[n, row]."""

@@ -146,7 +146,7 @@ def _primitives() -> dict[str, Any]:
     from numba.extending import intrinsic
 
     def load(bits: int) -> Any:
-        def typed(_context: Any, buffer: Any, at: Any) -> Any:
+        def typed(_context: Any, buffer: Any, _at: Any) -> Any:
             def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
                 data = context.make_array(sig.args[0])(context, builder, args[0]).data
                 place = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(bits).as_pointer())
@@ -163,7 +163,7 @@ def _primitives() -> dict[str, Any]:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             into = context.make_array(sig.args[0])(context, builder, args[0]).data
             out_of = context.make_array(sig.args[2])(context, builder, args[2]).data
-            cgutils.raw_memcpy(
+            cgutils.raw_memcpy(  # type: ignore[no-untyped-call]
                 builder, builder.gep(into, [args[1]]), builder.gep(out_of, [args[3]]), args[4], 1
             )
             return context.get_dummy_value()
