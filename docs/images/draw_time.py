@@ -60,7 +60,7 @@ def chart(number: int, title: str, limit: float, curves: list[tuple[str, list[fl
     middle = top + HEIGHT / 2
     parts = [
         f'<text x="{LEFT}" y="{top - 10}" font-weight="bold">{title}</text>',
-        f'<rect x="{LEFT}" y="{top}" width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="#888"/>',
+        f'<rect x="{LEFT}" y="{top}" width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="gray"/>',
     ]
     for share in (-1, -0.5, 0, 0.5, 1):
         y = middle - share * HEIGHT / 2

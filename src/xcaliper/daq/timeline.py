@@ -167,11 +167,32 @@ class Timeline:
         extended = self._extend(track, ticks.astype(np.int64), t_ns)
         if self._origin is None:
             self._origin = int(extended[0])
+        steps = extended[1:] - extended[:-1]
+        first, last = int(extended[0]), int(extended[-1])
+        if (
+            int(steps.min()) < 0
+            or (track.last is not None and first < track.last)
+            or (track.last is not None and self._leaps(track, last, t_ns))
+        ):
+            return self._place_odd(track, extended, t_ns)
+        track.usual = int(steps[-1])
+        track.last, track.host_ns = last, t_ns
+        self._note_ahead(last, t_ns)
+        times = self._to_ns(extended - self._origin)
+        if track.last_ns is not None and times[0] < track.last_ns:
+            return self._settle(track, times)
+        track.last_ns = int(times[-1])
+        return times
+
+    def _place_odd(
+        self, track: _Track, extended: NDArray[np.int64], t_ns: int
+    ) -> NDArray[np.int64]:
+        """As place(), where some timestamp does not follow from the one before."""
+        assert self._origin is not None, "place() has set it"
         extended = self._mend(track, extended, t_ns)
         track.last, track.host_ns = int(extended[-1]), t_ns
         self._note_ahead(int(extended.max()), t_ns)
-        relative = extended - self._origin
-        return self._settle(track, self._to_ns(relative))
+        return self._settle(track, self._to_ns(extended - self._origin))
 
     def _place_one(self, track: _Track, raw: int, t_ns: int) -> NDArray[np.int64]:
         """As place(), for the one sample that a quick tick of the pump brings."""
