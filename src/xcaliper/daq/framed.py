@@ -10,7 +10,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from dataclasses import replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -535,12 +534,7 @@ class FramedDecoder(DaqDecoder):
         if isinstance(reader, StreamReader):
             self._take_stream(reader, end, t_ns, others)
         else:
-            borders, at, attempts = _borders(begin, received), begin, _ATTEMPTS
-            for first, last in pairwise(borders):
-                if first >= at and attempts and self._is_next(reader, first, last):
-                    attempts -= 1
-                    at = self._take_regular(reader, first, end, t_ns, borders)
-                self._take_datagram(reader, first, last, at, t_ns, others)
+            self._take_datagrams(reader, _borders(begin, received), t_ns, others)
         self.publish(t_ns)
         return others
 
@@ -555,6 +549,23 @@ class FramedDecoder(DaqDecoder):
             return
         rest = len(reader.lend()[0])
         self._take_packets(reader.feed(self._view[rest:end], t_ns), reader, t_ns, others)
+
+    def _take_datagrams(
+        self, reader: DatagramReader, borders: list[int], t_ns: int, others: list[bytes]
+    ) -> None:
+        """Templates as far as they reach, the rest datagram by datagram, and templates again."""
+        at, attempts = borders[0], _ATTEMPTS
+        number, end = 0, borders[-1]
+        while number < len(borders) - 1:
+            first, last = borders[number], borders[number + 1]
+            if first >= at and attempts and self._is_next(reader, first, last):
+                attempts -= 1
+                at = self._take_regular(reader, first, end, t_ns, borders)
+                # of those that are done only the latest are remembered
+                number = max(number, bisect_right(borders, at) - 1 - RECENT)
+                first, last = borders[number], borders[number + 1]
+            self._take_datagram(reader, first, last, at, t_ns, others)
+            number += 1
 
     def _is_next(self, reader: DatagramReader, first: int, last: int) -> bool:
         """Whether a datagram begins with the message that is expected."""

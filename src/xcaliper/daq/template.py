@@ -101,6 +101,7 @@ class Template:
             for start, (offset, size) in zip(starts, spans, strict=True)
         ]
         self._row_size = sum(size for _, size in self._spans)
+        self._runs = _runs(self._spans)
         self._stamp = None if stamp is None else (HEADER_SIZE + stamp[0], stamp[1])
         self.counter_at = HEADER_SIZE + counter_at
 
@@ -128,11 +129,14 @@ class Template:
         if len(self._spans) == 1:
             at, size = self._spans[0]
             return np.ascontiguousarray(framed[:, at : at + size])
-        rows = np.empty((len(framed), self._row_size), np.uint8)
-        end = 0
-        for at, size in self._spans:
-            rows[:, end : end + size] = framed[:, at : at + size]
-            end += size
+        count = len(framed)
+        rows = np.empty((count, self._row_size), np.uint8)
+        to = 0
+        for at, size, step, times in self._runs:
+            shape = (count, times, size)
+            into = np.ndarray(shape, np.uint8, rows.data, to, (self._row_size, size, 1))
+            into[:] = np.ndarray(shape, np.uint8, framed.data, at, (self.padded, step, 1))
+            to += size * times
         return rows
 
     def ticks(self, framed: NDArray[np.uint8]) -> NDArray[Any]:
@@ -141,6 +145,19 @@ class Template:
             return np.zeros(len(framed), np.uint8)
         at, dtype = self._stamp
         return np.ascontiguousarray(framed[:, at : at + dtype.itemsize]).view(dtype)[:, 0]
+
+
+def _runs(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int, int, int]]:
+    """Pieces of one size at even distances as (first position, bytes, distance, how many)."""
+    runs: list[tuple[int, int, int, int]] = []
+    for at, size in spans:
+        if runs and runs[-1][1] == size:
+            first, _, step, times = runs[-1]
+            if times == 1 or at == first + step * times:
+                runs[-1] = first, size, at - first if times == 1 else step, times + 1
+                continue
+        runs.append((at, size, 0, 1))
+    return runs
 
 
 class Templates:

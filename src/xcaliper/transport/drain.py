@@ -10,6 +10,7 @@ import contextlib
 import os
 import sys
 import threading
+from functools import cache
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,10 +22,7 @@ from xcaliper.daq.kernels import JOINED
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CONTROL_SIZE", "control_block", "drain_kernel", "prepare"]
-
-_lock = threading.Lock()
-_state: dict[str, Any] = {}
+__all__ = ["CONTROL_SIZE", "compile_drain", "control_block", "drain_kernel", "prepare"]
 
 #: Words of the control block: segment, flags, then a msghdr, an iovec and room for one answer.
 CONTROL_SIZE: Final = 32
@@ -60,9 +58,44 @@ def control_block() -> np.ndarray[Any, np.dtype[np.int64]]:
     return block
 
 
+class _Compiler:
+    """Compiles once, in a thread of its own.
+
+    Attributes:
+        kernel: the result, None before.
+        error: why there will be none.
+    """
+
+    def __init__(self) -> None:
+        self.kernel: Callable[..., int] | None = None
+        self.error: Exception | None = None
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def begin(self) -> threading.Thread:
+        with self._lock:
+            if self._thread is None:
+                # not a daemon: the end of the process must not find a compiler at work
+                self._thread = threading.Thread(target=self._run, name="xcaliper compile")
+                self._thread.start()
+            return self._thread
+
+    def _run(self) -> None:
+        try:
+            self.kernel = compile_drain()
+        except Exception as error:  # noqa: BLE001  # whatever numba dislikes: the numpy tier goes on
+            self.error = error
+
+
+@cache
+def _compiler() -> _Compiler:
+    """The one of this process."""
+    return _Compiler()
+
+
 def drain_kernel() -> Callable[..., int] | None:
     """The compiled ``kernels.drain``; None when there is none, or not yet."""
-    return _state.get("kernel")
+    return _compiler().kernel
 
 
 def prepare(*, wait_s: float = 0.0) -> bool:
@@ -73,22 +106,10 @@ def prepare(*, wait_s: float = 0.0) -> bool:
     """
     if not _HAS_RECV or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         return False
-    with _lock:
-        thread = _state.get("thread")
-        if thread is None:
-            thread = threading.Thread(target=_compile, name="xcaliper compile")
-            _state["thread"] = thread
-            thread.start()
+    thread = _compiler().begin()
     if wait_s > 0:
         thread.join(wait_s)
-    return "kernel" in _state
-
-
-def _compile() -> None:
-    try:
-        _state["kernel"] = compile_drain()
-    except Exception as error:  # noqa: BLE001  # whatever numba dislikes: the numpy tier goes on
-        _state["error"] = error
+    return _compiler().kernel is not None
 
 
 def compile_drain() -> Callable[..., int]:

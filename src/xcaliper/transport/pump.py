@@ -422,11 +422,11 @@ class Link:
             self._inbox.deliver(self._clock())
         if self._submitted:
             self._run_submitted()
-        return bool(self._submitted) or size > self._large
+        return bool(self._submitted) or size > max(self._large, self._driver.worthwhile_bytes)
 
     def _choose_pause(self, size: int) -> None:
         """Tick less often when little comes, so that a slow measurement costs little."""
-        if size > _BATCHING_BYTES:
+        if size > self._driver.worthwhile_bytes:
             self._pause_s = self._daq_tick_s
         elif self._pause_s < self._longest_s:
             self._pause_s = min(2 * self._pause_s, self._longest_s)
