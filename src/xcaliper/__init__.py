@@ -13,30 +13,45 @@ from xcaliper.core.errors import XcaliperError
 
 if TYPE_CHECKING:
     from xcaliper.client.a2l_source import read_a2l
+    from xcaliper.client.block import Block
     from xcaliper.client.connection import Connection, connect
+    from xcaliper.client.label_file import read_label_file
     from xcaliper.client.measurement import Measurement
+    from xcaliper.client.recording import Recording
+    from xcaliper.client.selection import plan_offline
+    from xcaliper.client.together import measure_together
     from xcaliper.client.values import Table
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Block",
     "Connection",
     "Measurement",
+    "Recording",
     "Table",
     "XcaliperError",
     "__version__",
     "connect",
+    "measure_together",
+    "plan_offline",
     "read_a2l",
+    "read_label_file",
 ]
 
 
 def __getattr__(name: str) -> Any:
     homes = {
+        "Block": "client.block",
         "Connection": "client.connection",
         "connect": "client.connection",
         "Measurement": "client.measurement",
         "Table": "client.values",
+        "Recording": "client.recording",
+        "measure_together": "client.together",
+        "plan_offline": "client.selection",
         "read_a2l": "client.a2l_source",
+        "read_label_file": "client.label_file",
     }
     if name not in homes:
         raise AttributeError(f"module 'xcaliper' has no attribute {name!r}")

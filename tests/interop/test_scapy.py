@@ -390,7 +390,7 @@ def test_daq_packets_have_scapys_layout(byte_order, identification_field, size):
     pair.event(1, 0x0102_0304 * 1_000_000)
     order = "big" if byte_order is ByteOrder.MOTOROLA else "little"
     first = DTO(pair.dtos[0][1:])
-    ticks = settings.ticks(0x0102_0304 * 1_000_000) % (1 << 8 * size)
+    ticks = int(0x0102_0304 * 1_000_000 / settings.timestamp.tick_ns) % (1 << 8 * size)
     assert int.from_bytes(first.timestamp, order) == ticks
     assert first.data[:3] == pair.memory.read(RAM, 1) + pair.memory.read(RAM + 16, 2)
     if identification_field:

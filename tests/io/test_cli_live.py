@@ -102,7 +102,7 @@ def test_write(url, capsys):
         (["write", "URL", "cIdleSpeedTarget", "1", "2"], 2, "one value is needed"),
         (["write", "URL", "KFZW[99,0]", "1"], 2, "no cell"),
         (["write", "URL", "EngineSpeed", "1"], 2, "read-only"),
-        (["measure", "URL", "KFZW"], 2, "cannot be measured"),
+        (["measure", "URL", "cVehicleNam*"], 2, "no measurable signal"),
         (["measure", "URL", "EngineSpeed", "--event", "Task7ms"], 3, "Task10ms"),
         (["measure", "URL", "EngineSpeed", "-d", "0"], 2, "duration"),
         (["measure", "URL", "EngineSpeed", "-d", "inf"], 2, "duration"),

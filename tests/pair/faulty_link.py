@@ -53,6 +53,10 @@ class FaultyLink:
     def url(self) -> str:
         return f"udp://127.0.0.1:{self._front.getsockname()[1]}"
 
+    def inject_down(self, datagram: bytes) -> None:
+        """Send something to the slave as if the master had; its answer goes to the master."""
+        self._back.send(datagram)
+
     def heal(self) -> None:
         """No more faults; what is delayed still comes."""
         self.down = self.up = pass_on

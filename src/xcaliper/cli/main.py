@@ -59,12 +59,23 @@ VERBS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ),
     (
         "measure",
-        "Measure signals in step with ECU events, live and into an MDF4 file.",
+        "Measure signals in step with ECU events, live and into files.",
         (
             f"xcaliper measure {_URL} 'Engine*' Lambda",
             f"xcaliper measure {_URL} 'Engine*' --duration 10 --out run.mf4",
+            f"xcaliper measure {_URL} -l signals.lab --trigger 'EngineSpeed > 3000' --out run.mf4",
             f"xcaliper measure {_URL} EngineSpeed --event Task10ms --plan",
         ),
+    ),
+    (
+        "watch",
+        "Watch values live: latest, least and largest.",
+        (f"xcaliper watch {_URL} 'Engine*'", f"xcaliper watch {_URL} --list signals.lab --json"),
+    ),
+    (
+        "plan",
+        "Show what a measurement would use, from the A2L alone.",
+        ("xcaliper plan ecu.a2l 'Engine*'", "xcaliper plan ecu.a2l --list signals.lab --json"),
     ),
     ("a2l", "Look into an ASAP2 description and check it.", ()),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,41 +9,135 @@ from cyclopts import Parameter
 
 if TYPE_CHECKING:
     from xcaliper.client.measurement import Block, Measurement
-    from xcaliper.daq.plan import DaqPlan
+    from xcaliper.client.recording import Recording
 
-__all__ = ["follow", "measure", "summary_table"]
+__all__ = ["follow", "measure", "summary_table", "written_files"]
+
+_Flag = Parameter(negative=(), show_default=False)
+_Several = Parameter(negative=(), show_default=False, consume_multiple=False)
 
 
 def measure(  # noqa: PLR0913  # options by name
     url: str,
     /,
     *signals: str,
-    event: Annotated[str | None, Parameter(name=["--event", "-e"])] = None,
+    list_: Annotated[Path | None, Parameter(name=["--list", "-l"])] = None,
+    event: Annotated[list[str], Parameter(name=["--event", "-e"], negative=())] = [],  # noqa: B006
     duration: Annotated[float | None, Parameter(name=["--duration", "-d"])] = None,
-    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
-    overwrite: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    out: Annotated[list[Path], Parameter(name=["--out", "-o"], negative=())] = [],  # noqa: B006
+    overwrite: Annotated[bool, _Flag] = False,
+    trigger: Annotated[list[str], _Several] = [],  # noqa: B006
+    stop: Annotated[list[str], _Several] = [],  # noqa: B006
+    pre: float = 0.0,
+    post: float | None = None,
+    repeat: Annotated[bool, _Flag] = False,
+    split: str | None = None,
+    compress: Annotated[bool, _Flag] = False,
+    calc: Annotated[list[str], _Several] = [],  # noqa: B006
+    reconnect: Annotated[bool, _Flag] = False,
+    polling: float = 0.0,
     prescaler: int = 1,
+    packed: str = "0",
+    skip_unknown: Annotated[bool, _Flag] = False,
     a2l: Path | None = None,
-    plan: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
-    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    plan: Annotated[bool, _Flag] = False,
+    json: Annotated[bool, _Flag] = False,
     timeout: float = 2.0,
 ) -> int:
-    """Measure signals in step with ECU events, live and into an MDF4 file.
+    """Measure signals in step with ECU events, live and into files.
 
     Args:
         url: where the slave listens, such as udp://127.0.0.1:5555.
         signals: names of the A2L; * and ? are wildcards.
-        event: event for all signals, by name, number or period (10ms); without it the A2L chooses.
+        list_: LAB file with more names, each with its event in the second column if wanted.
+        event: event for all signals, by name, number or period (10ms), or for some ('Lambda*=100ms');
+            'polling' reads instead of measuring; without it the A2L chooses.
         duration: seconds; without it until Ctrl+C.
-        out: MDF4 file to record into.
-        overwrite: replace the file when it exists.
+        out: file to record into (.mf4, .csv or .parquet); repeat it for several.
+        overwrite: replace files that exist.
+        trigger: what starts the recording, such as 'EngineSpeed > 3000', 'page' or 'at 5'.
+        stop: what ends it; without it --post seconds behind the trigger.
+        pre: seconds to record from before the trigger.
+        post: seconds to record behind it; without it to the end.
+        repeat: record again at each further trigger, into numbered files.
+        split: go on in another file after so much (100MB) or so long (10min).
+        compress: smaller files, more work.
+        calc: calculated signal, 'Power = EngineSpeed * Torque / 9549 [kW]'; repeat it for several.
+        reconnect: look for an ECU that was lost for a minute, and go on in the same file, gap marked.
+        polling: read what cannot be measured, so many times a second at most.
         prescaler: take every n-th event only.
+        packed: samples that one set of packets carries, or 'max', where the slave can.
+        skip_unknown: leave out lines of the list that the A2L does not know.
         a2l: description to use; without it the slave is asked for its own.
         plan: show the DAQ lists and stop there; nothing is measured.
         json: one JSON object per block of samples, a summary last.
         timeout: seconds to wait for an answer.
     """
     from xcaliper import connect
+    from xcaliper.cli.choice import calculated_signals, choose, packed_count, read_split
+    from xcaliper.cli.plan import show_plan
+    from xcaliper.cli.shell import EXIT_OK
+    from xcaliper.client.recording import Recording
+
+    choice = choose("measure", signals, event, list_)
+    _check_files(out, overwrite=overwrite or plan, started=bool(trigger or stop or split))
+    recording = None
+    if out:
+        recording = Recording(
+            list(out),
+            trigger=trigger or None,
+            stop=stop or None,
+            pre_s=pre,
+            post_s=post,
+            repeat=repeat,
+            compressed=compress,
+            overwrite=overwrite,
+            **read_split(split),
+        )
+    computed = calculated_signals(calc)
+    with connect(url, a2l=a2l, timeout_s=timeout) as ecu:
+        names, events = choice.resolve(ecu.catalog, ecu.event_number, skip_unknown=skip_unknown)
+        chosen: dict[str, Any] = {
+            "event": events,
+            "prescaler": prescaler,
+            "polling": polling,
+            "packed": packed_count(packed),
+        }
+        if plan:
+            show_plan(ecu.plan(names, **chosen), as_json=json)
+            return EXIT_OK
+        measurement = ecu.measure(
+            names,
+            duration_s=duration,
+            record=recording,
+            calculated=computed,
+            reconnect=reconnect,
+            keep=False,
+            **chosen,
+        )
+        return _carry_out(measurement, recording, as_json=json)
+
+
+def _check_files(out: list[Path], *, overwrite: bool, started: bool) -> None:
+    """Refuse what cannot be meant before anything is asked of the ECU."""
+    from xcaliper.core.errors import NotFoundError, UsageError
+
+    for file in out:
+        if not file.parent.exists():
+            raise NotFoundError(str(file.parent), kind="folder")
+        if file.exists() and not overwrite:
+            raise UsageError(
+                f"{file}: the file exists already.", hint="Choose another name, or add --overwrite."
+            )
+    if started and not out:
+        raise UsageError(
+            "measure: --trigger, --stop and --split need a file to record into.",
+            hint="Add --out run.mf4.",
+        )
+
+
+def _carry_out(measurement: Measurement, recording: Recording | None, *, as_json: bool) -> int:
+    """Measure to the end, or to Ctrl+C; files are closed either way."""
     from xcaliper.cli.shell import (
         EXIT_INTERRUPTED,
         EXIT_OK,
@@ -53,63 +146,43 @@ def measure(  # noqa: PLR0913  # options by name
         print_table,
         stdout,
     )
-    from xcaliper.core.errors import UsageError
 
-    if not signals:
-        raise UsageError("measure: no signal given.", hint="xcaliper measure URL 'Engine*' -d 10")
-    if out is not None and out.exists() and not overwrite and not plan:
-        raise UsageError(
-            f"{out}: the file exists already.", hint="Choose another name, or add --overwrite."
-        )
     code = EXIT_OK
-    with connect(url, a2l=a2l, timeout_s=timeout) as ecu:
-        if plan:
-            _show_plan(ecu.plan(signals, event=event, prescaler=prescaler), as_json=json)
-            return EXIT_OK
-        measurement = ecu.measure(
-            signals,
-            event=event,
-            duration_s=duration,
-            record=out,
-            overwrite=overwrite,
-            prescaler=prescaler,
-            keep=False,
-        )
-        try:
-            with measurement:
-                if json:
-                    for block in measurement:
-                        print_json(_json_block(block))
-                else:
-                    follow(measurement, duration)
-        except KeyboardInterrupt:
-            errors().print("Stopped by Ctrl+C.")
-            code = EXIT_INTERRUPTED
-        if json:
-            print_json({"summary": measurement.summary()})
-        else:
-            print_table(summary_table(measurement))
-            if out is not None:
-                stdout().print(f"recorded {out}", markup=False, soft_wrap=True)
+    try:
+        with measurement:
+            if as_json:
+                for block in measurement:
+                    print_json(_json_block(block))
+            else:
+                follow(measurement, measurement.duration_s)
+    except KeyboardInterrupt:
+        measurement.stop()
+        errors().print("Stopped by Ctrl+C.")
+        code = EXIT_INTERRUPTED
+    finally:
+        for finding in measurement.diagnostics:
+            errors().print(f"warning: {finding.text} {finding.hint}", markup=False, soft_wrap=True)
+    files = [str(file) for file in written_files(measurement, recording)]
+    if as_json:
+        print_json({"summary": measurement.summary() | {"files": files}})
+        return code
+    print_table(summary_table(measurement))
+    for file in files:
+        stdout().print(f"recorded {file}", markup=False, soft_wrap=True)
+    if recording is not None and not files:
+        errors().print("Nothing was recorded: the trigger did not come.")
     return code
 
 
-def _show_plan(plan: DaqPlan, *, as_json: bool) -> None:
-    from xcaliper.cli.shell import print_json, stdout
-
-    if not as_json:
-        stdout().print(plan.describe(), markup=False, soft_wrap=True)
-        return
-    for raster in plan.rasters:
-        print_json(
-            {
-                "event": raster.name,
-                "event_channel": raster.event_channel,
-                "cycle_ns": raster.cycle_ns,
-                "signals": list(raster.signals),
-                "bytes_per_sample": raster.dtype.itemsize,
-            }
-        )
+def written_files(measurement: Measurement, recording: Recording | None) -> list[Path]:
+    """Files that were begun."""
+    found: list[Path] = []
+    for recorder in measurement.recorders:
+        found += getattr(recorder.stats, "files", ())
+    if not found and recording is not None and recording.trigger is None:
+        paths = recording.path if isinstance(recording.path, list) else [recording.path]
+        found = [Path(str(one)) for one in paths]
+    return found
 
 
 def _json_block(block: Block) -> dict[str, Any]:
@@ -119,63 +192,19 @@ def _json_block(block: Block) -> dict[str, Any]:
 
 
 def follow(measurement: Measurement, duration: float | None) -> None:
-    """Draw latest values and a progress bar until the measurement ends."""
-    from rich.console import Group
-    from rich.live import Live
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-    from rich.text import Text
-
+    """Draw latest values and a progress line until the measurement ends; nothing where nobody looks."""
+    from xcaliper.cli.live_view import LiveView
     from xcaliper.cli.shell import errors
 
     console = errors()
     if not console.is_terminal:
-        for _ in measurement:  # nobody looks
+        for _ in measurement:
             pass
         return
-    progress = Progress(
-        TextColumn("measuring"),
-        BarColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[state]}"),
-        console=console,
-    )
-    task = progress.add_task("measure", total=duration, state="")
-    latest: dict[str, Any] = {}
-    started = drawn = time.monotonic()
-    with Live(Group(Text(""), progress), console=console, refresh_per_second=5) as live:
+    with LiveView(console, measurement, duration) as view:
         for block in measurement:
-            if len(block):
-                for name in block.names:
-                    latest[name] = block.latest(name)
-            now = time.monotonic()
-            if now - drawn < 0.2:
-                continue
-            drawn = now
-            quality = measurement.quality
-            progress.update(
-                task,
-                completed=now - started if duration else None,
-                state=f"{quality.samples} samples, lost {quality.lost}",
-            )
-            live.update(Group(_values(measurement, latest, console.height - 4), progress))
-        progress.update(task, completed=duration)
-
-
-def _values(measurement: Measurement, latest: dict[str, Any], rows: int) -> Any:
-    from rich.table import Table
-
-    from xcaliper.client.values import format_number
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("signal", "value", "unit", "event"):
-        table.add_column(column, justify="right" if column == "value" else "left", no_wrap=True)
-    shown = list(latest.items())[: max(rows, 4)]
-    for name, value in shown:
-        text = format_number(value) if not hasattr(value, "shape") or not value.shape else "…"
-        table.add_row(name, text, measurement.unit(name), measurement.event_of(name))
-    if len(shown) < len(latest):
-        table.add_row(f"… {len(latest) - len(shown)} more", "", "", "")
-    return table
+            view.take(block)
+        view.finish()
 
 
 def summary_table(measurement: Measurement) -> Any:

@@ -9,25 +9,35 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from xcaliper.core.address import Address
 from xcaliper.daq.capabilities import (
     AddressExtensionScope,
-    DeclaredDaq,
     EventChannel,
+    ListCanId,
     Overload,
-    cycle_ns,
+    StaticList,
 )
+from xcaliper.daq.merge import DeclaredDaq, cycle_ns
+from xcaliper.daq.resources import EventLoad, ResourceModel, Totals
 from xcaliper.daq.wanted import WantedSignal
 from xcaliper.mdf import conversion as mdf
 from xcaliper.quantity import compu
+from xcaliper.quantity.axis import AxisPoints
 from xcaliper.quantity.characteristic import BoundCharacteristic, RawCharacteristic
 from xcaliper.quantity.measurement import BoundMeasurement
 from xcaliper.quantity.memory_values import from_bytes
+from xcaliper.xcp.daq_lists import OdtEntry, OdtSetup
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
-    from xcaliper.a2l.if_xcp import XcpDescription, XcpEvent
-    from xcaliper.core.address import Address
+    from xcaliper.a2l.if_xcp import XcpDaq, XcpDaqList, XcpDescription, XcpEvent
+    from xcaliper.core.datatypes import DataType
+    from xcaliper.quantity.catalog import Bound
+    from xcaliper.quantity.memory_values import Read
+    from xcaliper.quantity.window import Window
     from xcaliper.record.description import SignalDescription
 
 __all__ = ["Signal", "declared_daq", "plain", "recorded_conversion"]
@@ -49,15 +59,36 @@ class Signal:
     """A measured quantity: where it lies and how its column reads.
 
     Attributes:
-        bound: the quantity; parameters without axes can be measured as well.
+        bound: the quantity.
+        window: where the values of a curve, map or axis are; None for everything else.
+        renamed: name in the measurement where it is not that of the A2L.
     """
 
-    bound: BoundMeasurement | BoundCharacteristic
+    bound: BoundMeasurement | BoundCharacteristic | AxisPoints
+    window: Window | None = None
+    renamed: str = ""
+
+    @classmethod
+    def of(cls, bound: Bound, read: Read | None) -> Signal:
+        """The signal of a bound quantity; of tables and axes the values as they lie in memory now.
+
+        Args:
+            bound: the quantity, at its place.
+            read: gives memory; None = no ECU is asked.
+
+        Raises:
+            UsageError: its values are not in one piece.
+        """
+        if isinstance(bound, BoundMeasurement) or (
+            isinstance(bound, BoundCharacteristic) and not bound.axes
+        ):
+            return cls(bound)
+        return cls(bound, bound.window(read))
 
     @property
     def name(self) -> str:
-        """Name in the A2L."""
-        return self.bound.name
+        """Name in the measurement."""
+        return self.renamed or self.bound.name
 
     @property
     def unit(self) -> str:
@@ -70,24 +101,41 @@ class Signal:
         return isinstance(self.bound, BoundCharacteristic) and self.bound.type == "ASCII"
 
     @property
+    def _datatype(self) -> DataType:
+        if self.window is not None:
+            return self.window.datatype
+        assert not isinstance(self.bound, AxisPoints), "an axis has a window"
+        return self.bound.datatype
+
+    @property
     def _is_plain_text(self) -> bool:
         """One byte per character: numpy and MDF4 have a type for it."""
-        return self.is_text and self.bound.datatype.size_bytes == 1
+        return self.is_text and self._datatype.size_bytes == 1
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        """Shape of one sample, in the order of memory."""
+        return self.window.memory_shape if self.window is not None else self.bound.shape
 
     @property
     def _address(self) -> Address:
         """Address of the first value, which other parts of a record may precede."""
         bound = self.bound
-        return bound.address if isinstance(bound, BoundMeasurement) else bound.value_address
+        if self.window is not None:
+            return self.window.address
+        return bound.value_address if isinstance(bound, BoundCharacteristic) else bound.address
 
     def wanted(self) -> WantedSignal:
         """What the planner needs to know."""
-        bound, events = self.bound, self.bound.events
-        element = bound.datatype.dtype(bound.byte_order)
+        bound, shape = self.bound, self._shape
+        events = bits = None
+        if not isinstance(bound, AxisPoints):
+            events, bits = bound.events, bound.bits
+        element = self._datatype.dtype(bound.byte_order)
         if self._is_plain_text:
-            dtype = np.dtype(f"S{prod(bound.shape)}")
+            dtype = np.dtype(f"S{prod(shape)}")
         else:
-            dtype = np.dtype((element, bound.shape)) if bound.shape else element
+            dtype = np.dtype((element, shape)) if shape else element
         fixed = events.fixed if events else ()
         default = events.default if events else ()
         return WantedSignal(
@@ -97,24 +145,28 @@ class Signal:
             fixed_event=fixed[0] if len(fixed) == 1 else None,
             default_event=default[0] if default else None,
             available_events=fixed or (events.available if events else ()),
+            bit=_one_bit(bits.mask) if bits else None,
         )
 
     def _memory(self, column: NDArray[Any]) -> NDArray[Any]:
         """Elements in native byte order, array[n] or array[n, count]."""
         bound = self.bound
         if bound.byte_order.is_mixed:
-            flat = from_bytes(column.tobytes(), bound.datatype, bound.byte_order)
+            flat = from_bytes(column.tobytes(), self._datatype, bound.byte_order)
         else:
             flat = column.astype(column.dtype.newbyteorder("="), copy=False)
-        return flat.reshape(len(column), -1) if bound.shape else flat.reshape(len(column))
+        return flat.reshape(len(column), -1) if self._shape else flat.reshape(len(column))
 
     def raw(self, column: NDArray[Any]) -> NDArray[Any]:
         """Raw values in native byte order, mask and shift applied; array[n, *shape]."""
         if self._is_plain_text:
             return column
         memory, bound = self._memory(column), self.bound
-        if isinstance(bound, BoundMeasurement):
-            return bound.arrange(memory)
+        if self.window is not None:
+            bits = None if isinstance(bound, AxisPoints) else bound.bits
+            values = bits.take(memory, self._datatype) if bits else memory
+            return self.window.arrange(values)
+        assert not isinstance(bound, AxisPoints), "an axis has a window"
         return bound.arrange(memory)
 
     def phys(self, column: NDArray[Any]) -> NDArray[Any]:
@@ -122,7 +174,7 @@ class Signal:
         raw, bound = self.raw(column), self.bound
         if isinstance(bound, BoundMeasurement):
             return bound.to_phys(raw)
-        if self.is_text:
+        if isinstance(bound, BoundCharacteristic) and self.is_text:
             rows = raw
             if self._is_plain_text:
                 rows = np.frombuffer(raw.tobytes(), np.uint8).reshape(len(raw), raw.dtype.itemsize)
@@ -140,9 +192,11 @@ class Signal:
         rule, note = recorded_conversion(bound.conversion)
         if bound.byte_order.is_mixed:
             note = "16-bit words are swapped, which MDF4 cannot say"
-        bits = bound.bits
+        if self.window is not None and not self.window.is_plain:
+            note = "; ".join(filter(None, (note, "in the order of memory")))
+        bits = None if isinstance(bound, AxisPoints) else bound.bits
         return SignalDescription(
-            name=bound.name,
+            name=self.name,
             unit=bound.unit if rule != mdf.Identity() or not note else "",  # raw has another unit
             conversion=rule,
             lower=bound.lower,
@@ -153,8 +207,13 @@ class Signal:
             bit_shift=bits.shift if bits else None,
             sign_extend=bits.sign_extend if bits else False,
             is_text=self.is_text,
-            calibration=isinstance(bound, BoundCharacteristic),
+            calibration=not isinstance(bound, BoundMeasurement),
         )
+
+
+def _one_bit(mask: int) -> int | None:
+    """The number of the only bit of a mask, None for other masks."""
+    return mask.bit_length() - 1 if mask.bit_count() == 1 and mask < 1 << 32 else None
 
 
 def recorded_conversion(rule: compu.Conversion) -> tuple[mdf.Conversion, str]:
@@ -235,6 +294,77 @@ def declared_daq(described: XcpDescription | None) -> DeclaredDaq | None:
         ag=layer.address_granularity if layer else None,
         byte_order=layer.byte_order if layer else None,
         events=tuple(_event(event) for event in daq.events),
+        optimisation_strict=daq.optimisation_strict,
+        bit_stim=daq.stim.bit_stim if daq.stim else None,
+        granularity_stim=daq.stim.granularity if daq.stim else None,
+        max_entry_size_stim=(daq.stim.max_odt_entry_size or None) if daq.stim else None,
+        max_dto_stim=layer.max_dto_stim if layer else None,
+        dto_ctr=daq.dto_ctr_field_supported,
+        alternating_event=daq.alternating_event,
+        lists=tuple(_static_list(one, daq) for one in daq.daq_lists),
+        can_ids=_can_ids(described),
+        resources=_resources(daq),
+    )
+
+
+def _can_ids(described: XcpDescription) -> Mapping[int, ListCanId]:
+    """List → its identifier, of the chosen transport."""
+    transport = next(iter(described.transports), None)
+    found = getattr(transport, "daq_list_can_ids", ())
+    return {number: ListCanId(can_id) for number, can_id in found}
+
+
+def _static_list(one: XcpDaqList, daq: XcpDaq) -> StaticList:
+    odts = tuple(
+        OdtSetup(
+            tuple(
+                OdtEntry(Address(entry.address, entry.extension), entry.size, entry.bit_offset)
+                for entry in sorted(odt.entries, key=lambda entry: entry.number)
+            )
+        )
+        for odt in sorted(one.predefined, key=lambda odt: odt.number)
+    )
+    return StaticList(
+        number=one.number,
+        max_odt=one.max_odt,
+        max_odt_entries=one.max_odt_entries,
+        daq="DAQ" in one.direction,
+        stim="STIM" in one.direction,
+        event=one.event_fixed,
+        is_predefined=bool(odts) or one.number < daq.min_daq,
+        odts=odts,
+        packs=one.packed_mode_supported,
+    )
+
+
+def _resources(daq: XcpDaq) -> ResourceModel:
+    totals = Totals(
+        daq=daq.max_daq_total,
+        odt=daq.max_odt_total,
+        odt_daq=daq.max_odt_daq_total,
+        odt_stim=daq.max_odt_stim_total,
+        entries=daq.max_odt_entries_total,
+        entries_daq=daq.max_odt_entries_daq_total,
+        entries_stim=daq.max_odt_entries_stim_total,
+    )
+    loads = {
+        event.channel: EventLoad(
+            limit=event.cpu_load_max,
+            daq=event.cpu_load_daq,
+            stim=event.cpu_load_stim,
+            queue=event.cpu_load_queue,
+            queue_stim=event.cpu_load_queue_stim,
+            reserve=event.buffer_reserve,
+        )
+        for event in daq.events
+    }
+    return ResourceModel(
+        totals=totals,
+        memory=daq.memory_consumption,
+        cpu_load_max=daq.cpu_load_max_total,
+        core_load_max_total=daq.core_load_max_total,
+        core_load_max=daq.core_load_max,
+        events={number: load for number, load in loads.items() if load != EventLoad()},
     )
 
 
@@ -248,6 +378,8 @@ def _event(event: XcpEvent) -> EventChannel:
         daq="DAQ" in event.direction,
         stim="STIM" in event.direction,
         consistency=_CONSISTENCY.get(event.consistency or "", 0),
+        packs=event.packed_mode is not None,
+        packed_mode=event.packed_mode,
     )
 
 

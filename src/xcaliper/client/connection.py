@@ -2,74 +2,60 @@
 
 from __future__ import annotations
 
-import re
-import threading
-import time
-from collections import deque
+from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from html import escape
+from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 from xcaliper.client.a2l_source import A2lCache
-from xcaliper.client.binding import Signal
+from xcaliper.client.daq_port import DaqPort
 from xcaliper.client.description import Description, find_description
 from xcaliper.client.info import ConnectionInfo
 from xcaliper.client.live import LiveValues
-from xcaliper.client.measurement import Measurement, Session
 from xcaliper.client.names import expand_names, nearest_names
 from xcaliper.client.parameters import WritePlan, WriteResult, carry_out, plan_write
+from xcaliper.client.selection import NameSpace, PlanOptions, Selection, event_number, select
 from xcaliper.client.survey import survey_daq, survey_segments
+from xcaliper.client.together import make_measurement
 from xcaliper.core.address import Address
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import (
-    ExchangeTimeoutError,
     IntegrityError,
     NegativeResponseError,
     NotFoundError,
     UsageError,
     XcaliperError,
 )
-from xcaliper.proto.procedure import ask
 from xcaliper.quantity.catalog import Catalog
-from xcaliper.quantity.characteristic import BoundCharacteristic
 from xcaliper.quantity.measurement import BoundMeasurement
-from xcaliper.xcp import std
 from xcaliper.xcp.codes import ChecksumType
 from xcaliper.xcp.master import MasterMachine
-from xcaliper.xcp.procedures import daq_setup, pages
+from xcaliper.xcp.procedures import pages
 from xcaliper.xcp.procedures.connect import connect as connect_procedure
+from xcaliper.xcp.procedures.identify import IdType, identify
 from xcaliper.xcp.procedures.memory import XcpMemory
 from xcaliper.xcp.recovery import Timers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
     from types import TracebackType
 
-    from xcaliper.core.frames import DtoBatch
-    from xcaliper.daq.capabilities import EventChannel
-    from xcaliper.daq.decode import DaqDecoder
+    from xcaliper.client.calculated import Calculated
+    from xcaliper.client.measurement import Measurement
+    from xcaliper.client.recording import Record
+    from xcaliper.daq.capabilities import DaqCapabilities
     from xcaliper.daq.plan import DaqPlan
     from xcaliper.quantity.catalog import Bound
     from xcaliper.quantity.dependents import Dependent
-    from xcaliper.record.pipeline import Pipeline
     from xcaliper.transport.pump import Link
     from xcaliper.xcp.procedures.connect import Session as XcpSession
 
 
 __all__ = ["Connection", "connect"]
 
-_MAX_EVENTS: Final = 4096
 _MAX_TIMEOUT_S: Final = 86_400.0
-_SETTLE_S: Final = 0.02
-_STOP_TIMEOUT_NS: Final = 500_000_000
-_STOP_S: Final = 1.5
-_FREE_S: Final = 1.0
-_ALIVE_S: Final = 1.5
 _MAX_ADDRESS: Final = 0xFFFF_FFFF
-_PERIOD: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ns|us|µs|ms|s)")
-_UNIT_NS: Final = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9}
-_ETHERNET: Final = 7
-_BUS: Final = {"udp": _ETHERNET, "tcp": _ETHERNET}
 
 
 def connect(
@@ -107,32 +93,24 @@ def connect(
     limit_ns = int(timeout_s * 1e9)
     usual = Timers()
     timers = replace(usual, t1_ns=limit_ns, t2_ns=max(usual.t2_ns, limit_ns))
-    machine = MasterMachine(timers=timers, transport=where.scheme)
-    link = Link(
-        open_transport(where),
-        machine,
-        alignment=where.alignment,
-        switch_interval_s=0.001 if low_latency else None,
-    )
+
+    def open_link() -> Link:
+        return Link(
+            open_transport(where),
+            MasterMachine(timers=timers, transport=where.scheme),
+            alignment=where.alignment,
+            switch_interval_s=0.001 if low_latency else None,
+        )
+
     store = A2lCache() if cache is True else (cache or None)
+    link = open_link()
     try:
-        return _introduce(link, where.scheme, a2l, store, on_upload)
+        session = link.run(connect_procedure(transport=where.scheme))
+        found = find_description(link, session, a2l, cache=store, progress=on_upload)
+        return Connection(link, session, found, where.scheme, open_link)
     except BaseException:
         link.close()
         raise
-
-
-def _introduce(
-    link: Link,
-    scheme: str,
-    a2l: str | Path | None,
-    cache: A2lCache | None,
-    on_upload: Callable[[int, int], None] | None,
-) -> Connection:
-    """CONNECT, identification, description, abilities: everything a connection begins with."""
-    session = link.run(connect_procedure(transport=scheme))
-    found = find_description(link, session, a2l, cache=cache, progress=on_upload)
-    return Connection(link, session, found, scheme)
 
 
 class Connection:
@@ -147,24 +125,27 @@ class Connection:
     """
 
     def __init__(
-        self, link: Link, session: XcpSession, description: Description, scheme: str
+        self,
+        link: Link,
+        session: XcpSession,
+        description: Description,
+        scheme: str,
+        reopen: Callable[[], Link],
     ) -> None:
         self.link = link
         self.session = session
         self.description = description
         self.confirmed = False
         self._scheme = scheme
+        self._reopen = reopen
         self._memory = XcpMemory(session)
         self._catalog = (
             Catalog(description.file, ag=session.profile.ag) if description.file else None
         )
         self._daq, found = survey_daq(link, session, self._catalog)
         self._segments = survey_segments(link, session, description.file)
-        self._measurement: Measurement | None = None
+        self._port = DaqPort(self, multiple=self._daq.write_daq_multiple if self._daq else None)
         self._live_values: LiveValues | None = None
-        self._claim_lock = threading.Lock()
-        self._silent = False
-        self._events: deque[Any] = deque(maxlen=_MAX_EVENTS)
         self._epk_problem = self._compare_epk()
         findings = [*link.diagnostics, *description.diagnostics, *found]
         if self._epk_problem is not None:
@@ -187,8 +168,8 @@ class Connection:
     def close(self) -> None:
         """Stop what runs, disconnect, close the link; bounded in time, harmless when repeated."""
         try:
-            if self._measurement is not None:
-                self._measurement.stop()
+            if self._port.measurement is not None:
+                self._port.measurement.stop()
         except XcaliperError:
             pass  # closing goes on; a measurement reports its troubles when it is stopped itself
         finally:
@@ -202,6 +183,13 @@ class Connection:
     def __repr__(self) -> str:
         state = "open" if self.is_open else "closed"
         return f"<Connection {self.link.name}, {state}, A2L: {self.description.name or 'none'}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th>{escape(label)}</th><td>{escape(text)}</td></tr>"
+            for label, text in self.info.rows()
+        )
+        return f"<table><caption>{escape(repr(self)[1:-1])}</caption>{rows}</table>"
 
     # --- facts ---
 
@@ -498,12 +486,12 @@ class Connection:
 
     def _mark(self, name: str, cell: str, result: WriteResult, unit: str) -> None:
         """Leave a mark of a change in the running measurement."""
-        if self._measurement is None or not result.changed:
+        if self._port.measurement is None or not result.changed:
             return
         text = f"{name}{cell} changed"
         if result.is_scalar:
             text = f"{name}{cell}: {result.before} → {result.after} {unit}".rstrip()
-        self._measurement.mark(text, name=name)
+        self._port.measurement.mark(text, name=name)
 
     def _carry_out(self, plan: WritePlan, *, verify: bool) -> WriteResult:
         ag = self.session.profile.ag
@@ -532,8 +520,8 @@ class Connection:
     def set_page(self, segment: int, page: int, *, ecu: bool = True, xcp: bool = True) -> None:
         """Choose the page of a segment (XCP Base, SET_CAL_PAGE, 1.0)."""
         self.link.run(pages.set_page(segment, page, ecu=ecu, xcp=xcp))
-        if self._measurement is not None:
-            self._measurement.mark(f"segment {segment}: page {page}", name="page")
+        if self._port.measurement is not None:
+            self._port.measurement.mark(f"segment {segment}: page {page}", name="page")
 
     def copy_page(self, source: tuple[int, int], destination: tuple[int, int]) -> None:
         """Copy one (segment, page) onto another (XCP Base, COPY_CAL_PAGE, 1.0)."""
@@ -541,276 +529,163 @@ class Connection:
 
     # --- measuring ---
 
-    def _event_number(self, event: str | int) -> int:
-        """Number of an event given by name or number.
+    @property
+    def daq(self) -> DaqCapabilities | None:
+        """What the slave can measure; None without data acquisition."""
+        return self._daq
+
+    def event_number(self, event: str | int) -> int:
+        """Number of an event given by name, number, or a period that only it has.
 
         Raises:
-            NotFoundError: no such event.
+            NotFoundError: no such event; carries those that there are.
         """
-        known: Sequence[EventChannel] = self._daq.events if self._daq else ()
-        if isinstance(event, int):
-            return event
-        for channel in known:
-            if channel.name.casefold() == event.casefold():
-                return channel.number
-        if event.isdecimal():
-            return int(event)
-        period = _PERIOD.fullmatch(event.strip())
-        if period is not None:
-            cycle_ns = float(period[1]) * _UNIT_NS[period[2]]
-            same = [channel.number for channel in known if channel.cycle_ns == cycle_ns]
-            if len(same) == 1:
-                return same[0]
-        raise NotFoundError(
-            event, kind="event", nearest=tuple(channel.label for channel in known)[:8]
+        return event_number(self._daq.events if self._daq else (), event)
+
+    @property
+    def memory(self) -> NameSpace:
+        """Names of the description as this ECU has them; see :class:`NameSpace`."""
+        return NameSpace(self.catalog, self._live.bound, self._live.computed, self._read)
+
+    def select(self, names: str | Iterable[str], **options: Unpack[PlanOptions]) -> Selection:
+        """Signals with their plan, for :func:`xcaliper.measure_together`; nothing is sent.
+
+        Args:
+            names: names and patterns with ``*`` and ``?``.
+            options: as those of :meth:`measure` that concern the plan.
+
+        Raises:
+            NotFoundError: no such name or event.
+            PlanError: it does not fit; carries every reason.
+        """
+        return select(
+            self.memory,
+            names,
+            self._daq,
+            self.session.profile,
+            subject=self.link.name,
+            options=options,
+            connection=self,
         )
 
-    def _signals(self, names: str | Iterable[str]) -> dict[str, Signal]:
-        catalog = self.catalog
-        asked = [names] if isinstance(names, str) else list(names)
-        found: dict[str, Signal] = {}
-        for name in asked:
-            wild = "*" in name or "?" in name
-            for one in expand_names(catalog, [name]):
-                node = self._live.computed(one)
-                if node is not None and not node.has_memory:
-                    if wild:
-                        continue
-                    raise UsageError(
-                        f"{one}: it is virtual and cannot be measured.",
-                        hint=f"Measure {', '.join(node.inputs)}, or read it with read().",
-                    )
-                bound = self._live.bound(one).resolve(self._read)
-                if isinstance(bound, BoundMeasurement) or (
-                    isinstance(bound, BoundCharacteristic) and not bound.axes
-                ):
-                    if wild and not isinstance(bound, BoundMeasurement) and not bound.events:
-                        continue
-                    found.setdefault(one, Signal(replace(bound, name=one)))
-                elif not wild:
-                    raise UsageError(
-                        f"{one}: curves, maps and axes cannot be measured.",
-                        hint="Read it with read().",
-                    )
-        if not found:
-            raise UsageError(
-                f"{', '.join(map(str, asked)) or 'nothing'}: no measurable signal among them."
-            )
-        return found
-
-    def _plan(
-        self,
-        signals: Mapping[str, Signal],
-        event: str | int | Mapping[str, str | int] | None,
-        prescaler: int,
-    ) -> DaqPlan:
-        from xcaliper.daq.plan import compile_plan
-        from xcaliper.daq.wanted import Wanted
-
-        if self._daq is None:
-            raise UsageError(
-                f"{self.link.name}: the slave offers no data acquisition.",
-                hint="Read values with read() in a loop.",
-            )
-        told: dict[str, int] = {}
-        common: int | None = None
-        if isinstance(event, str | int):
-            common = self._event_number(event)
-        elif event is not None:
-            for pattern, one in event.items():
-                number = self._event_number(one)
-                told.update(dict.fromkeys(expand_names(self.catalog, [pattern]), number))
-        wanted = Wanted(
-            signals=tuple(signal.wanted() for signal in signals.values()),
-            event_channel=common,
-            event_channels={name: told[name] for name in signals if name in told},
-            prescaler=prescaler,
-        )
-        return compile_plan(wanted, self._daq)
-
-    def plan(
-        self,
-        names: str | Iterable[str],
-        *,
-        event: str | int | Mapping[str, str | int] | None = None,
-        prescaler: int = 1,
-    ) -> DaqPlan:
-        """The DAQ lists a measurement would use; nothing is sent.
+    def plan(self, names: str | Iterable[str], **options: Unpack[PlanOptions]) -> DaqPlan:
+        """The DAQ lists a measurement would use; nothing is sent. Options are those of ``measure``.
 
         Raises:
             PlanError: it does not fit; carries every reason.
         """
-        return self._plan(self._signals(names), event, prescaler)
+        return self.select(names, **options).plan
 
     def measure(  # noqa: PLR0913  # options by name
         self,
         names: str | Iterable[str],
         *,
-        event: str | int | Mapping[str, str | int] | None = None,
         duration_s: float | None = None,
-        record: str | Path | None = None,
+        record: Record | Sequence[Record] | None = None,
         overwrite: bool = False,
         raw: bool = False,
-        prescaler: int = 1,
         keep: bool = True,
+        calculated: Calculated | None = None,
+        reconnect: bool | float = False,
+        **options: Unpack[PlanOptions],
     ) -> Measurement:
         """A measurement, planned and checked; it starts with the first block taken, or start().
 
         Args:
             names: names and patterns with ``*`` and ``?``.
-            event: for all signals, by name, number or period such as ``"10ms"``; or pattern →
-                event; None = as the description says.
             duration_s: length, None = until stopped.
-            record: MDF4 file to record into.
-            overwrite: replace the file when it exists.
+            record: file to record into, its suffix tells the format; or a
+                :class:`~xcaliper.client.recording.Recording` with triggers and more; or several.
+            overwrite: replace a file that exists.
             raw: blocks give ECU values; recordings always hold both.
-            prescaler: take every n-th event only.
             keep: remember what was taken, for frames.
+            calculated: name → expression of signals that are computed from others, such as
+                ``{"Power": "EngineSpeed * Torque / 9549"}``; or a list of ``CalculatedSignal``.
+            reconnect: look for a slave that was lost or has restarted, up to 60 s or as many seconds as
+                given, and go on with a gap marked; False = the loss ends the measurement, because an
+                ECU that restarted has lost what was written to it.
+            options: what concerns the plan, see :class:`~xcaliper.client.selection.PlanOptions`:
+                ``event`` for all signals (name, number or period such as ``"10ms"``), or pattern →
+                event; ``prescaler``; ``polling``; ``timestamp``; ``priority``; ``packed`` and others.
 
         Raises:
             NotFoundError: no such name or event.
             PlanError: it does not fit; carries every reason.
             UsageError: another measurement is running.
         """
-        self._check_free()
-        signals = self._signals(names)
-        plan = self._plan(signals, event, prescaler)
-        sink = None
-        if record is not None:
-            target = record
-
-            def sink() -> Pipeline:
-                return self._recording(target, plan, signals, overwrite=overwrite)
-
-        daq = Session(
-            claim=self._claim,
-            setup=lambda: self._set_up(plan),
-            listen=self._listen,
-            go=self._go,
-            halt=self._halt,
-            is_alive=self._check_alive,
-            overloads=self._overloads,
-            sink=sink,
+        self._port.check_free()
+        selection = self.select(names, **options)
+        return make_measurement(
+            [("", selection)],
+            duration_s=duration_s,
+            record=record,
+            overwrite=overwrite,
+            raw=raw,
+            keep=keep,
+            calculated=calculated,
+            reconnect=reconnect,
         )
-        return Measurement(daq, plan, signals, duration_s=duration_s, raw=raw, keep=keep)
 
-    def _check_free(self) -> None:
-        if self._measurement is not None and self._measurement.is_running:
-            raise UsageError(
-                "measure: another measurement of this connection is running.",
-                hint="Stop it, or put all signals into one.",
-            )
+    @property
+    def port(self) -> DaqPort:
+        """The DAQ lists, for measurements."""
+        return self._port
 
-    def _claim(self, measurement: Measurement) -> None:
-        """Give the DAQ lists of the slave to one measurement."""
-        with self._claim_lock:
-            self._check_free()
-            self._measurement = measurement
-            self._silent = False
-
-    def _set_up(self, plan: DaqPlan) -> DaqDecoder:
-        from xcaliper.daq.decode import DaqDecoder
-        from xcaliper.daq.timeline import ClockReading
-
-        multiple = self._daq.write_daq_multiple if self._daq else False
-        pids = self.link.run(daq_setup.setup(self.session, plan.lists, multiple=multiple))
-        numbered = {one.daq_list: pid for one, pid in zip(plan.lists, pids, strict=True)}
-        ticks = self.link.run(daq_setup.clock()) if plan.clock is not None else None
-        start = None if ticks is None else ClockReading(ticks, time.monotonic_ns())
-        return DaqDecoder(plan, numbered, start)
-
-    def _listen(self, sink: Callable[[DtoBatch], object]) -> None:
-        self._overloads()
-        self.link.start_daq(sink)
-
-    def _go(self) -> None:
-        self.link.run(daq_setup.start())
-
-    def _halt(self) -> None:
-        """Stop the lists, let the last packets arrive, stop listening, free the lists.
-
-        Raises:
-            ExchangeTimeoutError: the slave does not answer; listening has ended all the same.
-        """
-        reachable = self.link.is_open and not self._silent
-        try:
-            if reachable:
-                self.link.run(daq_setup.stop(timeout_ns=_STOP_TIMEOUT_NS), _STOP_S)
-                time.sleep(_SETTLE_S)
-        except ExchangeTimeoutError as error:
-            raise self._gone("stopping", error) from error
-        finally:
-            self.link.stop_daq()
-        if reachable:
-            self.link.run(daq_setup.free(attempts=1), _FREE_S)
-
-    def _check_alive(self) -> None:
-        try:
-            self.link.run(ask(std.GetStatus()), _ALIVE_S)
-        except ExchangeTimeoutError as error:
-            raise self._gone("no data", error) from error
-
-    def _gone(self, what: str, error: ExchangeTimeoutError) -> ExchangeTimeoutError:
-        """Nobody waits for this slave a second time; says so in terms of the measurement."""
-        self._silent = True
-        return ExchangeTimeoutError(
-            f"measurement: {what}",
-            timer=error.timer,
-            attempts=error.attempts,
-            elapsed_ns=error.elapsed_ns,
-            hint="The slave has gone; what came until then is kept.",
-        )
+    @property
+    def scheme(self) -> str:
+        """Transport: ``udp`` or ``tcp``."""
+        return self._scheme
 
     def events(self) -> list[Any]:
         """Events and service requests of the slave since the last call, oldest first."""
-        self._events.extend(self.link.events())
-        found = list(self._events)
-        self._events.clear()
-        return found
+        return self._port.events()
 
-    def _overloads(self) -> int:
-        fresh = self.link.events()
-        self._events.extend(fresh)
-        return sum(event.name == "EV_DAQ_OVERLOAD" for event in fresh)
+    # --- again ---
 
-    def _recording(
-        self,
-        path: str | Path,
-        plan: DaqPlan,
-        signals: Mapping[str, Signal],
-        *,
-        overwrite: bool,
-    ) -> Pipeline:
-        from xcaliper import __version__
-        from xcaliper.record.description import RasterDescription, RecordingDescription
-        from xcaliper.record.pipeline import Pipeline
-        from xcaliper.record.sinks.mdf4 import Mdf4Sink
+    def abandon(self) -> None:
+        """Give up a link that does not serve any more; :meth:`reconnect` makes another one."""
+        with suppress(XcaliperError):
+            self.link.stop_daq()
+        self.link.close()
 
-        local = time.localtime()
-        info = self.info
-        description = RecordingDescription(
-            start_ns=time.time_ns(),
-            rasters=tuple(
-                RasterDescription(
-                    name=raster.name,
-                    event_channel=raster.event_channel,
-                    cycle_ns=raster.cycle_ns,
-                    dtype=raster.dtype,
-                    signals=tuple(signals[name].description() for name in raster.signals),
-                )
-                for raster in plan.rasters
-            ),
-            source=info.ecu_name or "ECU",
-            source_path=info.url,
-            bus=_BUS.get(self._scheme, 0),
-            epk=info.epk,
-            a2l_name=info.a2l_name,
-            a2l=self.description.data or None,
-            tool_version=__version__,
-            tz_offset_min=(local.tm_gmtoff - (3600 if local.tm_isdst > 0 else 0)) // 60,
-            dst_offset_min=60 if local.tm_isdst > 0 else 0,
-        )
-        return Pipeline([Mdf4Sink(path, description, overwrite=overwrite)])
+    def reconnect(self) -> None:
+        """A new session with the same slave, after it restarted or the link was lost.
+
+        The description and what it was found to be able to do stay; parameters that were written to it
+        may be lost.
+
+        Raises:
+            LinkError: nobody listens there.
+            ExchangeTimeoutError: no answer.
+            IntegrityError: it runs another program now (EPK), or is another slave.
+        """
+        self.link.close()
+        link = self._reopen()
+        try:
+            session = link.run(connect_procedure(attempts=1, transport=self._scheme))
+            texts = link.run(identify(session))
+            self._check_same(session, texts.get(int(IdType.EPK), ""))
+        except BaseException:
+            link.close()
+            raise
+        self.link, self.session = link, session
+        self._memory = XcpMemory(session)
+
+    def _check_same(self, session: XcpSession, epk: str) -> None:
+        if epk != self.description.epk:
+            raise IntegrityError(
+                f"{self.link.name}: another program answers, EPK",
+                expected=self.description.epk,
+                actual=epk,
+                hint="Connect anew, so that names are looked up in its own description.",
+            )
+        if session.profile != self.session.profile:
+            raise IntegrityError(
+                f"{self.link.name}: another slave answers, its packets",
+                expected=self.session.profile,
+                actual=session.profile,
+                hint="Connect anew.",
+            )
 
 
 def _address(address: int | Address, extension: int) -> Address:

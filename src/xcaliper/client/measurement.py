@@ -1,304 +1,122 @@
-"""A running measurement: blocks of columns as they come, frames afterwards, a file on the way."""
+"""A running measurement: blocks of columns as they come, frames afterwards, files on the way."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
-from html import escape
+from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, Self
 
-import numpy as np
-
-from xcaliper.client.values import format_number
-from xcaliper.core.errors import LocalProtocolError, UsageError, XcaliperError
-from xcaliper.core.samples import Gap, SampleBlock
+from xcaliper.client import frames
+from xcaliper.client.block import Block, ColumnRule, join_blocks
+from xcaliper.client.callbacks import Callback
+from xcaliper.client.quality import Quality, QueueState, Track
+from xcaliper.client.recording import describe_track
+from xcaliper.client.slave_time import axis_error_ns, share_axis
+from xcaliper.client.waiting import Waiting, block_bytes
+from xcaliper.core.errors import LinkError, LocalProtocolError, PlanError, UsageError, XcaliperError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
-    from numpy.typing import NDArray
+    from xcaliper.client.acquisition import Acquisition
+    from xcaliper.client.calculated import Calculator
+    from xcaliper.client.recording import Output
+    from xcaliper.core.diagnostics import Diagnostic
+    from xcaliper.core.samples import SampleBlock
+    from xcaliper.daq.correlation import Correlation
+    from xcaliper.daq.plan import DaqPlan
+    from xcaliper.record.description import RasterDescription
+    from xcaliper.transport.multicast import ClockMulticast
 
-    from xcaliper.client.binding import Signal
-    from xcaliper.core.frames import DtoBatch
-    from xcaliper.daq.decode import DaqDecoder
-    from xcaliper.daq.plan import DaqPlan, Raster
-    from xcaliper.record.pipeline import Pipeline
+    MakeCalculator = Callable[[Sequence[RasterDescription], Mapping[str, ColumnRule]], Calculator]
 
-__all__ = ["Block", "Measurement", "Quality", "Session", "join_blocks"]
+__all__ = ["Block", "Measurement", "Quality", "join_blocks"]
 
 #: Blocks that nobody takes are dropped, oldest first and counted, beyond this size.
 MAX_WAITING_BYTES: Final = 256 << 20
 #: Blocks kept for frames are dropped, oldest first and counted, beyond this size.
 MAX_KEPT_BYTES: Final = 512 << 20
+#: Bytes that may wait for a recorder.
+RECORD_BYTES: Final = 64 << 20
+#: Seconds between two GET_DAQ_CLOCK_MULTICAST.
+MULTICAST_S: Final = 0.1
 _BLOCK_S: Final = 0.1
-_SHOWN_NAMES: Final = 20
-#: Silence after which the slave is asked whether it is still there.
-_SILENCE_S: Final = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """What arrived and what did not, so far.
-
-    Attributes:
-        samples: rows of all events.
-        lost: messages that the transport counter missed, samples that the DTO counter missed.
-        gaps: places where something is missing.
-        incomplete: samples of which a part was missing.
-        overloads: how often the slave said that it lost samples.
-        unknown: packets that belong to no list of this measurement.
-        dropped: samples that had to be dropped because their reader was too slow.
-    """
-
-    samples: int = 0
-    lost: int = 0
-    gaps: int = 0
-    incomplete: int = 0
-    overloads: int = 0
-    unknown: int = 0
-    dropped: int = 0
-
-
-class Block:
-    """Consecutive samples of one event: a time axis and columns.
-
-    Attributes:
-        event: name of the raster, that is of the event.
-        t: float64[n], seconds since the start on the slave's clock.
-        names: signals in the block.
-        gaps: losses inside or just before the block.
-    """
-
-    __slots__ = ("_cache", "_raw_only", "_samples", "_signals", "event", "gaps", "names", "t")
-
-    def __init__(
-        self, event: str, samples: SampleBlock, signals: Mapping[str, Signal], *, raw_only: bool
-    ) -> None:
-        self.event = event
-        self.t: NDArray[np.float64] = samples.t_ns / 1e9
-        self.names = tuple(samples.rows.dtype.names or ())
-        self.gaps = samples.gaps
-        self._samples = samples
-        self._signals = signals
-        self._raw_only = raw_only
-        self._cache: dict[str, NDArray[Any]] = {}
-
-    def __len__(self) -> int:
-        return len(self.t)
-
-    def __repr__(self) -> str:
-        return f"<Block {self.event}: {len(self)} samples of {len(self.names)} signals>"
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{escape(self._newest(name))}</td>"
-            f"<td>{escape('' if self._raw_only else self._signals[name].unit)}</td></tr>"
-            for name in self.names[:_SHOWN_NAMES]
-        )
-        more = len(self.names) - _SHOWN_NAMES
-        rest = f"<tr><td>… {more} more</td></tr>" if more > 0 else ""
-        return f"<table><caption>{escape(repr(self)[1:-1])}</caption>{rows}{rest}</table>"
-
-    def _newest(self, name: str) -> str:
-        if not len(self):
-            return "–"
-        value = self.latest(name)
-        return "…" if np.shape(value) else format_number(value)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.names
-
-    def __getitem__(self, name: str) -> NDArray[Any]:
-        """Values of a signal, physical unless the measurement is raw; array[n] or array[n, *shape].
-
-        Raises:
-            KeyError: the signal is not in this block.
-        """
-        if name not in self._cache:
-            if name not in self.names:
-                raise KeyError(name)
-            column = self._samples.column(name)
-            signal = self._signals[name]
-            self._cache[name] = signal.raw(column) if self._raw_only else signal.phys(column)
-        return self._cache[name]
-
-    def raw(self, name: str) -> NDArray[Any]:
-        """ECU values of a signal in native byte order, masks applied.
-
-        Raises:
-            KeyError: the signal is not in this block.
-        """
-        if name not in self.names:
-            raise KeyError(name)
-        return self._signals[name].raw(self._samples.column(name))
-
-    def latest(self, name: str) -> Any:
-        """The newest value of a signal, as ``block[name][-1]`` but cheap.
-
-        Raises:
-            KeyError: the signal is not in this block.
-        """
-        if name not in self.names:
-            raise KeyError(name)
-        signal = self._signals[name]
-        column = self._samples.column(name)[-1:]
-        return (signal.raw(column) if self._raw_only else signal.phys(column))[0]
-
-
-class _Waiting:
-    """Sample blocks between the pump and the reader; bounded, loss counted."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._blocks: deque[SampleBlock] = deque()
-        self._bytes = 0
-        self._lost: dict[int, tuple[int, int]] = {}
-        self._lock = threading.Lock()
-        self.dropped = 0
-
-    def put(self, blocks: list[SampleBlock]) -> None:
-        with self._lock:
-            for block in blocks:
-                self._blocks.append(block)
-                self._bytes += block.rows.nbytes + 8 * len(block)
-            while self._bytes > self._max_bytes and len(self._blocks) > 1:
-                old = self._blocks.popleft()
-                self._bytes -= old.rows.nbytes + 8 * len(old)
-                self.dropped += len(old)
-                since, count = self._lost.get(old.raster, (_first_time(old), 0))
-                self._lost[old.raster] = since, count + len(old)
-
-    def take(self) -> list[SampleBlock]:
-        """Everything that waits, one block per raster, dropped ones marked as a gap in front."""
-        with self._lock:
-            blocks, self._blocks, self._bytes = list(self._blocks), deque(), 0
-            lost, self._lost = self._lost, {}
-        by_raster: dict[int, list[SampleBlock]] = {}
-        for block in blocks:
-            by_raster.setdefault(block.raster, []).append(block)
-        joined = [join_blocks(group) for _, group in sorted(by_raster.items())]
-        return [_mark_dropped(block, lost.pop(block.raster, None)) for block in joined]
-
-    def __len__(self) -> int:
-        return len(self._blocks)
-
-
-def _first_time(block: SampleBlock) -> int:
-    return int(block.t_ns[0]) if len(block) else 0
-
-
-def _mark_dropped(block: SampleBlock, lost: tuple[int, int] | None) -> SampleBlock:
-    if lost is None:
-        return block
-    gap = Gap(0, lost[0], _first_time(block), lost[1], "queue")
-    return SampleBlock(block.raster, block.t_ns, block.rows, (gap, *block.gaps))
-
-
-def join_blocks(blocks: list[SampleBlock]) -> SampleBlock:
-    """Blocks of one raster as one; gaps move along."""
-    if len(blocks) == 1:
-        return blocks[0]
-    gaps: list[Gap] = []
-    offset = 0
-    for block in blocks:
-        gaps += [
-            Gap(gap.before_row + offset, gap.t_from_ns, gap.t_to_ns, gap.lost, gap.reason)
-            for gap in block.gaps
-        ]
-        offset += len(block)
-    times = np.concatenate([block.t_ns for block in blocks])
-    rows = np.concatenate([block.rows for block in blocks])
-    return SampleBlock(blocks[0].raster, times, rows, tuple(gaps))
-
-
-class Session:
-    """What a measurement needs from its connection; filled in by it.
-
-    Attributes:
-        claim: reserve the lists for one measurement; raises while another one runs.
-        setup: allocate and fill the lists, gives a decoder.
-        listen: hand every batch of DAQ packets to a function from now on.
-        go: start the lists together.
-        halt: stop and free the lists, bounded in time, and end listening.
-        is_alive: ask the slave for a sign of life; raises when there is none.
-        overloads: how often the slave told of lost samples since the last call.
-        sink: open the recording, None = nothing is recorded.
-    """
-
-    __slots__ = ("claim", "go", "halt", "is_alive", "listen", "overloads", "setup", "sink")
-
-    def __init__(  # noqa: PLR0913  # one per duty
-        self,
-        *,
-        claim: Callable[[Measurement], None],
-        setup: Callable[[], DaqDecoder],
-        listen: Callable[[Callable[[DtoBatch], object]], None],
-        go: Callable[[], None],
-        halt: Callable[[], None],
-        is_alive: Callable[[], None],
-        overloads: Callable[[], int],
-        sink: Callable[[], Pipeline] | None,
-    ) -> None:
-        self.claim = claim
-        self.setup = setup
-        self.listen = listen
-        self.go = go
-        self.halt = halt
-        self.is_alive = is_alive
-        self.overloads = overloads
-        self.sink = sink
+_WATCH_S: Final = 0.05
+_WATCHER_STOP_S: Final = 10.0
 
 
 class Measurement:
-    """Signals in step with ECU events; made by ``Connection.measure``.
+    """Signals in step with ECU events; made by ``Connection.measure`` and ``measure_together``.
 
-    Iterate over it for blocks as they come, or ``run()`` it for its duration and take frames. It
-    can be measured once; make another one to go on.
+    Iterate over it for blocks as they come (``for`` or ``async for``), have functions called with
+    them (:meth:`on_block`), or ``run()`` it for its duration and take frames. It can be measured
+    once; make another one to go on.
 
     Attributes:
-        plan: what the slave was told to do.
+        acquisitions: one per slave.
+        tracks: rasters of all slaves, polled and calculated ones included; a block's ``event`` is the
+            name of one.
         signals: name → how to read the column.
         duration_s: length in seconds, None = until stopped.
+        recorders: what records; filled at the start.
+        multicast: when set before the start, asks all slaves of its cluster for their clocks at once,
+            as often as :data:`MULTICAST_S` says; whoever set it closes it.
     """
 
-    def __init__(
+    def __init__(  # options by name
         self,
-        session: Session,
-        plan: DaqPlan,
-        signals: Mapping[str, Signal],
+        acquisitions: Sequence[Acquisition],
         *,
         duration_s: float | None,
         raw: bool,
         keep: bool,
+        outputs: Callable[[Measurement, int], list[tuple[str, Output]]] | None = None,
+        calculator: MakeCalculator | None = None,
     ) -> None:
         if duration_s is not None and not 0 < duration_s < inf:
             raise UsageError(f"duration: {duration_s} s is not a length of time.")
-        self.plan = plan
-        self.signals = signals
+        self.acquisitions = tuple(acquisitions)
         self.duration_s = duration_s
-        self._session = session
+        self.recorders: list[Output] = []
+        self.multicast: ClockMulticast | None = None
+        self._multicast_ns = 0
+        self._recorder_names: list[str] = []
+        self.tracks: list[Track] = []
+        for one in acquisitions:
+            self.tracks += one.number(len(self.tracks))
+        self._calculator: Calculator | None = None
+        if calculator is not None:
+            rules = {name: rule for track in self.tracks for name, rule in track.rules.items()}
+            described = [describe_track(track) for track in self.tracks]
+            self._calculator = calculator(described, rules)
+            self.tracks += self._calculator.tracks
+        self.signals: Mapping[str, ColumnRule] = {
+            name: rule for track in self.tracks for name, rule in track.rules.items()
+        }
         self._raw = raw
         self._keep = keep
-        self._decoder: DaqDecoder | None = None
-        self._pipeline: Pipeline | None = None
+        self._outputs = outputs
+        self._failed_outputs: dict[int, XcaliperError] = {}
         self._record_error: XcaliperError | None = None
-        self._waiting = _Waiting(MAX_WAITING_BYTES)
+        self._waiting = Waiting(MAX_WAITING_BYTES)
+        self._callbacks: list[Callback] = []
+        self._has_reader = False
         self._kept: dict[int, deque[SampleBlock]] = {}
         self._kept_bytes = 0
         self._forgotten = 0
-        self._samples = [0] * len(plan.rasters)
-        self._span = [(0, 0)] * len(plan.rasters)
-        self._gap_counts = [0] * len(plan.rasters)
-        self._lost = [0] * len(plan.rasters)
         self._started_ns = 0
-        self._last_data_ns = 0
+        self._ended_ns = 0
         self._state = "new"
         self._state_lock = threading.Lock()
+        self._data_lock = threading.Lock()
         self._stopping = threading.Event()
+        self._error: XcaliperError | None = None
+        self._watcher: threading.Thread | None = None
 
     # --- life ---
 
@@ -317,6 +135,18 @@ class Measurement:
         except XcaliperError:
             if kind is None:
                 raise
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self.start)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await asyncio.to_thread(self.__exit__, kind, error, trace)
 
     @property
     def is_running(self) -> bool:
@@ -337,49 +167,73 @@ class Measurement:
                 raise LocalProtocolError(
                     "measurement: it has ended.", hint="Make a new one with measure()."
                 )
-            self._session.claim(self)
+            for one in self.acquisitions:
+                one.port.claim(self)
             self._state = "ended"
             try:
-                if self._session.sink is not None:
-                    self._pipeline = self._session.sink()
-                self._decoder = self._session.setup()
-                self._session.listen(self._on_batch)
-                self._started_ns = self._last_data_ns = time.monotonic_ns()
-                self._session.go()
+                self._begin()
             except BaseException:
                 self._end_quietly()
                 raise
             self._state = "running"
+            self._watcher = threading.Thread(target=self._watch, name="xcaliper-watch", daemon=True)
+            self._watcher.start()
+
+    def _begin(self) -> None:
+        """Prepare every slave first, so that all start with as little time between as can be."""
+        if self.multicast is not None:
+            for one in self.acquisitions:
+                one.port.cluster = self.multicast.cluster
+        begin_ns = min(one.prepare(self._accept, self._note) for one in self.acquisitions)
+        if len(self.acquisitions) > 1:
+            shared = share_axis(self.acquisitions)
+            begin_ns = begin_ns if shared is None else shared
+        if self._outputs is not None:
+            for name, output in self._outputs(self, begin_ns):
+                self._recorder_names.append(name)
+                self.recorders.append(output)
+        self._started_ns = time.monotonic_ns()
+        for one in self.acquisitions:
+            one.go(begin_ns)
 
     def _end_quietly(self) -> None:
         """Clean up behind a failed start; what failed first says more than what fails now."""
-        for step in (self._session.halt, self._close_pipeline):
-            try:
+        for step in (*(one.halt for one in self.acquisitions), *self._closers()):
+            with suppress(XcaliperError):
                 step()
-            except XcaliperError:
-                continue
+
+    def _closers(self) -> list[Callable[[], None]]:
+        return [output.close for output in self.recorders]
 
     def stop(self) -> None:
-        """Stop the lists, take what is on its way, close the recording; bounded, repeatable.
+        """Stop the lists, take what is on its way, close recordings; bounded, repeatable.
 
         Raises:
-            XcaliperError: stopping or the recording failed; what was recorded is kept.
+            XcaliperError: what ended the measurement, unless it was raised before; or stopping, a
+                recording or a callback failed. What was measured and recorded is kept.
         """
         with self._state_lock:
             if self._state != "running":
                 return
             self._state = "ended"
             self._stopping.set()
-            try:
-                self._session.halt()
-            finally:
-                if self._decoder is not None:
-                    self._decoder.finish()
-                self._close_pipeline()
-
-    def _close_pipeline(self) -> None:
-        if self._pipeline is not None:
-            self._pipeline.close()
+            watcher = self._watcher
+            if watcher is not None and watcher is not threading.current_thread():
+                watcher.join(_WATCHER_STOP_S)
+            problems = [self._error] if self._error is not None else []
+            self._error = None
+            self._ended_ns = time.monotonic_ns()
+            halts = [one.halt for one in self.acquisitions]
+            problems += _failures_of(halts)
+            for step in (self._finish_calculated, *self._closers()):
+                problems += _failures_of([step])
+            problems += [e for e in (one.close() for one in self._callbacks) if e is not None]
+        told = self._record_error  # the reader has heard of it
+        problems = [problem for problem in problems if problem is not told]
+        if problems:
+            for further in problems[1:]:
+                problems[0].add_note(f"also: {further}")
+            raise problems[0]
 
     def run(self) -> Self:
         """Measure for the whole duration, then stop; take ``to_pandas()`` or ``blocks()`` after.
@@ -396,34 +250,75 @@ class Measurement:
                 pass
         return self
 
+    def _watch(self) -> None:
+        """Body of the watching thread: look after every slave until the end."""
+        while not self._stopping.wait(_WATCH_S):
+            self._ask_clocks(time.monotonic_ns())
+            for one in self.acquisitions:
+                try:
+                    one.watch(time.monotonic_ns())
+                except XcaliperError as error:
+                    self._error = error
+                    self._stopping.set()
+                    return
+
+    def _ask_clocks(self, now_ns: int) -> None:
+        """Send GET_DAQ_CLOCK_MULTICAST when it is time; without a network nothing is lost."""
+        if self.multicast is None or now_ns < self._multicast_ns:
+            return
+        self._multicast_ns = now_ns + int(MULTICAST_S * 1e9)
+        with suppress(LinkError):
+            counter, sent_ns = self.multicast.send()
+            for one in self.acquisitions:
+                one.multicast_sent(counter, sent_ns)
+
     # --- data ---
 
-    def _on_batch(self, batch: DtoBatch) -> None:
-        assert self._decoder is not None, "listening begins behind the set-up"
-        for _ in range(self._session.overloads()):
-            self._decoder.note_overload()
-        blocks = self._decoder.feed(batch)
-        if not blocks:
-            return
-        self._last_data_ns = time.monotonic_ns()
-        for block in blocks:
-            at = block.raster
-            if len(block):
-                first = self._span[at][0] if self._samples[at] else int(block.t_ns[0])
-                self._span[at] = (first, int(block.t_ns[-1]))
-            self._samples[at] += len(block)
-            self._gap_counts[at] += len(block.gaps)
-            self._lost[at] += sum(gap.lost for gap in block.gaps)
-            if self._pipeline is not None:
-                self._record(self._pipeline, block)
-        self._waiting.put(blocks)
+    def _accept(self, blocks: Sequence[SampleBlock]) -> None:
+        """Take blocks of one slave; called by the thread that has them."""
+        with self._data_lock:
+            if self._calculator is not None:
+                blocks = [*blocks, *self._calculator.feed(blocks)]
+            self._hand_out(blocks)
 
-    def _record(self, pipeline: Pipeline, block: SampleBlock) -> None:
-        """Hand a block to the recording; its failure is told to the reader, who gets the block."""
+    def _finish_calculated(self) -> None:
+        with self._data_lock:
+            if self._calculator is not None:
+                self._hand_out(self._calculator.finish())
+
+    def _hand_out(self, blocks: Sequence[SampleBlock]) -> None:
+        for block in blocks:
+            self.tracks[block.raster].count(block)
+            for number, output in enumerate(self.recorders):
+                self._record(number, output, block)
+        if self._has_reader or self._keep or not self._callbacks:
+            self._waiting.put(blocks)
+        for callback in self._callbacks:
+            callback.put(blocks)
+
+    def _record(self, number: int, output: Output, block: SampleBlock) -> None:
+        """Hand a block to a recording; when the last one has failed, the reader is told."""
         try:
-            pipeline.put(block)
+            output.put(block)
         except XcaliperError as error:
-            self._record_error = self._record_error or error
+            self._failed_outputs.setdefault(number, error)
+            if len(self._failed_outputs) == len(self.recorders):
+                self._record_error = self._record_error or error
+
+    def _next_wait_s(self) -> float | None:
+        """How long to let data gather; None when the duration is over."""
+        if self.duration_s is None:
+            return _BLOCK_S
+        left_s = self.duration_s - (time.monotonic_ns() - self._started_ns) * 1e-9
+        return None if left_s <= 0 else min(_BLOCK_S, left_s)
+
+    def _raise_trouble(self) -> None:
+        """End with the trouble of a recording (a full disk) or a slave when it comes."""
+        if self._record_error is not None:
+            raise self._record_error
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
 
     def __iter__(self) -> Iterator[Block]:
         """Blocks as they come, about ten per second and event; ends with the duration or a stop.
@@ -433,41 +328,70 @@ class Measurement:
         Raises:
             LinkError: the link failed.
             ExchangeTimeoutError: the slave fell silent and does not answer any more.
+            RemoteProtocolError: the slave stopped its lists or ended the session.
             MdfError: the recording cannot go on, as with a full disk; what it has stays readable.
         """
+        self._has_reader = True
         if self._state == "ended" and len(self._waiting):
             yield from self._take()
             return
         self.start()
-        deadline = (
-            None if self.duration_s is None else self._started_ns + int(self.duration_s * 1e9)
-        )
         try:
             while self._state == "running":
-                now = time.monotonic_ns()
-                if deadline is not None and now >= deadline:
+                wait_s = self._next_wait_s()
+                if wait_s is None:
                     break
-                wait_s = _BLOCK_S if deadline is None else min(_BLOCK_S, (deadline - now) * 1e-9)
-                self._stopping.wait(wait_s)  # let data gather
+                self._stopping.wait(wait_s)
                 yield from self._take()
-                self._check_recording()
-                self._check_silence()
+                self._raise_trouble()
         finally:
             self.stop()
         yield from self._take()
 
-    def _check_recording(self) -> None:
-        """End with the trouble of the recording (a full disk) when it comes, not hours later."""
-        if self._record_error is not None:
-            raise self._record_error
+    async def __aiter__(self) -> AsyncIterator[Block]:
+        """Blocks as they come, for ``async for``; as with ``for``, and other tasks run meanwhile."""
+        self._has_reader = True
+        if not (self._state == "ended" and len(self._waiting)):
+            await asyncio.to_thread(self.start)
+        try:
+            while self._state == "running":
+                wait_s = self._next_wait_s()
+                if wait_s is None:
+                    break
+                if not self._stopping.is_set():
+                    await asyncio.sleep(wait_s)
+                for block in self._take():
+                    yield block
+                self._raise_trouble()
+        finally:
+            await asyncio.to_thread(self.stop)
+        for block in self._take():
+            yield block
 
-    def _check_silence(self) -> None:
-        """Ask a silent slave for a sign of life, so that its death is not an endless wait."""
-        now = time.monotonic_ns()
-        slowest = max((raster.cycle_ns or 0 for raster in self.plan.rasters), default=0)
-        if now - self._last_data_ns > max(_SILENCE_S * 1e9, 3 * slowest):
-            self._session.is_alive()
-            self._last_data_ns = now
+    def on_block(
+        self, function: Callable[[Block], object], *, max_bytes: int | None = None
+    ) -> Callable[[Block], object]:
+        """Call a function with each block, in a thread of its own; also usable as a decorator.
+
+        When the function is slower than the data, blocks are joined; beyond ``max_bytes`` the oldest
+        are dropped, counted in ``quality`` and marked as a gap (``queue``). What it raises ends its
+        calls, never the measurement, and is raised by :meth:`stop`.
+
+        Args:
+            function: gets a block.
+            max_bytes: of samples that may wait for it; None = 64 MiB.
+        """
+        extra = () if max_bytes is None else (max_bytes,)
+        callback = Callback(function, self._block, *extra)
+        with self._state_lock:
+            if self._state == "ended":
+                callback.close()
+                raise LocalProtocolError(
+                    "measurement: it has ended.", hint="Add callbacks before it ends."
+                )
+            with self._data_lock:
+                self._callbacks.append(callback)
+        return function
 
     def _take(self) -> Iterator[Block]:
         for samples in self._waiting.take():
@@ -476,16 +400,16 @@ class Measurement:
             yield self._block(samples)
 
     def _block(self, samples: SampleBlock) -> Block:
-        name = self.plan.rasters[samples.raster].name
-        return Block(name, samples, self.signals, raw_only=self._raw)
+        track = self.tracks[samples.raster]
+        return Block(track.name, samples, track.rules, raw_only=self._raw)
 
     def _remember(self, samples: SampleBlock) -> None:
         self._kept.setdefault(samples.raster, deque()).append(samples)
-        self._kept_bytes += samples.rows.nbytes + 8 * len(samples)
+        self._kept_bytes += block_bytes(samples)
         while self._kept_bytes > MAX_KEPT_BYTES:
-            raster = max(self._kept, key=lambda at: sum(b.rows.nbytes for b in self._kept[at]))
+            raster = max(self._kept, key=lambda at: sum(map(block_bytes, self._kept[at])))
             old = self._kept[raster].popleft()
-            self._kept_bytes -= old.rows.nbytes + 8 * len(old)
+            self._kept_bytes -= block_bytes(old)
             self._forgotten += len(old)
 
     def blocks(self) -> list[Block]:
@@ -495,32 +419,13 @@ class Measurement:
                 self._remember(samples)
         return [self._block(join_blocks(list(blocks))) for _, blocks in sorted(self._kept.items())]
 
-    def _columns(self, block: Block) -> dict[str, NDArray[Any]]:
-        """One-dimensional columns; elements of arrays get an index behind the name."""
-        found: dict[str, NDArray[Any]] = {}
-        for name in block.names:
-            values = block[name]
-            if values.ndim == 1:
-                found[name] = values
-                continue
-            for index in np.ndindex(values.shape[1:]):
-                label = name + "".join(f"[{i}]" for i in index)
-                found[label] = values[(slice(None), *index)]
-        return found
-
     def to_pandas(self) -> dict[str, Any]:
         """Event name → DataFrame with the time in seconds as index.
 
         Raises:
             UsageError: pandas is not installed.
         """
-        pandas = _optional("pandas")
-        return {
-            block.event: pandas.DataFrame(
-                self._columns(block), index=pandas.Index(block.t, name="t [s]")
-            )
-            for block in self.blocks()
-        }
+        return frames.to_pandas(self.blocks())
 
     def to_polars(self) -> dict[str, Any]:
         """Event name → DataFrame with a column ``t [s]``.
@@ -528,106 +433,221 @@ class Measurement:
         Raises:
             UsageError: polars is not installed.
         """
-        polars = _optional("polars")
-        return {
-            block.event: polars.DataFrame({"t [s]": block.t, **self._columns(block)})
-            for block in self.blocks()
-        }
+        return frames.to_polars(self.blocks())
+
+    def to_xarray(self) -> dict[str, Any]:
+        """Event name → Dataset over ``t`` in seconds; arrays keep their shape, units are attributes.
+
+        Raises:
+            UsageError: xarray is not installed.
+        """
+        return frames.to_xarray(self.blocks())
+
+    def plot(self, *names: str) -> Any:
+        """Draw signals over time, one strip per unit, gaps left open; gives a matplotlib figure.
+
+        Args:
+            names: signals; without any all that have one number per sample, up to 16.
+
+        Raises:
+            NotFoundError: a signal was not measured.
+            UsageError: there is nothing to draw; the measurement was made with ``keep=False``.
+        """
+        return frames.plot(self.blocks(), names, {n: self.unit(n) for n in self.signals})
 
     # --- facts ---
 
     @property
-    def rasters(self) -> tuple[Raster, ...]:
-        """One per event (and DAQ list)."""
-        return self.plan.rasters
+    def plan(self) -> DaqPlan:
+        """What the slave was told to do; that of the first one where there are several."""
+        return self.acquisitions[0].plan
+
+    @property
+    def plans(self) -> dict[str, DaqPlan]:
+        """Label of the slave → what it was told to do."""
+        return {one.label: one.plan for one in self.acquisitions}
+
+    @property
+    def rasters(self) -> tuple[Track, ...]:
+        """One per event (and DAQ list), one for what is polled, one per calculated group."""
+        return tuple(self.tracks)
 
     def unit(self, name: str) -> str:
         """Unit of a signal; empty for raw measurements."""
         return "" if self._raw else self.signals[name].unit
 
     def event_of(self, name: str) -> str:
-        """Name of the raster that a signal is measured in."""
-        return self.plan.raster_of(name).name
+        """Name of the raster that a signal is measured in.
+
+        Raises:
+            PlanError: no raster has it.
+        """
+        for track in self.tracks:
+            if name in track.rules:
+                return track.name
+        raise PlanError("plan", (f"{name} is not measured",))
+
+    @property
+    def queues(self) -> tuple[QueueState, ...]:
+        """Fill and losses of every bounded queue."""
+        reader = self._waiting
+        found = [QueueState("reader", reader.bytes, reader.max_bytes, reader.dropped)]
+        for name, output in zip(self._recorder_names, self.recorders, strict=True):
+            stats = output.stats
+            found.append(
+                QueueState(
+                    f"record {name}", stats.queued_bytes, RECORD_BYTES, stats.dropped_samples
+                )
+            )
+        for one in self._callbacks:
+            queue = one.waiting
+            found.append(
+                QueueState(f"callback {one.name}", queue.bytes, queue.max_bytes, queue.dropped)
+            )
+        return tuple(found)
 
     @property
     def quality(self) -> Quality:
         """Counters so far."""
-        if self._decoder is None:
-            return Quality()
-        counted = self._decoder.quality
-        recorded = self._pipeline.stats.dropped_samples if self._pipeline is not None else 0
+        counted: dict[str, int] = {}
+        for one in self.acquisitions:
+            for name, value in one.counters().items():
+                counted[name] = counted.get(name, 0) + value
         return Quality(
-            samples=sum(self._samples),
-            lost=counted.lost_messages + counted.lost_samples,
-            gaps=sum(self._gap_counts),
-            incomplete=counted.incomplete,
-            overloads=counted.overloads,
-            unknown=counted.unknown,
-            dropped=self._waiting.dropped + recorded + self._forgotten,
-        )
+            samples=sum(track.samples for track in self.tracks if track.kind != "calculated"),
+            lost=counted["lost_messages"] + counted["lost_samples"],
+            gaps=sum(track.gaps for track in self.tracks if track.kind != "calculated"),
+            dropped=self._forgotten + sum(queue.dropped for queue in self.queues),
+            reconnects=sum(one.reconnects for one in self.acquisitions),
+            silences=sum(one.silences for one in self.acquisitions),
+            **{
+                name: counted[name]
+                for name in (
+                    "incomplete", "overloads", "unknown", "malformed", "late", "backward",
+                )
+            },
+        )  # fmt: skip
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """What was odd while measuring, each told once."""
+        return tuple(found for one in self.acquisitions for found in one.diagnostics)
+
+    @property
+    def correlations(self) -> dict[str, Correlation | None]:
+        """Label of the slave → how its time lies on the host's or a grandmaster's, as known now."""
+        return {
+            one.label: one.correlator.correlation() if one.correlator is not None else None
+            for one in self.acquisitions
+        }
+
+    @property
+    def correlation(self) -> Correlation | None:
+        """How the time of the (first) slave lies on the host's or a grandmaster's clock.
+
+        With one slave, times of blocks are what its ticks say; ``correlation.correlate(t_ns)`` gives
+        the other axis.
+        """
+        return next(iter(self.correlations.values()))
+
+    @property
+    def axis_error_ns(self) -> int | None:
+        """How far apart samples that several slaves took at one instant may lie; None = unknown."""
+        return axis_error_ns(self.acquisitions)
+
+    def _time_summary(self) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            label or "slave": one.properties() if one is not None else {}
+            for label, one in self.correlations.items()
+        }
+        if len(self.acquisitions) > 1:
+            found["axis_error_ns"] = self.axis_error_ns
+        return found
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since the start; 0 before it."""
-        return (time.monotonic_ns() - self._started_ns) * 1e-9 if self._started_ns else 0.0
+        """Seconds since the start; 0 before it, the length once it ended."""
+        if not self._started_ns:
+            return 0.0
+        return ((self._ended_ns or time.monotonic_ns()) - self._started_ns) * 1e-9
 
     @property
     def now_ns(self) -> int:
         """Newest time on the axis of the samples."""
-        return max((last for _, last in self._span), default=0)
+        return max((track.last_ns for track in self.tracks), default=0)
+
+    @property
+    def load_bytes_per_s(self) -> float:
+        """Bytes of samples per second so far, all slaves, headers not counted."""
+        total = sum(t.samples * t.dtype.itemsize for t in self.tracks if t.kind != "calculated")
+        return total / self.elapsed_s if self.elapsed_s else 0.0
 
     def mark(self, text: str, *, name: str = "") -> None:
-        """Put a marker with a text into the recording; nothing when there is none."""
-        if self._pipeline is None or self._state != "running":
+        """Put a marker with a text into every recording; nothing when there is none."""
+        if self._state != "running" or not self.recorders:
             return
         from xcaliper.record.description import EventType, RecordingEvent
 
-        self._pipeline.event(RecordingEvent(EventType.MARKER, self.now_ns, text, name))
+        event = RecordingEvent(EventType.MARKER, self.now_ns, text, name)
+        for output in self.recorders:
+            output.event(event)
+
+    def _note(self, text: str) -> None:
+        """A slave was lost or found again."""
+        from xcaliper.record.description import EventCause, EventType, RecordingEvent
+
+        event = RecordingEvent(
+            EventType.ACQUISITION_INTERRUPT, self.now_ns, text, "link", EventCause.ERROR
+        )
+        for output in self.recorders:
+            with suppress(XcaliperError):  # a closed one needs no note
+                output.event(event)
+
+    def trigger(self, text: str = "manual") -> None:
+        """Start every recording that waits for a trigger."""
+        for output in self.recorders:
+            start = getattr(output, "trigger", None)
+            if start is not None:
+                start(text)
 
     def summary(self) -> dict[str, Any]:
         """Counters per event and in all, ready for JSON."""
         quality = self.quality
-        rows = []
-        for at, raster in enumerate(self.plan.rasters):
-            first, last = self._span[at]
-            count = self._samples[at]
-            rows.append(
-                {
-                    "event": raster.name,
-                    "signals": len(raster.signals),
-                    "samples": count,
-                    "rate_hz": (count - 1) * 1e9 / (last - first) if last > first else 0.0,
-                    "lost": self._lost[at],
-                    "gaps": self._gap_counts[at],
-                }
-            )
-        fields = ("samples", "lost", "gaps", "incomplete", "overloads", "unknown", "dropped")
-        return {"events": rows, **{name: getattr(quality, name) for name in fields}}
+        found: dict[str, Any] = {"events": [track.summary() for track in self.tracks]}
+        found |= {name: getattr(quality, name) for name in Quality.__slots__}
+        found["queues"] = [
+            {name: getattr(queue, name) for name in QueueState.__slots__} for queue in self.queues
+        ]
+        found["time"] = self._time_summary()
+        found["diagnostics"] = [str(one) for one in self.diagnostics]
+        return found
 
     def __repr__(self) -> str:
-        events = ", ".join(raster.name for raster in self.plan.rasters)
-        count = sum(self._samples)
+        events = ", ".join(track.name for track in self.tracks)
+        count = self.quality.samples
         return (
             f"<Measurement {self._state}: {len(self.signals)} signals over {events}, "
             f"{count} samples>"
         )
 
     def _repr_html_(self) -> str:
-        names = ("event", "signals", "samples", "rate_hz", "lost", "gaps")
-        head = "".join(f"<th>{name}</th>" for name in names)
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{escape(format_number(row[name]))}</td>" for name in names)
-            for row in self.summary()["events"]
-        )
-        return f"<table><caption>{escape(repr(self)[1:-1])}</caption><tr>{head}</tr>{rows}</table>"
+        return frames.summary_html(repr(self)[1:-1], self.summary()["events"])
 
 
-def _optional(name: str) -> Any:
-    from importlib import import_module
+def _failures_of(steps: Sequence[Callable[[], None]]) -> list[XcaliperError]:
+    """What went wrong in steps that are done at the same time, in their order."""
+    failures: dict[int, XcaliperError] = {}
 
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise UsageError(
-            f"{name} is not installed.", hint='pip install "xcaliper[frames]"'
-        ) from error
+    def carry_out(number: int) -> None:
+        try:
+            steps[number]()
+        except XcaliperError as error:
+            failures[number] = error
+
+    others = [threading.Thread(target=carry_out, args=(n,)) for n in range(1, len(steps))]
+    for thread in others:
+        thread.start()
+    carry_out(0)
+    for thread in others:
+        thread.join()
+    return [failures[number] for number in sorted(failures)]

@@ -8,7 +8,7 @@ from xcaliper.a2l.if_xcp import read_segment
 from xcaliper.client.binding import declared_daq
 from xcaliper.client.info import SegmentInfo
 from xcaliper.core.errors import ProtocolError
-from xcaliper.daq.capabilities import DaqAnswers, EventAnswer, merge
+from xcaliper.daq.merge import DaqAnswers, EventAnswer, ListAnswer, merge
 from xcaliper.xcp.procedures.daq_info import daq_info
 from xcaliper.xcp.procedures.pages import page_info
 
@@ -38,6 +38,7 @@ def survey_daq(
         processor=told.processor,
         resolution=told.resolution,
         events=tuple(EventAnswer(e.channel, e.info, e.name) for e in told.events or ()),
+        lists=tuple(ListAnswer(one.number, one.info, one.odts) for one in told.lists),
     )
     described = catalog.xcp.merged() if catalog is not None and catalog.xcp else None
     return merge(declared_daq(described), answers, session.profile)

@@ -29,8 +29,10 @@ class DtoBatch:
         packets: one per DTO, identification field first.
         lost: (index of the packet behind the gap, number of lost messages), found by the transport
             counter; an index of ``len(packets)`` means at the end.
+        sources: identifier on the link (CAN) of each packet; empty where all have the same.
     """
 
     t_ns: int
     packets: list[bytes] = field(default_factory=list)
     lost: list[tuple[int, int]] = field(default_factory=list)
+    sources: list[int] = field(default_factory=list)

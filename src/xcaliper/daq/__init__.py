@@ -2,17 +2,18 @@
 
 from xcaliper.daq.capabilities import (
     AddressExtensionScope,
-    DaqAnswers,
     DaqCapabilities,
-    DeclaredDaq,
-    EventAnswer,
     EventChannel,
+    ListCanId,
+    Optimisation,
     Overload,
-    merge,
+    StaticList,
 )
 from xcaliper.daq.decode import DaqDecoder
-from xcaliper.daq.plan import DaqPlan, Raster, compile_plan
+from xcaliper.daq.merge import DaqAnswers, DeclaredDaq, EventAnswer, ListAnswer, merge
+from xcaliper.daq.plan import DaqPlan, PolledSignal, Raster, compile_plan
 from xcaliper.daq.quality import GapRecord, Quality
+from xcaliper.daq.resources import ResourceModel
 from xcaliper.daq.timeline import ClockReading, Timeline
 from xcaliper.daq.wanted import Wanted, WantedSignal
 
@@ -27,9 +28,15 @@ __all__ = [
     "EventAnswer",
     "EventChannel",
     "GapRecord",
+    "ListAnswer",
+    "ListCanId",
+    "Optimisation",
     "Overload",
+    "PolledSignal",
     "Quality",
     "Raster",
+    "ResourceModel",
+    "StaticList",
     "Timeline",
     "Wanted",
     "WantedSignal",

@@ -1,39 +1,39 @@
-"""What a slave's DAQ processor can do, merged from the A2L and from the slave's own answers."""
+"""What a slave's DAQ processor can do: events, lists, sizes, limits."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.datatypes import ByteOrder
-from xcaliper.core.diagnostics import Diagnostic, Severity, Where
-from xcaliper.core.ticks import TickClock, unit_ns
-from xcaliper.xcp.profile import DtoFormat, Profile
+from xcaliper.daq.resources import ResourceModel
+from xcaliper.xcp.profile import DtoFormat
 
 if TYPE_CHECKING:
-    from xcaliper.xcp.daq import (
-        GetDaqEventInfoResponse,
-        GetDaqProcessorInfoResponse,
-        GetDaqResolutionInfoResponse,
-    )
+    from collections.abc import Mapping
+
+    from xcaliper.a2l.xcp_extras import XcpPackedMode
+    from xcaliper.core.ticks import TickClock
+    from xcaliper.xcp.daq_lists import OdtSetup
 
 __all__ = [
     "AddressExtensionScope",
-    "DaqAnswers",
     "DaqCapabilities",
-    "DeclaredDaq",
-    "EventAnswer",
     "EventChannel",
+    "ListCanId",
+    "Optimisation",
     "Overload",
-    "cycle_ns",
-    "merge",
+    "StaticList",
 ]
 
 #: Width of an ODT number space: highest number + 1 (XCP Base, PID, 1.0).
 MAX_ODTS: Final = 252
 #: The same when bit 7 tells of lost samples.
 MAX_ODTS_WITH_MSB: Final = 124
+#: The same for direction STIM.
+MAX_ODTS_STIM: Final = 192
 
 
 class Overload(Enum):
@@ -52,6 +52,33 @@ class AddressExtensionScope(Enum):
     DAQ_LIST = 3
 
 
+class Optimisation(Enum):
+    """Which ODTs the slave copies best (XCP Base, DAQ_KEY_BYTE, 1.0; strict ones 1.4).
+
+    The value is the code in OPTIMISATION_TYPE.
+    """
+
+    DEFAULT = 0
+    ODT_TYPE_16 = 1
+    ODT_TYPE_32 = 2
+    ODT_TYPE_64 = 3
+    ODT_TYPE_ALIGNMENT = 4
+    MAX_ENTRY_SIZE = 5
+    ODT_TYPE_16_STRICT = 9
+    ODT_TYPE_32_STRICT = 10
+    ODT_TYPE_64_STRICT = 11
+
+    @property
+    def odt_type(self) -> int:
+        """Bytes of the widest element of a homogeneous ODT, 0 = ODTs need not be homogeneous."""
+        return (0, 2, 4, 8, 0, 0, 0, 0)[self.value & 7]
+
+    @property
+    def is_strict(self) -> bool:
+        """True when the slave refuses other ODTs instead of copying them slowly."""
+        return self.value > 8
+
+
 @dataclass(frozen=True, slots=True)
 class EventChannel:
     """An event of the ECU that can trigger DAQ lists (XCP Base, GET_DAQ_EVENT_INFO, 1.0).
@@ -65,6 +92,9 @@ class EventChannel:
         daq: lists of direction DAQ may use it.
         stim: lists of direction STIM may use it.
         consistency: 0 ODT, 1 DAQ list, 2 event channel, 3 none.
+        packs: True when samples can be collected *(1.4)*.
+        packed_mode: how they may be collected, as the A2L says (ASAP2, DAQ_PACKED_MODE); None = not
+            said.
     """
 
     number: int
@@ -75,11 +105,51 @@ class EventChannel:
     daq: bool = True
     stim: bool = False
     consistency: int = 0
+    packs: bool = False
+    packed_mode: XcpPackedMode | None = None
 
     @property
     def label(self) -> str:
         """The name, or ``event 3`` where there is none."""
         return self.name or f"event {self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class StaticList:
+    """A list that the slave brings along (XCP Base, GET_DAQ_LIST_INFO, 1.0).
+
+    Attributes:
+        number: on the wire.
+        max_odt: ODTs.
+        max_odt_entries: entries in each ODT.
+        daq: may have direction DAQ.
+        stim: may have direction STIM.
+        event: the only event that it works with, None = any.
+        is_predefined: its entries cannot be changed.
+        odts: entries of a predefined list; empty = not known.
+        packs: True when samples can be collected *(1.4)*.
+    """
+
+    number: int
+    max_odt: int
+    max_odt_entries: int
+    daq: bool = True
+    stim: bool = False
+    event: int | None = None
+    is_predefined: bool = False
+    odts: tuple[OdtSetup, ...] = ()
+    packs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListCanId:
+    """CAN identifier of a list's DTOs (ASAP2, DAQ_LIST_CAN_ID, 1.0).
+
+    Attributes:
+        can_id: bit 31 set = extended; None = the master chooses it.
+    """
+
+    can_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +172,21 @@ class DaqCapabilities:
         resume: lists can be stored and started at power-up.
         bit_stim: single bits can be stimulated.
         pid_off: the identification field can be switched off.
-        optimisation_type: ODT_TYPE of DAQ_KEY_BYTE.
+        optimisation_type: OPTIMISATION_TYPE of DAQ_KEY_BYTE, see Optimisation.
+        optimisation_strict: the A2L says that other ODTs are refused.
         events: known event channels, by number.
-        write_daq_multiple: several entries per command are possible.
+        write_daq_multiple: several entries per command are possible; None = nobody says.
         max_dto: largest DTO, bytes.
         ag: bytes per address.
         byte_order: of the slave.
+        granularity_stim: as granularity, for direction STIM.
+        max_entry_size_stim: as max_entry_size, for direction STIM.
+        max_dto_stim: largest DTO of direction STIM, bytes; 0 = as MAX_DTO.
+        dto_ctr: the DTO counter is possible; None = nobody says.
+        alternating_event: the display event, None = nobody says.
+        lists: static and predefined lists, by number.
+        can_ids: list → its CAN identifier.
+        resources: what DAQ may cost the ECU.
     """
 
     dynamic: bool = True
@@ -127,19 +206,31 @@ class DaqCapabilities:
     pid_off: bool = False
     optimisation_type: int = 0
     events: tuple[EventChannel, ...] = ()
-    write_daq_multiple: bool = False
+    write_daq_multiple: bool | None = None
     max_dto: int = 8
     ag: int = 1
     byte_order: ByteOrder = ByteOrder.INTEL
+    optimisation_strict: bool = False
+    granularity_stim: int = 1
+    max_entry_size_stim: int = 255
+    max_dto_stim: int = 0
+    dto_ctr: bool | None = None
+    alternating_event: int | None = None
+    lists: tuple[StaticList, ...] = ()
+    can_ids: Mapping[int, ListCanId] = field(default_factory=lambda: MappingProxyType({}))
+    resources: ResourceModel = field(default_factory=ResourceModel)
 
-    def dto_format(self, *, timestamp: bool = True, dto_ctr: bool = False) -> DtoFormat:
+    def dto_format(
+        self, *, timestamp: bool = True, dto_ctr: bool = False, pid_off: bool = False
+    ) -> DtoFormat:
         """Header of this slave's DTOs."""
         stamped = self.clock is not None and (timestamp or self.timestamp_fixed)
         return DtoFormat(
             identification_field=self.identification_field,
             timestamp_size=self.clock.size_bytes if stamped and self.clock else 0,
             dto_ctr=dto_ctr,
-            overload_msb=self.overload is Overload.MSB,
+            overload_msb=self.overload is Overload.MSB and not pid_off,
+            pid_off=pid_off,
         )
 
     def event(self, number: int) -> EventChannel | None:
@@ -151,334 +242,13 @@ class DaqCapabilities:
         """ODT numbers per list, or for all lists with absolute identification fields."""
         return MAX_ODTS_WITH_MSB if self.overload is Overload.MSB else MAX_ODTS
 
-
-@dataclass(frozen=True, slots=True)
-class DeclaredDaq:
-    """What an A2L says about DAQ (ASAP2, IF_DATA XCP, DAQ); None = not said.
-
-    Attributes:
-        timestamp_size: bytes, 0 = the A2L says that there are none.
-        timestamp_unit: unit code, 0 = 1 ns … 9 = 1 s.
-        max_entry_size: AG elements.
-
-    The other attributes are as in DaqCapabilities.
-    """
-
-    dynamic: bool | None = None
-    max_daq: int | None = None
-    min_daq: int | None = None
-    max_event_channel: int | None = None
-    identification_field: int | None = None
-    overload: Overload | None = None
-    timestamp_size: int | None = None
-    timestamp_unit: int | None = None
-    timestamp_ticks: int | None = None
-    timestamp_fixed: bool | None = None
-    granularity: int | None = None
-    max_entry_size: int | None = None
-    address_extension: AddressExtensionScope | None = None
-    prescaler: bool | None = None
-    resume: bool | None = None
-    bit_stim: bool | None = None
-    pid_off: bool | None = None
-    optimisation_type: int | None = None
-    write_daq_multiple: bool | None = None
-    max_dto: int | None = None
-    ag: int | None = None
-    byte_order: ByteOrder | None = None
-    events: tuple[EventChannel, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class EventAnswer:
-    """A slave's answer about one event channel, with the name that was uploaded."""
-
-    number: int
-    info: GetDaqEventInfoResponse
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DaqAnswers:
-    """What the slave itself said; a part it refused is None.
-
-    Attributes:
-        write_daq_multiple: True or False once it is known, None before.
-    """
-
-    processor: GetDaqProcessorInfoResponse | None = None
-    resolution: GetDaqResolutionInfoResponse | None = None
-    events: tuple[EventAnswer, ...] = ()
-    write_daq_multiple: bool | None = None
-
-
-def cycle_ns(time_cycle: int, time_unit: int) -> int | None:
-    """Period of an event channel, None when it is not cyclic (XCP Base, GET_DAQ_EVENT_INFO, 1.0)."""
-    period = round(time_cycle * unit_ns(time_unit))
-    return period or None
-
-
-#: What a plan assumes when nobody says anything; contradictions are not looked for here.
-_DEFAULTS: Final = DaqCapabilities()
-
-#: Attribute → name in the standards, for what is compared one to one.
-_NAMES: Final[dict[str, str]] = {
-    "dynamic": "DAQ_CONFIG_TYPE dynamic",
-    "min_daq": "MIN_DAQ",
-    "max_daq": "MAX_DAQ",
-    "max_event_channel": "MAX_EVENT_CHANNEL",
-    "identification_field": "IDENTIFICATION_FIELD_TYPE",
-    "overload": "OVERLOAD_INDICATION",
-    "timestamp_size": "TIMESTAMP size",
-    "timestamp_unit": "TIMESTAMP unit",
-    "timestamp_ticks": "TIMESTAMP_TICKS",
-    "timestamp_fixed": "TIMESTAMP_FIXED",
-    "granularity": "GRANULARITY_ODT_ENTRY_SIZE_DAQ",
-    "max_entry_size": "MAX_ODT_ENTRY_SIZE_DAQ",
-    "address_extension": "ADDRESS_EXTENSION",
-    "prescaler": "PRESCALER_SUPPORTED",
-    "resume": "RESUME_SUPPORTED",
-    "bit_stim": "BIT_STIM_SUPPORTED",
-    "pid_off": "PID_OFF_SUPPORTED",
-    "optimisation_type": "OPTIMISATION_TYPE",
-    "write_daq_multiple": "WRITE_DAQ_MULTIPLE",
-    "max_dto": "MAX_DTO",
-    "ag": "ADDRESS_GRANULARITY",
-    "byte_order": "BYTE_ORDER",
-}
-
-#: Without these a plan rests on a guess, which is reported.
-_ESSENTIAL: Final = ("dynamic", "identification_field", "granularity", "max_entry_size")
-
-
-def merge(
-    declared: DeclaredDaq | None, answers: DaqAnswers, profile: Profile
-) -> tuple[DaqCapabilities, tuple[Diagnostic, ...]]:
-    """The abilities that count, and what is odd about them.
-
-    The slave's answers beat the A2L; each contradiction is one diagnostic naming both values, and
-    so is each guess where neither says anything.
-
-    Args:
-        declared: the A2L's DAQ section, None without an A2L.
-        answers: what the slave said.
-        profile: what CONNECT settled; always beats the A2L.
-    """
-    found: list[Diagnostic] = []
-    said = _said(answers, profile, found)
-    paper = declared or DeclaredDaq()
-    values: dict[str, Any] = {}
-    for key, name in _NAMES.items():
-        live, wrote = said.get(key), getattr(paper, key)
-        if live is not None and wrote is not None and live != wrote and _comparable(key, said):
-            found.append(_contradiction(name, wrote, live))
-        values[key] = wrote if live is None else live
-    for key in _ESSENTIAL:
-        if values[key] is None:
-            values[key] = profile.ag if key == "granularity" else getattr(_DEFAULTS, key)
-            found.append(_guess(_NAMES[key], values[key]))
-    events = _merge_events(paper.events, answers.events, found)
-    return _build(values, events, profile, found), tuple(found)
-
-
-def _comparable(key: str, said: dict[str, Any]) -> bool:
-    """Whether a difference is a contradiction; a dynamic slave counts allocated lists only."""
-    if key == "max_daq":
-        return not said.get("dynamic")
-    if key == "max_event_channel":
-        return bool(said.get(key))
-    if key in ("timestamp_unit", "timestamp_ticks", "timestamp_fixed"):
-        return bool(said.get("timestamp_size"))
-    return True
-
-
-def _said(answers: DaqAnswers, profile: Profile, found: list[Diagnostic]) -> dict[str, Any]:
-    said: dict[str, Any] = {
-        "max_dto": profile.max_dto,
-        "ag": profile.ag,
-        "byte_order": profile.byte_order,
-        "write_daq_multiple": answers.write_daq_multiple,
-    }
-    if answers.processor is not None:
-        said |= _said_by_processor(answers.processor, found)
-    if answers.resolution is not None:
-        mode = answers.resolution.timestamp_mode
-        said |= {
-            "granularity": answers.resolution.granularity_daq,
-            "max_entry_size": answers.resolution.max_entry_size_daq,
-            "timestamp_size": mode.size,
-            "timestamp_unit": mode.unit,
-            "timestamp_ticks": answers.resolution.timestamp_ticks,
-            "timestamp_fixed": bool(mode.fixed),
-        }
-    if answers.processor is not None and not answers.processor.daq_properties.timestamp_supported:
-        said["timestamp_size"] = 0
-    return said
-
-
-def _said_by_processor(
-    info: GetDaqProcessorInfoResponse, found: list[Diagnostic]
-) -> dict[str, Any]:
-    properties, key = info.daq_properties, info.daq_key_byte
-    if properties.overload_msb and properties.overload_event:
-        found.append(
-            _finding(
-                Severity.WARNING,
-                "daq-overload-both",
-                "DAQ_PROPERTIES: the slave names both overload indications, which is not allowed.",
-                "The bit in the identification field is believed.",
-            )
-        )
-    if key.address_extension == 2:
-        found.append(
-            _finding(
-                Severity.WARNING,
-                "daq-address-extension",
-                "DAQ_KEY_BYTE: address extension rule 2 does not exist.",
-                "One extension per DAQ list is used, which fits every rule.",
-            )
-        )
-    overload = Overload.EVENT if properties.overload_event else Overload.NONE
-    return {
-        "dynamic": bool(properties.dynamic),
-        "prescaler": bool(properties.prescaler_supported),
-        "resume": bool(properties.resume_supported),
-        "bit_stim": bool(properties.bit_stim_supported),
-        "pid_off": bool(properties.pid_off_supported),
-        "overload": Overload.MSB if properties.overload_msb else overload,
-        "max_daq": info.max_daq,
-        "min_daq": info.min_daq,
-        "max_event_channel": info.max_event_channel,
-        "identification_field": key.identification_field,
-        "optimisation_type": key.optimisation_type,
-        "address_extension": (
-            AddressExtensionScope.DAQ_LIST
-            if key.address_extension == 2
-            else AddressExtensionScope(key.address_extension)
-        ),
-    }
-
-
-def _merge_events(
-    paper: tuple[EventChannel, ...], live: tuple[EventAnswer, ...], found: list[Diagnostic]
-) -> tuple[EventChannel, ...]:
-    events = {event.number: event for event in paper}
-    for answer in live:
-        wrote = events.get(answer.number)
-        said = _event_of(answer)
-        if wrote is not None:
-            said = _merge_event(wrote, said, found)
-        events[answer.number] = said
-    return tuple(events[number] for number in sorted(events))
-
-
-def _event_of(answer: EventAnswer) -> EventChannel:
-    info = answer.info
-    properties = info.daq_event_properties
-    return EventChannel(
-        number=answer.number,
-        name=answer.name,
-        cycle_ns=cycle_ns(info.time_cycle, info.time_unit),
-        max_daq_list=None if info.max_daq_list == 0xFF else info.max_daq_list,
-        priority=info.priority,
-        daq=bool(properties.daq) or not properties.stim,  # neither is invalid: tried as DAQ
-        stim=bool(properties.stim),
-        consistency=properties.consistency,
-    )
-
-
-def _merge_event(wrote: EventChannel, said: EventChannel, found: list[Diagnostic]) -> EventChannel:
-    """The slave's view, with the A2L's name and period where the slave has none."""
-    said = replace(
-        said,
-        name=said.name or wrote.name,
-        cycle_ns=wrote.cycle_ns if said.cycle_ns is None else said.cycle_ns,
-    )
-    title = f"EVENT {wrote.number} {said.name}".rstrip()
-    for key, name in (("name", "name"), ("cycle_ns", "period in ns"), ("daq", "direction DAQ")):
-        old, new = getattr(wrote, key), getattr(said, key)
-        if old not in (None, "") and old != new:
-            found.append(_contradiction(f"{title}: {name}", old, new))
-    return said
-
-
-def _build(
-    values: dict[str, Any],
-    events: tuple[EventChannel, ...],
-    profile: Profile,
-    found: list[Diagnostic],
-) -> DaqCapabilities:
-    clock = _clock(values, found)
-    granularity = _positive(values, "granularity", profile.ag, found)
-    if granularity % profile.ag:
-        found.append(_guess(f"{_NAMES['granularity']} ({granularity})", profile.ag))
-        granularity = profile.ag
-    max_entry = _positive(values, "max_entry_size", max(1, granularity // profile.ag), found)
-    plain = {
-        key: values[key]
-        for key in _NAMES
-        if values[key] is not None and not key.startswith("timestamp_")
-    }
-    plain |= {"granularity": granularity, "max_entry_size": min(max_entry, 255)}
-    return DaqCapabilities(
-        **plain,
-        clock=clock,
-        timestamp_fixed=bool(clock and values["timestamp_fixed"]),
-        events=events,
-    )
-
-
-def _positive(values: dict[str, Any], key: str, smallest: int, found: list[Diagnostic]) -> int:
-    value = values[key]
-    if value <= 0:
-        found.append(_guess(f"{_NAMES[key]} ({value})", smallest))
-        value = smallest
-    return int(value)
-
-
-def _clock(values: dict[str, Any], found: list[Diagnostic]) -> TickClock | None:
-    size = values["timestamp_size"] or 0
-    if not size:
-        return None
-    if size not in (1, 2, 4):
-        found.append(
-            _finding(
-                Severity.WARNING,
-                "daq-timestamp-size",
-                f"TIMESTAMP_MODE: {size} bytes are not a size of timestamps.",
-                "Samples get the time of the host.",
-            )
-        )
-        return None
-    unit = 3 if values["timestamp_unit"] is None else values["timestamp_unit"]
-    clock = TickClock(values["timestamp_ticks"] or 1, unit, size)
-    if not clock.tick_ns:
-        found.append(_guess(f"TIMESTAMP unit ({unit})", "1 µs"))
-        clock = TickClock(clock.ticks, 3, size)
-    return clock
-
-
-def _text(value: object) -> str:
-    return str(value.value if isinstance(value, Enum) else value)
-
-
-def _contradiction(name: str, wrote: object, live: object) -> Diagnostic:
-    return _finding(
-        Severity.WARNING,
-        "daq-contradiction",
-        f"{name}: the A2L says {_text(wrote)}, the slave says {_text(live)}.",
-        "The slave is believed.",
-    )
-
-
-def _guess(name: str, value: object) -> Diagnostic:
-    return _finding(
-        Severity.WARNING,
-        "daq-assumed",
-        f"{name}: neither the A2L nor the slave tells a usable value.",
-        f"{_text(value)} is assumed.",
-    )
-
-
-def _finding(severity: Severity, slug: str, text: str, hint: str) -> Diagnostic:
-    return Diagnostic(severity, slug, Where(), text, hint, subject="DAQ")
+    @property
+    def optimisation(self) -> Optimisation:
+        """The rule for ODTs; codes that do not exist count as no rule."""
+        code = self.optimisation_type
+        if self.optimisation_strict and code in (1, 2, 3):
+            code |= 8
+        try:
+            return Optimisation(code)
+        except ValueError:
+            return Optimisation.DEFAULT

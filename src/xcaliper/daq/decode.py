@@ -15,6 +15,7 @@ import numpy as np
 
 from xcaliper.core.errors import RemoteProtocolError, UsageError
 from xcaliper.core.samples import Gap, SampleBlock
+from xcaliper.daq.packed_layout import packed_index, spread_times
 from xcaliper.daq.quality import GapRecord, Quality
 from xcaliper.daq.timeline import ClockReading, Timeline
 
@@ -37,7 +38,7 @@ INDEX_BYTES_PER_ODT: Final = 300
 DOUBTFUL_BLOCKS: Final = 2
 
 #: What a later reason at the same row does not replace.
-_RANK: Final = {"counter": 0, "sequence": 1, "overload": 2}
+_RANK: Final = {"counter": 0, "sequence": 1, "overload": 2, "clock": 3}
 
 
 class _Inbox(dict[int, "Callable[[bytes], None]"]):
@@ -67,14 +68,14 @@ class _Stream:
         raster: what it yields.
         first_pid: of its first ODT, 0 for relative identification fields.
         offsets: where the data of each ODT begins.
-        planned: bytes of each DTO as planned.
+        planned: bytes of each DTO as planned; all samples of it where they are packed.
         lengths: bytes of each DTO as seen; slaves may fill up.
         packets: not yet decoded, in order of arrival.
         pending_lost: messages lost since the oldest of ``packets`` came.
         skipping: True while the rest of a broken cycle is thrown away.
-        trouble: row in the coming block → what happened before it.
+        trouble: cycle in the coming block → what happened before it.
         parts: (ticks, rows) decoded in this batch.
-        row_count: rows in ``parts``.
+        row_count: cycles in ``parts``; each is a row, or several where samples are packed.
         counter: last DTO counter.
         last_ns: time of the last row.
         doubt: blocks whose times are still to be searched for what an overload has cost.
@@ -116,6 +117,7 @@ class _Layout:
         expected: uint8[n], what stands there.
         spans: (first position, bytes) of the data of each DTO.
         row_size: bytes of a row.
+        samples: rows in a cycle.
         index: position of every data byte; made when first needed.
     """
 
@@ -124,22 +126,29 @@ class _Layout:
     expected: NDArray[np.uint8]
     spans: list[tuple[int, int]]
     row_size: int
+    samples: int = 1
     index: NDArray[np.intp] | None = None
 
     @classmethod
     def of(cls, stream: _Stream, lengths: Sequence[int]) -> _Layout:
         starts = [0, *accumulate(lengths)][:-1]
-        sizes = stream.raster.odt_sizes
+        raster = stream.raster
+        data = [start + offset for start, offset in zip(starts, stream.offsets, strict=True)]
         return cls(
             lengths=list(lengths),
             heads=slice(0, 1) if len(starts) == 1 else np.array(starts, np.intp),
             expected=np.arange(len(starts), dtype=np.uint8) + np.uint8(stream.first_pid),
-            spans=[(s + o, n) for s, o, n in zip(starts, stream.offsets, sizes, strict=True)],
-            row_size=stream.raster.dtype.itemsize,
+            spans=list(zip(data, raster.odt_sizes, strict=True)),
+            row_size=raster.dtype.itemsize,
+            samples=raster.samples_per_set,
+            index=packed_index(raster, data) if raster.packed else None,
         )
 
     def gather(self, cycles: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Data bytes of all ODTs side by side: slice by slice, or small ones by one index."""
+        if self.samples > 1:
+            assert self.index is not None, "packed layouts are made with their index"
+            return cycles.take(self.index, axis=1).reshape(-1, self.row_size)
         rows = np.empty((len(cycles), self.row_size), np.uint8)
         if len(self.spans) > 1 and rows.size < INDEX_BYTES_PER_ODT * len(self.spans):
             if self.index is None:
@@ -184,7 +193,7 @@ class DaqDecoder:
     ) -> None:
         self.plan = plan
         self.quality = Quality()
-        self.timeline = Timeline(plan.clock, [r.cycle_ns for r in plan.rasters], start)
+        self.timeline = Timeline(plan.clock, [r.set_cycle_ns for r in plan.rasters], start)
         self._format = plan.dto_format
         self._mask = 0x7F if plan.dto_format.overload_msb else 0xFF
         self._key = _key_slice(plan.dto_format)
@@ -207,18 +216,14 @@ class DaqDecoder:
                 )
             first_pid = first_pids[raster.daq_list] & self._mask
         offsets = (head.first_header_size,) + (head.header_size,) * (len(raster.odt_sizes) - 1)
-        planned = [o + size for o, size in zip(offsets, raster.odt_sizes, strict=True)]
+        samples = raster.samples_per_set
+        planned = [o + n * samples for o, n in zip(offsets, raster.odt_sizes, strict=True)]
         return _Stream(raster, first_pid, offsets, planned, list(planned))
 
     def _routes(self) -> _Inbox:
         inbox = _Inbox()
         if self._format.pid_off:
-            if len(self._streams) != 1 or len(self._streams[0].planned) != 1:
-                raise UsageError(
-                    "PID_OFF: only one list with one ODT can be told apart here.",
-                    hint="Decode each identifier of the link with a plan of its own.",
-                )
-            inbox[0] = self._streams[0].packets.append
+            self._route_by_source(inbox)
             return inbox
         for stream in self._streams:
             for key in self._keys(stream):
@@ -229,6 +234,18 @@ class DaqDecoder:
                     )
                 inbox[key] = stream.packets.append
         return inbox
+
+    def _route_by_source(self, inbox: _Inbox) -> None:
+        """Without identification fields the identifier on the link tells the list."""
+        alone = len(self._streams) == 1
+        for stream in self._streams:
+            key = stream.raster.transport_id
+            if len(stream.planned) != 1 or (key is None and not alone) or key in inbox:
+                raise UsageError(
+                    f"PID_OFF: DAQ list {stream.raster.daq_list} cannot be told apart.",
+                    hint="Each list needs one ODT and an identifier on the link of its own.",
+                )
+            inbox[0 if key is None else key] = stream.packets.append
 
     def _keys(self, stream: _Stream) -> list[int]:
         """Every value of the identifying bytes that a list's DTOs may have, read little endian."""
@@ -250,23 +267,35 @@ class DaqDecoder:
 
     def feed(self, batch: DtoBatch) -> list[SampleBlock]:
         """The samples that this batch completes, one block per raster that has any."""
+        self.absorb(batch)
+        return [] if self._ended else self.blocks(batch.t_ns)
+
+    def absorb(self, batch: DtoBatch) -> None:
+        """Decode a batch; :meth:`blocks` gives the samples."""
         if self._ended:
             self.quality.late += len(batch.packets)
-            return []
+            return
         begin = 0
-        packets = batch.packets
+        packets, sources = batch.packets, batch.sources
         for index, lost in sorted(batch.lost):
             if lost <= 0:
                 continue
             end = min(max(index, begin), len(packets))
             if end > begin:
-                self._sort(packets[begin:end])
+                self._sort(packets[begin:end], sources[begin:end])
                 self._decode_streams()
             begin = end
             self._note_lost(lost)
-        self._sort(packets[begin:] if begin else packets)
+        self._sort(packets[begin:] if begin else packets, sources[begin:])
         self._decode_streams()
-        return [b for b in (self._block(s, batch.t_ns) for s in self._streams) if b is not None]
+
+    def blocks(self, t_ns: int) -> list[SampleBlock]:
+        """What was decoded since the last call, one block per raster that has any.
+
+        Args:
+            t_ns: host time at which the newest of it arrived.
+        """
+        return [b for b in (self._block(s, t_ns) for s in self._streams) if b is not None]
 
     def note_overload(self) -> None:
         """The slave says that it has lost samples, not of which list (EV_DAQ_OVERLOAD).
@@ -300,12 +329,12 @@ class DaqDecoder:
             self.quality.note_gap(record)
         stream.trouble = {}
 
-    def _sort(self, packets: Sequence[bytes]) -> None:
+    def _sort(self, packets: Sequence[bytes], sources: Sequence[int] = ()) -> None:
         """Hand each packet to its stream; the one loop over every DTO."""
         get = self._inbox.__getitem__
         kind = self._format.identification_field
         if self._format.pid_off:
-            self._streams[0].packets.extend(packets)
+            self._sort_by_source(packets, sources)
             return
         try:
             if kind == 0:
@@ -323,6 +352,22 @@ class DaqDecoder:
             return
         if self._inbox.unknown:
             self._count_unknown()
+
+    def _sort_by_source(self, packets: Sequence[bytes], sources: Sequence[int]) -> None:
+        alone = self._streams[0] if len(self._streams) == 1 else None
+        if alone is not None and (not sources or alone.raster.transport_id is None):
+            alone.packets.extend(packets)
+            return
+        if len(sources) != len(packets):
+            raise UsageError(
+                "PID_OFF: the transport does not tell the identifiers of the packets.",
+                hint="Use a transport that does (CAN), or switch PID_OFF off.",
+            )
+        for packet, source in zip(packets, sources, strict=True):
+            if source in self._inbox:
+                self._inbox[source](packet)
+            else:
+                self.quality.note_unknown(source)
 
     def _sort_with_care(self, packets: Sequence[bytes]) -> None:
         """As _sort, where some packets are shorter than their identification field."""
@@ -431,12 +476,13 @@ class DaqDecoder:
 
     def _check_counter(self, stream: _Stream, counters: NDArray[np.uint8]) -> None:
         """Losses by the DTO counter, which counts events and not samples (XCP Base, DTO, 1.3)."""
-        prescaler = stream.raster.prescaler
-        before = int(counters[0]) - prescaler if stream.counter is None else stream.counter
+        samples = stream.raster.samples_per_set
+        events = stream.raster.prescaler * samples * (2 if stream.raster.alternating else 1)
+        before = int(counters[0]) - events if stream.counter is None else stream.counter
         counts: NDArray[np.int64] = np.array([before, *counters.tolist()], np.int64)
-        missing = (counts[1:] - counts[:-1] - prescaler) % 256
+        missing = (counts[1:] - counts[:-1] - events) % 256
         for row in np.flatnonzero(missing).tolist():
-            lost = max(1, int(missing[row]) // prescaler)
+            lost = max(1, int(missing[row]) // events) * samples
             self.quality.lost_samples += lost
             place = stream.row_count + row
             known = stream.trouble.get(place)
@@ -479,7 +525,7 @@ class DaqDecoder:
                 continue
             if cycle or not stream.skipping:
                 self.quality.incomplete += 1
-                stream.blame(row, 1, "sequence")
+                stream.blame(row, stream.raster.samples_per_set, "sequence")
             restart = usable and odt == 0
             cycle = [packet[: planned[0]]] if restart else []
             stream.skipping = not restart
@@ -501,7 +547,7 @@ class DaqDecoder:
             ticks = np.concatenate([part[0] for part in stream.parts])
             rows = np.concatenate([part[1] for part in stream.parts])
         index = stream.raster.index
-        times = self.timeline.place(index, ticks, t_ns)
+        times = self._times(stream, ticks, t_ns)
         self.quality.backward = self.timeline.backward
         self.quality.samples += len(times)
         if stream.doubt:
@@ -514,6 +560,19 @@ class DaqDecoder:
         # ndarray() instead of rows.view(): the latter looks at every field of the dtype
         shaped: NDArray[Any] = np.ndarray((len(rows),), stream.raster.dtype, buffer=rows)
         return SampleBlock(index, times, shaped, gaps)
+
+    def _times(self, stream: _Stream, ticks: NDArray[Any], t_ns: int) -> NDArray[np.int64]:
+        """Time of every row; samples of a packed set lie between its timestamp and a neighbour's."""
+        raster = stream.raster
+        stamps = self.timeline.place(raster.index, ticks, t_ns)
+        for row in self.timeline.marks:
+            stream.blame(row, 0, "clock")
+        if raster.packed is None:
+            return stamps
+        samples = raster.samples_per_set
+        stream.trouble = {cycle * samples: what for cycle, what in stream.trouble.items()}
+        stamped = self._format.timestamp_size > 0
+        return spread_times(stamps, raster, stream.last_ns, stamped=stamped)
 
     def _is_even(self, stream: _Stream) -> bool:
         """True when timestamps of the slave are one known period apart."""

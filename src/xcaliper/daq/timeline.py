@@ -7,8 +7,13 @@ A counter of 1, 2 or 4 bytes wraps. Two hints tell the epoch of a timestamp:
 
 - the raster's own last timestamp, while less than half a wrap has passed on the host's clock since
   (a slave may deliver late, but not before the event);
-- otherwise the slave's time now, as the progress of all rasters and the host's clock give it. A
-  timestamp is taken to be at most 7/8 of a wrap old.
+- otherwise the slave's time now, as the progress of all rasters, readings of the clock and the
+  host's clock give it. A timestamp is taken to be at most 7/8 of a wrap old.
+
+A clock may be set while it is measured. Small steps back are scatter: the sample gets the time of
+the one before. Larger ones, and steps forward that the host's clock knows to be impossible, are
+taken for what they are: time goes on by one period, and all rasters move by the same amount. Either
+way the rows are told in ``marks``, so that nobody takes them for undisturbed.
 """
 
 from __future__ import annotations
@@ -31,6 +36,12 @@ __all__ = ["ClockReading", "Timeline"]
 WINDOW_NS: Final = 5_000_000_000
 #: Clocks that wrap sooner cannot be told apart by the host's time; a known period has to do.
 MIN_WRAP_NS: Final = 50_000_000
+#: Steps back up to here, or half a period, are scatter of the clock and not somebody setting it.
+SCATTER_NS: Final = 2_000_000
+#: Steps forward beyond what the host's clock allows, and readings beyond what is expected.
+LEAP_NS: Final = 1_000_000_000
+#: Samples that may have been lost around the moment at which the clock was set.
+_LOST_PERIODS: Final = 20
 #: Largest time; only a slave with absurd ticks can reach it.
 MAX_NS: Final = 2**63 - 1
 
@@ -57,12 +68,18 @@ class _Track:
         last: latest extended tick, None before the first.
         host_ns: host time of the batch that had it.
         last_ns: latest time that was handed out.
+        scatter: ticks that a step back may have without being one.
+        shift: ticks by which its raw counters are moved since the clock was set.
+        usual: latest step forward, for rasters without a period.
     """
 
     cycle_ticks: int | None
     last: int | None = None
     host_ns: int = 0
     last_ns: int | None = None
+    scatter: int = 0
+    shift: int = 0
+    usual: int = 0
 
 
 class Timeline:
@@ -72,6 +89,12 @@ class Timeline:
         clock: of the timestamps, None = there are none and the host's time has to do.
         cycles_ns: period of each raster, None where unknown.
         start: the slave's clock at the start; its ticks are ignored without timestamps.
+
+    Attributes:
+        clock: as given.
+        backward: timestamps that went back.
+        steps: how often the clock was set.
+        marks: rows of the latest :meth:`place` whose timestamp did not follow from the one before.
     """
 
     def __init__(
@@ -82,6 +105,10 @@ class Timeline:
     ) -> None:
         self.clock = clock
         self.backward = 0
+        self.steps = 0
+        self.marks: list[int] = []
+        self._shift = 0
+        self._wide: tuple[int, int, int] | None = None
         self._cycles_ns = tuple(cycles_ns)
         self._origin_host = start.t_ns if start else None
         if clock is not None:
@@ -90,7 +117,14 @@ class Timeline:
             self._numerator, self._denominator = tick_ns.numerator, tick_ns.denominator
             self._modulus = clock.modulus
             self._wrap_ns = int(clock.modulus * tick_ns)
-            self._tracks = [_Track(self._ticks(c) if c else None) for c in cycles_ns]
+            self._leap = self._ticks(LEAP_NS)
+            self._tracks = [
+                _Track(
+                    self._ticks(c) if c else None,
+                    scatter=self._ticks(max(SCATTER_NS, (c or 0) // 2)),
+                )
+                for c in cycles_ns
+            ]
         else:
             self._tracks = [_Track(None) for _ in cycles_ns]
         self._origin: int | None = None
@@ -106,16 +140,23 @@ class Timeline:
 
     # ------------------------------------------------------------------------- with timestamps
 
+    @property
+    def host_origin_ns(self) -> int | None:
+        """Host time of time 0 where the host's clock has to do; None before the first batch."""
+        return self._origin_host
+
     def place(self, raster: int, ticks: NDArray[Any], t_ns: int) -> NDArray[np.int64]:
         """Times of consecutive samples, int64[n] in ns since the start, never decreasing.
 
-        A timestamp that went back is counted and gets the time of the sample before.
+        A timestamp that went back is counted and marked.
 
         Args:
             raster: index.
             ticks: unsigned[n], counters as sent, oldest first.
             t_ns: host time at which they arrived.
         """
+        if self.marks:
+            self.marks = []
         if not len(ticks):
             return np.empty(0, np.int64)
         if self.clock is None:
@@ -126,25 +167,143 @@ class Timeline:
         extended = self._extend(track, ticks.astype(np.int64), t_ns)
         if self._origin is None:
             self._origin = int(extended[0])
+        steps = extended[1:] - extended[:-1]
+        first, last = int(extended[0]), int(extended[-1])
+        if (
+            int(steps.min()) < 0
+            or (track.last is not None and first < track.last)
+            or (track.last is not None and self._leaps(track, last, t_ns))
+        ):
+            return self._place_odd(track, extended, t_ns)
+        track.usual = int(steps[-1])
+        track.last, track.host_ns = last, t_ns
+        self._note_ahead(last, t_ns)
+        times = self._to_ns(extended - self._origin)
+        if track.last_ns is not None and times[0] < track.last_ns:
+            return self._settle(track, times)
+        track.last_ns = int(times[-1])
+        return times
+
+    def _place_odd(
+        self, track: _Track, extended: NDArray[np.int64], t_ns: int
+    ) -> NDArray[np.int64]:
+        """As place(), where some timestamp does not follow from the one before."""
+        assert self._origin is not None, "place() has set it"
+        extended = self._mend(track, extended, t_ns)
         track.last, track.host_ns = int(extended[-1]), t_ns
         self._note_ahead(int(extended.max()), t_ns)
-        relative = extended - self._origin
-        return self._settle(track, self._to_ns(relative))
+        return self._settle(track, self._to_ns(extended - self._origin))
 
     def _place_one(self, track: _Track, raw: int, t_ns: int) -> NDArray[np.int64]:
         """As place(), for the one sample that a quick tick of the pump brings."""
         extended = self._first(track, raw, raw, 0, t_ns)
         if self._origin is None:
             self._origin = extended
+        if track.last is not None and (
+            extended < track.last - track.scatter or self._leaps(track, extended, t_ns)
+        ):
+            extended += self._set_clock(track, extended - track.last)
+            self.marks.append(0)
+        elif track.last is not None:
+            track.usual = extended - track.last
         track.last, track.host_ns = extended, t_ns
         self._note_ahead(extended, t_ns)
         time_ns = (extended - self._origin) * self._numerator // self._denominator
         if track.last_ns is not None and time_ns < track.last_ns:
             self.backward += 1
+            self.marks = [0]
             time_ns = track.last_ns
         time_ns = max(-MAX_NS, min(time_ns, MAX_NS))
         track.last_ns = time_ns
         return np.array([time_ns], np.int64)
+
+    def reading(self, ticks: int, size_bytes: int, t_ns: int) -> int | None:
+        """Time of a reading of the clock on the axis of the samples, ns since the start.
+
+        A reading is wider than timestamps often are, so it also tells the epoch after long pauses.
+        None without timestamps, before the first of them where no reading began the axis, and when
+        the reading is a second or more off what is expected: the clock was just set, or it is
+        another clock.
+
+        Args:
+            ticks: as read.
+            size_bytes: width of the counter, 4 or 8.
+            t_ns: host time of the reading.
+        """
+        if self.clock is None or self._origin is None:
+            return None
+        value = ticks + self._shift
+        expected = self._now(t_ns)
+        modulus = max(1 << (8 * size_bytes), self._modulus)
+        if self._wide is not None and self._wide[2] == modulus:
+            before, placed, _ = self._wide
+            half = modulus // 2
+            extended = placed + (value - before + half) % modulus - half
+            if expected is not None and size_bytes < 8:
+                extended += round((expected - extended) / modulus) * modulus
+        elif expected is not None:
+            half = self._modulus // 2
+            extended = expected + (value - expected + half) % self._modulus - half
+        else:
+            return None
+        if expected is not None and abs(extended - expected) > self._leap:
+            return None
+        self._wide = value, extended, modulus
+        self._note_ahead(extended, t_ns)
+        return (extended - self._origin) * self._numerator // self._denominator
+
+    # ------------------------------------------------------------------------ a clock that is set
+
+    def _leaps(self, track: _Track, extended: int, t_ns: int) -> bool:
+        """A step forward that the host's clock says cannot have happened."""
+        assert track.last is not None, "the callers look"
+        step = extended - track.last
+        if step <= self._leap or t_ns == track.host_ns:  # replays may know no time of arrival
+            return False
+        expected = self._now(t_ns)
+        return (
+            expected is not None
+            and extended - expected > self._leap
+            and step - self._ticks(t_ns - track.host_ns) > self._leap
+        )
+
+    def _set_clock(self, track: _Track, step: int) -> int:
+        """Ticks to add from a row on, whose step from the one before cannot be time.
+
+        The first raster that sees it says how far the clock was set, the others take that over.
+        """
+        self.backward += step < 0
+        known = self._shift - track.shift
+        usual = max(track.cycle_ticks or track.usual, 1)
+        if known and -track.scatter - _LOST_PERIODS * usual <= step + known <= self._leap:
+            track.shift = self._shift
+            return known
+        self.steps += 1
+        amount = usual - step
+        track.shift += amount
+        self._shift = track.shift
+        return amount
+
+    def _mend(self, track: _Track, extended: NDArray[np.int64], t_ns: int) -> NDArray[np.int64]:
+        """Undo that the clock was set, wherever in a batch."""
+        first = int(extended[0]) if track.last is None else track.last
+        steps = np.diff(extended, prepend=first)
+        rows = np.flatnonzero(steps < -track.scatter).tolist()
+        if track.last is not None and self._leaps(track, int(extended[-1]), t_ns):
+            longest = int(steps.argmax())
+            if steps[longest] > self._leap:
+                rows = sorted({*rows, longest})
+        if not rows:
+            track.usual = int(steps[-1])
+            return extended
+        ordinary = np.delete(steps, rows)[1 if track.last is None else 0 :]
+        if len(ordinary):
+            track.usual = int(np.median(ordinary))
+        extended = extended.copy()
+        for row in rows:
+            extended[row:] += self._set_clock(track, int(steps[row]))
+            self.marks.append(row)
+        return extended
 
     def _to_ns(self, ticks: NDArray[np.int64]) -> NDArray[np.int64]:
         """Exact where it matters: whole and broken parts of a tick apart, so nothing overflows."""
@@ -163,8 +322,9 @@ class Timeline:
         """Extended value of the first counter of a batch."""
         if track.last is not None and self._is_continuous(track, t_ns):
             low = self._lowest_step(track)
-            return track.last + (first - track.last - low) % self._modulus + low
-        return self._newest(last, t_ns) - travelled
+            return track.last + (first + track.shift - track.last - low) % self._modulus + low
+        track.shift = self._shift
+        return self._newest(last + track.shift, t_ns) - travelled
 
     def _is_continuous(self, track: _Track, t_ns: int) -> bool:
         """Whether the raster's own last timestamp tells the epoch of its next one."""
@@ -182,11 +342,16 @@ class Timeline:
 
     def _newest(self, raw: int, t_ns: int) -> int:
         """The latest extended value of a counter that is not in the future."""
-        ahead = max((a for a in self._ahead if a is not None), default=None)
-        if ahead is None:
+        now = self._now(t_ns)
+        if now is None:
             return raw
-        latest = ahead + self._ticks(t_ns) + self._modulus // 8
+        latest = now + self._modulus // 8
         return latest - (latest - raw) % self._modulus
+
+    def _now(self, t_ns: int) -> int | None:
+        """The slave's extended clock at a host time, by the quickest arrivals; None = not known."""
+        ahead = max((a for a in self._ahead if a is not None), default=None)
+        return None if ahead is None else ahead + self._ticks(t_ns)
 
     def _note_ahead(self, ticks: int, t_ns: int) -> None:
         ahead = ticks - self._ticks(t_ns)
@@ -215,7 +380,9 @@ class Timeline:
         before = times[0] if track.last_ns is None else track.last_ns
         if times[0] < before or (times[1:] < times[:-1]).any():
             steps = np.diff(times, prepend=before)
-            self.backward += int((steps < 0).sum())
+            back = np.flatnonzero(steps < 0).tolist()
+            self.backward += len(back)
+            self.marks = sorted({*self.marks, *back})
             times = np.maximum.accumulate(np.maximum(times, before))
         track.last_ns = int(times[-1])
         return times

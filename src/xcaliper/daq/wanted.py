@@ -27,6 +27,9 @@ class WantedSignal:
         fixed_event: the only event channel that the A2L allows (FIXED_EVENT_LIST), None = any.
         default_event: the A2L's choice (DEFAULT_EVENT_LIST), None = it has none.
         available_events: allowed event channels (AVAILABLE_EVENT_LIST), empty = all.
+        stim: True to stimulate it: its values are sent to the slave.
+        bit: the one bit to be stimulated, counted from the lowest one of the 32-bit word at the
+            address; None = the whole value.
     """
 
     name: str
@@ -35,6 +38,8 @@ class WantedSignal:
     fixed_event: int | None = None
     default_event: int | None = None
     available_events: tuple[int, ...] = ()
+    stim: bool = False
+    bit: int | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -55,6 +60,14 @@ class Wanted:
         priority: of all lists, 0 = may be buffered by the slave.
         timestamp: False to switch timestamps off where the slave allows.
         dto_ctr: True to have the DTO counter inserted *(1.3)*.
+        allow_polling: True to read again and again what cannot be measured.
+        packed: samples that one set of DTOs carries *(1.4)*: 0 = as few as the slave allows, None = as
+            many as fill MAX_DTO, where the slave offers packed mode.
+        pid_off: True to leave the identification field out; each list then has one ODT.
+        alternating: True to have lists of the display event sampled every second time.
+        can_ids: CAN identifiers to give to lists that have none of their own, used in order.
+        stim_timestamp: True to echo timestamps in STIM DTOs.
+        predefined: False to leave predefined lists alone.
     """
 
     signals: tuple[WantedSignal, ...]
@@ -65,6 +78,13 @@ class Wanted:
     priority: int = 0
     timestamp: bool = True
     dto_ctr: bool = False
+    allow_polling: bool = False
+    packed: int | None = 0
+    pid_off: bool = False
+    alternating: bool = False
+    can_ids: tuple[int, ...] = ()
+    stim_timestamp: bool = False
+    predefined: bool = True
 
     def prescaler_of(self, event_channel: int) -> int:
         """Prescaler for the lists of an event channel."""

@@ -20,6 +20,7 @@ from xcaliper.quantity.points import PointsRule, encode_points, read_pairs, read
 from xcaliper.quantity.record_access import OpenRecord, PointerChain, read_exactly
 from xcaliper.quantity.record_layout import Record, RecordShape, shape_of
 from xcaliper.quantity.sizes import fixed_points
+from xcaliper.quantity.window import Window, window_of
 
 if TYPE_CHECKING:
     from xcaliper.quantity.characteristic import BoundCharacteristic
@@ -141,6 +142,26 @@ class AxisPoints:
         if self.pointers is not None:
             return self.resolve(read).decode(read)
         return self.points(self._data(read), read=read)
+
+    def window(self, read: Read | None = None) -> Window:
+        """Where the points are, so that they can be measured.
+
+        Args:
+            read: gives memory as it is; without it the axis is taken to be as long as it can be.
+
+        Raises:
+            UsageError: they are not stored as points, one behind the other.
+        """
+        record = self._open(b"" if read is None else self._data(read), read)
+        placed = record.find("axis_pts", 0)
+        if placed is None or self.difference:
+            raise UsageError(
+                f"{self.name}: its points are computed from what is stored.",
+                hint="Read it with read().",
+            )
+        count = record.record.counts[0]
+        flips = (slice(None, None, -1) if placed.element.reversed else slice(None),)
+        return window_of(record, placed, self.byte_order, (count,), (0,), flips)
 
     def pairs(self, read: Read) -> NDArray[Any]:
         """Raw rescale pairs, array[n, 2] of axis point and virtual point.

@@ -20,6 +20,7 @@ from xcaliper.quantity.record_access import OpenRecord, PointerChain, read_exact
 from xcaliper.quantity.record_layout import Placed, Record, RecordShape, memory_axes
 from xcaliper.quantity.rounding import PhysToRaw, check_shape, fit_raw, phys_to_raw, target_of
 from xcaliper.quantity.texts import decode_text, encode_text
+from xcaliper.quantity.window import Window, window_of
 
 __all__ = ["BoundCharacteristic", "PhysCharacteristic", "RawCharacteristic", "Read"]
 
@@ -262,6 +263,29 @@ class BoundCharacteristic:
         else:
             z = np.asarray(axis.fixed if axis.fixed is not None else range(len(found)))
         return RawCharacteristic(np.stack([one.values for one in found]), (*found[0].axes, z))
+
+    def window(self, read: Read | None = None) -> Window:
+        """Where the values of a table are, so that they can be measured.
+
+        Args:
+            read: gives memory as it is; without it the table is taken to be as large as it can be.
+
+        Raises:
+            UsageError: they are not in one piece, or only memory tells where.
+        """
+        if self.maps:
+            raise UsageError(
+                f"{self.name}: it is made of several maps.", hint="Measure those of MAP_LIST."
+            )
+        if read is None:
+            record = self._record(b"", {}, None)
+        else:
+            record, _ = self._open(read)
+        placed, shape = self._values(record), self._actual(record)
+        if read is None and placed.element.pointer is not None:
+            raise self._needs_reader()
+        order = self._order(placed, len(shape))
+        return window_of(record, placed, self.byte_order, shape, order, self._reversed())
 
     def _points(self, record: OpenRecord, n: int) -> NDArray[Any]:
         axis = self.axes[n]

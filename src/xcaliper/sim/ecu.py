@@ -14,6 +14,8 @@ from xcaliper.sim.tasks import Scheduler
 from xcaliper.sim.xcp_section import slave_config
 from xcaliper.xcp.slave import SlaveMachine
 from xcaliper.xcp.slave_config import SlaveConfig
+from xcaliper.xcp.table import COMMANDS
+from xcaliper.xcp.tlcmd import EthGetDaqClockMulticast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -110,7 +112,8 @@ class VirtualEcu:
 
     def _power_up(self) -> None:
         """A slave without a session."""
-        self.slave = SlaveMachine(self._config, self.memory)
+        table = COMMANDS.extended(EthGetDaqClockMulticast)
+        self.slave = SlaveMachine(self._config, self.memory, table)
         self.slave.state.announced = self._told
         if self.faults is not None and self.faults.faults.drop_samples:
             self.slave.drops = self.faults.drops
@@ -158,6 +161,7 @@ class VirtualEcu:
 
     def _run_until(self, now_ns: int) -> None:
         slave = self.slave
+        slave.on_time(now_ns - self._boot_ns)
         for t_ns, channel in self.scheduler.run_until(now_ns - self._boot_ns):
             if channel >= 0 and slave.daq_running:
                 slave.event(channel, t_ns)

@@ -8,8 +8,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final, Self
 
-from xcaliper.core.errors import UsageError
+from xcaliper.core.errors import LinkError, UsageError
+from xcaliper.sim.clock_section import takes_multicasts
 from xcaliper.sim.xcp_section import Endpoint
+from xcaliper.transport.multicast import MulticastPort
 from xcaliper.transport.ports import DATAGRAM_LIMIT, open_port
 from xcaliper.transport.server import SlaveServer
 
@@ -30,6 +32,7 @@ _PACE_NS: Final = 4_000_000
 #: The same while nobody measures; a command is served with what is due until then.
 _IDLE_PACE_NS: Final = 10_000_000
 _JOIN_S: Final = 5.0
+_ANY: Final = "0.0.0.0"  # noqa: S104 -- every interface
 
 
 class _Paced:
@@ -110,6 +113,8 @@ class EcuServer:
 
     Attributes:
         endpoints: where it listens.
+        multicast: where it hears GET_DAQ_CLOCK_MULTICAST; None when it does not, or the port or the
+            network does not let it.
 
     Raises:
         UsageError: a URL is wrong.
@@ -139,11 +144,22 @@ class EcuServer:
                 ports.append(open_port(url, max_packet=most, limit=datagram_limit))
                 undo.callback(ports[-1].close)
             undo.pop_all()
+        self.multicast = self._open_multicast(ports[0].address[0])
+        shared = [] if self.multicast is None else [self.multicast]
         self._paced = _Paced(ecu)
-        self._server = SlaveServer(self._paced, ports, clock=self._now_ns)
+        self._server = SlaveServer(self._paced, [*ports, *shared], clock=self._now_ns)
         self._paced.hang_up = self._server.hang_up
         self.endpoints = tuple(Endpoint(port.scheme, *port.address) for port in ports)
         ecu.announce(self.endpoints)
+
+    def _open_multicast(self, host: str) -> MulticastPort | None:
+        if not takes_multicasts(self.ecu.slave.config):
+            return None
+        interface = "" if ":" in host or host == _ANY else host
+        try:
+            return MulticastPort(lambda: self.ecu.slave.state.clocks.cluster, interface=interface)
+        except LinkError:  # everything else works without
+            return None
 
     @property
     def url(self) -> str:

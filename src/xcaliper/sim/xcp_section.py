@@ -29,6 +29,7 @@ from xcaliper.a2l.xcp_extras import (
     XcpQueueLoad,
 )
 from xcaliper.core.address import Address
+from xcaliper.sim.clock_section import describe_clocks, takes_multicasts
 from xcaliper.xcp.codes import Group
 from xcaliper.xcp.handlers import HANDLERS
 from xcaliper.xcp.slave_config import EventConfig, PageConfig, SegmentConfig, SlaveConfig
@@ -137,6 +138,7 @@ def describe_slave(
         protocol_layer=_protocol_layer(config),
         daq=_daq(config, declaration) if config.events else None,
         pag=XcpPag(len(config.segments)) if config.segments else None,
+        time_correlation=describe_clocks(config) if config.events else None,
         transports=tuple(_transport(endpoint, config) for endpoint in endpoints),
     )
 
@@ -149,6 +151,7 @@ def _transport(endpoint: Endpoint, config: SlaveConfig) -> XcpOnUdpIp | XcpOnTcp
         port=endpoint.port,
         address=None if v6 else endpoint.host,
         ipv6=endpoint.host if v6 else None,
+        optional_subcmds=("GET_DAQ_CLOCK_MULTICAST",) if takes_multicasts(config) else (),
     )
 
 

@@ -15,6 +15,7 @@ from xcaliper.core.errors import (
     XcaliperError,
 )
 from xcaliper.proto.procedure import ask
+from xcaliper.transport.acquisition import Acquisition
 from xcaliper.transport.base import link_error
 from xcaliper.xcp.framing.eth import DatagramReader, EthFraming, StreamReader
 from xcaliper.xcp.std import ShortUpload
@@ -22,6 +23,7 @@ from xcaliper.xcp.std import ShortUpload
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from xcaliper.daq.framed import FramedDecoder
     from xcaliper.proto.procedure import Procedure
     from xcaliper.transport.base import Transport
     from xcaliper.transport.inbox import DaqInbox
@@ -46,6 +48,10 @@ _MAX_PASSED: Final = 256
 _MILLISECOND_NS: Final = 1_000_000
 #: Bytes taken in one poll, so that a command never waits long for the lock.
 HOLD_BYTES: Final = 256 << 10
+_WORTHWHILE_BYTES: Final = 32 << 10
+_WORTHWHILE_ARRAYS: Final = 192 << 10
+#: The same when the one before is long ago.
+LATE_BYTES: Final = 2 << 20
 
 
 class Driver:
@@ -84,7 +90,9 @@ class Driver:
         self._clock = clock
         self._send = transport.send
         self._frame = self.framing.frame
-        self._feed = self.reader.feed
+        self._feed: Callable[[bytes, int], list[bytes]] = self.reader.feed
+        self._acquisition: Acquisition | None = None
+        self._counted = 0
         self._profile: object = None
         self._ag = 1
         self._max_short = 0
@@ -208,18 +216,24 @@ class Driver:
 
     def _unframe(self, data: bytes, now: int) -> list[bytes]:
         if not data and self.transport.is_stream:
-            self.failure = LinkError(
-                f"{self.transport.name}: the slave closed the connection.", hint="Connect again."
-            )
-            raise self.failure
+            raise self._end_of_stream()
         try:
             return self._feed(data, now)
         except FramingError as cause:
-            self.failure = LinkError(
-                f"{self.transport.name}: the stream is damaged ({cause}).",
-                hint="Check that an XCP slave listens there; connect again.",
-            )
-            raise self.failure from cause
+            raise self._damaged(cause) from cause
+
+    def _end_of_stream(self) -> XcaliperError:
+        self.failure = LinkError(
+            f"{self.transport.name}: the slave closed the connection.", hint="Connect again."
+        )
+        return self.failure
+
+    def _damaged(self, cause: FramingError) -> XcaliperError:
+        self.failure = LinkError(
+            f"{self.transport.name}: the stream is damaged ({cause}).",
+            hint="Check that an XCP slave listens there; connect again.",
+        )
+        return self.failure
 
     def _sort(self, packets: Sequence[bytes], now: int) -> None:
         inbox = self.inbox
@@ -235,14 +249,16 @@ class Driver:
             else:
                 inbox.put(packet)
 
-    def poll(self) -> int:
+    def poll(self, limit: int = HOLD_BYTES) -> int:
         """Hand on what waits now, without blocking; gives the number of bytes.
 
         Raises:
             LinkError: the link failed.
         """
+        if self._acquisition is not None:
+            return self._poll_framed(self._acquisition, limit)
         try:
-            pieces = self.transport.poll(HOLD_BYTES)
+            pieces = self.transport.poll(limit)
         except OSError as cause:
             raise self._fail(cause, "receiving") from cause
         now = self._clock()
@@ -251,6 +267,63 @@ class Driver:
             self.take(data, now)
             size += len(data)
         return size
+
+    # --- samples ---
+
+    def begin_acquisition(self, decoder: FramedDecoder) -> None:
+        """Give received bytes to a decoder from now on; only other packets become objects."""
+        self._acquisition = Acquisition(decoder, self.transport, self.reader, self._clock())
+        self._counted = decoder.daq_received
+        self.reader.new_gaps = []
+        self._feed = self._feed_framed
+
+    @property
+    def worthwhile_bytes(self) -> int:
+        """Bytes of one poll from which it is not worth to wait for more.
+
+        The numpy tier has a cost per poll that only many samples bear.
+        """
+        acquisition = self._acquisition
+        if acquisition is None or acquisition.decoder.tier == "compiled":
+            return _WORTHWHILE_BYTES
+        return _WORTHWHILE_ARRAYS
+
+    def end_acquisition(self) -> None:
+        """Give packets to the inbox again; nothing is lost or counted twice."""
+        if self._acquisition is not None:
+            self._acquisition.end(self._clock())
+            self._count(self._acquisition)
+        self._acquisition = None
+        self._feed = self.reader.feed
+
+    def _feed_framed(self, data: bytes, now: int) -> list[bytes]:
+        acquisition = self._acquisition
+        assert acquisition is not None, "set together with this function"
+        others = acquisition.feed(data, now)
+        self._count(acquisition)
+        return others
+
+    def _poll_framed(self, acquisition: Acquisition, limit: int) -> int:
+        now = self._clock()
+        try:
+            size, others = acquisition.poll(limit, now)
+        except FramingError as cause:
+            raise self._damaged(cause) from cause
+        except OSError as cause:
+            raise self._fail(cause, "receiving") from cause
+        self._count(acquisition)
+        if others:
+            self._sort(others, now)
+        if acquisition.ended:
+            raise self._end_of_stream()
+        return size
+
+    def _count(self, acquisition: Acquisition) -> None:
+        """Packets that never were in the inbox count as received all the same."""
+        self.reader.new_gaps = []  # the decoder has dealt with them
+        received = acquisition.decoder.daq_received
+        self.inbox.received += received - self._counted
+        self._counted = received
 
     # --- one round trip ---
 
@@ -288,6 +361,8 @@ class Driver:
             self._send(self._frame(request))
             for _ in range(_MAX_PASSED):
                 packets = self._feed(self.transport.receive(), self._clock())
+                if not packets and self._acquisition is not None:
+                    continue
                 if len(packets) != 1 or self.reader.new_gaps:
                     break
                 packet = packets[0]

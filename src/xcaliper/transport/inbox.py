@@ -11,9 +11,13 @@ from xcaliper.core.frames import DtoBatch
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["DaqInbox", "DaqSink"]
+    from xcaliper.core.samples import SampleBlock
+    from xcaliper.daq.framed import FramedDecoder
+
+__all__ = ["BlockSink", "DaqInbox", "DaqSink"]
 
 DaqSink: TypeAlias = "Callable[[DtoBatch], object]"
+BlockSink: TypeAlias = "Callable[[list[SampleBlock]], object]"
 
 _MAX_BYTES: Final = 256 << 20
 _MAX_BATCH: Final = 1 << 16
@@ -40,6 +44,8 @@ class DaqInbox:
         self._bytes_out = 0
         self._missing = 0
         self._sink: DaqSink | None = None
+        self._decoder: FramedDecoder | None = None
+        self._block_sink: BlockSink | None = None
         self._lock = threading.RLock()
         self._delivering = False
         self.received = 0
@@ -50,12 +56,13 @@ class DaqInbox:
     @property
     def running(self) -> bool:
         """True while a sink is set."""
-        return self._sink is not None
+        return self._sink is not None or self._block_sink is not None
 
     @property
     def waiting(self) -> int:
-        """Packets and gaps not yet delivered."""
-        return len(self._queue)
+        """Packets and gaps, or blocks, not yet delivered."""
+        decoder = self._decoder
+        return len(self._queue) if decoder is None else int(decoder.is_ready)
 
     def start(self, sink: DaqSink) -> None:
         """Begin: what comes from now on goes to the sink."""
@@ -65,6 +72,13 @@ class DaqInbox:
             self._missing = 0
             self.error = None
             self._sink = sink
+
+    def start_blocks(self, decoder: FramedDecoder, sink: BlockSink) -> None:
+        """Begin: blocks that the decoder makes ready go to the sink; packets are not expected."""
+        with self._lock:
+            self._missing = 0
+            self.error = None
+            self._decoder, self._block_sink = decoder, sink
 
     def put(self, packet: bytes) -> None:
         """Append one packet."""
@@ -112,6 +126,7 @@ class DaqInbox:
                 return False
             self._delivering = True
             try:
+                self._deliver_blocks()
                 for _ in range(self._max_bytes // _OVERHEAD // _MAX_BATCH + 1):
                     if not self._queue:
                         break
@@ -121,6 +136,17 @@ class DaqInbox:
         finally:
             self._lock.release()
         return True
+
+    def _deliver_blocks(self) -> None:
+        decoder, sink = self._decoder, self._block_sink
+        if decoder is None or sink is None:
+            return
+        blocks = decoder.take_ready()
+        if blocks and self.error is None:
+            try:
+                sink(blocks)
+            except Exception as error:  # noqa: BLE001 - a user's sink must not end the pump
+                self.error = error
 
     def _take(self, now_ns: int) -> DtoBatch:
         batch = DtoBatch(now_ns)
@@ -153,5 +179,5 @@ class DaqInbox:
             self._queue.append(self._missing)
             self._missing = 0
         done = self.deliver(now_ns, timeout_s)
-        self._sink = None
+        self._sink = self._block_sink = self._decoder = None
         return done

@@ -132,6 +132,8 @@ class _Port:
     """
 
     scheme = ""
+    #: What arrives is for the holder of the session alone.
+    is_shared: Final = False
 
     def __init__(self, host: str, port: int, alignment: int) -> None:
         self.diagnostics: list[Diagnostic] = []

@@ -24,7 +24,7 @@ from xcaliper.core.errors import (
     XcaliperError,
 )
 from xcaliper.proto.procedure import ask
-from xcaliper.transport.driver import HOLD_BYTES, Driver
+from xcaliper.transport.driver import HOLD_BYTES, LATE_BYTES, Driver
 from xcaliper.transport.inbox import DaqInbox
 from xcaliper.xcp.std import Disconnect
 
@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from xcaliper.daq.framed import FramedDecoder
     from xcaliper.proto.procedure import Procedure
     from xcaliper.transport.base import Transport
-    from xcaliper.transport.inbox import DaqSink
+    from xcaliper.transport.inbox import BlockSink, DaqSink
     from xcaliper.xcp.framing.counter import Gap
     from xcaliper.xcp.master import MasterEvent, MasterMachine
 
@@ -44,11 +45,13 @@ T = TypeVar("T")
 
 _MAX_EVENTS: Final = 4096
 _DAQ_TICK_S: Final = 0.001
+_SLOW_TICK_S: Final = 0.004
 _SHORT_TICK_S: Final = 0.0004  # a default buffer of 208 KiB holds 1.1 ms of a Gbit/s
 #: Bytes of one tick from which joined datagrams are worth a dearer system call per answer.
 _BATCHING_BYTES: Final = 32 << 10
 _ENOUGH_BUFFER: Final = 1 << 20
 _IDLE_TICK_S: Final = 0.025
+_LATE_NS: Final = 3_000_000
 _CLOSE_NS: Final = 500_000_000
 _SLICE_S: Final = 0.1
 _STOP_S: Final = 5.0
@@ -99,6 +102,7 @@ class Link:
         self._close_lock = threading.Lock()
         self._switch_interval_s = switch_interval_s
         self._switch_before = 0.0
+        self._drained_ns = clock()
         self._wake = threading.Lock()
         self._wake.acquire()
         self._pump_id = 0
@@ -107,6 +111,8 @@ class Link:
         self._daq_tick_s = _DAQ_TICK_S if enough else _SHORT_TICK_S
         #: A drain above an eighth of the kernel's buffer is followed by the next one at once.
         self._large = min((transport.buffer_size or HOLD_BYTES) // 8, HOLD_BYTES // 2)
+        self._pause_s = self._daq_tick_s
+        self._longest_s = self._daq_tick_s
         self._thread: threading.Thread | None = None
         if threaded:
             self._thread = threading.Thread(
@@ -275,6 +281,25 @@ class Link:
 
     # --- DAQ ---
 
+    def start_blocks(self, decoder: FramedDecoder, sink: BlockSink) -> None:
+        """As :meth:`start_daq`, but received bytes go to a decoder and its blocks to the sink.
+
+        The decoder belongs to the link until :meth:`stop_daq`.
+
+        Raises:
+            UsageError: a sink is set already.
+            LinkError: the link is closed or failed.
+        """
+
+        def begin() -> None:
+            # A large buffer holds what a burst brings meanwhile, and timestamps do not care.
+            patient = decoder.is_patient and self._daq_tick_s == _DAQ_TICK_S
+            self._longest_s = _SLOW_TICK_S if patient else self._daq_tick_s
+            self._driver.begin_acquisition(decoder)
+            self._inbox.start_blocks(decoder, sink)
+
+        self._begin_daq(begin)
+
     def start_daq(self, sink: DaqSink) -> None:
         """Give every DAQ packet from now on to the sink, in batches and in order.
 
@@ -285,12 +310,17 @@ class Link:
             UsageError: a sink is set already.
             LinkError: the link is closed or failed.
         """
+        self._longest_s = self._daq_tick_s
+        self._begin_daq(lambda: self._inbox.start(sink))
+
+    def _begin_daq(self, begin: Callable[[], None]) -> None:
         self._driver.check()
         if self._inbox.running:
             raise UsageError(f"{self.name}: DAQ has a sink already.", hint="Call stop_daq() first.")
         self._acquire(None)
         try:
-            self._inbox.start(sink)
+            self._pause_s = self._daq_tick_s
+            begin()
         finally:
             self._lock.release()
         if self._switch_interval_s is not None:
@@ -324,6 +354,7 @@ class Link:
                     for _ in range(_MAX_FINAL_POLLS):
                         if not self._driver.poll():
                             break
+                self._driver.end_acquisition()
             finally:
                 self._lock.release()
         finished = self._inbox.finish(self._clock(), _STOP_S)
@@ -364,7 +395,7 @@ class Link:
         while not self._driver.closing:
             if not more:
                 running = self._inbox.running
-                self._wake.acquire(timeout=self._daq_tick_s if running else _IDLE_TICK_S)
+                self._wake.acquire(timeout=self._pause_s if running else _IDLE_TICK_S)
             try:
                 more = self._tick()
             except Exception as error:  # noqa: BLE001 - whatever it is, callers shall hear of it
@@ -380,7 +411,8 @@ class Link:
         size = 0
         if self._driver.failure is None and self._lock.acquire(False):
             try:
-                size = self._driver.poll()
+                size = self._driver.poll(self._share())
+                self._choose_pause(size)
                 if size > _BATCHING_BYTES and self._inbox.running:
                     self.transport.set_batching(on=True)
                 self._collect()
@@ -390,7 +422,25 @@ class Link:
             self._inbox.deliver(self._clock())
         if self._submitted:
             self._run_submitted()
-        return bool(self._submitted) or size > self._large
+        return bool(self._submitted) or size > max(self._large, self._driver.worthwhile_bytes)
+
+    def _choose_pause(self, size: int) -> None:
+        """Tick less often when little comes, so that a slow measurement costs little."""
+        if size > self._driver.worthwhile_bytes:
+            self._pause_s = self._daq_tick_s
+        elif self._pause_s < self._longest_s:
+            self._pause_s = min(2 * self._pause_s, self._longest_s)
+
+    def _share(self) -> int:
+        """Bytes that one drain may take: much when the last one is long ago, as much has come.
+
+        Other threads of the application can keep the interpreter for milliseconds at a time; a
+        command that waits meanwhile waits for them, not for the drain.
+        """
+        now = self._clock()
+        late = now - self._drained_ns > _LATE_NS
+        self._drained_ns = now
+        return LATE_BYTES if late and self._inbox.running else HOLD_BYTES
 
     def _run_submitted(self) -> None:
         try:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from xcaliper.transport.multicast import MulticastPort
     from xcaliper.transport.ports import Sent, SlavePort, Watched
 
 __all__ = ["BlockMachine", "ServedMachine", "ServerCounters", "SlaveServer"]
@@ -81,7 +82,7 @@ class SlaveServer:
 
     Args:
         machine: the slave; only the thread that serves may touch it.
-        ports: where it listens; the server owns and closes them.
+        ports: where it listens; the server owns and closes them. A shared one takes no sessions.
         clock: monotonic nanoseconds, as the machine gets them.
 
     Attributes:
@@ -92,7 +93,7 @@ class SlaveServer:
     def __init__(
         self,
         machine: ServedMachine,
-        ports: Sequence[SlavePort],
+        ports: Sequence[SlavePort | MulticastPort],
         *,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -100,7 +101,7 @@ class SlaveServer:
         self._blocks = machine if isinstance(machine, BlockMachine) else None
         self.ports = tuple(ports)
         self._clock = clock
-        self._owner: SlavePort | None = None
+        self._owner: SlavePort | MulticastPort | None = None
         self._strangers = 0
         self._selector = selectors.DefaultSelector()
         self._watched: list[Watched] = []
@@ -133,10 +134,10 @@ class SlaveServer:
             broken=sum(port.broken for port in self.ports),
         )
 
-    def _in_session(self, port: SlavePort) -> bool:
+    def _in_session(self, port: SlavePort | MulticastPort) -> bool:
         return self._owner is port and self.machine.connected
 
-    def _drop(self, port: SlavePort) -> None:
+    def _drop(self, port: SlavePort | MulticastPort) -> None:
         if self._owner is not port:
             return
         self._owner = None
@@ -174,7 +175,7 @@ class SlaveServer:
         self._watch()
         ready = [port for port in self.ports if port.waiting]
         for key, events in self._selector.select(0 if ready else max(wait_ns, 0) / 1e9):
-            port: SlavePort = key.data
+            port: SlavePort | MulticastPort = key.data
             if events & selectors.EVENT_WRITE:
                 port.flush()
             if events & selectors.EVENT_READ and port not in ready:
@@ -194,7 +195,7 @@ class SlaveServer:
             for sock, events in port.watched():
                 self._selector.register(sock, events, port)
 
-    def _receive(self, port: SlavePort) -> None:
+    def _receive(self, port: SlavePort | MulticastPort) -> None:
         now = self._clock()
         for packet in port.read():
             if packet[0] == _CONNECT:
@@ -204,7 +205,7 @@ class SlaveServer:
                 port.restart()
                 if self._blocks is not None:
                     self._blocks.alignment = port.alignment
-            if self._owner is port:
+            if self._owner is port or port.is_shared:
                 self.machine.receive(packet, now)
             else:
                 self._strangers += 1

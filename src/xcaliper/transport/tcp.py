@@ -131,6 +131,39 @@ class TcpTransport:
                 size += len(data)
         return found
 
+    @property
+    def may_join(self) -> bool:
+        """Never: a stream has no datagrams."""
+        return False
+
+    def take_pending(self) -> list[bytes]:
+        """Nothing: a stream is given out as it comes."""
+        return []
+
+    def poll_into(self, buffer: memoryview, limit: int) -> list[tuple[int, int]]:
+        """Write what waits now into the buffer; never blocks.
+
+        Returns:
+            Bytes of each receive and 0; 0 bytes when the peer has closed the stream.
+        """
+        found: list[tuple[int, int]] = []
+        at = 0
+        try:
+            while at < limit:
+                if not DONTWAIT and not is_readable(self._sock):
+                    break
+                size = self._sock.recv_into(buffer[at:], limit - at, DONTWAIT)
+                found.append((size, 0))
+                if not size:
+                    break
+                at += size
+        except BlockingIOError:
+            pass
+        except OSError:
+            if not found:  # what has come counts; the next call meets the trouble again
+                raise
+        return found
+
     def close(self) -> None:
         """Shut down, drain what the peer still sends for a short time, close."""
         if self._closed:

@@ -29,6 +29,7 @@ __all__ = ["UdpTransport", "has_gro"]
 
 _SOL_UDP: Final = 17
 _UDP_GRO: Final = 104
+_MAX_RECEIVES: Final = 4096
 _GRO_SPACE: Final = socket.CMSG_SPACE(4) if hasattr(socket, "CMSG_SPACE") else 0
 
 
@@ -172,6 +173,56 @@ class UdpTransport:
             if not found:  # else it is news about what was sent; what has come counts more
                 raise
         return found
+
+    @property
+    def may_join(self) -> bool:
+        """True while joined datagrams may come, also from before they were switched off."""
+        return self.receive is not self._receive_plain
+
+    def take_pending(self) -> list[bytes]:
+        """Datagrams that were received but not given out."""
+        found = list(self._pending)
+        self._pending.clear()
+        return found
+
+    def poll_into(self, buffer: memoryview, limit: int) -> list[tuple[int, int]]:
+        """Write what waits now into the buffer, one behind the other; never blocks.
+
+        Args:
+            buffer: with room for the limit and a datagram of the largest size.
+            limit: bytes after which to stop.
+
+        Returns:
+            Bytes of each receive, and of each datagram where several were joined, else 0.
+        """
+        found: list[tuple[int, int]] = []
+        at = 0
+        joined = self.receive is not self._receive_plain
+        recv_into = self._sock.recv_into
+        try:
+            while at < limit and len(found) < _MAX_RECEIVES:
+                if not DONTWAIT and not is_readable(self._sock):
+                    break
+                if joined:
+                    size, segment = self._take_into(buffer[at:])
+                else:
+                    size, segment = recv_into(buffer[at:], MAX_DATAGRAM, DONTWAIT), 0
+                found.append((size, segment))
+                at += size
+        except BlockingIOError:
+            pass
+        except OSError:
+            if not found:  # else it is news about what was sent; what has come counts more
+                raise
+        return found
+
+    def _take_into(self, room: memoryview) -> tuple[int, int]:
+        size, control, _, _ = self._sock.recvmsg_into([room], _GRO_SPACE, DONTWAIT)
+        for level, kind, value in control:
+            if level == _SOL_UDP and kind == _UDP_GRO:
+                segment = int.from_bytes(value[:4], sys.byteorder)
+                return size, segment if 0 < segment < size else 0
+        return size, 0
 
     def close(self) -> None:
         """Give the socket back; harmless when closed."""

@@ -22,6 +22,7 @@ from xcaliper.xcp.codes import (
     ServiceCode,
 )
 from xcaliper.xcp.handlers import HANDLERS
+from xcaliper.xcp.handlers.clock import time_sync
 from xcaliper.xcp.handlers.std import short_upload
 from xcaliper.xcp.slave_state import SlaveState
 from xcaliper.xcp.table import COMMANDS
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from xcaliper.proto.command import Request
     from xcaliper.xcp.dto_block import DtoBlock
+    from xcaliper.xcp.events import Event
     from xcaliper.xcp.slave_config import SlaveConfig, SlaveMemory
     from xcaliper.xcp.slave_sampler import ListSampler
     from xcaliper.xcp.slave_state import DaqList, Handler
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["SlaveCounters", "SlaveEvent", "SlaveMachine"]
 
 _CONNECT: Final = 0xFF
+_SYNC_STATE_CHANGED: Final = 4
 _SHORT_UPLOAD: Final = 0xF4
 _FIRST_COMMAND: Final = 0xC0
 _MAX_ANSWERS: Final = 4096
@@ -144,11 +147,9 @@ class SlaveMachine:
         self._queue_size = config.queue_size
         self._events: deque[SlaveEvent] = deque(maxlen=_MAX_EVENTS)
         self._event_counters = [0] * len(config.events)
-        tick = config.timestamp.tick_ns
-        self._tick = tick.numerator, tick.denominator
         self._entries: list[_Entry | None] = [None] * 256
         self._families: dict[int, dict[bytes, _Entry]] = {}
-        self._encoders: dict[type[Response], Codec] = {}
+        self._encoders: dict[type[Response | Event], Codec] = {}
         self._backlog = config.queue_size + _MAX_ANSWERS
         self._short = struct.Struct(config.byte_order.mark + "BBxBI")
         self._max_short = 0
@@ -272,10 +273,16 @@ class SlaveMachine:
                 self._out.append(self._encode(served))
             elif served is not None:
                 self._out.extend(map(self._encode, served))
+            self._send_events()
         if before != (state.connected, state.daq.running):
             self._note(*before)
 
-    def _encode(self, response: Response) -> bytes:
+    def _send_events(self) -> None:
+        events = self.state.events
+        while events:
+            self._out.append(self._encode(events.pop(0)))
+
+    def _encode(self, response: Response | Event) -> bytes:
         cls = type(response)
         codec = self._encoders.get(cls)
         if codec is None:
@@ -311,8 +318,7 @@ class SlaveMachine:
         lists = self.state.daq.by_event.get(channel)
         if not lists:
             return
-        numerator, denominator = self._tick
-        ticks = now_ns * denominator // numerator
+        ticks = self.state.clocks.daq_ticks(now_ns)
         for number, daq_list in lists:
             skipped = daq_list.skipped + 1
             if skipped < daq_list.period:
@@ -365,6 +371,21 @@ class SlaveMachine:
     def notify(self, code: int, info: bytes = b"") -> None:
         """Send an event packet, inside a session only (XCP Base, EV, 1.0)."""
         self._tell(PID_EV, code, info)
+
+    def time_sync(self, initiator: int, now_ns: int) -> None:
+        """Something triggered the clocks to be read: send EV_TIME_SYNC if the master wants it.
+
+        Args:
+            initiator: 0 trigger line, 1 sync event, 4 sync state changed, 5 leap second, 6 reset of
+                the ECU released *(XCP Base, EV_TIME_SYNC, 1.0; initiators 1.3)*.
+            now_ns: when.
+        """
+        if not self.state.connected or len(self._out) > self._backlog:
+            return
+        self.state.now_ns = now_ns
+        event = time_sync(self.state, initiator)
+        if event is not None:
+            self._out.append(self._encode(event))
 
     def request_service(self, code: int, info: bytes = b"") -> None:
         """Send a service request packet, inside a session only (XCP Base, SERV, 1.0)."""
@@ -436,4 +457,6 @@ class SlaveMachine:
         return None
 
     def on_time(self, now_ns: int) -> None:
-        """Nothing to do: a slave has no deadlines."""
+        """Tell when a clock begins to follow another; there are no other deadlines."""
+        if self.state.clocks.state_changed(now_ns):
+            self.time_sync(_SYNC_STATE_CHANGED, now_ns)

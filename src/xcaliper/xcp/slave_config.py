@@ -9,6 +9,7 @@ from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import SettingsError
 from xcaliper.core.ticks import TickClock
 from xcaliper.xcp.codes import ChecksumType, Resource
+from xcaliper.xcp.slave_clock import ClockSettings
 from xcaliper.xcp.slave_daq_config import (
     DaqMemory,
     DaqTotals,
@@ -123,6 +124,7 @@ class SlaveConfig:
         protocol_version: minor version announced by GET_VERSION; 0 = 1.0.
         transport_version: minor version of the transport.
         transport_major: major version of the transport, as CONNECT tells.
+        clocks: clocks of slave, ECU and grandmaster, and how they run.
         driver_version: high nibble major, low nibble minor (GET_COMM_MODE_INFO).
     """
 
@@ -177,6 +179,7 @@ class SlaveConfig:
     transport_version: int = 5
     transport_major: int = 1
     driver_version: int = 0x10
+    clocks: ClockSettings = field(default_factory=ClockSettings)
 
     def __post_init__(self) -> None:
         self._check_sizes()
@@ -256,11 +259,6 @@ class SlaveConfig:
     def max_odt(self) -> int:
         """ODT numbers that fit the first byte of a DTO (XCP Base, PID range, 1.0)."""
         return 124 if self.overload == 1 else 252
-
-    def ticks(self, now_ns: int) -> int:
-        """The DAQ clock, not yet cut to its width."""
-        tick = self.timestamp.tick_ns
-        return now_ns * tick.denominator // tick.numerator
 
 
 class SlaveMemory(Protocol):

@@ -11,10 +11,12 @@ from xcaliper.core.address import Address
 from xcaliper.proto.command import Response
 from xcaliper.xcp.codes import ErrorCode, Resource, negative_response
 from xcaliper.xcp.profile import DtoFormat, Profile
+from xcaliper.xcp.slave_clock import SlaveClocks
 
 if TYPE_CHECKING:
     from xcaliper.core.errors import NegativeResponseError
     from xcaliper.xcp.daq_lists import OdtEntry
+    from xcaliper.xcp.events import Event
     from xcaliper.xcp.slave_config import SlaveConfig, SlaveMemory
     from xcaliper.xcp.slave_daq_config import CounterConfig, FixedList
     from xcaliper.xcp.slave_sampler import ListSampler
@@ -205,6 +207,8 @@ class SlaveState:
         text: when set, the MTA points into this text and not into memory.
         locked: resources that are still protected.
         frozen: segments marked by SET_SEGMENT_MODE.
+        clocks: of the slave.
+        events: packets that a handler wants to be sent behind its answer.
         alignment: bytes that the transport aligns messages to.
     """
 
@@ -229,6 +233,8 @@ class SlaveState:
         self.daq = DaqState(config.fixed_lists)
         self.locked = Resource(config.protected)
         self.frozen: set[int] = set()
+        self.clocks = SlaveClocks(config.clocks, config.timestamp)
+        self.events: list[Event] = []
 
     def reset(self, *, connected: bool) -> None:
         """Begin or end a session (XCP Base, states, 1.0): lists, MTA and locks start afresh."""
@@ -238,6 +244,8 @@ class SlaveState:
         self.block = None
         self.daq.clear()
         self.locked = Resource(self.config.protected)
+        self.events.clear()
+        self.clocks.begin_session(self.now_ns)
 
     def point(self, address: Address) -> None:
         """Set the MTA."""

@@ -268,3 +268,20 @@ def test_the_overload_bit_counts_what_a_periodic_raster_lacks():
     (block,) = feed(decoder, "00e80300", "80a00f00")
     assert [(g.before_row, g.lost, g.reason) for g in block.gaps] == [(1, 2, "overload")]
     assert decoder.quality.lost_samples == 2
+
+
+def test_a_clock_that_goes_back_is_marked_and_nothing_counts_as_lost():
+    """Scatter holds the time; a clock that somebody sets goes on by one period."""
+    decoder = DaqDecoder(plan_of(DtoFormat(1, 4), (1, [("a", "u1")], (1,))))
+    (block,) = feed(decoder, stamped(1000), stamped(2000), stamped(1900), stamped(3000))
+    assert block.t_ns.tolist() == [0, 10**6, 10**6, 2 * 10**6]
+    assert [(g.before_row, g.lost, g.reason) for g in block.gaps] == [(2, 0, "clock")]
+    (block,) = feed(decoder, stamped(4000), stamped(4_000_000_000), t_ns=2 * 10**6)
+    assert block.t_ns.tolist() == [3 * 10**6, 4 * 10**6]
+    assert [(g.before_row, g.lost, g.reason) for g in block.gaps] == [(1, 0, "clock")]
+    (block,) = feed(decoder, stamped(4_000_001_000), t_ns=3 * 10**6)
+    assert (block.t_ns.tolist(), block.gaps) == ([5 * 10**6], ())
+    assert decoder.quality.backward == 2
+    assert decoder.quality.lost_samples == 0
+    assert [record.reason for record in decoder.quality.gaps] == ["clock", "clock"]
+    assert not decoder.quality.is_clean

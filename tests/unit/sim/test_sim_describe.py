@@ -33,6 +33,7 @@ from xcaliper.sim.items import (
 from xcaliper.sim.memory import EcuMemory
 from xcaliper.sim.signals import signal_view
 from xcaliper.sim.xcp_section import Endpoint, slave_config
+from xcaliper.xcp.slave_clock import ClockModel, ClockSettings
 from xcaliper.xcp.slave_config import SlaveConfig
 
 SETTINGS = {
@@ -277,3 +278,40 @@ def test_own_a2ml_explains_all_interface_data(case):
         found += matched.diagnostics
         assert build(aml, matched.values) == data
     assert found == []
+
+
+def test_every_clock_is_described():
+    master = ClockModel(resolution=TickClock(1, 0, 8), clock_id=b"grandmas", epoch=1, stratum=2)
+    clocks = ClockSettings(
+        grandmaster=master,
+        grandmaster_access=2,
+        discipline="syntonised",
+        ecu=ClockModel(),
+        ecu_access=3,
+        ecu_stamps=True,
+    )
+    xcp = Case(SlaveConfig(clocks=clocks)).catalog.xcp
+    assert xcp.time_correlation.daq_timestamps_relate_to == "ECU_CLOCK"
+    slave, told, ecu = xcp.time_correlation.clocks
+    assert (slave.kind, slave.readability, slave.synchronisation) == (
+        "XCP_SLAVE_CLOCK",
+        "RANDOMLY_READABLE",
+        "SYNTONIZATION_ONLY",
+    )
+    assert (told.kind, told.readability) == ("XCP_SLAVE_GRANDMASTER_CLOCK", "LIMITED_READABLE")
+    assert (told.uuid, told.quality, told.epoch) == (b"grandmas", 2, "UNIVERSAL_COORDINATED_TIME")
+    assert (told.characterization.unit, told.characterization.size) == (0, 8)
+    assert told.max_timestamp == 2**64 - 1
+    assert (ecu.kind, ecu.readability) == ("ECU_CLOCK", "NOT_READABLE")
+    assert "TIME_CORRELATION_PROPERTIES" in xcp.protocol_layer.optional_cmds
+    assert xcp.transports[0].optional_subcmds == ("GET_DAQ_CLOCK_MULTICAST",)
+
+
+def test_legacy_slaves_describe_no_clocks():
+    for settings in (
+        SlaveConfig(protocol_version=2),
+        SlaveConfig(disabled=frozenset({"TIME_CORRELATION_PROPERTIES"})),
+    ):
+        xcp = Case(settings).catalog.xcp
+        assert xcp.time_correlation is None
+        assert xcp.transports[0].optional_subcmds == ()

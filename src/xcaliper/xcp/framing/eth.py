@@ -10,12 +10,10 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.errors import FramingError, SettingsError
-from xcaliper.xcp.framing.counter import CounterWatch, FramingCounts
+from xcaliper.xcp.framing.counter import CounterWatch, FramingCounts, Gap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from xcaliper.xcp.framing.counter import Gap
 
 __all__ = ["HEADER_SIZE", "DatagramReader", "EthFraming", "StreamReader"]
 
@@ -132,6 +130,41 @@ class _Reader:
         """The latest gaps as (t_from_ns, t_to_ns, missing), oldest first, bounded."""
         return self._watch.gaps
 
+    @property
+    def alignment(self) -> int:
+        """Bytes that messages are aligned to."""
+        return self._alignment
+
+    @property
+    def max_packet(self) -> int:
+        """A longer LEN is damage."""
+        return self._max_packet
+
+    @property
+    def expected(self) -> int:
+        """CTR of the next message; -1 when any will do."""
+        return self._watch.expected
+
+    def settle(
+        self, expected: int, t_ns: int, *, lost: int, late: int, gaps: Iterable[tuple[int, bool]]
+    ) -> None:
+        """Take over what another scanner of the same bytes has seen, at least one message.
+
+        Args:
+            expected: CTR of the next message.
+            t_ns: host time of the messages.
+            lost: messages missing among them.
+            late: messages out of order among them.
+            gaps: missing messages, and whether they were missing before the first message.
+        """
+        watch = self._watch
+        watch.expected = expected
+        watch.lost += lost
+        watch.late += late
+        for missing, first in gaps:
+            watch.gaps.append(Gap(watch.last_t_ns if first else t_ns, t_ns, missing))
+        watch.last_t_ns = t_ns
+
     def _scan(self, data: bytes, packets: list[bytes], t_ns: int) -> int:
         """Append the packets of whole messages; gives where it stopped.
 
@@ -188,6 +221,32 @@ class DatagramReader(_Reader):
         self._recent.clear()
         self.new_gaps = []
 
+    def remember(self, datagram: bytes) -> None:
+        """Know a datagram that somebody else has scanned, should its copy come."""
+        self._recent.append(datagram)
+
+    def is_copy(self, datagram: bytes) -> bool:
+        """True, and counted, for a datagram whose first CTR is not expected and that came before."""
+        if len(datagram) <= HEADER_SIZE or not self._is_duplicate(datagram):
+            return False
+        self.counts.duplicates += 1
+        return True
+
+    def scan(self, piece: bytes, t_ns: int, *, ends: bool) -> list[bytes]:
+        """The packets of a part of a datagram that begins with a message.
+
+        Args:
+            piece: of a datagram that is no copy.
+            t_ns: host time.
+            ends: whether the datagram ends with it, so that a rest is damage.
+        """
+        packets: list[bytes] = []
+        self.new_gaps = []
+        at = self._scan(piece, packets, t_ns)
+        if ends and at < len(piece):
+            self.counts.malformed += 1
+        return packets
+
     def _is_duplicate(self, data: bytes) -> bool:
         """True for a datagram that the net doubled: same counter and content as a recent one.
 
@@ -222,12 +281,7 @@ class DatagramReader(_Reader):
                 self.new_gaps = []
                 return []
             self._recent.append(data)
-        packets: list[bytes] = []
-        self.new_gaps = []
-        at = self._scan(data, packets, t_ns)
-        if at < len(data):
-            self.counts.malformed += 1
-        return packets
+        return self.scan(data, t_ns, ends=True)
 
 
 class StreamReader(_Reader):
@@ -279,13 +333,35 @@ class StreamReader(_Reader):
         packets: list[bytes] = []
         self.new_gaps = []
         at = self._scan(data, packets, t_ns)
-        self._rest = data[at:]
-        self._skip += max(at - len(data), 0)
-        if len(self._rest) >= HEADER_SIZE:
-            (size,) = _LEN.unpack_from(self._rest)
+        self.put_back(data[at:], self._skip + max(at - len(data), 0), calm=bool(packets))
+        return packets
+
+    def lend(self) -> tuple[bytes, int]:
+        """The beginning of a message whose rest has not come, and bytes of fill still to skip.
+
+        Raises:
+            FramingError: the stream is broken.
+        """
+        if self._broken:
+            raise self._broken_error()
+        return self._rest, self._skip
+
+    def put_back(self, rest: bytes, skip: int, *, calm: bool) -> None:
+        """Keep what is left of the bytes received so far.
+
+        Args:
+            rest: from the header of a message on that is not complete, or cannot be one.
+            skip: bytes of fill still to come before the next header.
+            calm: whether a broken stream is to be told at the next call only.
+
+        Raises:
+            FramingError: the stream is broken.
+        """
+        self._rest, self._skip = rest, skip
+        if len(rest) >= HEADER_SIZE:
+            (size,) = _LEN.unpack_from(rest)
             if size > self._max_packet:
                 self.counts.malformed += 1
                 self._broken = True
-                if not packets:
+                if not calm:
                     raise self._broken_error()
-        return packets

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from xcaliper.xcp.procedures import connect, daq_info, daq_setup, identify, memory, pages
+from xcaliper.xcp.procedures import clock, connect, daq_info, daq_setup, identify, memory, pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,13 +36,25 @@ PROCEDURES: Final[Mapping[str, tuple[Callable[..., Any], ...]]] = MappingProxyTy
         "GET_SEGMENT_INFO": (pages.page_info,),
         "GET_PAGE_INFO": (pages.page_info,),
         "COPY_CAL_PAGE": (pages.copy_page,),
-        "SET_DAQ_PTR": (daq_setup.setup,),
+        "SET_DAQ_PTR": (daq_setup.setup, daq_info.list_info),
         "WRITE_DAQ": (daq_setup.setup,),
         "WRITE_DAQ_MULTIPLE": (daq_setup.setup,),
         "SET_DAQ_LIST_MODE": (daq_setup.setup,),
-        "START_STOP_DAQ_LIST": (daq_setup.setup,),
-        "START_STOP_SYNCH": (daq_setup.start, daq_setup.stop),
-        "GET_DAQ_CLOCK": (daq_setup.clock, daq_setup.start),
+        "START_STOP_DAQ_LIST": (daq_setup.setup, daq_setup.start_list, daq_setup.stop_list),
+        "START_STOP_SYNCH": (
+            daq_setup.start,
+            daq_setup.stop,
+            daq_setup.stop_selected,
+            daq_setup.prepare,
+        ),
+        "GET_DAQ_LIST_MODE": (daq_setup.setup,),
+        "SET_DAQ_PACKED_MODE": (daq_setup.setup,),
+        "CLEAR_DAQ_LIST": (daq_setup.setup,),
+        "GET_DAQ_LIST_INFO": (daq_info.list_info,),
+        "READ_DAQ": (daq_info.list_info,),
+        "GET_DAQ_CLOCK": (daq_setup.clock, clock.read_clocks),
+        "TIME_CORRELATION_PROPERTIES": (clock.clock_properties,),
+        "GET_DAQ_CLOCK_MULTICAST": (clock.multicast,),
         "GET_DAQ_PROCESSOR_INFO": (daq_info.daq_info,),
         "GET_DAQ_RESOLUTION_INFO": (daq_info.daq_info,),
         "GET_DAQ_EVENT_INFO": (daq_info.daq_info,),

@@ -5,17 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from xcaliper.core.address import Address
 from xcaliper.core.errors import NegativeResponseError
+from xcaliper.proto.procedure import ask
 from xcaliper.xcp import daq
+from xcaliper.xcp.daq_lists import OdtEntry, OdtSetup
 from xcaliper.xcp.procedures.connect import Session, optional
 from xcaliper.xcp.procedures.memory import upload
 
 if TYPE_CHECKING:
     from xcaliper.proto.procedure import Procedure
 
-__all__ = ["DaqInfo", "EventInfo", "daq_info"]
+__all__ = ["DaqInfo", "EventInfo", "ListInfo", "daq_info", "list_info"]
 
 _MAX_EVENTS: Final = 4096
+_MAX_LISTS: Final = 4096
+#: Entries of predefined lists that are read; slaves have few.
+_MAX_ENTRIES: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,21 @@ class EventInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class ListInfo:
+    """A static or predefined list as the slave describes it.
+
+    Attributes:
+        number: on the wire.
+        info: capacity and properties.
+        odts: entries of a predefined list; empty when they cannot be read.
+    """
+
+    number: int
+    info: daq.GetDaqListInfoResponse
+    odts: tuple[OdtSetup, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DaqInfo:
     """Answers of the slave; None where it does not tell.
 
@@ -35,11 +56,13 @@ class DaqInfo:
         processor: general abilities, header format.
         resolution: entry sizes, clock.
         events: channels that could be asked for, in order; None when the slave does not tell.
+        lists: static and predefined lists that could be asked for, in order.
     """
 
     processor: daq.GetDaqProcessorInfoResponse | None
     resolution: daq.GetDaqResolutionInfoResponse | None
     events: tuple[EventInfo, ...] | None
+    lists: tuple[ListInfo, ...] = ()
 
 
 def daq_info(session: Session, *, max_events: int = _MAX_EVENTS) -> Procedure[DaqInfo]:
@@ -66,4 +89,60 @@ def daq_info(session: Session, *, max_events: int = _MAX_EVENTS) -> Procedure[Da
                 name = b""
         text = name[: info.name_length].rstrip(b"\0").decode("utf-8", "replace")
         events.append(EventInfo(channel, text, info))
-    return DaqInfo(processor, resolution, tuple(events) if told else None)
+    count = 0
+    if processor is not None:
+        dynamic = processor.daq_properties.dynamic
+        count = processor.min_daq if dynamic else max(processor.max_daq, processor.min_daq)
+    lists = yield from list_info(count)
+    return DaqInfo(processor, resolution, tuple(events) if told else None, lists)
+
+
+def list_info(count: int) -> Procedure[tuple[ListInfo, ...]]:
+    """Static and predefined lists, the entries of the latter (XCP Base, GET_DAQ_LIST_INFO, 1.0).
+
+    Asking ends with the first list that the slave does not tell about.
+
+    Args:
+        count: lists to ask for, from number 0.
+    """
+    found: list[ListInfo] = []
+    entries_left = _MAX_ENTRIES
+    for number in range(min(count, _MAX_LISTS)):
+        info = yield from optional(daq.GetDaqListInfo(daq_list=number))
+        if info is None:
+            break
+        odts: tuple[OdtSetup, ...] = ()
+        if info.daq_list_properties.predefined:
+            entries_left -= info.max_odt * info.max_odt_entries
+            if entries_left >= 0:
+                odts = yield from _read_list(number, info)
+        found.append(ListInfo(number, info, odts))
+    return tuple(found)
+
+
+def _read_list(number: int, info: daq.GetDaqListInfoResponse) -> Procedure[tuple[OdtSetup, ...]]:
+    """Entries of a predefined list (XCP Base, READ_DAQ, 1.0).
+
+    An ODT ends with an unused entry, or where the slave refuses to read on. Nothing when a part
+    cannot be read: a list that is known in part cannot be decoded.
+    """
+    odts: list[OdtSetup] = []
+    for odt in range(info.max_odt):
+        if (yield from optional(daq.SetDaqPtr(daq_list=number, odt=odt, odt_entry=0))) is None:
+            return ()
+        entries: list[OdtEntry] = []
+        for _ in range(info.max_odt_entries):
+            try:
+                reply = yield from ask(daq.ReadDaq())
+            except NegativeResponseError:
+                if entries:
+                    break
+                return ()
+            if not reply.size:
+                break
+            address = Address(reply.address, reply.address_extension)
+            entries.append(OdtEntry(address, reply.size, reply.bit_offset))
+        if not entries:
+            break
+        odts.append(OdtSetup(tuple(entries)))
+    return tuple(odts)

@@ -2,55 +2,104 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from xcaliper.core.address import Address
 from xcaliper.core.errors import (
     DaqActiveError,
     ExchangeTimeoutError,
     NegativeResponseError,
+    RemoteProtocolError,
     SequenceError,
     UnknownCommandError,
 )
 from xcaliper.proto.procedure import ask
-from xcaliper.xcp import daq, std, timecorr
-from xcaliper.xcp.codes import DaqListModeRequest
+from xcaliper.xcp import daq, level1, std, timecorr
+from xcaliper.xcp.codes import DaqListModeRequest, ErrorCode
+from xcaliper.xcp.daq_lists import ListKind, OdtEntry
 from xcaliper.xcp.procedures.connect import Session, optional
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xcaliper.proto.procedure import Procedure
-    from xcaliper.xcp.daq_lists import DaqListSetup, OdtEntry
+    from xcaliper.xcp.daq_lists import DaqListSetup
 
-__all__ = ["clock", "free", "setup", "start", "stop"]
+__all__ = [
+    "SetupHabits",
+    "clock",
+    "free",
+    "prepare",
+    "setup",
+    "start",
+    "start_list",
+    "stop",
+    "stop_list",
+    "stop_selected",
+]
 
 _RESTARTS: Final = 3
+_STOP_LIST: Final = 0
+_START_LIST: Final = 1
+_SELECT: Final = 2
 _STOP_ALL: Final = 0
 _START_SELECTED: Final = 1
-_SELECT: Final = 2
+_STOP_SELECTED: Final = 2
+_PREPARE: Final = 3
+#: Refusals that say "not this way" and not "not this configuration".
+_OTHER_WAY: Final = frozenset({ErrorCode.ERR_MODE_NOT_VALID, ErrorCode.ERR_CMD_UNKNOWN})
+
+
+@dataclass(slots=True)
+class SetupHabits:
+    """What a slave turned out to do; the same object serves every set-up of a connection.
+
+    Attributes:
+        multiple: False once WRITE_DAQ_MULTIPLE was refused, True once it worked.
+        selects: False once START_STOP_DAQ_LIST refused to select a list.
+        clears: False once CLEAR_DAQ_LIST was refused as unknown.
+    """
+
+    multiple: bool | None = None
+    selects: bool = True
+    clears: bool = True
 
 
 def setup(
-    session: Session, lists: Sequence[DaqListSetup], *, multiple: bool = True
+    session: Session,
+    lists: Sequence[DaqListSetup],
+    *,
+    multiple: bool | None = None,
+    habits: SetupHabits | None = None,
 ) -> Procedure[tuple[int, ...]]:
-    """Allocate, fill and select dynamic lists; gives their FIRST_PIDs.
+    """Bring lists into the slave and select them; gives their FIRST_PIDs.
 
-    All lists get their ODTs before any ODT gets entries. An order that the slave finds wrong, or
-    lists that still run, start the whole sequence again, a few times.
+    Dynamic lists are allocated, all ODTs before any entries; static ones are cleared; both are
+    filled. Predefined ones only get a mode. An order that the slave finds wrong, or lists that still
+    run, start the whole sequence again, a few times.
 
     Args:
         session: of the connection.
-        lists: numbered from the first dynamic list on, without holes.
-        multiple: use WRITE_DAQ_MULTIPLE where packet and slave allow.
+        lists: dynamic ones are numbered from the first dynamic list on, without holes.
+        multiple: False where WRITE_DAQ_MULTIPLE is known to be missing; otherwise it is tried where
+            the packets are large enough.
+        habits: what is known of the slave; it learns.
 
     Raises:
         NegativeResponseError: the slave refuses the configuration.
+        RemoteProtocolError: the slave took a list of direction STIM as one of direction DAQ.
     """
+    habits = habits or SetupHabits()
+    if multiple is False:
+        habits.multiple = False
     for attempt in range(_RESTARTS):
         try:
-            yield from _allocate(lists)
-            yield from _fill(session, lists, multiple=multiple)
-            return (yield from _select(lists))
+            yield from _allocate([one for one in lists if one.kind is ListKind.DYNAMIC])
+            yield from _clear([one for one in lists if one.kind is ListKind.STATIC], habits)
+            yield from _fill(session, lists, habits)
+            yield from _set_modes(lists)
+            return (yield from _select(lists, habits))
         except (SequenceError, DaqActiveError):
             if attempt == _RESTARTS - 1:
                 raise
@@ -59,6 +108,8 @@ def setup(
 
 
 def _allocate(lists: Sequence[DaqListSetup]) -> Procedure[None]:
+    if not lists:
+        return
     yield from ask(daq.FreeDaq())
     yield from ask(daq.AllocDaq(daq_count=len(lists)))
     for one in lists:
@@ -70,21 +121,36 @@ def _allocate(lists: Sequence[DaqListSetup]) -> Procedure[None]:
             )
 
 
-def _fill(session: Session, lists: Sequence[DaqListSetup], *, multiple: bool) -> Procedure[None]:
-    at_once = (session.profile.max_cto - 2) // 8 if multiple else 1
+def _clear(lists: Sequence[DaqListSetup], habits: SetupHabits) -> Procedure[None]:
+    """Empty static lists; where that is not possible, the entries written later end them."""
     for one in lists:
-        for number, odt in enumerate(one.odts):
+        if habits.clears:
+            try:
+                yield from ask(daq.ClearDaqList(daq_list=one.daq_list))
+            except UnknownCommandError:
+                habits.clears = False
+        if not habits.clears:
+            yield from ask(daq.StartStopDaqList(mode=_STOP_LIST, daq_list=one.daq_list))
+
+
+def _fill(session: Session, lists: Sequence[DaqListSetup], habits: SetupHabits) -> Procedure[None]:
+    at_once = (session.profile.max_cto - 2) // 8
+    for one in lists:
+        if one.kind is ListKind.PREDEFINED:
+            continue
+        for number, odt in enumerate(_ended(one, habits)):
             pointer = daq.SetDaqPtr(daq_list=one.daq_list, odt=number, odt_entry=0)
             yield from ask(pointer)
-            if at_once > 1 and len(odt.entries) > 1:
+            if at_once > 1 and len(odt) > 1 and habits.multiple is not False:
                 try:
-                    yield from _write_multiple(odt.entries, at_once)
+                    yield from _write_multiple(odt, at_once)
                 except UnknownCommandError:
-                    at_once = 1
+                    habits.multiple = False
                     yield from ask(pointer)
                 else:
+                    habits.multiple = True
                     continue
-            for entry in odt.entries:
+            for entry in odt:
                 yield from ask(
                     daq.WriteDaq(
                         bit_offset=entry.bit_offset,
@@ -93,6 +159,17 @@ def _fill(session: Session, lists: Sequence[DaqListSetup], *, multiple: bool) ->
                         address=entry.address.value,
                     )
                 )
+
+
+def _ended(one: DaqListSetup, habits: SetupHabits) -> list[tuple[OdtEntry, ...]]:
+    """Entries of each ODT; lists that could not be cleared get an unused entry behind the last one."""
+    odts = [odt.entries for odt in one.odts]
+    if one.kind is not ListKind.STATIC or habits.clears or one.capacity is None:
+        return odts
+    max_odt, max_odt_entries = one.capacity
+    unused = OdtEntry(Address(0), 0)
+    ended = [(*odt, unused) if len(odt) < max_odt_entries else odt for odt in odts]
+    return ended + [(unused,)] * (max_odt - len(odts))
 
 
 def _write_multiple(entries: Sequence[OdtEntry], at_once: int) -> Procedure[None]:
@@ -109,13 +186,14 @@ def _write_multiple(entries: Sequence[OdtEntry], at_once: int) -> Procedure[None
         yield from ask(daq.WriteDaqMultiple(count=len(elements), elements=elements))
 
 
-def _select(lists: Sequence[DaqListSetup]) -> Procedure[tuple[int, ...]]:
-    pids: list[int] = []
+def _set_modes(lists: Sequence[DaqListSetup]) -> Procedure[None]:
     for one in lists:
         mode = DaqListModeRequest.of(
+            alternating=int(one.alternating),
             direction_stim=int(one.stim),
             dto_ctr=int(one.dto_ctr),
             timestamp=int(one.timestamp),
+            pid_off=int(one.pid_off),
         )
         yield from ask(
             daq.SetDaqListMode(
@@ -126,8 +204,42 @@ def _select(lists: Sequence[DaqListSetup]) -> Procedure[tuple[int, ...]]:
                 priority=one.priority,
             )
         )
+        if one.stim:
+            yield from _check_direction(one.daq_list)
+        if one.packed is not None:
+            yield from ask(
+                level1.SetDaqPackedMode(
+                    daq_list=one.daq_list,
+                    daq_packed_mode=one.packed.mode,
+                    timestamp_mode=one.packed.timestamp_mode,
+                    sample_count=one.packed.sample_count,
+                )
+            )
+
+
+def _check_direction(daq_list: int) -> Procedure[None]:
+    """Some slaves take direction STIM and ignore it; where the mode can be read, it tells."""
+    state = yield from optional(daq.GetDaqListMode(daq_list=daq_list))
+    if state is not None and not state.mode.direction_stim:
+        raise RemoteProtocolError(
+            f"SET_DAQ_LIST_MODE: DAQ list {daq_list} was given direction STIM and has direction DAQ.",
+            hint="Use a list or an event that the slave can stimulate.",
+        )
+
+
+def _select(lists: Sequence[DaqListSetup], habits: SetupHabits) -> Procedure[tuple[int, ...]]:
+    """Select every list; a slave that selects none is only asked for its FIRST_PIDs."""
+    pids: list[int] = []
     for one in lists:
-        reply = yield from ask(daq.StartStopDaqList(mode=_SELECT, daq_list=one.daq_list))
+        if habits.selects:
+            try:
+                reply = yield from ask(daq.StartStopDaqList(mode=_SELECT, daq_list=one.daq_list))
+            except NegativeResponseError as error:
+                if error.code not in _OTHER_WAY:
+                    raise
+                habits.selects = False
+        if not habits.selects:
+            reply = yield from ask(daq.StartStopDaqList(mode=_STOP_LIST, daq_list=one.daq_list))
         pids.append(reply.first_pid)
     return tuple(pids)
 
@@ -142,11 +254,14 @@ def clock() -> Procedure[int | None]:
     return None
 
 
-def start() -> Procedure[None]:
-    """Start every selected list at once.
+def start(lists: Sequence[DaqListSetup] = ()) -> Procedure[None]:
+    """Start every selected list at once; one after the other where the slave knows no other way.
 
     When the answer to the start was lost, the repetition is refused although the lists run;
     GET_STATUS tells.
+
+    Args:
+        lists: what was set up; without them there is only the common start.
 
     Raises:
         NegativeResponseError: the slave refuses, and nothing runs.
@@ -155,8 +270,90 @@ def start() -> Procedure[None]:
         yield from ask(daq.StartStopSynch(mode=_START_SELECTED))
     except NegativeResponseError as error:
         status: Any = yield from optional(std.GetStatus())
-        if status is None or not status.session_status.daq_running:
+        if status is not None and status.session_status.daq_running:
+            return
+        if not lists or not (yield from _start_each(lists)):
             raise error from None
+
+
+def _start_each(lists: Sequence[DaqListSetup]) -> Procedure[bool]:
+    """True when every list runs; else those that did are stopped again."""
+    for index, one in enumerate(lists):
+        try:
+            yield from ask(daq.StartStopDaqList(mode=_START_LIST, daq_list=one.daq_list))
+        except NegativeResponseError:
+            for started in lists[:index]:
+                request = daq.StartStopDaqList(mode=_STOP_LIST, daq_list=started.daq_list)
+                yield from _tolerant(request, 0, 0)
+            return False
+    return True
+
+
+def start_list(daq_list: int) -> Procedure[int]:
+    """Start one more list; gives its FIRST_PID (XCP Base, START_STOP_DAQ_LIST, 1.0).
+
+    Slaves that start selected lists only get it selected.
+
+    Raises:
+        NegativeResponseError: the slave refuses.
+    """
+    try:
+        reply = yield from ask(daq.StartStopDaqList(mode=_START_LIST, daq_list=daq_list))
+    except NegativeResponseError as error:
+        if error.code not in _OTHER_WAY:
+            raise
+        reply = yield from ask(daq.StartStopDaqList(mode=_SELECT, daq_list=daq_list))
+        yield from ask(daq.StartStopSynch(mode=_START_SELECTED))
+    return reply.first_pid
+
+
+def stop_list(daq_list: int) -> Procedure[None]:
+    """Stop one list, the others go on; DTOs on their way may still follow.
+
+    Slaves that stop selected lists only get it selected.
+
+    Raises:
+        NegativeResponseError: the slave refuses.
+    """
+    try:
+        yield from ask(daq.StartStopDaqList(mode=_STOP_LIST, daq_list=daq_list))
+    except NegativeResponseError as error:
+        if error.code not in _OTHER_WAY:
+            raise
+        yield from ask(daq.StartStopDaqList(mode=_SELECT, daq_list=daq_list))
+        yield from ask(daq.StartStopSynch(mode=_STOP_SELECTED))
+
+
+def stop_selected(daq_lists: Sequence[int]) -> Procedure[None]:
+    """Stop some lists at the same event; one after the other where the slave cannot.
+
+    Raises:
+        NegativeResponseError: the slave refuses.
+    """
+    try:
+        for number in daq_lists:
+            yield from ask(daq.StartStopDaqList(mode=_SELECT, daq_list=number))
+        yield from ask(daq.StartStopSynch(mode=_STOP_SELECTED))
+    except NegativeResponseError as error:
+        if error.code not in _OTHER_WAY:
+            raise
+        for number in daq_lists:
+            yield from ask(daq.StartStopDaqList(mode=_STOP_LIST, daq_list=number))
+
+
+def prepare() -> Procedure[bool]:
+    """Have the slave check the selected lists, so that the start is quick *(1.4)*; False = it cannot.
+
+    Raises:
+        NegativeResponseError: the slave finds the lists wrong.
+    """
+    try:
+        yield from ask(daq.StartStopSynch(mode=_PREPARE))
+    except NegativeResponseError as error:
+        if error.code not in _OTHER_WAY:
+            raise
+        return False
+    return True
 
 
 def stop(*, attempts: int = 0, timeout_ns: int = 0) -> Procedure[bool]:

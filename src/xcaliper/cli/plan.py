@@ -1,0 +1,113 @@
+"""``xcaliper plan``: what a measurement would use, from the description alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from xcaliper.daq.plan import DaqPlan
+
+__all__ = ["plan", "plan_rows", "show_plan"]
+
+_Flag = Parameter(negative=(), show_default=False)
+
+
+def plan(  # noqa: PLR0913  # options by name
+    a2l: Path,
+    /,
+    *signals: str,
+    list_: Annotated[Path | None, Parameter(name=["--list", "-l"])] = None,
+    event: Annotated[list[str], Parameter(name=["--event", "-e"], negative=())] = [],  # noqa: B006
+    prescaler: int = 1,
+    polling: float = 0.0,
+    packed: str = "0",
+    skip_unknown: Annotated[bool, _Flag] = False,
+    json: Annotated[bool, _Flag] = False,
+) -> int:
+    """Show the DAQ lists that a measurement would use, from the description alone; no ECU is asked.
+
+    Args:
+        a2l: description.
+        signals: names of the A2L; * and ? are wildcards.
+        list_: LAB file with more names, each with its event in the second column if wanted.
+        event: event for all signals, by name, number or period (10ms), or for some ('Lambda*=100ms').
+        prescaler: take every n-th event only.
+        polling: read what cannot be measured, so many times a second at most.
+        packed: samples that one set of packets carries, or 'max', where the slave can.
+        skip_unknown: leave out lines of the list that the A2L does not know.
+        json: one JSON object per DAQ list.
+    """
+    from xcaliper import plan_offline
+    from xcaliper.cli.choice import choose, packed_count
+    from xcaliper.cli.shell import EXIT_OK, working
+    from xcaliper.client.a2l_source import read_a2l
+    from xcaliper.client.binding import declared_daq
+    from xcaliper.client.selection import event_number
+    from xcaliper.quantity.catalog import Catalog
+
+    choice = choose("plan", signals, event, list_)
+    with working(f"reading {a2l.name}"):
+        file = read_a2l(a2l)
+        catalog = Catalog(file)
+        described = catalog.xcp.merged() if catalog.xcp else None
+        declared = declared_daq(described)
+
+        def number(text: str) -> int:
+            return event_number(declared.events if declared is not None else (), text)
+
+        names, events = choice.resolve(catalog, number, skip_unknown=skip_unknown)
+        made = plan_offline(
+            file,
+            names,
+            event=events,
+            prescaler=prescaler,
+            polling=polling,
+            packed=packed_count(packed),
+        )
+    show_plan(made, as_json=json)
+    return EXIT_OK
+
+
+def plan_rows(made: DaqPlan) -> list[dict[str, Any]]:
+    """One entry per DAQ list and one for what is polled, ready for JSON."""
+    rows: list[dict[str, Any]] = [
+        {
+            "event": raster.name,
+            "event_channel": raster.event_channel,
+            "cycle_ns": raster.cycle_ns,
+            "signals": list(raster.signals),
+            "bytes_per_sample": raster.dtype.itemsize,
+        }
+        for raster in made.rasters
+    ]
+    if made.polled:
+        rows.append(
+            {
+                "event": "polling",
+                "event_channel": None,
+                "cycle_ns": None,
+                "signals": [one.name for one in made.polled],
+                "bytes_per_sample": sum(one.wanted.size_bytes for one in made.polled),
+                "reasons": {one.name: one.reason for one in made.polled},
+            }
+        )
+    return rows
+
+
+def show_plan(made: DaqPlan, *, as_json: bool) -> None:
+    """Print a plan."""
+    from xcaliper.cli.shell import print_json, stdout
+
+    if as_json:
+        for row in plan_rows(made):
+            print_json(row)
+        return
+    text = made.describe()
+    console = stdout()
+    console.print(text, markup=False, soft_wrap=True)
+    if made.polled and "polled" not in text:
+        for one in made.polled:
+            console.print(f"polled: {one.name}: {one.reason}", markup=False, soft_wrap=True)

@@ -1,0 +1,230 @@
+"""What lists cost the ECU: memory, CPU load and totals, by the resource model of the A2L.
+
+The model is that of XCP 1.2 (ASAP2, IF_DATA XCP DAQ, DAQ_MEMORY_CONSUMPTION and
+CPU_LOAD_CONSUMPTION): memory counts AG elements; CPU loads have the unit of their limits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import ceil
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from xcaliper.a2l.xcp_extras import XcpCpuLoad, XcpMemoryConsumption, XcpQueueLoad
+    from xcaliper.xcp.daq_lists import DaqListSetup
+
+__all__ = [
+    "EventLoad",
+    "ResourceModel",
+    "ResourceUse",
+    "Totals",
+    "check_use",
+    "entry_load",
+    "resource_use",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Limits over all lists (ASAP2, MAX_DAQ_TOTAL and others, 1.2); None = none."""
+
+    daq: int | None = None
+    odt: int | None = None
+    odt_daq: int | None = None
+    odt_stim: int | None = None
+    entries: int | None = None
+    entries_daq: int | None = None
+    entries_stim: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventLoad:
+    """What lists cost at an event (ASAP2, EVENT, 1.2).
+
+    Attributes:
+        limit: CPU_LOAD_MAX, None = none.
+        daq: cost of sampling.
+        stim: cost of writing.
+        queue: cost of queueing DAQ packets.
+        queue_stim: cost of queueing STIM packets.
+        reserve: buffer reserve in percent for DAQ and for STIM; None = that of all events.
+    """
+
+    limit: float | None = None
+    daq: XcpCpuLoad | None = None
+    stim: XcpCpuLoad | None = None
+    queue: XcpQueueLoad | None = None
+    queue_stim: XcpQueueLoad | None = None
+    reserve: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceModel:
+    """What DAQ may cost, and what a list does cost; empty where the A2L says nothing.
+
+    Attributes:
+        totals: limits of counts.
+        memory: DAQ_MEMORY_CONSUMPTION.
+        cpu_load_max: CPU_LOAD_MAX_TOTAL.
+        core_load_max_total: CORE_LOAD_MAX_TOTAL, over all cores.
+        core_load_max: (core, its limit).
+        events: event channel → its costs.
+    """
+
+    totals: Totals = field(default_factory=Totals)
+    memory: XcpMemoryConsumption | None = None
+    cpu_load_max: float | None = None
+    core_load_max_total: float | None = None
+    core_load_max: tuple[tuple[int, float], ...] = ()
+    events: Mapping[int, EventLoad] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceUse:
+    """What lists cost together; pairs are (DAQ, STIM).
+
+    Attributes:
+        lists: number of lists.
+        odts: number of ODTs.
+        entries: number of entries.
+        memory: AG elements, None without a model.
+        memory_limit: AG elements, None without one.
+        cpu_load: event channel → load, where the A2L tells costs.
+        core_load: core → load.
+    """
+
+    lists: tuple[int, int] = (0, 0)
+    odts: tuple[int, int] = (0, 0)
+    entries: tuple[int, int] = (0, 0)
+    memory: int | None = None
+    memory_limit: int | None = None
+    cpu_load: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({}))
+    core_load: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def entry_load(factors: Sequence[tuple[int, float]], size: int) -> float:
+    """Cost of the size of an entry (ASAP2, ODT_ENTRY_SIZE_FACTOR_TABLE, 1.2).
+
+    A size of the table costs what it says, a smaller one as the next larger, any other as many of the
+    largest as cover it.
+
+    Args:
+        factors: (size, cost) pairs.
+        size: AG elements.
+    """
+    if not factors:
+        return 0.0
+    table = sorted(factors)
+    for known, cost in table:
+        if size <= known:
+            return cost
+    largest, cost = table[-1]
+    return ceil(size / largest) * cost if largest > 0 else 0.0
+
+
+def _entry_counts(setup: DaqListSetup) -> dict[int, int]:
+    counts: dict[int, int] = {}
+    for odt in setup.odts:
+        for entry in odt.entries:
+            counts[entry.size] = counts.get(entry.size, 0) + 1
+    return counts
+
+
+def _memory(setups: Iterable[DaqListSetup], model: ResourceModel) -> int | None:
+    memory = model.memory
+    if memory is None:
+        return None
+    total = 0
+    for setup in setups:
+        load = model.events.get(setup.event_channel, EventLoad())
+        reserve = load.reserve or memory.reserve or (0, 0)
+        factor = memory.stim_buffer_factor if setup.stim else memory.daq_buffer_factor
+        samples = setup.packed.sample_count if setup.packed else 1
+        total += memory.per_daq_list
+        for odt in setup.odts:
+            payload = sum(entry.size for entry in odt.entries) * samples
+            total += memory.per_odt + memory.per_odt_entry * len(odt.entries)
+            total += ceil(payload * factor * (100 + reserve[setup.stim]) / 100)
+    return total
+
+
+def _loads(
+    setup: DaqListSetup, model: ResourceModel
+) -> list[tuple[float, Sequence[tuple[int, float]]]]:
+    """(cost, share of each core) of sampling and of queueing one list."""
+    costs = model.events.get(setup.event_channel)
+    if costs is None:
+        return []
+    found: list[tuple[float, Sequence[tuple[int, float]]]] = []
+    copy = costs.stim if setup.stim else costs.daq
+    if copy is not None:
+        load = copy.per_list + copy.per_odt * len(setup.odts)
+        for size, count in _entry_counts(setup).items():
+            load += count * (copy.per_entry + entry_load(copy.size_factors, size))
+        found.append((load, copy.core_loads))
+    queue = costs.queue_stim if setup.stim else costs.queue
+    if queue is not None:
+        samples = setup.packed.sample_count if setup.packed else 1
+        elements = sum(entry.size for odt in setup.odts for entry in odt.entries) * samples
+        found.append(
+            (queue.per_odt * len(setup.odts) + queue.per_element * elements, queue.core_loads)
+        )
+    return found
+
+
+def resource_use(setups: Sequence[DaqListSetup], model: ResourceModel) -> ResourceUse:
+    """What lists cost together."""
+    lists, odts, entries = [0, 0], [0, 0], [0, 0]
+    cpu: dict[int, float] = {}
+    cores: dict[int, float] = {}
+    for setup in setups:
+        lists[setup.stim] += 1
+        odts[setup.stim] += len(setup.odts)
+        entries[setup.stim] += sum(len(odt.entries) for odt in setup.odts)
+        for load, shares in _loads(setup, model):
+            cpu[setup.event_channel] = cpu.get(setup.event_channel, 0.0) + load
+            for core, share in shares:
+                cores[core] = cores.get(core, 0.0) + load * share
+    return ResourceUse(
+        lists=(lists[0], lists[1]),
+        odts=(odts[0], odts[1]),
+        entries=(entries[0], entries[1]),
+        memory=_memory(setups, model),
+        memory_limit=model.memory.limit if model.memory else None,
+        cpu_load=MappingProxyType(cpu),
+        core_load=MappingProxyType(cores),
+    )
+
+
+def check_use(use: ResourceUse, model: ResourceModel) -> list[str]:
+    """Every limit that is exceeded, as "NAME limit is exceeded: n are needed"."""
+    totals = model.totals
+    rows: list[tuple[str, float | None, float | None]] = [
+        ("MAX_DAQ_TOTAL", totals.daq, sum(use.lists)),
+        ("MAX_ODT_TOTAL", totals.odt, sum(use.odts)),
+        ("MAX_ODT_DAQ_TOTAL", totals.odt_daq, use.odts[0]),
+        ("MAX_ODT_STIM_TOTAL", totals.odt_stim, use.odts[1]),
+        ("MAX_ODT_ENTRIES_TOTAL", totals.entries, sum(use.entries)),
+        ("MAX_ODT_ENTRIES_DAQ_TOTAL", totals.entries_daq, use.entries[0]),
+        ("MAX_ODT_ENTRIES_STIM_TOTAL", totals.entries_stim, use.entries[1]),
+        ("DAQ_MEMORY_LIMIT", use.memory_limit, use.memory),
+        ("CPU_LOAD_MAX_TOTAL", model.cpu_load_max, sum(use.cpu_load.values())),
+        ("CORE_LOAD_MAX_TOTAL", model.core_load_max_total, sum(use.core_load.values())),
+    ]
+    rows += [
+        (f"CORE_LOAD_MAX of core {core}", limit, use.core_load.get(core, 0.0))
+        for core, limit in model.core_load_max
+    ]
+    rows += [
+        (f"CPU_LOAD_MAX of event {number}", load.limit, use.cpu_load.get(number, 0.0))
+        for number, load in model.events.items()
+    ]
+    return [
+        f"{name} {limit:g} is exceeded: {need:g} would be used"
+        for name, limit, need in rows
+        if limit is not None and need is not None and need > limit * (1 + 1e-9)
+    ]

@@ -1,0 +1,335 @@
+"""Whole samples in received bytes, found and checked as arrays.
+
+The messages of one sample of a list have constant lengths, so all bytes of their headers but CTR are
+constant as well. Python looks once at every sample to see which list it is of; all else is done for all
+samples of a list at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from xcaliper.xcp.framing.eth import HEADER_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from xcaliper.daq.decode import _Stream
+    from xcaliper.daq.plan import DaqPlan
+
+__all__ = ["Found", "Template", "Templates"]
+
+#: Bytes of samples from which a template pays; below, the packet path is as quick.
+LEAST_BYTES: Final = 256
+#: Position of the byte in the longest identification field that says nothing.
+FILL_AT: Final = 1
+
+
+@dataclass(slots=True)
+class Found:
+    """Samples as expected, one behind the other.
+
+    Attributes:
+        samples: list and its samples as received, uint8[n, size of the template].
+        expected: CTR behind them.
+        messages: in all of them.
+        end: position behind them.
+    """
+
+    samples: list[tuple[int, NDArray[np.uint8]]]
+    expected: int
+    messages: int
+    end: int
+
+
+class Template:
+    """How a sample of one list looks on the wire.
+
+    Args:
+        heads: identification field of each message.
+        lengths: bytes of each packet.
+        spans: (position in the packet, bytes) of the data of each packet.
+        alignment: bytes that messages are aligned to.
+        stamp: (position, dtype) of the timestamp in the first packet, None = there is none.
+        counter_at: position of the DTO counter in the first packet.
+
+    Attributes:
+        size: bytes of a sample, with headers and fill.
+        padded: the same, up to whole words.
+        counter_at: position of the DTO counter in a sample.
+        counters: intp[messages], positions of CTR.
+        borders: bool[size + 1], where a message begins or the last one ends.
+    """
+
+    def __init__(  # what a sample is made of
+        self,
+        heads: Sequence[bytes],
+        lengths: Sequence[int],
+        spans: Sequence[tuple[int, int]],
+        alignment: int,
+        stamp: tuple[int, np.dtype[Any]] | None,
+        counter_at: int,
+    ) -> None:
+        starts, at = [], 0
+        for length in lengths:
+            starts.append(at)
+            at += HEADER_SIZE + length
+            at += -at % alignment
+        self.size = at
+        self.padded = -(-at // 8) * 8
+        text, mask = np.zeros(self.padded, np.uint8), np.zeros(self.padded, np.uint8)
+        for start, head, length in zip(starts, heads, lengths, strict=True):
+            packet = start + HEADER_SIZE
+            text[start : start + 2] = np.frombuffer(length.to_bytes(2, "little"), np.uint8)
+            mask[start : start + 2] = 0xFF
+            text[packet : packet + len(head)] = np.frombuffer(head, np.uint8)
+            mask[packet : packet + len(head)] = 0xFF
+            if len(head) == 4:
+                mask[packet + FILL_AT] = 0  # also where the DTO counter stands
+        self._text, self._mask = text.view(np.uint64) & mask.view(np.uint64), mask.view(np.uint64)
+        self.counters = np.array(starts, np.intp) + 2
+        self.borders = np.zeros(self.size + 1, np.bool_)
+        self.borders[[*starts, self.size]] = True
+        self._order = np.arange(len(starts), dtype=np.uint16)
+        self._spans = [
+            (start + HEADER_SIZE + offset, size)
+            for start, (offset, size) in zip(starts, spans, strict=True)
+        ]
+        self._row_size = sum(size for _, size in self._spans)
+        self._runs = _runs(self._spans)
+        self._stamp = None if stamp is None else (HEADER_SIZE + stamp[0], stamp[1])
+        self.counter_at = HEADER_SIZE + counter_at
+
+    def wrong(
+        self, framed: NDArray[np.uint8], words: NDArray[np.uint16], at: Any, first: Any
+    ) -> NDArray[np.bool_]:
+        """Which samples are not as expected, bool[n].
+
+        Args:
+            framed: uint8[n, padded].
+            words: uint16 at every position of the buffer.
+            at: intp[n], positions of the samples in the buffer.
+            first: uint16[n], expected CTR of their first message.
+        """
+        bad: NDArray[np.bool_] = ((framed.view(np.uint64) & self._mask) != self._text).any(axis=1)
+        if len(self.counters) == 1:
+            bad |= words[at + 2] != first
+            return bad
+        counters = words[at[:, None] + self.counters]
+        bad |= (counters != first[:, None] + self._order).any(axis=1)
+        return bad
+
+    def data(self, framed: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Data bytes of all messages side by side, uint8[n, row]."""
+        if len(self._spans) == 1:
+            at, size = self._spans[0]
+            return np.ascontiguousarray(framed[:, at : at + size])
+        count = len(framed)
+        rows = np.empty((count, self._row_size), np.uint8)
+        to = 0
+        for at, size, step, times in self._runs:
+            shape = (count, times, size)
+            into = np.ndarray(shape, np.uint8, rows.data, to, (self._row_size, size, 1))
+            into[:] = np.ndarray(shape, np.uint8, framed.data, at, (self.padded, step, 1))
+            to += size * times
+        return rows
+
+    def ticks(self, framed: NDArray[np.uint8]) -> NDArray[Any]:
+        """Timestamps as sent, zeros where there are none."""
+        if self._stamp is None:
+            return np.zeros(len(framed), np.uint8)
+        at, dtype = self._stamp
+        return np.ascontiguousarray(framed[:, at : at + dtype.itemsize]).view(dtype)[:, 0]
+
+
+def _runs(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int, int, int]]:
+    """Pieces of one size at even distances as (first position, bytes, distance, how many)."""
+    runs: list[tuple[int, int, int, int]] = []
+    for at, size in spans:
+        if runs and runs[-1][1] == size:
+            first, _, step, times = runs[-1]
+            if times == 1 or at == first + step * times:
+                runs[-1] = first, size, at - first if times == 1 else step, times + 1
+                continue
+        runs.append((at, size, 0, 1))
+    return runs
+
+
+class Templates:
+    """The templates of a plan, for the lengths that were seen last.
+
+    Args:
+        plan: what was set up.
+        streams: state of its lists.
+    """
+
+    def __init__(self, plan: DaqPlan, streams: Sequence[_Stream]) -> None:
+        self._head = plan.dto_format
+        self._mark = plan.byte_order.mark
+        self._streams = streams
+        self._made: list[tuple[list[int], Template] | None] = [None] * len(streams)
+        self._alignment = 0
+        self._sizes: dict[int, int] = {}
+        self._steps: NDArray[np.int64] = np.array([len(s.planned) for s in streams])
+        self._keys = {self._key(stream): which for which, stream in enumerate(streams)}
+
+    def head(self, stream: _Stream, odt: int) -> bytes:
+        """Identification field of a message."""
+        kind, daq_list = self._head.identification_field, stream.raster.daq_list
+        first = bytes([stream.first_pid + odt])
+        order: Any = "big" if self._mark == ">" else "little"
+        if kind == 0:
+            return first
+        if kind == 1:
+            return first + bytes([daq_list])
+        return first + bytes(kind - 2) + daq_list.to_bytes(2, order)
+
+    def _key(self, stream: _Stream) -> int:
+        """What tells the list of a first message: PID, or the bytes of the number as a word."""
+        head = self.head(stream, 0)
+        return head[-1] if len(head) < 3 else head[-2] | head[-1] << 8
+
+    def refresh(self, alignment: int) -> None:
+        """Make templates anew where the lengths have changed."""
+        stale = alignment != self._alignment
+        self._alignment = alignment
+        for which, stream in enumerate(self._streams):
+            made = self._made[which]
+            if made is None or stale or made[0] != stream.lengths:
+                self._made[which] = list(stream.lengths), self._make(stream)
+                self._sizes[self._key(stream)] = self.of(which).size
+
+    def of(self, which: int) -> Template:
+        """The template of a list; :meth:`refresh` comes before."""
+        made = self._made[which]
+        assert made is not None, "made by refresh()"
+        return made[1]
+
+    def _make(self, stream: _Stream) -> Template:
+        head = self._head
+        size = head.timestamp_size
+        stamp = (head.first_header_size - size, np.dtype(f"{self._mark}u{size}")) if size else None
+        counter_at = 1 if head.identification_field == 3 else head.header_size
+        return Template(
+            [self.head(stream, odt) for odt in range(len(stream.planned))],
+            stream.lengths,
+            list(zip(stream.offsets, stream.raster.odt_sizes, strict=True)),
+            self._alignment,
+            stamp,
+            counter_at if head.dto_ctr else -1,
+        )
+
+    def match(
+        self,
+        buffer: NDArray[np.uint8],
+        begin: int,
+        end: int,
+        expected: int,
+        datagrams: Sequence[int] = (),
+    ) -> Found | None:
+        """The samples from ``begin`` on up to the first one that is not as expected.
+
+        Args:
+            buffer: uint8[n]; some bytes behind ``end`` must belong to it.
+            begin: where a sample should begin.
+            end: of what was received.
+            expected: CTR of the first message.
+            datagrams: where datagrams begin and end, in order; no message crosses that.
+        """
+        at, which = self._positions(buffer, begin, end)
+        if len(at):
+            crossed = self._first_crossed(at, which, datagrams)
+            at, which = at[:crossed], which[:crossed]
+        if not len(at):
+            return None
+        steps = self._steps[which]
+        behind = np.cumsum(steps)
+        first = ((behind - steps + expected) & 0xFFFF).astype(np.uint16)
+        words: NDArray[np.uint16] = np.ndarray((len(buffer) - 1,), "<u2", buffer, 0, (1,))
+        good = len(at)
+        samples: list[tuple[int, NDArray[np.intp], NDArray[np.uint8]]] = []
+        for one in range(len(self._streams)) if len(self._streams) > 1 else (0,):
+            places = np.flatnonzero(which == one) if len(self._streams) > 1 else np.arange(good)
+            if not len(places):
+                continue
+            template = self.of(one)
+            framed = _gather(buffer, at[places], template.padded)
+            wrong = template.wrong(framed, words, at[places], first[places])
+            if wrong.any():
+                good = min(good, int(places[wrong.argmax()]))
+            samples.append((one, places, framed))
+        if not good:
+            return None
+        taken = [(one, framed[: np.searchsorted(places, good)]) for one, places, framed in samples]
+        messages = int(behind[good - 1])
+        last = int(at[good - 1]) + self.of(int(which[good - 1])).size
+        taken = [(one, framed) for one, framed in taken if len(framed)]
+        return Found(taken, (expected + messages) & 0xFFFF, messages, last)
+
+    def _first_crossed(
+        self, at: NDArray[np.intp], which: NDArray[np.intp], datagrams: Sequence[int]
+    ) -> int:
+        """The first sample with a message that crosses the border of a datagram."""
+        borders = np.array(datagrams, np.intp)
+        borders = borders[borders > at[0]]
+        sample = np.searchsorted(at, borders, "right") - 1
+        inside = borders - at[sample]
+        sizes = np.array([self.of(one).size for one in range(len(self._streams))])
+        for one in np.unique(which[sample]).tolist():
+            mine = which[sample] == one
+            # what lies behind the last sample is not asked for
+            places = np.minimum(inside[mine], sizes[one])
+            crossing = np.flatnonzero(~self.of(one).borders[places])
+            if len(crossing):
+                first = int(sample[mine][crossing[0]])
+                at, sample = at[:first], np.minimum(sample, first)
+        return len(at)
+
+    def _positions(
+        self, buffer: NDArray[np.uint8], begin: int, end: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Where samples should begin, and of which lists they are."""
+        if len(self._streams) == 1:
+            size = self.of(0).size
+            count = (end - begin) // size
+            return begin + size * np.arange(count), np.zeros(count, np.intp)
+        data = buffer[begin:end].tobytes()
+        starts, lists = _walk(data, self._head.identification_field, self._sizes, self._keys)
+        return np.array(starts, np.intp) + begin, np.array(lists, np.intp)
+
+
+def _walk(
+    data: bytes, kind: int, sizes: dict[int, int], lists: dict[int, int]
+) -> tuple[list[int], list[int]]:
+    """From sample to sample; the one loop of this tier."""
+    starts: list[int] = []
+    found: list[int] = []
+    put: Callable[[int], None] = starts.append
+    put_list: Callable[[int], None] = found.append
+    place = HEADER_SIZE + (0, 1, 1, 2)[kind]
+    wide = kind >= 2
+    end = len(data)
+    at = 0
+    last = end - place - 1 - wide
+    while at <= last:
+        key = data[at + place]
+        if wide:
+            key |= data[at + place + 1] << 8
+        size = sizes.get(key)
+        if size is None or at + size > end:
+            break
+        put(at)
+        put_list(lists[key])
+        at += size
+    return starts, found
+
+
+def _gather(buffer: NDArray[np.uint8], at: NDArray[np.intp], size: int) -> NDArray[np.uint8]:
+    """Pieces of the buffer one below the other, uint8[n, size]."""
+    pieces: NDArray[Any] = np.ndarray((len(buffer) - size + 1,), f"V{size}", buffer, 0, (1,))
+    return pieces[at].view(np.uint8).reshape(len(at), size)

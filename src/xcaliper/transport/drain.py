@@ -1,0 +1,237 @@
+"""The decode loop compiled by numba, with the receive inside, so that it runs without the GIL.
+
+Everything here is optional: without numba, or until it has compiled, the numpy tier decodes. numba is
+imported and asked to compile in a thread, the first time that a measurement is set up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from functools import cache
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from xcaliper.daq import kernels
+from xcaliper.daq.kernels import JOINED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["CONTROL_SIZE", "compile_drain", "control_block", "drain_kernel", "prepare"]
+
+#: Words of the control block: segment, flags, then a msghdr, an iovec and room for one answer.
+CONTROL_SIZE: Final = 32
+_FLAGS: Final = 1
+_MSGHDR: Final = 4  # 7 words on 64-bit Linux: name, its size, iov, count, control, its size, flags
+_IOVEC: Final = 12
+_ANSWER: Final = 16
+_ANSWER_BYTES: Final = 64
+_SOL_UDP: Final = 17
+_UDP_GRO: Final = 104
+#: Whether the layout of msghdr is the one above.
+_HAS_RECVMSG: Final = sys.platform == "linux" and sys.maxsize > 2**32 and sys.byteorder == "little"
+#: Arrays live longer than the call, so nobody counts references to them in here.
+_OPTIONS: Final[dict[str, Any]] = {
+    "boundscheck": False,
+    "nogil": True,
+    "error_model": "numpy",
+    "_nrt": False,
+}
+_HAS_RECV: Final = hasattr(__import__("socket"), "MSG_DONTWAIT")
+
+
+def control_block() -> np.ndarray[Any, np.dtype[np.int64]]:
+    """What the compiled receive needs: a message header that points at itself."""
+    import socket
+
+    block = np.zeros(CONTROL_SIZE, np.int64)
+    base = block.ctypes.data
+    block[_FLAGS] = getattr(socket, "MSG_DONTWAIT", 0)
+    block[_MSGHDR + 2] = base + 8 * _IOVEC
+    block[_MSGHDR + 3] = 1
+    block[_MSGHDR + 4] = base + 8 * _ANSWER
+    return block
+
+
+class _Compiler:
+    """Compiles once, in a thread of its own.
+
+    Attributes:
+        kernel: the result, None before.
+        error: why there will be none.
+    """
+
+    def __init__(self) -> None:
+        self.kernel: Callable[..., int] | None = None
+        self.error: Exception | None = None
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def begin(self) -> threading.Thread:
+        with self._lock:
+            if self._thread is None:
+                # not a daemon: the end of the process must not find a compiler at work
+                self._thread = threading.Thread(target=self._run, name="xcaliper compile")
+                self._thread.start()
+            return self._thread
+
+    def _run(self) -> None:
+        try:
+            self.kernel = compile_drain()
+        except Exception as error:  # noqa: BLE001  # whatever numba dislikes: the numpy tier goes on
+            self.error = error
+
+
+@cache
+def _compiler() -> _Compiler:
+    """The one of this process."""
+    return _Compiler()
+
+
+def drain_kernel() -> Callable[..., int] | None:
+    """The compiled ``kernels.drain``; None when there is none, or not yet."""
+    return _compiler().kernel
+
+
+def prepare(*, wait_s: float = 0.0) -> bool:
+    """Begin to compile in a thread, once; True when the kernel is there.
+
+    Args:
+        wait_s: how long to wait for it.
+    """
+    if not _HAS_RECV or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return False
+    thread = _compiler().begin()
+    if wait_s > 0:
+        thread.join(wait_s)
+    return _compiler().kernel is not None
+
+
+def compile_drain() -> Callable[..., int]:
+    """``kernels.drain`` as machine code, from the cache when it has it.
+
+    Raises:
+        ImportError: there is no numba.
+    """
+    from numba import njit, types
+
+    namespace = dict(vars(kernels)) | _primitives()
+    for name in kernels.FUNCTIONS[:-1]:
+        text: Any = namespace[name]
+        namespace[name] = njit(inline="always", **_OPTIONS)(_clone(text, namespace))
+    last: Any = namespace[kernels.FUNCTIONS[-1]]
+    vector, table = types.int64[::1], types.int64[:, ::1]
+    octets = types.uint8[::1]
+    signature = types.int64(
+        types.int64,
+        types.int64,
+        vector,
+        octets,
+        vector,
+        vector,
+        types.int32[::1],
+        table,
+        table,
+        octets,
+        vector,
+        table,
+        table,
+    )
+    for cached in (True, False):
+        # Without a folder to write to, numba refuses to cache at all.
+        with contextlib.suppress(RuntimeError):
+            made = njit([signature], cache=cached, **_OPTIONS)(_clone(last, namespace))
+            compiled: Callable[..., int] = made
+            return compiled
+    raise ImportError("numba compiles nothing here")
+
+
+def _clone(function: Any, namespace: dict[str, Any]) -> FunctionType:
+    """The same code that finds its globals elsewhere."""
+    made = FunctionType(function.__code__, namespace, function.__name__)
+    made.__module__ = function.__module__
+    made.__qualname__ = function.__qualname__
+    return made
+
+
+def _primitives() -> dict[str, Any]:
+    """What replaces ``kernels.PRIMITIVES``."""
+    from llvmlite import ir
+    from numba import njit, types
+    from numba.core import cgutils
+    from numba.extending import intrinsic
+
+    def load(bits: int) -> Any:
+        def typed(_context: Any, buffer: Any, _at: Any) -> Any:
+            def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+                data = context.make_array(sig.args[0])(context, builder, args[0]).data
+                place = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(bits).as_pointer())
+                return builder.zext(builder.load(place, align=1), ir.IntType(64))
+
+            return types.int64(buffer, types.int64), generate
+
+        return intrinsic(typed)
+
+    @intrinsic
+    def copy_bytes(
+        _context: Any, target: Any, _at: Any, source: Any, _from: Any, _size: Any
+    ) -> Any:
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            into = context.make_array(sig.args[0])(context, builder, args[0]).data
+            out_of = context.make_array(sig.args[2])(context, builder, args[2]).data
+            cgutils.raw_memcpy(  # type: ignore[no-untyped-call]
+                builder, builder.gep(into, [args[1]]), builder.gep(out_of, [args[3]]), args[4], 1
+            )
+            return context.get_dummy_value()
+
+        return types.void(target, types.int64, source, types.int64, types.int64), generate
+
+    name = "recvmsg" if _HAS_RECVMSG else "recv"
+    return {
+        "load_u8": load(8),
+        "load_u32": load(32),
+        "copy_bytes": copy_bytes,
+        "receive": njit(inline="always", **_OPTIONS)(_receivers(name)),
+    }
+
+
+def _receivers(name: str) -> Any:
+    from numba import types
+
+    recv: Any = types.ExternalFunction(
+        "recv", types.intp(types.int32, types.uintp, types.uintp, types.int32)
+    )
+    if name == "recv":
+
+        def receive(descriptor: Any, buffer: Any, at: Any, room: Any, control: Any) -> Any:
+            control[0] = 0
+            return recv(descriptor, buffer.ctypes.data + at, room, control[_FLAGS])
+
+        return receive
+    recvmsg: Any = types.ExternalFunction(
+        "recvmsg", types.intp(types.int32, types.uintp, types.int32)
+    )
+
+    def receive_joined(descriptor: Any, buffer: Any, at: Any, room: Any, control: Any) -> Any:
+        control[0] = 0
+        if not control[JOINED]:
+            return recv(descriptor, buffer.ctypes.data + at, room, control[_FLAGS])
+        control[_IOVEC] = buffer.ctypes.data + at
+        control[_IOVEC + 1] = room
+        control[_MSGHDR + 5] = _ANSWER_BYTES
+        size = recvmsg(descriptor, control.ctypes.data + 8 * _MSGHDR, control[_FLAGS])
+        # cmsghdr: size in a word, level and type in the next, then the value
+        if (
+            size > 0
+            and control[_MSGHDR + 5] >= 20
+            and control[_ANSWER + 1] == _SOL_UDP | _UDP_GRO << 32
+        ):
+            control[0] = control[_ANSWER + 2] & 0xFFFFFFFF
+        return size
+
+    return receive_joined

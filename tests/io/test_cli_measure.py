@@ -1,0 +1,197 @@
+"""``measure``, ``watch`` and ``plan`` in the shell: lists, triggers, splitting, several files, Ctrl+C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from asammdf import MDF
+
+from support.served import wait_for
+from xcaliper import connect
+from xcaliper.cli.main import main
+from xcaliper.sim.process import EcuProcess
+
+pytestmark = pytest.mark.timeout(90)
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    before = os.environ.get("XCALIPER_CACHE")
+    os.environ["XCALIPER_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    with EcuProcess() as process:
+        yield process.url
+    if before is None:
+        del os.environ["XCALIPER_CACHE"]
+    else:
+        os.environ["XCALIPER_CACHE"] = before
+
+
+@pytest.fixture
+def labels(tmp_path):
+    file = tmp_path / "signals.lab"
+    file.write_text("[RAMCELL]\nTaskCounter1ms;Task1ms\nLambda;10ms\n; remark\nCoolantTemp\n")
+    return str(file)
+
+
+def lines(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_list_trigger_calc_and_files_of_all_kinds(url, labels, tmp_path, capsys):
+    mdf, csv, parquet = (tmp_path / f"run.{kind}" for kind in ("mf4", "csv", "parquet"))
+    code = main(
+        [
+            "measure", url, "EngineSpeed", "--list", labels, "--duration", "2.3",
+            "--trigger", "TaskCounter1ms % 1000 == 500 and t > 0.5", "--pre", "0.1", "--post", "0.2",
+            "--calc", "Half = EngineSpeed / 2 [rpm]", "--compress", "--reconnect",
+            "--out", str(mdf), "--out", str(csv), "--out", str(parquet), "--event", "Lamb*=100ms",
+        ]
+    )  # fmt: skip
+    told = capsys.readouterr()
+    assert code == 0, told.err
+    assert told.err == "", "quiet where no terminal is"
+    assert f"recorded {mdf}" in told.out
+    with MDF(mdf) as file:
+        counts = file.get("TaskCounter1ms").samples
+        assert len(counts) == 301
+        assert counts[100] % 1000 == 500
+        np.testing.assert_allclose(file.get("Half").samples, file.get("EngineSpeed").samples / 2)
+        assert file.get("Half").unit == "rpm"
+        assert len(file.get("Lambda")) <= 4, "--event beats the list"
+    assert sum(1 for _ in tmp_path.glob("run*.csv")) >= 1
+    assert sum(1 for _ in tmp_path.glob("run*.parquet")) >= 1
+
+
+def test_split_by_time_loses_nothing(url, tmp_path, capsys):
+    target = tmp_path / "run.mf4"
+    assert main(["measure", url, "TaskCounter1ms", "-d", "1", "--split", "0.3s", "-o", str(target),
+                 "--json"]) == 0  # fmt: skip
+    *_, last = lines(capsys.readouterr().out)
+    files = last["summary"]["files"]
+    assert len(files) >= 3
+    parts = []
+    for one in files:
+        with MDF(one) as mdf:
+            parts.append(mdf.get("TaskCounter1ms").samples.astype(np.int64))
+    counts = np.concatenate(parts)
+    assert len(counts) == last["summary"]["samples"]
+    assert (np.diff(counts) == 1).all()
+
+
+def test_json_tells_queues_gaps_and_quality(url, capsys):
+    assert main(["measure", url, "EngineSpeed", "CoolantTemp", "-d", "0.4", "--json", "--polling",
+                 "50", "--event", "CoolantTemp=polling"]) == 0  # fmt: skip
+    *blocks, last = lines(capsys.readouterr().out)
+    assert {block["event"] for block in blocks} == {"Task1ms", "polling"}
+    summary = last["summary"]
+    assert {"reader"} == {queue["name"] for queue in summary["queues"]}
+    assert summary["reconnects"] == summary["silences"] == 0
+    assert [row["kind"] for row in summary["events"]] == ["daq", "polling"]
+
+
+def test_ctrl_c_closes_the_file(url, tmp_path):
+    target = tmp_path / "stopped.mf4"
+    child = subprocess.Popen(
+        [sys.executable, "-m", "xcaliper", "measure", url, "TaskCounter1ms", "-o", str(target)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(target.exists, 30)
+    time.sleep(1.0)  # description and attachment are in
+    begin = target.stat().st_size
+    wait_for(lambda: target.stat().st_size > begin + 2000, 30)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=30)
+    assert child.returncode == 130, err
+    assert "Stopped by Ctrl+C" in err
+    assert "Task1ms" in out
+    with MDF(target) as mdf:
+        counts = mdf.get("TaskCounter1ms").samples.astype(np.int64)
+        assert len(counts) > 100
+        assert (np.diff(counts) == 1).all()
+        assert mdf.identification.unfinalized_standard_flags == 0, "closed, not only readable"
+
+
+def test_watch_gives_values_and_extremes(url, labels, capsys):
+    assert main(["watch", url, "--list", labels, "WheelSpeed", "-d", "0.6"]) == 0
+    told = capsys.readouterr()
+    names = [line.split()[0] for line in told.out.splitlines()[1:]]
+    assert names == sorted(names, key=str.casefold)
+    assert set(names) == {"TaskCounter1ms", "Lambda", "CoolantTemp", "WheelSpeed"}
+    assert main(["watch", url, "TaskCounter1ms", "-d", "0.7", "--json", "--interval", "0.3"]) == 0
+    rows = lines(capsys.readouterr().out)
+    assert len(rows) >= 2
+    (row,) = rows[-1]["values"]
+    assert row["min"] < row["max"]
+    assert not row["stale"]
+
+
+def test_plan_needs_no_ecu(url, labels, tmp_path, capsys):
+    file = tmp_path / "ecu.a2l"
+    with connect(url) as ecu:
+        file.write_bytes(ecu.description.data)
+        expected = ecu.plan(["TaskCounter1ms", "Lambda", "CoolantTemp"],
+                            event={"Lambda": "10ms", "TaskCounter1ms": "Task1ms"})  # fmt: skip
+    assert main(["plan", str(file), "--list", labels, "--json"]) == 0
+    rows = lines(capsys.readouterr().out)
+    assert [row["event"] for row in rows] == [raster.name for raster in expected.rasters]
+    assert main(["plan", str(file), "Lambda", "--event", "polling", "--json"]) == 0
+    assert lines(capsys.readouterr().out)[0]["event"] == "polling"
+    assert main(["plan", str(file), "--list", labels]) == 0
+    assert "Task1ms" in capsys.readouterr().out
+
+
+BAD = [
+    (["measure", "URL"], 2, "no signal given"),
+    (["measure", "URL", "EngineSpeed", "--trigger", "x"], 2, "need a file"),
+    (["measure", "URL", "EngineSpeed", "-o", "x.mf4", "--split", "7 parsecs"], 2, "neither a size"),
+    (["measure", "URL", "EngineSpeed", "--calc", "no equals sign"], 2, "name = expression"),
+    (["measure", "URL", "EngineSpeed", "--calc", "A = EnginSpeed", "-d", "1"], 3, "EngineSpeed"),
+    (["measure", "URL", "EngineSpeed", "--packed", "many"], 2, "packed"),
+    (["measure", "URL", "EngineSpeed", "--polling", "-1"], 2, "rounds per second"),
+    (["measure", "URL", "EngineSpeed", "-o", "x.xyz", "-d", "1"], 2, "x.xyz"),
+    (["measure", "URL", "EngineSpeed", "-o", "x.mf4", "--trigger", "Engin > 1", "-d", "1"], 3, "Engin"),
+    (["plan", "missing.a2l", "EngineSpeed"], 3, "missing.a2l"),
+    (["watch", "URL", "--list", "missing.lab"], 3, "missing.lab"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "code", "words"), BAD, ids=lambda value: str(value)[-40:])
+def test_refusals(url, arguments, code, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = [url if word == "URL" else word for word in arguments]
+    assert main(arguments) == code
+    told = capsys.readouterr()
+    assert words in told.err
+    assert "Traceback" not in told.err
+    assert not list(tmp_path.iterdir()), "nothing was left behind"
+
+
+def test_lines_of_a_list_are_named(url, tmp_path, capsys):
+    file = tmp_path / "bad.lab"
+    file.write_text("[RAMCELL]\nEngineSpeed\nEnginSpeed\nLambda;7ms\n")
+    assert main(["measure", url, "--list", str(file), "-d", "0.2"]) != 0
+    told = capsys.readouterr().err
+    assert "bad.lab:3" in told
+    assert "EngineSpeed" in told
+    assert "1 more" in told
+    assert "--skip-unknown" in told
+    assert main(["measure", url, "--list", str(file), "-d", "0.2", "--skip-unknown"]) == 0
+    told = capsys.readouterr()
+    assert "bad.lab:3" in told.err
+    assert "bad.lab:4" in told.err
+    assert "Task1ms" in told.out
+    file.write_text("[Label]\ncIdleSpeedTarget\n")
+    assert main(["measure", url, "--list", str(file)]) == 2
+    assert "only parameters" in capsys.readouterr().err

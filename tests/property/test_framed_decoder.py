@@ -1,0 +1,369 @@
+"""Both tiers of the framed decoder give what the packet path gives for the same bytes."""
+
+from __future__ import annotations
+
+import random
+import struct
+from dataclasses import asdict
+from functools import cache
+
+import numpy as np
+import pytest
+
+from xcaliper.core.address import Address
+from xcaliper.core.datatypes import ByteOrder
+from xcaliper.core.frames import DtoBatch
+from xcaliper.core.ticks import TickClock
+from xcaliper.daq import DaqDecoder, DaqPlan, EventChannel, Raster, kernels
+from xcaliper.daq.framed import FramedDecoder
+from xcaliper.xcp.daq_lists import DaqListSetup, OdtEntry, OdtSetup
+from xcaliper.xcp.framing.eth import DatagramReader, StreamReader
+from xcaliper.xcp.profile import DtoFormat
+
+MAX_LISTS = 4
+
+
+def plan_of(rng: random.Random, kind: int) -> DaqPlan:
+    head = DtoFormat(
+        kind,
+        rng.choice((0, 1, 2, 4)),
+        dto_ctr=rng.random() < 0.5,
+        overload_msb=rng.random() < 0.5,
+    )
+    order = rng.choice((ByteOrder.INTEL, ByteOrder.MOTOROLA))
+    setups, rasters = [], []
+    for index in range(rng.randint(1, MAX_LISTS)):
+        number = index if kind < 2 else 255 + index
+        sizes = tuple(rng.randint(1, 60) for _ in range(rng.choice((1, 1, 2, 3, 7))))
+        dtype = np.dtype([(f"s{index}", "u1", (sum(sizes),))])
+        odts = tuple(OdtSetup((OdtEntry(Address(0), size),)) for size in sizes)
+        setups.append(DaqListSetup(number, index, odts))
+        event = EventChannel(index, f"e{index}", rng.choice((None, 1_000_000)))
+        rasters.append(Raster(index, f"e{index}", event, number, 1, dtype, sizes))
+    clock = TickClock(1, 3, head.timestamp_size) if head.timestamp_size else None
+    return DaqPlan(tuple(setups), tuple(rasters), head, order, clock, 1400)
+
+
+def pids_of(plan: DaqPlan) -> dict[int, int]:
+    pids, free = {}, 3
+    for raster in plan.rasters:
+        pids[raster.daq_list] = free
+        free += len(raster.odt_sizes)
+    return pids
+
+
+class Slave:
+    """Sends what a slave might, and what none should."""
+
+    def __init__(self, rng: random.Random, plan: DaqPlan, trouble: float) -> None:
+        self.rng, self.plan, self.trouble = rng, plan, trouble
+        self.pids = pids_of(plan)
+        self.ctr = rng.choice((0, 0, 65530))
+        self.counters = [rng.randrange(256) for _ in plan.rasters]
+        self.ticks = rng.randrange(1 << 16)
+        self.fill = [rng.choice((0, 0, 3)) for _ in plan.rasters]
+
+    def sample(self, index: int) -> list[bytes]:
+        raster, head = self.plan.rasters[index], self.plan.dto_format
+        mark = self.plan.byte_order.mark
+        packets = []
+        self.ticks += self.rng.randint(0, 3)
+        self.counters[index] += 1 if self.rng.random() > self.trouble else 2
+        for odt, size in enumerate(raster.odt_sizes):
+            first = odt + (self.pids[raster.daq_list] if head.identification_field == 0 else 0)
+            if head.overload_msb and self.rng.random() < self.trouble:
+                first |= 0x80
+            packet = bytes([first])
+            counter = bytes([self.counters[index] & 0xFF]) if head.dto_ctr and odt == 0 else b""
+            if head.identification_field == 1:
+                packet += bytes([raster.daq_list])
+            elif head.identification_field == 2:
+                packet += struct.pack(mark + "H", raster.daq_list)
+            elif head.identification_field == 3:
+                packet += counter or bytes([self.rng.choice((0, 0, 9))])
+                packet += struct.pack(mark + "H", raster.daq_list)
+                counter = b""
+            packet += counter
+            if odt == 0 and head.timestamp_size:
+                limit = 1 << (8 * head.timestamp_size)
+                form = {1: "B", 2: "H", 4: "I"}[head.timestamp_size]
+                packet += struct.pack(mark + form, self.ticks % limit)
+            packets.append(packet + self.rng.randbytes(size) + bytes(self.fill[index]))
+        return packets
+
+    def packets(self, count: int) -> list[bytes]:
+        """DTOs with everything between them that can be."""
+        rng, found = self.rng, []
+        for _ in range(count):
+            sample = self.sample(rng.randrange(len(self.plan.rasters)))
+            if rng.random() < self.trouble:  # another list comes between
+                other = self.sample(rng.randrange(len(self.plan.rasters)))
+                merged: list[bytes] = []
+                while sample or other:
+                    merged.append(
+                        (sample if sample and (not other or rng.random() < 0.5) else other).pop(0)
+                    )
+                sample = merged
+            for packet in sample:
+                if rng.random() < self.trouble:
+                    found.append(self.odd(packet))
+                else:
+                    found.append(packet)
+        return found
+
+    def odd(self, packet: bytes) -> bytes:
+        rng = self.rng
+        return rng.choice(
+            (
+                packet[: rng.randint(0, len(packet))],
+                packet + bytes(rng.randint(1, 9)),
+                bytes([rng.choice((0xFF, 0xFE, 0xFD, 0xFC)), 5]) + rng.randbytes(rng.randint(0, 7)),
+                rng.randbytes(rng.randint(1, 12)),
+                bytes([packet[0] ^ 1]) + packet[1:],
+                bytes([0x70]) + packet[1:],
+            )
+        )
+
+    def datagrams(self, count: int, alignment: int) -> list[bytes]:
+        """Messages in datagrams: some lost, doubled, swapped, cut short, with junk behind."""
+        rng = self.rng
+        messages = []
+        for packet in self.packets(count):
+            size = len(packet)
+            message = struct.pack("<HH", size, self.ctr & 0xFFFF) + packet
+            messages.append(message + bytes(-len(message) % alignment))
+            self.ctr += 1
+            if rng.random() < self.trouble / 4:
+                self.ctr += rng.choice((1, 2, 3, 40000))
+        found, at = [], 0
+        while at < len(messages):
+            take = rng.randint(1, 6)
+            found.append(b"".join(messages[at : at + take]))
+            at += take
+        return self.mishandled(found)
+
+    def mishandled(self, datagrams: list[bytes]) -> list[bytes]:
+        rng, found = self.rng, []
+        for datagram in datagrams:
+            if rng.random() >= self.trouble:
+                found.append(datagram)
+                continue
+            what = rng.randrange(6)
+            if what == 1:
+                found += [datagram, datagram]
+            elif what == 2:
+                found.append(datagram[: rng.randrange(len(datagram))])
+            elif what == 3:
+                found.append(datagram + rng.randbytes(rng.randint(1, 5)))
+            elif what == 4:
+                found.insert(max(len(found) - 1, 0), datagram)
+            elif what == 5:
+                found += [datagram, rng.choice(found[-20:] or [b""])]
+        return found
+
+
+class PacketPath:
+    """Reader, inbox and DaqDecoder as they work together without the framed decoder."""
+
+    def __init__(self, plan: DaqPlan, reader: DatagramReader | StreamReader) -> None:
+        self.decoder = DaqDecoder(plan, pids_of(plan))
+        self.reader, self.others, self.missing = reader, [], 0
+
+    def feed(self, pieces: list[bytes], t_ns: int):
+        batch = DtoBatch(t_ns)
+        for piece in pieces:
+            packets = self.reader.feed(piece, t_ns)
+            missing_at = dict(self.reader.new_gaps)
+            for index, packet in enumerate(packets):
+                self.missing += missing_at.get(index, 0)
+                if packet[0] >= 0xFC:
+                    self.others.append(packet)
+                    continue
+                if self.missing:
+                    batch.lost.append((len(batch.packets), self.missing))
+                    self.missing = 0
+                batch.packets.append(packet)
+        return self.decoder.feed(batch) if batch.packets else []
+
+    def finish(self):
+        if self.missing:
+            self.decoder.feed(DtoBatch(0, [], [(0, self.missing)]))
+        return self.decoder.finish()
+
+
+class Framed:
+    def __init__(self, plan, reader, kernel, received) -> None:
+        self.decoder = FramedDecoder(
+            plan, pids_of(plan), kernel=kernel, period_ns=0, storage_bytes=1 << 20
+        )
+        self.reader, self.others, self._received = reader, [], received
+        self.decoder.attach(reader)
+
+    def feed(self, pieces: list[bytes], t_ns: int):
+        if len(pieces) == 1:
+            self.others += self.decoder.feed_bytes(pieces[0], t_ns)
+        else:
+            room = self.decoder.room()
+            data = b"".join(pieces)
+            room[: len(data)] = data
+            self.others += self.decoder.decode(self._received(pieces), t_ns)
+        return self.decoder.take_ready()
+
+    def finish(self):
+        self.decoder.detach(0)
+        assert self.decoder.take_ready() == []
+        return self.decoder.finish()
+
+
+def joined(pieces: list[bytes]) -> list[tuple[int, int]]:
+    """How a system tells of datagrams of one size that it has joined; the last may be shorter."""
+    found: list[tuple[int, int]] = []
+    for piece in pieces:
+        size = len(piece)
+        if (
+            found
+            and found[-1][1]
+            and size
+            and found[-1][0] % found[-1][1] == 0
+            and size <= found[-1][1]
+        ):
+            found[-1] = (found[-1][0] + size, found[-1][1])
+        else:
+            found.append((size, size))
+    return [(total, segment if segment < total else 0) for total, segment in found]
+
+
+def rows_and_gaps(blocks):
+    """What does not depend on where blocks end."""
+    rows: dict[int, bytes] = {}
+    times: dict[int, list[int]] = {}
+    gaps: dict[int, list[tuple[int, int, int, str]]] = {}
+    for b in blocks:
+        rows[b.raster] = rows.get(b.raster, b"") + b.rows.tobytes()
+        seen = times.setdefault(b.raster, [])
+        gaps.setdefault(b.raster, []).extend(
+            (len(seen) + g.before_row, g.t_to_ns, g.lost, g.reason) for g in b.gaps
+        )
+        seen += b.t_ns.tolist()
+    return rows, times, gaps
+
+
+def shown(blocks):
+    return [(b.raster, b.t_ns.tolist(), b.rows.tobytes(), b.rows.dtype, b.gaps) for b in blocks]
+
+
+def reader_state(reader):
+    return (
+        reader.lost, reader.late, asdict(reader.counts), list(reader.gaps), reader.expected,
+    )  # fmt: skip
+
+
+def late_kernel(after: int):
+    """A kernel that becomes available in the middle of a measurement."""
+    calls = iter(range(1 << 30))
+    return lambda: kernels.drain if next(calls) >= after else None
+
+
+@cache
+def compiled():
+    pytest.importorskip("numba", reason="the extra fast is not installed")
+    from xcaliper.transport.drain import compile_drain
+
+    return compile_drain()
+
+
+def at_once(kernel):
+    return lambda: kernel
+
+
+TIERS = {
+    "numpy": lambda: lambda: None,
+    "compiled": lambda: at_once(compiled()),
+    "twin": lambda: lambda: kernels.drain,
+    "change-over": lambda: late_kernel(3),
+}
+
+
+def same(plan, make_reader, pieces_at, tier) -> int:
+    oracle = PacketPath(plan, make_reader())
+    framed = Framed(plan, make_reader(), TIERS[tier](), joined)
+    rows = 0
+    for number, pieces in enumerate(pieces_at):
+        t_ns = 1_000_000 * number
+        expected, got = oracle.feed(pieces, t_ns), framed.feed(pieces, t_ns)
+        assert shown(got) == shown(expected)
+        assert framed.others == oracle.others
+        assert reader_state(framed.reader) == reader_state(oracle.reader)
+        rows += sum(map(len, got))
+    assert framed.finish() == oracle.finish()
+    return rows
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("kind", range(4))
+def test_datagrams_give_what_the_packet_path_gives(kind: int, tier: str) -> None:
+    rows = 0
+    for seed in range(30):
+        rng = random.Random(f"{kind} {seed}")
+        plan = plan_of(rng, kind)
+        alignment = rng.choice((1, 2, 4))
+        slave = Slave(rng, plan, rng.choice((0, 0.01, 0.05, 0.3)))
+        pieces_at, datagrams = [], slave.datagrams(60, alignment)
+        while datagrams:
+            take = rng.choice((1, 2, 12, 40))
+            pieces_at.append(datagrams[:take])
+            del datagrams[:take]
+        rows += same(plan, lambda a=alignment: DatagramReader(a), pieces_at, tier)
+    assert rows > 400
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("kind", range(4))
+def test_streams_cut_anywhere_give_what_the_packet_path_gives(kind: int, tier: str) -> None:
+    rows = 0
+    for seed in range(30):
+        rng = random.Random(f"stream {kind} {seed}")
+        plan = plan_of(rng, kind)
+        alignment = rng.choice((1, 2, 4))
+        slave = Slave(rng, plan, rng.choice((0, 0.01, 0.05, 0.3)))
+        slave.mishandled = lambda datagrams: datagrams
+        data, pieces_at, at = b"".join(slave.datagrams(60, alignment)), [], 0
+        while at < len(data):
+            take = rng.choice((1, 3, 100, 1500, 6000))
+            pieces_at.append([data[at : at + take]])
+            at += take
+        rows += same(plan, lambda a=alignment: StreamReader(a), pieces_at, tier)
+    assert rows > 400
+
+
+@pytest.mark.parametrize("tier", ["numpy", "twin", "compiled"])
+def test_rows_stay_what_they_are_when_storage_is_used_again(tier: str) -> None:
+    """Little storage and blocks that come seldom: nothing moves, nothing that is held changes."""
+    for seed in range(8):
+        rng = random.Random(f"storage {seed}")
+        plan = plan_of(rng, 1)
+        slave = Slave(rng, plan, rng.choice((0, 0.02)))
+        oracle = PacketPath(plan, DatagramReader())
+        decoder = FramedDecoder(plan, kernel=TIERS[tier](), period_ns=5_000_000, storage_bytes=2000)
+        decoder.attach(DatagramReader())
+        expected, got, kept = [], [], []
+        for number in range(150):
+            datagrams, t_ns = slave.datagrams(4, 1), 1_000_000 * number
+            for datagram in datagrams:
+                decoder.feed_bytes(datagram, t_ns)
+            for datagram in datagrams:
+                expected += oracle.feed([datagram], t_ns)
+            blocks = decoder.take_ready()
+            got.append(rows_and_gaps(blocks))
+            kept.append(blocks if number % 3 == 0 else [])
+        decoder.detach(150_000_000)
+        last = decoder.take_ready()
+        joined_rows: dict[int, bytes] = {}
+        for rows, _, _ in [*got, rows_and_gaps(last)]:
+            for raster, text in rows.items():
+                joined_rows[raster] = joined_rows.get(raster, b"") + text
+        assert joined_rows == rows_and_gaps(expected)[0]
+        for number, blocks in enumerate(kept):
+            if blocks:
+                assert rows_and_gaps(blocks) == got[number]
+        assert decoder.finish().counters() == oracle.finish().counters()
