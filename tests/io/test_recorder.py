@@ -166,6 +166,24 @@ def test_an_output_that_fails_is_told_and_the_others_go_on(tmp_path):
     assert read(tmp_path / "r.mf4")[0]["1ms"]["n"].tolist() == list(range(3000))
 
 
+def test_own_sinks_are_closed_once_whatever_fails():
+    class Counts(MemorySink):
+        closed = 0
+
+        def close(self):
+            self.closed += 1
+
+    sink = Counts()
+    recorder = Recorder(DESCRIPTION, sink)
+    with pytest.raises(UsageError, match="raster 2"):
+        recorder.put(replace(fast(0, 3), raster=2))
+    recorder.put(fast(0, 3))
+    recorder.close()
+    recorder.close()
+    assert sink.closed == 1
+    assert len(sink.t_ns(0)) == 3
+
+
 def test_a_file_that_cannot_be_opened_at_the_trigger_is_told(tmp_path):
     folder = tmp_path / "gone"
     folder.mkdir()

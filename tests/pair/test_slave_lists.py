@@ -15,7 +15,7 @@ from xcaliper.xcp import daq
 from xcaliper.xcp.codes import DaqListModeRequest, ErrorCode
 from xcaliper.xcp.daq_lists import OdtEntry
 from xcaliper.xcp.slave_config import DaqMemory, DaqTotals, FixedList
-from xcaliper.xcp.slave_daq_config import CpuLoad, QueueLoad
+from xcaliper.xcp.slave_daq_config import CpuLoad, PackedConfig, QueueLoad
 
 PREDEFINED = FixedList(
     entries=(
@@ -196,6 +196,9 @@ def test_max_daq_may_be_the_limit() -> None:
         {"alternating": 0, "timestamp_fixed": True},
         {"link_bytes_per_s": 0},
         {"granularity_odt_entry_stim": 3},
+        {"events": (replace(EVENTS[0], packed=PackedConfig(mode=3)),)},
+        {"events": (replace(EVENTS[0], packed=PackedConfig(timestamp_mode=2)),)},
+        {"events": (replace(EVENTS[0], packed=PackedConfig(alternatives=(0,))),)},
     ],
 )  # fmt: skip
 def test_settings_that_contradict_each_other(changes: dict) -> None:

@@ -20,7 +20,7 @@ from xcaliper.core.rows import RowCopy
 from xcaliper.mdf import blocks
 from xcaliper.mdf.compress import compress
 from xcaliper.mdf.description import Attachment, Channel, Group, Header, Source
-from xcaliper.mdf.structure import GroupPlace, build, file_history
+from xcaliper.mdf.structure import GroupPlace, Structure, build, file_history
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -140,22 +140,26 @@ class MdfWriter:
         groups: one per raster; ``append`` names them by index.
         attachments: files to embed.
         options: how to write.
+        structure: what ``build`` made of header, groups and attachments, so that a file is not
+            made long before its first bytes; ``None`` = build it here.
     """
 
-    def __init__(
+    def __init__(  # the file and what is in it
         self,
         file: WritableFile,
         header: Header,
         groups: Sequence[Group],
         attachments: Sequence[Attachment] = (),
         options: WriterOptions | None = None,
+        structure: Structure | None = None,
     ) -> None:
         self._file = file
         self._header = header
         self._options = options = options or WriterOptions()
         self._closed = False
         self._event_tail = blocks.ID_SIZE + blocks.HdBlock.position("hd_ev_first")
-        structure = build(header, groups, attachments, unfinished=options.unfinished)
+        if structure is None:
+            structure = build(header, groups, attachments, unfinished=options.unfinished)
         self._fh = structure.fh
         file.append(structure.start)
         file.append(structure.rest)

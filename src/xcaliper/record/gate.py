@@ -68,7 +68,7 @@ class Gate:
         post_ns: time behind the trigger or, with ``stop``, behind what stopped; ``None`` = 0 with
             ``stop``, endless without.
         max_recordings: how many; ``None`` = each trigger again.
-        ring_bytes: bound of samples kept for ``pre_ns``.
+        ring_bytes: bound of samples kept for ``pre_ns``, or until a slow stop condition is judged.
         rasters: those that are recorded; the end of a recording waits a moment for each. Others
             only count for triggers.
         begin: opens the sink of a recording, given its number from 1.
@@ -176,6 +176,7 @@ class Gate:
             self._try_stop()
             self._emit(self._safe_ns())
             if not self._complete():
+                self._bound()
                 return
             self._finish()
 
@@ -334,14 +335,27 @@ class Gate:
             horizon = max(horizon, judged - self._pre_ns - (SETTLE_NS if prompt else 0))
         while self._ring and _last_ns(self._ring[0]) < horizon:
             self._kept_bytes -= _size(self._ring.popleft())
-        while self._kept_bytes > self._ring_bytes and len(self._ring) > 1:
-            oldest = self._ring.popleft()
-            self._kept_bytes -= _size(oldest)
-            self._dropped_ns = max(self._dropped_ns, _last_ns(oldest))
+        self._drop_oldest()
         while self._events and self._events[0].t_ns < horizon:
             self._events.popleft()
         for watch in self._stop:
             watch.forget(horizon)
+
+    def _bound(self) -> None:
+        """Keep to the bound of bytes while a recording runs."""
+        if self._kept_bytes <= self._ring_bytes:
+            return
+        assert self._window is not None, "a recording runs"
+        if self._window.stop_ns == FOREVER:
+            self._emit(FOREVER)  # not yet judged: rather a sample too much than one too few
+        else:
+            self._drop_oldest()  # behind the end: for the next recording at most
+
+    def _drop_oldest(self) -> None:
+        while self._kept_bytes > self._ring_bytes and len(self._ring) > 1:
+            oldest = self._ring.popleft()
+            self._kept_bytes -= _size(oldest)
+            self._dropped_ns = max(self._dropped_ns, _last_ns(oldest))
 
 
 def _short_event(trigger_ns: int, dropped_ns: int) -> RecordingEvent:

@@ -223,8 +223,9 @@ class Outputs:
         )
 
     def close(self) -> None:
-        """Close the caller's own sinks; files are closed with their recordings."""
-        for output in self._outputs:
+        """Close the caller's own sinks, once; files are closed with their recordings."""
+        outputs, self._outputs = self._outputs, []
+        for output in outputs:
             if output.sink is not None:
                 try:
                     output.sink.close()

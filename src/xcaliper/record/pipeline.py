@@ -119,6 +119,11 @@ class Pipeline:
             return replace(self._stats, queued_bytes=self._bytes)
 
     @property
+    def is_finished(self) -> bool:
+        """Whether the thread has ended, so that no sink is used any more."""
+        return not self._thread.is_alive()
+
+    @property
     def errors(self) -> tuple[Exception, ...]:
         """What sinks raised, one per failed sink."""
         with self._wake:

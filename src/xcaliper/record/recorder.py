@@ -113,6 +113,7 @@ class Recorder:
         selection = Selection(everything, patterns) if patterns is not None else None
         self.description = selection.description if selection else everything
         self._first_rasters = description.first_rasters
+        self._measured = len(description.rasters)
         self._lock = threading.Lock()
         self._errors: list[Exception] = []
         self._unseen: list[Exception] = []
@@ -191,15 +192,21 @@ class Recorder:
 
         Raises:
             LinkError: an output failed since the last call; the block was queued for the others.
-            UsageError: the recorder is closed.
+            UsageError: the recorder is closed, or the block belongs to no raster.
         """
+        if not 0 <= block.raster < self._measured:
+            raise UsageError(
+                f"raster {block.raster}: {self._measured} are described.",
+                hint="Describe every raster before the start.",
+            )
         if len(block):
             self._newest_ns = max(self._newest_ns, int(block.t_ns[-1]))
         fits = self._pipeline.put(block)
         if self._unseen:
-            with self._lock:
-                error = self._unseen.pop(0)
-            raise as_ours(error)
+            with self._lock:  # several slaves may put at once
+                error = self._unseen.pop(0) if self._unseen else None
+            if error is not None:
+                raise as_ours(error)
         return fits
 
     def event(self, event: RecordingEvent) -> bool:
@@ -256,8 +263,11 @@ class Recorder:
             LinkError: the thread did not finish in time.
             XcaliperError: what the first failed output raised.
         """
-        self._pipeline.close(timeout_s)
-        self._outputs.close()
+        try:
+            self._pipeline.close(timeout_s)
+        finally:
+            if self._pipeline.is_finished:
+                self._outputs.close()
         with self._lock:
             first = next(iter(self._errors), None)
         if first is not None:

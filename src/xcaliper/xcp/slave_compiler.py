@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
+from xcaliper.core.errors import NegativeResponseError
 from xcaliper.xcp.codes import ErrorCode
 from xcaliper.xcp.slave_config import ScratchMemory
 from xcaliper.xcp.slave_resources import used_entries
@@ -125,7 +126,7 @@ def _check_mode(config: SlaveConfig, daq_list: DaqList, fmt: DtoFormat, first_pi
         raise refuse(ErrorCode.ERR_DAQ_CONFIG)
     try:
         check_packing(config, daq_list, daq_list.packing)
-    except Exception as error:
+    except NegativeResponseError as error:
         raise refuse(ErrorCode.ERR_DAQ_CONFIG) from error
 
 
@@ -159,14 +160,10 @@ def _follows(config: SlaveConfig, entries: Sequence[OdtEntry], grain: int, large
         steps = [_natural(size) for size in sizes]
         sorted_ = steps == sorted(steps, reverse=True)
         return sorted_ and all(at % step == 0 for at, step in zip(addresses, steps, strict=True))
-    widest = 1 << kind
-    units = [unit for unit in (1, 2, 4, 8) if grain <= unit <= widest]
-    return any(
-        all(n % unit == 0 for n in (*sizes, *addresses)) and unit == widest for unit in units
-    ) or any(
-        all(size == unit for size in sizes) and all(at % unit == 0 for at in addresses)
-        for unit in units
-    )
+    widest = max(1 << kind, grain)
+    units = [unit for unit in (1, 2, 4, 8) if grain <= unit < widest and {*sizes} == {unit}]
+    unit = units[0] if units else widest  # elements of the widest type may be several in one entry
+    return all(n % unit == 0 for n in (*sizes, *addresses))
 
 
 def _natural(size: int) -> int:

@@ -23,7 +23,6 @@ __all__ = [
     "check_daq",
 ]
 
-_STRICT: Final = (1, 2, 3)
 _GRAINS: Final = (1, 2, 4, 8)
 
 

@@ -233,6 +233,24 @@ def test_a_small_ring_is_said_and_nothing_else_is_lost():
     assert made.stats.short == 0  # the measurement was not older
 
 
+def test_the_bound_holds_while_a_recording_runs():
+    # the stop cannot be judged: its raster is silent
+    made, sinks = gate("n == 10", "level > 10", ring=20 * 100)
+    for start in range(0, 1000, 10):
+        made.write(fast(start, start + 10))
+        assert made.stats.ring_bytes <= 20 * 100
+    made.close()
+    assert span(sinks[0])[0] == (10, 999)
+    # the end is known, but the slow raster might still come; the next recording pays
+    made, sinks = gate("n % 500 == 10", post_s=0.01, pre_s=0.4, ring=20 * 100)
+    for start in range(0, 1200, 10):
+        made.write(fast(start, start + 10))
+        assert made.stats.ring_bytes <= 20 * 110
+    made.close()
+    assert span(sinks[0])[0] == (0, 20)
+    assert made.stats.short >= 1
+
+
 def test_the_ring_holds_no_more_than_it_must():
     made, _ = gate("x > 2", pre_s=0.05)
     for block in stream(20_000, 10):

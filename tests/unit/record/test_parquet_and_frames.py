@@ -69,6 +69,9 @@ def test_parquet_raw_and_large_parts(tmp_path, monkeypatch):
     for start in range(0, 100, 10):
         sink.write(block(start, 10))
     assert len(list(sink.paths[0].glob("part-*"))) == 2
+    monkeypatch.setattr("xcaliper.record.sinks.parquet.MAX_WAITING_BYTES", 700)
+    sink.write(SampleBlock(1, np.arange(3), block(0, 3).rows))
+    assert len(list(sink.paths[1].glob("part-*"))) == 1
     sink.tick(0)
     sink.close()
     table = read(sink.paths[0])

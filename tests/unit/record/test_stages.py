@@ -23,10 +23,12 @@ from xcaliper.record.description import (
     RecordingEvent,
     SignalDescription,
 )
+from xcaliper.record.lookup import SignalBook
 from xcaliper.record.selection import Selection, SelectionStage
 from xcaliper.record.sinks.memory import MemorySink
 from xcaliper.record.slaves import SlaveInput, combine
 from xcaliper.record.splitting import Splitter
+from xcaliper.record.watch import make_watches
 
 
 class Part(MemorySink):
@@ -351,6 +353,15 @@ def test_physical_values_texts_masks_and_arrays():
     assert frame["gear"].tolist() == ["P", "D", "?"]
     assert frame["label"].tolist() == ["ab", "cd", "ab"]
     assert described.rasters[1].dtype["scaled"].shape == (3,)
+
+
+def test_a_trigger_needs_one_value_per_sample():
+    dtype = np.dtype([("v", "<f4", (3,))])
+    raster = RasterDescription("g", 0, None, dtype, (SignalDescription("v"),))
+    book = SignalBook([raster])
+    with pytest.raises(SettingsError, match="any"):
+        make_watches("v > 1", book)
+    assert make_watches("any(v > 1)", book)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.errors import MdfError, XcaliperError
 from xcaliper.mdf.description import Attachment, Channel, Group, Header, Source
+from xcaliper.mdf.structure import build
 from xcaliper.mdf.writer import EventCause, EventType, MdfWriter, WriterOptions
 from xcaliper.record.columns import gap_event
 from xcaliper.record.files import DiskFile, free_path
@@ -69,6 +70,10 @@ class Mdf4Sink:
         file: WritableFile | None = None,
     ) -> None:
         target = free_path(path) if numbered and not overwrite else path
+        header = _header(description)
+        groups = [_group(raster, description) for raster in description.rasters]
+        files = attachments_of(description) if attachments is None else attachments
+        structure = build(header, groups, files)  # takes a while; the file is made behind it
         self._disk = DiskFile(target, create=True, overwrite=overwrite) if file is None else None
         self.path = Path(target)
         self._error: XcaliperError | None = None
@@ -84,11 +89,7 @@ class Mdf4Sink:
         assert storage is not None, "one of the two was given"
         try:
             self._writer = MdfWriter(
-                storage,
-                _header(description),
-                [_group(raster, description) for raster in description.rasters],
-                attachments_of(description) if attachments is None else attachments,
-                options=options,
+                storage, header, groups, files, options=options, structure=structure
             )
         except BaseException:
             self._discard()

@@ -38,6 +38,7 @@ __all__ = ["ParquetSink", "check_parquet"]
 
 FLUSH_PERIOD_S: Final = 5.0
 MAX_PART_BYTES: Final = 8 << 20
+MAX_WAITING_BYTES: Final = 64 << 20
 TIME: Final = "t_ns"
 _UNSAFE: Final = re.compile(r"[^\w.-]+")
 _PART: Final = "part-*.parquet"
@@ -108,6 +109,9 @@ class ParquetSink:
         for gap in block.gaps:
             self._events.write(gap_event(block.raster, gap))
         self._rasters[block.raster].add(block, time.monotonic_ns())
+        if sum(raster.waiting_bytes for raster in self._rasters) >= MAX_WAITING_BYTES:
+            for raster in self._rasters:
+                raster.flush()
 
     def event(self, event: RecordingEvent) -> None:
         """Write one line to the file of events."""
@@ -159,7 +163,7 @@ class _Dataset:
         self._facts = _facts(raster, description)
         self._blocks: list[SampleBlock] = []
         self._losses: list[NDArray[np.int64]] = []
-        self._bytes = 0
+        self.waiting_bytes = 0
         self._count = 0
         self._lost = LostColumn()
         self._schema = self._table(np.empty(0, np.int64), np.zeros(0, raster.dtype), [], ()).schema
@@ -168,9 +172,9 @@ class _Dataset:
     def add(self, block: SampleBlock, now_ns: int) -> None:
         self._blocks.append(block)
         self._losses.append(self._lost.column(block))
-        self._bytes += block.rows.nbytes + block.t_ns.nbytes
+        self.waiting_bytes += block.rows.nbytes + block.t_ns.nbytes
         self.since_ns = now_ns if self.since_ns is None else self.since_ns
-        if self._bytes >= MAX_PART_BYTES:
+        if self.waiting_bytes >= MAX_PART_BYTES:
             self.flush()
 
     def flush(self) -> None:
@@ -197,7 +201,7 @@ class _Dataset:
                 hint="Free some space or record elsewhere; the parts before it are complete.",
             ) from error
         self._count += 1
-        self._blocks, self._losses, self._bytes, self.since_ns = [], [], 0, None
+        self._blocks, self._losses, self.waiting_bytes, self.since_ns = [], [], 0, None
 
     def _table(
         self,
