@@ -165,7 +165,7 @@ class Compiled:
             state[State.END] = end
             while (
                 self.kernel(
-                    -1, 0, one._control, one._buffer, one._conf, state, one._routes, lists,
+                    -1, 0, one._control, one._buffer, one._conf, state, one._table, lists,
                     one._odts, storage.rows, storage.ticks, one._log, one._recent,
                 )
                 == Stop.ROWS_FULL
@@ -258,8 +258,10 @@ def receive(programs, contender, mode, rate, megabytes, lists, folder) -> dict:
 def bench_socket(programs, report: Report, rounds: int, mode: str) -> None:
     shared = "/dev/shm" if Path("/dev/shm").is_dir() else None
     cases = [(0, 1000)] if mode == "tcp" else [(100, 300), (200, 600)]
-    sizes = (("1000 signals", NARROW), ("10 k signals", WIDE)) if mode == "tcp" else (
-        ("1000 signals", NARROW),
+    sizes = (
+        (("1000 signals", NARROW), ("10 k signals", WIDE))
+        if mode == "tcp"
+        else (("1000 signals", NARROW),)
     )
     for title, lists in sizes:
         for rate, megabytes in cases:
@@ -269,9 +271,7 @@ def bench_socket(programs, report: Report, rounds: int, mode: str) -> None:
             with tempfile.TemporaryDirectory(dir=shared) as folder:
                 for _ in range(rounds):
                     for contender in ("c", "compiled", "numpy"):
-                        found = receive(
-                            programs, contender, mode, rate, megabytes, lists, folder
-                        )
+                        found = receive(programs, contender, mode, rate, megabytes, lists, folder)
                         figures.setdefault(contender, []).append(found["cpu_s"])
                         missing[contender] = missing.get(contender, 0) + found["missing"]
                         if "s" in found:
@@ -345,15 +345,15 @@ def bench_pyxcp(programs, report: Report, rounds: int) -> None:
     except ImportError:
         print("pyxcp: not installed, left out")
         return
-    cases = (("narrow", [2] * 4, 2, 10), ("wide", [340] * 4, 4, 4))
+    cases = (("narrow", [2] * 4, 1, 10), ("wide", [340] * 4, 20, 4))
     for title, signals, rate, bar in cases:
         costs: dict[str, list[float]] = {"compiled": [], "pyxcp": []}
         for _ in range(rounds):
-            for tier in costs:
+            for tier, values in costs.items():
                 found = measure(
                     programs, tier, rate, rate * 2, signals=signals, weights=[1, 1, 1, 1]
                 )
-                costs[tier].append(found["cpu_s"] / max(found["signals"], 1))
+                values.append(found["cpu_s"] / max(found["signals"], 1))
         each = {tier: statistics.median(values) * 1e9 for tier, values in costs.items()}
         more = f"{each['compiled']:.1f} and {each['pyxcp']:.1f} ns per signal"
         pairs = zip(costs["pyxcp"], costs["compiled"], strict=True)

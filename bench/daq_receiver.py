@@ -1,6 +1,6 @@
 """Receivers of bench_daq.py, each a process of its own: arguments as JSON, result as JSON.
 
-    python bench/daq_receiver.py '{"kind": "link", "mode": "udp", "port": 5555, ...}'
+python bench/daq_receiver.py '{"kind": "link", "mode": "udp", "port": 5555, ...}'
 """
 
 from __future__ import annotations
@@ -37,9 +37,7 @@ def raster_plan(lists: list[list[int]]):
         entries = tuple(OdtSetup((OdtEntry(Address(0), one),)) for one in sizes)
         setups.append(DaqListSetup(index, index, entries))
     head = DtoFormat(1, 4)
-    return DaqPlan(
-        tuple(setups), tuple(rasters), head, ByteOrder.INTEL, TickClock(1, 3, 4), 1400
-    )
+    return DaqPlan(tuple(setups), tuple(rasters), head, ByteOrder.INTEL, TickClock(1, 3, 4), 1400)
 
 
 def use_tier(tier: str) -> None:
@@ -207,9 +205,7 @@ def api(job: dict) -> dict:
             "s": took,
             "rows": sum(rows.values()),
             "sent": sum(sent),
-            "signals": sum(
-                rows[r.name] * len(r.signals) for r in measurement.plan.rasters
-            ),
+            "signals": sum(rows[r.name] * len(r.signals) for r in measurement.plan.rasters),
             "lost": quality.lost,
             "dropped": quality.dropped,
         }

@@ -222,7 +222,7 @@ def run(plan, caps, wanted, rng):
     expected = {raster.index: [] for raster in plan.rasters}
     stream = []
     padding = rng.choice([0, 0, 0, 3])
-    for turn in range(4):
+    for turn in range(3):
         for raster, setup in zip(plan.rasters, plan.lists, strict=False):
             memories = [slave.memory(rng) for _ in range(raster.samples_per_set)]
             step = raster.samples_per_set * setup.prescaler * (2 if setup.alternating else 1)
@@ -298,7 +298,7 @@ def planned(wanted, caps):
     return None
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(24))
 def test_random_plans_keep_every_limit_and_give_back_the_memory(seed):
     rng = random.Random(seed)
     made = 0

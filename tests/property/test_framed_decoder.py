@@ -117,7 +117,7 @@ class Slave:
             (
                 packet[: rng.randint(0, len(packet))],
                 packet + bytes(rng.randint(1, 9)),
-                bytes([rng.choice((0xFF, 0xFE, 0xFD, 0xFC))]) + rng.randbytes(rng.randint(0, 7)),
+                bytes([rng.choice((0xFF, 0xFE, 0xFD, 0xFC)), 5]) + rng.randbytes(rng.randint(0, 7)),
                 rng.randbytes(rng.randint(1, 12)),
                 bytes([packet[0] ^ 1]) + packet[1:],
                 bytes([0x70]) + packet[1:],

@@ -227,9 +227,11 @@ def check_numbers(plan, caps, odts_total, stim_odts):
     assert len(set(numbers)) == len(numbers)
     made = sorted(s.daq_list for s in plan.lists if s.kind.value == "dynamic")
     assert made == list(range(caps.min_daq, caps.min_daq + len(made)))
-    for number, count in Counter(setup.event_channel for setup in plan.lists).items():
+    bound = {one.number: one.event for one in caps.lists if one.event is not None}
+    chosen = Counter(s.event_channel for s in plan.lists if s.daq_list not in bound)
+    for number, count in chosen.items():  # lists of a fixed event have their place already
         most = caps.event(number).max_daq_list
-        assert most is None or count <= most
+        assert most is None or count + list(bound.values()).count(number) <= most
     if plan.dto_format.pid_off:
         ids = [setup.can_id for setup in plan.lists if setup.pid_off]
         assert len(set(ids)) == len(ids)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveView", "Values", "human_bytes", "state_line"]
 
-_DRAW_S: Final = 0.2
+_DRAWS_PER_S: Final = 5
 _STALE_S: Final = 1.0
 _STALE_CYCLES: Final = 3
 _LINES_BELOW: Final = 4
@@ -129,7 +129,7 @@ class Values:
         """
         measurement, now = self._measurement, time.monotonic()
         found = []
-        for name, seen in self._seen.items():
+        for name, seen in list(self._seen.items()):  # drawn in another thread
             patience = max(_STALE_S, _STALE_CYCLES * self._cycles[name])
             found.append(
                 {
@@ -205,7 +205,6 @@ class LiveView:
         self._by = by
         self._extremes = extremes
         self._values = Values(measurement)
-        self._drawn = 0.0
         self._progress = Progress(
             TextColumn("measuring"),
             BarColumn(bar_width=None if duration else 12),
@@ -214,7 +213,10 @@ class LiveView:
             console=console,
         )
         self._task = self._progress.add_task("measure", total=duration, state="")
-        self._live = Live(self._progress, console=console, refresh_per_second=5)
+        # drawn by the clock: silence has to be seen as well
+        self._live = Live(
+            get_renderable=self._render, console=console, refresh_per_second=_DRAWS_PER_S
+        )
 
     def __enter__(self) -> Self:
         self._live.__enter__()
@@ -224,24 +226,18 @@ class LiveView:
         self._live.__exit__(*error)
 
     def take(self, block: Block) -> None:
-        """Take a block; drawn a few times a second only."""
+        """Take a block; it is drawn with the next refresh."""
         self._values.take(block, extremes=self._extremes)
-        now = time.monotonic()
-        if now - self._drawn >= _DRAW_S:
-            self._drawn = now
-            self._draw()
 
-    def _draw(self) -> None:
+    def _render(self) -> Any:
         from rich.console import Group
 
         done = self._measurement.elapsed_s if self._duration else None
         self._progress.update(self._task, completed=done, state=state_line(self._measurement))
         rows = self._console.height - _LINES_BELOW
         table = self._values.table(rows, by=self._by, extremes=self._extremes)
-        self._live.update(Group(table, self._progress))
+        return Group(table, self._progress)
 
     def finish(self) -> None:
         """The last state, with a full bar."""
-        self._draw()
-        if self._duration:
-            self._progress.update(self._task, completed=self._duration)
+        self._live.refresh()

@@ -91,7 +91,10 @@ def describe_plan(plan: DaqPlan, overhead_bytes: int, link: LinkModel | None) ->
         f"{_rate(total)} from cyclic events"
     )
     if link is not None:
-        text += f", {_total_percent(plan, link):.1f} % of the link"
+        percent = _total_percent(plan, link)
+        text += f", {percent:.1f} % of the link"
+        if percent > 100:
+            text += ", which is more than it carries"
     lines.append(text)
     lines += [f"ECU: {text}" for text in _use_lines(plan)]
     lines += [f"polled: {one.name}, {one.reason}" for one in plan.polled]

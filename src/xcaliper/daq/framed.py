@@ -21,6 +21,7 @@ from xcaliper.daq.decode import DaqDecoder
 from xcaliper.daq.kernels import JOINED, LARGEST, RECENT, SLACK, Conf, Field, Log, Odt, State, Stop
 from xcaliper.daq.storage import StoragePool, move_row
 from xcaliper.daq.template import FILL_AT, LEAST_BYTES, Templates
+from xcaliper.xcp.codes import EventCode
 from xcaliper.xcp.framing.eth import HEADER_SIZE, StreamReader
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ __all__ = ["BUFFER_BYTES", "FramedDecoder", "is_suitable"]
 #: Bytes that may be received before anything is decoded.
 BUFFER_BYTES: Final = 2 << 20
 _SERV: Final = 0xFC
+_OVERLOAD: Final = bytes((0xFD, EventCode.EV_DAQ_OVERLOAD))
 _LOG_ENTRIES: Final = 4096
 #: Blocks are handed out about so often, so that whoever takes them has little to do.
 PERIOD_NS: Final = 20_000_000
@@ -80,7 +82,7 @@ class FramedDecoder(DaqDecoder):
         UsageError: the plan is not suitable, or a FIRST_PID is missing.
     """
 
-    def __init__(  # noqa: PLR0913  # options by name
+    def __init__(  # options by name
         self,
         plan: DaqPlan,
         first_pids: Mapping[int, int] | None = None,
@@ -102,7 +104,7 @@ class FramedDecoder(DaqDecoder):
         self._kernel: Callable[..., int] | None = None
         self._control = np.zeros(32, np.int64) if control is None else control
         self._buffer = np.zeros(BUFFER_BYTES + LARGEST + SLACK, np.uint8)
-        self._view = memoryview(self._buffer)[: BUFFER_BYTES + LARGEST]
+        self._view = memoryview(self._buffer.data)[: BUFFER_BYTES + LARGEST]
         self._end = self._skip = 0
         self._given = 0
         self._owed = 0
@@ -136,6 +138,11 @@ class FramedDecoder(DaqDecoder):
             found += self._ready.popleft()
         self._taken_bytes += sum(block.rows.nbytes for block in found)
         return found
+
+    @property
+    def is_patient(self) -> bool:
+        """True when times do not depend on how soon the bytes are decoded."""
+        return self._period_ns > 0
 
     @property
     def is_ready(self) -> bool:
@@ -227,7 +234,7 @@ class FramedDecoder(DaqDecoder):
             self._open(begin, begin + size, segment or size)
             begin += size
             self._run(-1, 0, t_ns, others)
-        self._close(t_ns, others)
+        self._close(t_ns)
         return others
 
     def drain(
@@ -256,7 +263,7 @@ class FramedDecoder(DaqDecoder):
         others: list[bytes] = []
         size = self._run(descriptor, limit, t_ns, others)
         ended = bool(self._state[State.ENDED])
-        self._close(t_ns, others)
+        self._close(t_ns)
         return size, ended, others
 
     # -------------------------------------------------------------------- compiled tier
@@ -288,7 +295,7 @@ class FramedDecoder(DaqDecoder):
         count = len(self._streams)
         self._state = np.zeros(len(State), np.int64)
         self._state[State.SEGMENT_END] = -1
-        self._routes = np.full(256 if head.identification_field < 2 else 65536, -1, np.int32)
+        self._table = np.full(256 if head.identification_field < 2 else 65536, -1, np.int32)
         self._lists = np.zeros((count, len(Field)), np.int64)
         self._begins = [0] * count
         self._log = np.zeros((_LOG_ENTRIES + 2 * count, 4), np.int64)
@@ -296,7 +303,7 @@ class FramedDecoder(DaqDecoder):
         self._remembered = 0
         self._fill_tables()
         rates = [1e9 / raster.cycle_ns if raster.cycle_ns else 0.0 for raster in self.plan.rasters]
-        rates = [rate or max(max(rates), 1.0) for rate in rates]
+        rates = [rate or max(*rates, 1.0) for rate in rates]
         sizes = [raster.dtype.itemsize for raster in self.plan.rasters]
         self._pool = StoragePool(sizes, rates, self._storage_bytes)
         self._storage = self._pool.next(self._lists)
@@ -309,7 +316,7 @@ class FramedDecoder(DaqDecoder):
         odts: list[tuple[int, int, int, int]] = []
         for which, stream in enumerate(self._streams):
             for key in self._keys(stream):
-                self._routes[key] = which
+                self._table[key] = which
             one = self._lists[which]
             one[Field.FIRST_PID] = stream.first_pid
             one[Field.ODTS] = len(stream.planned)
@@ -371,7 +378,7 @@ class FramedDecoder(DaqDecoder):
         gaps: list[tuple[int, bool]] = []
         for _ in range(most):
             why = self._kernel(
-                descriptor, limit, self._control, self._buffer, self._conf, state, self._routes,
+                descriptor, limit, self._control, self._buffer, self._conf, state, self._table,
                 self._lists, self._odts, storage.rows, storage.ticks, self._log, self._recent,
             )  # fmt: skip
             if state[State.LOG]:
@@ -411,7 +418,7 @@ class FramedDecoder(DaqDecoder):
         state[State.LOST :] = 0
         state[State.SEEN] = 0
 
-    def _close(self, t_ns: int, others: list[bytes]) -> None:
+    def _close(self, t_ns: int) -> None:
         """Give the reader what is left over, and remember the latest datagrams."""
         reader = self._reader
         if isinstance(reader, StreamReader):
@@ -426,7 +433,7 @@ class FramedDecoder(DaqDecoder):
     def _remember(self) -> None:
         """Hand the latest datagrams to the reader, who knows copies by them."""
         reader = self._reader
-        assert reader is not None and not isinstance(reader, StreamReader), "datagrams only"
+        assert not isinstance(reader, StreamReader | None), "datagrams only"
         count, lap = int(self._state[State.RECENT]), int(self._state[State.LAP])
         written = int(self._state[State.END])
         for number in range(max(count - RECENT, self._remembered), count):
@@ -440,7 +447,7 @@ class FramedDecoder(DaqDecoder):
         """Skip the datagram if it is a copy of an earlier one."""
         self._remember()
         reader, state = self._reader, self._state
-        assert reader is not None and not isinstance(reader, StreamReader), "datagrams only"
+        assert not isinstance(reader, StreamReader | None), "datagrams only"
         begin = int(state[State.AT])
         end = min(begin + int(state[State.SEGMENT]), int(state[State.END]))
         if reader.is_copy(self._view[begin:end].tobytes()):
@@ -452,7 +459,7 @@ class FramedDecoder(DaqDecoder):
         """Act on what the kernel noted."""
         for kind, first, second, third in self._log[: self._state[State.LOG]].tolist():
             if kind == Log.OTHER:
-                others.append(self._view[first : first + second].tobytes())
+                self._put_other(self._view[first : first + second].tobytes(), others)
             elif kind == Log.GAP:
                 gaps.append((first, bool(second)))
             elif kind == Log.UNKNOWN:
@@ -467,6 +474,12 @@ class FramedDecoder(DaqDecoder):
                     self.quality.overloads += 1
                     stream.blame(row, 0, "overload")
         self._state[State.LOG] = self._state[State.HELD] = 0
+
+    def _put_other(self, packet: bytes, others: list[bytes]) -> None:
+        """Hand a packet on; of an overload the coming blocks have to know."""
+        if packet[:2] == _OVERLOAD:
+            self.note_overload()
+        others.append(packet)
 
     def _note_unknown(self, key: int) -> None:
         if self._format.identification_field >= 2:
@@ -521,18 +534,11 @@ class FramedDecoder(DaqDecoder):
         if isinstance(reader, StreamReader):
             self._take_stream(reader, end, t_ns, others)
         else:
-            borders, at, attempts = _borders(begin, received), begin, _ATTEMPTS
-            for first, last in zip(borders, borders[1:], strict=False):
-                if first >= at and attempts and self._is_next(reader, first, last):
-                    attempts -= 1
-                    at = self._take_regular(reader, first, end, t_ns, borders)
-                self._take_datagram(reader, first, last, at, t_ns, others)
+            self._take_datagrams(reader, _borders(begin, received), t_ns, others)
         self.publish(t_ns)
         return others
 
-    def _take_stream(
-        self, reader: StreamReader, end: int, t_ns: int, others: list[bytes]
-    ) -> None:
+    def _take_stream(self, reader: StreamReader, end: int, t_ns: int, others: list[bytes]) -> None:
         begin = self._skip
         at = begin
         if begin <= end:
@@ -544,12 +550,29 @@ class FramedDecoder(DaqDecoder):
         rest = len(reader.lend()[0])
         self._take_packets(reader.feed(self._view[rest:end], t_ns), reader, t_ns, others)
 
+    def _take_datagrams(
+        self, reader: DatagramReader, borders: list[int], t_ns: int, others: list[bytes]
+    ) -> None:
+        """Templates as far as they reach, the rest datagram by datagram, and templates again."""
+        at, attempts = borders[0], _ATTEMPTS
+        number, end = 0, borders[-1]
+        while number < len(borders) - 1:
+            first, last = borders[number], borders[number + 1]
+            if first >= at and attempts and self._is_next(reader, first, last):
+                attempts -= 1
+                at = self._take_regular(reader, first, end, t_ns, borders)
+                # of those that are done only the latest are remembered
+                number = max(number, bisect_right(borders, at) - 1 - RECENT)
+                first, last = borders[number], borders[number + 1]
+            self._take_datagram(reader, first, last, at, t_ns, others)
+            number += 1
+
     def _is_next(self, reader: DatagramReader, first: int, last: int) -> bool:
         """Whether a datagram begins with the message that is expected."""
         counter = int.from_bytes(self._view[first + 2 : first + HEADER_SIZE], "little")
         return last - first > HEADER_SIZE and counter == reader.expected
 
-    def _take_datagram(  # noqa: PLR0913  # where it is, and where the template stopped
+    def _take_datagram(  # where it is, and where the template stopped
         self,
         reader: DatagramReader,
         first: int,
@@ -584,7 +607,7 @@ class FramedDecoder(DaqDecoder):
         for index, packet in enumerate(packets):
             self._owed += missing_at.get(index, 0)
             if packet[0] >= _SERV:
-                others.append(packet)
+                self._put_other(packet, others)
                 continue
             if self._owed:
                 batch.lost.append((len(batch.packets), self._owed))
@@ -595,7 +618,7 @@ class FramedDecoder(DaqDecoder):
             self._fresh, self._data_ns = True, t_ns
             self.absorb(batch)
 
-    def _take_regular(  # noqa: PLR0913  # where it is
+    def _take_regular(  # where it is
         self,
         reader: DatagramReader | StreamReader,
         begin: int,
@@ -625,7 +648,7 @@ class FramedDecoder(DaqDecoder):
         self._count(reader, found.messages, found.expected, t_ns)
         return found.end
 
-    def _complete_cycle(  # noqa: PLR0913  # where it is
+    def _complete_cycle(  # where it is
         self,
         reader: DatagramReader | StreamReader,
         begin: int,

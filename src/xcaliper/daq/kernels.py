@@ -11,8 +11,24 @@ from enum import IntEnum
 from typing import Any, Final
 
 __all__ = [
-    "FUNCTIONS", "JOINED", "LARGEST", "PRIMITIVES", "RECENT", "SLACK", "Conf", "Field", "Log", "Odt", "State", "Stop", "drain",
+    "FUNCTIONS",
+    "JOINED",
+    "LARGEST",
+    "PRIMITIVES",
+    "RECENT",
+    "SLACK",
+    "Conf",
+    "Field",
+    "Log",
+    "Odt",
+    "State",
+    "Stop",
+    "copy_bytes",
+    "drain",
+    "load_u8",
+    "load_u32",
     "receive",
+    "scan",
 ]
 
 
@@ -160,16 +176,12 @@ _MAX_PACKET, _STREAM = int(Conf.MAX_PACKET), int(Conf.STREAM)
 _ID_MASK = int(Conf.ID_MASK)
 
 _EXPECTED, _AT, _SEGMENT_END = int(State.EXPECTED), int(State.AT), int(State.SEGMENT_END)
-_SEGMENT, _END, _TRUSTED, _SEEN = map(
-    int, (State.SEGMENT, State.END, State.TRUSTED, State.SEEN)
-)
+_SEGMENT, _END, _TRUSTED, _SEEN = map(int, (State.SEGMENT, State.END, State.TRUSTED, State.SEEN))
 _GAP, _LOG, _FULL, _ENDED = int(State.GAP), int(State.LOG), int(State.FULL), int(State.ENDED)
 _RECENT, _LAP, _HELD, _TAKEN = map(int, (State.RECENT, State.LAP, State.HELD, State.TAKEN))
 _LOST, _LATE, _MESSAGES = int(State.LOST), int(State.LATE), int(State.MESSAGES)
 _EMPTY, _MALFORMED, _DAQ = int(State.EMPTY), int(State.MALFORMED), int(State.DAQ)
-_LOST_DAQ, _SHORT, _INCOMPLETE = map(
-    int, (State.LOST_DAQ, State.SHORT, State.INCOMPLETE)
-)
+_LOST_DAQ, _SHORT, _INCOMPLETE = map(int, (State.LOST_DAQ, State.SHORT, State.INCOMPLETE))
 
 _FIRST_PID, _ODTS, _ODT_BASE = int(Field.FIRST_PID), int(Field.ODTS), int(Field.ODT_BASE)
 _ROW_SIZE, _ROWS_AT, _TICKS_AT = int(Field.ROW_SIZE), int(Field.ROWS_AT), int(Field.TICKS_AT)
@@ -228,7 +240,7 @@ def _blame_all(state: Any, lists: Any, log: Any) -> None:
                 lists[which, _SKIPPING] = 1
 
 
-def _begin_row(  # noqa: PLR0913  # arrays are the only state there is
+def _begin_row(  # arrays are the only state there is
     buffer: Any, start: int, conf: Any, lists: Any, which: int, rows: Any, ticks: Any
 ) -> None:
     """Take timestamp and counter of a first ODT."""
@@ -274,7 +286,7 @@ def _finish_row(state: Any, lists: Any, which: int, log: Any) -> None:
         state[_FULL] = 1
 
 
-def _take(  # noqa: PLR0913  # arrays are the only state there is
+def _take(  # arrays are the only state there is
     buffer: Any,
     start: int,
     size: int,
@@ -303,7 +315,7 @@ def _take(  # noqa: PLR0913  # arrays are the only state there is
         key = load_u8(buffer, start + 1) | load_u8(buffer, start + 2) << 8
     else:
         key = load_u8(buffer, start + 2) | load_u8(buffer, start + 3) << 8
-    which = routes[key]
+    which: int = routes[key]
     if which < 0:
         _note(log, state, _LOG_UNKNOWN, key, 0, 0)
         return -1
@@ -320,7 +332,9 @@ def _take(  # noqa: PLR0913  # arrays are the only state there is
         _begin_row(buffer, start, conf, lists, which, rows, ticks)
     copy_bytes(
         rows,
-        lists[which, _ROWS_AT] + lists[which, _ROW] * lists[which, _ROW_SIZE] + odts[place, _ROW_AT],
+        lists[which, _ROWS_AT]
+        + lists[which, _ROW] * lists[which, _ROW_SIZE]
+        + odts[place, _ROW_AT],
         buffer,
         start + odts[place, _DATA_AT],
         odts[place, _SIZE],
@@ -330,7 +344,7 @@ def _take(  # noqa: PLR0913  # arrays are the only state there is
     return which
 
 
-def _go_on(  # noqa: PLR0913  # arrays are the only state there is
+def _go_on(  # arrays are the only state there is
     buffer: Any,
     at: int,
     end: int,
@@ -345,7 +359,11 @@ def _go_on(  # noqa: PLR0913  # arrays are the only state there is
     """Take the messages that continue a cycle exactly as expected; gives where it stopped.
 
     Args:
+        buffer: as for scan(), and so are conf, state, lists, odts, rows.
+        at: where the next message begins.
+        end: of the datagram, or of what was received.
         identity: identification field of the ODT that comes next, in four bytes.
+        which: list.
     """
     odt, count = lists[which, _ODT], lists[which, _ODTS]
     place = lists[which, _ODT_BASE] + odt
@@ -386,7 +404,7 @@ def _go_on(  # noqa: PLR0913  # arrays are the only state there is
     return at
 
 
-def scan(  # noqa: PLR0913  # arrays are the only state there is
+def scan(  # arrays are the only state there is
     buffer: Any,
     conf: Any,
     state: Any,
@@ -474,7 +492,7 @@ def _next_datagram(buffer: Any, state: Any, recent: Any) -> bool:
     return True
 
 
-def _receive_more(  # noqa: PLR0913  # arrays are the only state there is
+def _receive_more(  # arrays are the only state there is
     descriptor: int, limit: int, control: Any, buffer: Any, conf: Any, state: Any
 ) -> bool:
     """Put what waits into the buffer; False when nothing does.
@@ -504,7 +522,7 @@ def _receive_more(  # noqa: PLR0913  # arrays are the only state there is
     return True
 
 
-def drain(  # noqa: PLR0913  # arrays are the only state there is
+def drain(  # arrays are the only state there is
     descriptor: int,
     limit: int,
     control: Any,
@@ -525,7 +543,8 @@ def drain(  # noqa: PLR0913  # arrays are the only state there is
         descriptor: of a socket, negative = scan only.
         limit: bytes after which nothing more is received.
         control: int64, belongs to ``receive``.
-        buffer: uint8[n], what was received; and the others up to the log: as for :func:`scan`.
+        buffer: uint8[n], what was received.
+        conf: as for :func:`scan`, and so are state, routes, lists, odts, rows, ticks, log.
         recent: int64[RECENT, 2], begin and end of the latest datagrams, in a circle.
     """
     stream = conf[_STREAM]
@@ -554,6 +573,16 @@ def drain(  # noqa: PLR0913  # arrays are the only state there is
 
 #: Every function of the loop, callees first.
 FUNCTIONS: Final = (
-    "_note", "_see", "_blame_all", "_begin_row", "_irregular", "_finish_row", "_take", "_go_on", "scan",
-    "_next_datagram", "_receive_more", "drain",
+    "_note",
+    "_see",
+    "_blame_all",
+    "_begin_row",
+    "_irregular",
+    "_finish_row",
+    "_take",
+    "_go_on",
+    "scan",
+    "_next_datagram",
+    "_receive_more",
+    "drain",
 )

@@ -24,6 +24,7 @@ __all__ = [
     "Group",
     "ListDraft",
     "Overflow",
+    "bindings",
     "by_extension",
     "fewest_omitted",
     "fill_dynamic",
@@ -83,6 +84,11 @@ def by_extension(group: Group, scope: AddressExtensionScope) -> list[Group]:
         replace(group, signals=tuple(s for s in group.signals if s.address.extension == extension))
         for extension in sorted({signal.address.extension for signal in group.signals})
     ]
+
+
+def bindings(drafts: Sequence[ListDraft]) -> int:
+    """Lists that get their event now; those of a fixed event have it already."""
+    return sum(draft.static is None or draft.static.event is None for draft in drafts)
 
 
 def _most(regions: Sequence[Region], limits: Limits) -> tuple[int, PackedList | None]:

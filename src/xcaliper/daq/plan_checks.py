@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.daq.capabilities import MAX_ODTS_STIM
@@ -169,13 +168,6 @@ def check_lists(
     drafts: Sequence[ListDraft], wanted: Wanted, caps: DaqCapabilities, findings: Findings
 ) -> None:
     """Numbers of lists and ODTs, over everything."""
-    for number, count in Counter(draft.event.number for draft in drafts).items():
-        event = next(draft.event for draft in drafts if draft.event.number == number)
-        if event.max_daq_list is not None and count > event.max_daq_list:
-            findings.problem(
-                f"event {number} ({event.label}) needs {count} DAQ lists and "
-                f"serves {event.max_daq_list}; measure fewer signals on it"
-            )
     made = sum(draft.static is None for draft in drafts)
     most = 0x100 if caps.identification_field == 1 else MAX_LISTS
     if caps.min_daq + made > most:

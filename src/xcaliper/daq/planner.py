@@ -18,6 +18,7 @@ from xcaliper.daq.list_drafts import (
     Group,
     ListDraft,
     Overflow,
+    bindings,
     by_extension,
     fewest_omitted,
     fill_dynamic,
@@ -58,10 +59,14 @@ class Planner:
         self.caps = capabilities
         self.limits = ListLimits(capabilities, *formats(wanted, capabilities))
         self.findings = Findings(allow_polling=wanted.allow_polling)
-        self.odts_left, self.stim_left = capabilities.max_odts, MAX_ODTS_STIM
+        self.odts_left, self.stim_left = self._odt_numbers(), MAX_ODTS_STIM
         self.lists_at: dict[int, int] = {}
         self.free = [one for one in capabilities.lists if self._is_configurable(one)]
         self._events = {event.number: event for event in capabilities.events}
+
+    def _odt_numbers(self) -> int:
+        """ODT numbers for dynamic lists; predefined ones keep theirs, used or not."""
+        return self.caps.max_odts - sum(one.max_odt for one in self.caps.lists if one.is_predefined)
 
     def _is_configurable(self, one: StaticList) -> bool:
         return (
@@ -181,7 +186,7 @@ class Planner:
         self, groups: Sequence[Group], order: Sequence[int]
     ) -> tuple[dict[int, list[ListDraft]], list[int]]:
         """Lists by group, and the groups that do not fit."""
-        self.odts_left, self.stim_left = self.caps.max_odts, MAX_ODTS_STIM
+        self.odts_left, self.stim_left = self._odt_numbers(), MAX_ODTS_STIM
         self.free = [one for one in self.caps.lists if self._is_configurable(one)]
         self.lists_at = {}
         taken: set[int] = set()
@@ -194,11 +199,11 @@ class Planner:
                 continue
             done[index] = drafts
             event = groups[index].event.number
-            self.lists_at[event] = self.lists_at.get(event, 0) + len(drafts)
+            self.lists_at[event] = self.lists_at.get(event, 0) + bindings(drafts)
             used = {draft.static.number for draft in drafts if draft.static}
             taken |= used
             self.free = [one for one in self.free if one.number not in used]
-            odts = sum(len(draft.packed.odts) for draft in drafts)
+            odts = sum(len(draft.packed.odts) for draft in drafts if draft.static is None)
             self.odts_left -= odts
             self.stim_left -= odts * groups[index].stim
         return done, failed
@@ -223,30 +228,33 @@ class Planner:
             drafts, rest = take_predefined(group, usable, self.caps.ag, eager=eager)
             for part in by_extension(rest, self.caps.address_extension):
                 used = {draft.static.number for draft in drafts if draft.static}
-                odts = sum(len(draft.packed.odts) for draft in drafts)
+                odts = sum(len(draft.packed.odts) for draft in drafts if draft.static is None)
                 more = self._fill(part, used, odts)
                 if more is None:
                     break
                 drafts += more
             else:
-                if len(drafts) <= most:
+                if bindings(drafts) <= most:
                     return drafts
         return None
 
     def _lists_left(self, event: EventChannel) -> int:
-        """Lists that the event still serves."""
+        """Lists that the event still serves, beside those that are bound to it for ever."""
         if event.max_daq_list is None:
             return MANY
-        return event.max_daq_list - self.lists_at.get(event.number, 0)
+        bound = sum(one.event == event.number for one in self.caps.lists)
+        return event.max_daq_list - bound - self.lists_at.get(event.number, 0)
 
     def _has_no_lists(self) -> bool:
         return not self.caps.dynamic and not self.free
 
     def _usable(self, group: Group) -> list[StaticList]:
+        event = group.event.number
+        events = (None, event) if self._lists_left(group.event) > 0 else (event,)
         return [
             one
             for one in self.free
-            if one.event in (None, group.event.number) and (one.stim if group.stim else one.daq)
+            if one.event in events and (one.stim if group.stim else one.daq)
         ]
 
     def _limits(
@@ -352,10 +360,10 @@ class Planner:
         whole = self._plan_group(group, taken, any_number=True)
         if whole is not None:
             event = group.event
+            bound = (event.max_daq_list or 0) - self._lists_left(event)
             text = (
-                f"event {event.number} ({event.label}) needs "
-                f"{len(whole) + self.lists_at.get(event.number, 0)} DAQ lists and "
-                f"serves {event.max_daq_list}"
+                f"event {event.number} ({event.label}) needs {bound + bindings(whole)} DAQ lists "
+                f"and serves {event.max_daq_list}"
             )
         else:
             text = self._why(group)

@@ -50,11 +50,9 @@ class StoragePool:
         size_bytes: of the first storage.
     """
 
-    def __init__(
-        self, row_sizes: Sequence[int], rates: Sequence[float], size_bytes: int
-    ) -> None:
+    def __init__(self, row_sizes: Sequence[int], rates: Sequence[float], size_bytes: int) -> None:
         self._row_sizes = tuple(row_sizes)
-        self._rates = [rate / max(max(rates), 1e-9) for rate in rates]
+        self._rates = [rate / max(*rates, 1e-9) for rate in rates]
         self._size_bytes = size_bytes
         self._kept: list[RowStorage] = []
         # Without a GIL the number of references is not exact: then memory is never used again.
@@ -62,7 +60,7 @@ class StoragePool:
 
     def learn(self, rows: Sequence[int], *, quickly_full: bool) -> None:
         """Take what the last storage held as the rates; double the size when it was full soon."""
-        most = max(max(rows), 1)
+        most = max(*rows, 1)
         self._rates = [count / most for count in rows]
         if quickly_full:
             self._size_bytes = min(2 * self._size_bytes, _MOST_BYTES)

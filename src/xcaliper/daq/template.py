@@ -66,7 +66,7 @@ class Template:
         borders: bool[size + 1], where a message begins or the last one ends.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what a sample is made of
+    def __init__(  # what a sample is made of
         self,
         heads: Sequence[bytes],
         lengths: Sequence[int],
@@ -101,6 +101,7 @@ class Template:
             for start, (offset, size) in zip(starts, spans, strict=True)
         ]
         self._row_size = sum(size for _, size in self._spans)
+        self._runs = _runs(self._spans)
         self._stamp = None if stamp is None else (HEADER_SIZE + stamp[0], stamp[1])
         self.counter_at = HEADER_SIZE + counter_at
 
@@ -115,23 +116,27 @@ class Template:
             at: intp[n], positions of the samples in the buffer.
             first: uint16[n], expected CTR of their first message.
         """
-        bad = ((framed.view(np.uint64) & self._mask) != self._text).any(axis=1)
+        bad: NDArray[np.bool_] = ((framed.view(np.uint64) & self._mask) != self._text).any(axis=1)
         if len(self.counters) == 1:
-            return bad | (words[at + 2] != first)
+            bad |= words[at + 2] != first
+            return bad
         counters = words[at[:, None] + self.counters]
-        differ: NDArray[np.bool_] = counters != first[:, None] + self._order
-        return bad | differ.any(axis=1)
+        bad |= (counters != first[:, None] + self._order).any(axis=1)
+        return bad
 
     def data(self, framed: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Data bytes of all messages side by side, uint8[n, row]."""
         if len(self._spans) == 1:
             at, size = self._spans[0]
             return np.ascontiguousarray(framed[:, at : at + size])
-        rows = np.empty((len(framed), self._row_size), np.uint8)
-        end = 0
-        for at, size in self._spans:
-            rows[:, end : end + size] = framed[:, at : at + size]
-            end += size
+        count = len(framed)
+        rows = np.empty((count, self._row_size), np.uint8)
+        to = 0
+        for at, size, step, times in self._runs:
+            shape = (count, times, size)
+            into = np.ndarray(shape, np.uint8, rows.data, to, (self._row_size, size, 1))
+            into[:] = np.ndarray(shape, np.uint8, framed.data, at, (self.padded, step, 1))
+            to += size * times
         return rows
 
     def ticks(self, framed: NDArray[np.uint8]) -> NDArray[Any]:
@@ -140,6 +145,19 @@ class Template:
             return np.zeros(len(framed), np.uint8)
         at, dtype = self._stamp
         return np.ascontiguousarray(framed[:, at : at + dtype.itemsize]).view(dtype)[:, 0]
+
+
+def _runs(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int, int, int]]:
+    """Pieces of one size at even distances as (first position, bytes, distance, how many)."""
+    runs: list[tuple[int, int, int, int]] = []
+    for at, size in spans:
+        if runs and runs[-1][1] == size:
+            first, _, step, times = runs[-1]
+            if times == 1 or at == first + step * times:
+                runs[-1] = first, size, at - first if times == 1 else step, times + 1
+                continue
+        runs.append((at, size, 0, 1))
+    return runs
 
 
 class Templates:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from xcaliper.daq.framed import BUFFER_BYTES
-from xcaliper.xcp.codes import EventCode
 
 if TYPE_CHECKING:
     from xcaliper.daq.framed import FramedDecoder
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
     from xcaliper.xcp.framing.eth import DatagramReader, StreamReader
 
 __all__ = ["Acquisition", "BufferedSource"]
-
-_OVERLOAD: Final = bytes((0xFD, EventCode.EV_DAQ_OVERLOAD))
 
 
 @runtime_checkable
@@ -78,7 +75,7 @@ class Acquisition:
         Raises:
             FramingError: the stream is broken.
         """
-        return self._watched(self.decoder.feed_bytes(data, now_ns))
+        return self.decoder.feed_bytes(data, now_ns)
 
     def poll(self, limit: int, now_ns: int) -> tuple[int, list[bytes]]:
         """Take what waits, without blocking; gives its size and the packets that are not DAQ.
@@ -105,18 +102,11 @@ class Acquisition:
         drained = self.decoder.drain(source.fileno(), limit, now_ns, joined=source.may_join)
         if drained is not None:
             more, self.ended, found = drained
-            return size + more, others + self._watched(found)
+            return size + more, others + found
         received = source.poll_into(self.decoder.room(), min(limit, BUFFER_BYTES))
         self.ended = self._is_stream and bool(received) and received[-1][0] == 0
         found = self.decoder.decode(received, now_ns)
-        return size + sum(one for one, _ in received), others + self._watched(found)
-
-    def _watched(self, others: list[bytes]) -> list[bytes]:
-        """Tell the decoder when the slave says that it has lost samples."""
-        for packet in others:
-            if packet[:2] == _OVERLOAD:
-                self.decoder.note_overload()
-        return others
+        return size + sum(one for one, _ in received), others + found
 
     def end(self, now_ns: int) -> None:
         """Make everything that was decoded ready; the reader goes on alone."""

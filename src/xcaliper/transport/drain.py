@@ -10,6 +10,7 @@ import contextlib
 import os
 import sys
 import threading
+from functools import cache
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,10 +22,7 @@ from xcaliper.daq.kernels import JOINED
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CONTROL_SIZE", "control_block", "drain_kernel", "prepare"]
-
-_lock = threading.Lock()
-_state: dict[str, Any] = {}
+__all__ = ["CONTROL_SIZE", "compile_drain", "control_block", "drain_kernel", "prepare"]
 
 #: Words of the control block: segment, flags, then a msghdr, an iovec and room for one answer.
 CONTROL_SIZE: Final = 32
@@ -39,7 +37,10 @@ _UDP_GRO: Final = 104
 _HAS_RECVMSG: Final = sys.platform == "linux" and sys.maxsize > 2**32 and sys.byteorder == "little"
 #: Arrays live longer than the call, so nobody counts references to them in here.
 _OPTIONS: Final[dict[str, Any]] = {
-    "boundscheck": False, "nogil": True, "error_model": "numpy", "_nrt": False,
+    "boundscheck": False,
+    "nogil": True,
+    "error_model": "numpy",
+    "_nrt": False,
 }
 _HAS_RECV: Final = hasattr(__import__("socket"), "MSG_DONTWAIT")
 
@@ -57,9 +58,44 @@ def control_block() -> np.ndarray[Any, np.dtype[np.int64]]:
     return block
 
 
+class _Compiler:
+    """Compiles once, in a thread of its own.
+
+    Attributes:
+        kernel: the result, None before.
+        error: why there will be none.
+    """
+
+    def __init__(self) -> None:
+        self.kernel: Callable[..., int] | None = None
+        self.error: Exception | None = None
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def begin(self) -> threading.Thread:
+        with self._lock:
+            if self._thread is None:
+                # not a daemon: the end of the process must not find a compiler at work
+                self._thread = threading.Thread(target=self._run, name="xcaliper compile")
+                self._thread.start()
+            return self._thread
+
+    def _run(self) -> None:
+        try:
+            self.kernel = compile_drain()
+        except Exception as error:  # noqa: BLE001  # whatever numba dislikes: the numpy tier goes on
+            self.error = error
+
+
+@cache
+def _compiler() -> _Compiler:
+    """The one of this process."""
+    return _Compiler()
+
+
 def drain_kernel() -> Callable[..., int] | None:
     """The compiled ``kernels.drain``; None when there is none, or not yet."""
-    return _state.get("kernel")
+    return _compiler().kernel
 
 
 def prepare(*, wait_s: float = 0.0) -> bool:
@@ -70,22 +106,10 @@ def prepare(*, wait_s: float = 0.0) -> bool:
     """
     if not _HAS_RECV or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         return False
-    with _lock:
-        thread = _state.get("thread")
-        if thread is None:
-            thread = threading.Thread(target=_compile, name="xcaliper compile")
-            _state["thread"] = thread
-            thread.start()
+    thread = _compiler().begin()
     if wait_s > 0:
         thread.join(wait_s)
-    return "kernel" in _state
-
-
-def _compile() -> None:
-    try:
-        _state["kernel"] = compile_drain()
-    except Exception as error:  # noqa: BLE001  # whatever numba dislikes: the numpy tier goes on
-        _state["error"] = error
+    return _compiler().kernel is not None
 
 
 def compile_drain() -> Callable[..., int]:
@@ -104,8 +128,19 @@ def compile_drain() -> Callable[..., int]:
     vector, table = types.int64[::1], types.int64[:, ::1]
     octets = types.uint8[::1]
     signature = types.int64(
-        types.int64, types.int64, vector, octets, vector, vector, types.int32[::1], table, table,
-        octets, vector, table, table,
+        types.int64,
+        types.int64,
+        vector,
+        octets,
+        vector,
+        vector,
+        types.int32[::1],
+        table,
+        table,
+        octets,
+        vector,
+        table,
+        table,
     )
     for cached in (True, False):
         # Without a folder to write to, numba refuses to cache at all.
@@ -132,7 +167,7 @@ def _primitives() -> dict[str, Any]:
     from numba.extending import intrinsic
 
     def load(bits: int) -> Any:
-        def typed(_context: Any, buffer: Any, at: Any) -> Any:
+        def typed(_context: Any, buffer: Any, _at: Any) -> Any:
             def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
                 data = context.make_array(sig.args[0])(context, builder, args[0]).data
                 place = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(bits).as_pointer())
@@ -143,11 +178,13 @@ def _primitives() -> dict[str, Any]:
         return intrinsic(typed)
 
     @intrinsic
-    def copy_bytes(_context: Any, target: Any, _at: Any, source: Any, _from: Any, _size: Any) -> Any:
+    def copy_bytes(
+        _context: Any, target: Any, _at: Any, source: Any, _from: Any, _size: Any
+    ) -> Any:
         def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             into = context.make_array(sig.args[0])(context, builder, args[0]).data
             out_of = context.make_array(sig.args[2])(context, builder, args[2]).data
-            cgutils.raw_memcpy(
+            cgutils.raw_memcpy(  # type: ignore[no-untyped-call]
                 builder, builder.gep(into, [args[1]]), builder.gep(out_of, [args[3]]), args[4], 1
             )
             return context.get_dummy_value()

@@ -48,6 +48,8 @@ _MAX_PASSED: Final = 256
 _MILLISECOND_NS: Final = 1_000_000
 #: Bytes taken in one poll, so that a command never waits long for the lock.
 HOLD_BYTES: Final = 256 << 10
+_WORTHWHILE_BYTES: Final = 32 << 10
+_WORTHWHILE_ARRAYS: Final = 192 << 10
 #: The same when the one before is long ago.
 LATE_BYTES: Final = 2 << 20
 
@@ -274,6 +276,17 @@ class Driver:
         self._counted = decoder.daq_received
         self.reader.new_gaps = []
         self._feed = self._feed_framed
+
+    @property
+    def worthwhile_bytes(self) -> int:
+        """Bytes of one poll from which it is not worth to wait for more.
+
+        The numpy tier has a cost per poll that only many samples bear.
+        """
+        acquisition = self._acquisition
+        if acquisition is None or acquisition.decoder.tier == "compiled":
+            return _WORTHWHILE_BYTES
+        return _WORTHWHILE_ARRAYS
 
     def end_acquisition(self) -> None:
         """Give packets to the inbox again; nothing is lost or counted twice."""

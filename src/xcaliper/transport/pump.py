@@ -45,6 +45,7 @@ T = TypeVar("T")
 
 _MAX_EVENTS: Final = 4096
 _DAQ_TICK_S: Final = 0.001
+_SLOW_TICK_S: Final = 0.004
 _SHORT_TICK_S: Final = 0.0004  # a default buffer of 208 KiB holds 1.1 ms of a Gbit/s
 #: Bytes of one tick from which joined datagrams are worth a dearer system call per answer.
 _BATCHING_BYTES: Final = 32 << 10
@@ -110,6 +111,8 @@ class Link:
         self._daq_tick_s = _DAQ_TICK_S if enough else _SHORT_TICK_S
         #: A drain above an eighth of the kernel's buffer is followed by the next one at once.
         self._large = min((transport.buffer_size or HOLD_BYTES) // 8, HOLD_BYTES // 2)
+        self._pause_s = self._daq_tick_s
+        self._longest_s = self._daq_tick_s
         self._thread: threading.Thread | None = None
         if threaded:
             self._thread = threading.Thread(
@@ -289,6 +292,9 @@ class Link:
         """
 
         def begin() -> None:
+            # A large buffer holds what a burst brings meanwhile, and timestamps do not care.
+            patient = decoder.is_patient and self._daq_tick_s == _DAQ_TICK_S
+            self._longest_s = _SLOW_TICK_S if patient else self._daq_tick_s
             self._driver.begin_acquisition(decoder)
             self._inbox.start_blocks(decoder, sink)
 
@@ -304,6 +310,7 @@ class Link:
             UsageError: a sink is set already.
             LinkError: the link is closed or failed.
         """
+        self._longest_s = self._daq_tick_s
         self._begin_daq(lambda: self._inbox.start(sink))
 
     def _begin_daq(self, begin: Callable[[], None]) -> None:
@@ -312,6 +319,7 @@ class Link:
             raise UsageError(f"{self.name}: DAQ has a sink already.", hint="Call stop_daq() first.")
         self._acquire(None)
         try:
+            self._pause_s = self._daq_tick_s
             begin()
         finally:
             self._lock.release()
@@ -387,7 +395,7 @@ class Link:
         while not self._driver.closing:
             if not more:
                 running = self._inbox.running
-                self._wake.acquire(timeout=self._daq_tick_s if running else _IDLE_TICK_S)
+                self._wake.acquire(timeout=self._pause_s if running else _IDLE_TICK_S)
             try:
                 more = self._tick()
             except Exception as error:  # noqa: BLE001 - whatever it is, callers shall hear of it
@@ -404,6 +412,7 @@ class Link:
         if self._driver.failure is None and self._lock.acquire(False):
             try:
                 size = self._driver.poll(self._share())
+                self._choose_pause(size)
                 if size > _BATCHING_BYTES and self._inbox.running:
                     self.transport.set_batching(on=True)
                 self._collect()
@@ -413,7 +422,14 @@ class Link:
             self._inbox.deliver(self._clock())
         if self._submitted:
             self._run_submitted()
-        return bool(self._submitted) or size > self._large
+        return bool(self._submitted) or size > max(self._large, self._driver.worthwhile_bytes)
+
+    def _choose_pause(self, size: int) -> None:
+        """Tick less often when little comes, so that a slow measurement costs little."""
+        if size > self._driver.worthwhile_bytes:
+            self._pause_s = self._daq_tick_s
+        elif self._pause_s < self._longest_s:
+            self._pause_s = min(2 * self._pause_s, self._longest_s)
 
     def _share(self) -> int:
         """Bytes that one drain may take: much when the last one is long ago, as much has come.

@@ -148,7 +148,7 @@ class TcpTransport:
         """
         found: list[tuple[int, int]] = []
         at = 0
-        with contextlib.suppress(BlockingIOError):
+        try:
             while at < limit:
                 if not DONTWAIT and not is_readable(self._sock):
                     break
@@ -157,6 +157,11 @@ class TcpTransport:
                 if not size:
                     break
                 at += size
+        except BlockingIOError:
+            pass
+        except OSError:
+            if not found:  # what has come counts; the next call meets the trouble again
+                raise
         return found
 
     def close(self) -> None:

@@ -405,3 +405,73 @@ def test_lists_of_one_extension_share_the_limit_of_their_event():
     assert text == (
         "event 0 (e) needs 2 DAQ lists and serves 1; leave out a, or move them to another event"
     )
+
+
+def test_numbers_outside_their_range_and_other_contradictions():
+    found = problems(
+        Wanted((signal("none", 0, "V0"), *words(1)), priority=300, packed=70_000, prescaler=0),
+        caps_of(),
+    )
+    text = "; ".join(found)
+    for part in (
+        "none has no bytes",
+        "priority 300 is outside",
+        "packed=70000 is outside",
+        "prescaler 0 of event fast",
+    ):
+        assert part in text
+
+
+def test_lists_that_list_numbers_cannot_tell_apart():
+    events = tuple(EventChannel(n, f"e{n}", MS) for n in range(5))
+    wanted = Wanted(tuple(signal(f"s{n}", 0x100 * n, default_event=n) for n in range(5)))
+    (text,) = problems(wanted, caps_of(events=events, min_daq=252))
+    assert text == (
+        "5 DAQ lists behind 252 predefined ones are needed, 256 can be told apart; use fewer events"
+    )
+
+
+def test_bits_where_every_entry_has_one_length():
+    caps = caps_of(bit_stim=True, optimisation_type=5, max_entry_size_stim=4, max_dto=32)
+    (text,) = problems(Wanted((stim("b", 0x100, bit=1),)), caps)
+    assert "entries of single bits have 1 bytes, this slave wants 4 in each" in text
+
+
+def test_overlapping_objects_that_blocks_would_spill_over():
+    caps = caps_of(optimisation_type=5, max_entry_size_stim=4, max_dto=32)
+    fits = Wanted((stim("a", 0x100), stim("b", 0x100, "<u8")))
+    assert compile_plan(fits, caps).stim_rasters[0].dtype.itemsize == 8
+    (text,) = problems(Wanted((stim("a", 0x100), stim("b", 0x102))), caps)
+    assert "would write bytes beside a, b" in text
+
+
+def test_stim_keeps_its_identification_field():
+    caps = caps_of(identification_field=0, pid_off=True, max_entry_size=7)
+    plan = compile_plan(Wanted((stim("s", 0x100), *words(1)), pid_off=True, can_ids=(9,)), caps)
+    assert [s.pid_off for s in plan.lists] == [True, False]
+    assert "daq-stim-identified" in [d.slug for d in plan.diagnostics]
+
+
+def test_static_stim_lists_share_the_numbers_of_direction_stim():
+    lists = tuple(StaticList(n, 100, 1, stim=True) for n in range(3))
+    caps = caps_of(dynamic=False, lists=lists, identification_field=0, max_dto=5, max_entry_size=4)
+    many = tuple(stim(f"s{i}", 0x1000 + 8 * i) for i in range(250))
+    (text,) = problems(Wanted(many), caps)
+    assert "250 ODTs of direction STIM are needed and 192 have numbers" in text
+
+
+def test_packed_lists_among_static_ones():
+    offer = XcpPackedMode("EVENT_GROUPED", "STS_LAST", "OPTIONAL", 2)
+    events = (EventChannel(0, "e", MS, packs=True, packed_mode=offer),)
+    caps = caps_of(
+        dynamic=False, lists=(StaticList(0, 9, 9, packs=True),), events=events, max_dto=32
+    )
+    plan = compile_plan(Wanted(words(2), packed=2), caps)
+    assert (plan.lists[0].kind.value, plan.lists[0].packed) == ("static", PackedMode(2, 2))
+    told = caps_of(
+        dynamic=False,
+        lists=(StaticList(0, 9, 9), StaticList(1, 9, 9, packs=True)),
+        events=(EventChannel(0, "e", MS, packs=True),),
+        max_dto=32,
+    )
+    assert [s.daq_list for s in compile_plan(Wanted(words(2), packed=2), told).lists] == [1]

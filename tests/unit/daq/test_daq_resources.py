@@ -196,6 +196,9 @@ def test_the_load_of_the_link_in_percent():
     text = plan.describe(link=LinkModel("can", 500_000))
     assert text.count(f"{percent:.1f} % of the link") == 2  # the list and the total
     assert plan.to_dict(LinkModel("can", 500_000))["link_percent"] == pytest.approx(percent)
+    assert "% of the link, which is more than it carries" in plan.describe(
+        link=LinkModel("can", 50_000)
+    )
     fd = LinkModel("canfd", 500_000, 2_000_000).time_s(sizes)
     assert fd == pytest.approx(sum(can_fd_time_s(n, 500_000, 2_000_000) for n in sizes))
 

@@ -112,16 +112,15 @@ def list_info(count: int) -> Procedure[tuple[ListInfo, ...]]:
         if info is None:
             break
         odts: tuple[OdtSetup, ...] = ()
-        if info.daq_list_properties.predefined and entries_left > 0:
-            odts = yield from _read_list(number, info, entries_left)
-            entries_left -= sum(len(odt.entries) for odt in odts)
+        if info.daq_list_properties.predefined:
+            entries_left -= info.max_odt * info.max_odt_entries
+            if entries_left >= 0:
+                odts = yield from _read_list(number, info)
         found.append(ListInfo(number, info, odts))
     return tuple(found)
 
 
-def _read_list(
-    number: int, info: daq.GetDaqListInfoResponse, most: int
-) -> Procedure[tuple[OdtSetup, ...]]:
+def _read_list(number: int, info: daq.GetDaqListInfoResponse) -> Procedure[tuple[OdtSetup, ...]]:
     """Entries of a predefined list (XCP Base, READ_DAQ, 1.0).
 
     An ODT ends with an unused entry, or where the slave refuses to read on. Nothing when a part
@@ -133,9 +132,6 @@ def _read_list(
             return ()
         entries: list[OdtEntry] = []
         for _ in range(info.max_odt_entries):
-            most -= 1
-            if most < 0:
-                return ()
             try:
                 reply = yield from ask(daq.ReadDaq())
             except NegativeResponseError:

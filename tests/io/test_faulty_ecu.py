@@ -1,0 +1,110 @@
+"""A virtual ECU that errs on purpose, measured through the public interface: counts equal the truth."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+import xcaliper
+from support.served import wait_for
+from xcaliper.core.errors import NegativeResponseError
+from xcaliper.sim.faults import Faults
+from xcaliper.sim.gallery import build_ecu
+from xcaliper.sim.server import EcuServer
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@contextmanager
+def faulty(**faults):
+    """(server, connection) of an ECU with faults."""
+    ecu = build_ecu("demo-engine", faults=Faults(**faults))
+    with (
+        EcuServer(ecu, ("udp://127.0.0.1:0",)) as server,
+        xcaliper.connect(server.url, cache=False, timeout_s=0.25) as connection,
+    ):
+        yield server, connection
+
+
+def rows(measurement):
+    (block,) = measurement.blocks()
+    return block["TaskCounter1ms"].astype(np.int64), block["WaveCounter"].astype(np.int64)
+
+
+def test_samples_that_the_ecu_drops_are_counted_to_the_last_one():
+    with faulty(drop_samples=0.02) as (server, ecu):
+        measurement = ecu.measure(
+            ["TaskCounter1ms", "WaveCounter"], dto_ctr=True, duration_s=2.0
+        ).run()
+        counts, waves = rows(measurement)
+        np.testing.assert_array_equal(counts, -waves)
+        missing = int((np.diff(counts) - 1).sum())
+        truth = server.ecu.faults.truth.samples
+        assert truth > 0
+        assert truth - 5 <= missing, "those before the first and behind the last row are unknown"
+        inner = [gap for gap in measurement.blocks()[0].gaps if gap.before_row > 0]
+        assert sum(gap.lost for gap in inner) == missing
+        behind = [counts[gap.before_row] - counts[gap.before_row - 1] - 1 for gap in inner]
+        assert [gap.lost for gap in inner] == behind, "each at its place"
+        assert measurement.quality.lost >= missing
+
+
+def test_packets_of_unknown_lists_and_wrong_lengths_and_numbers():
+    """Every row that comes is right, and every odd packet is counted."""
+    with faulty(unknown_list=0.02, wrong_length=0.02, wrong_id=0.02) as (server, ecu):
+        measurement = ecu.measure(["TaskCounter1ms", "WaveCounter"], duration_s=1.5).run()
+        counts, waves = rows(measurement)
+        np.testing.assert_array_equal(counts, -waves)
+        assert (np.diff(counts) >= 1).all()
+        truth, quality = server.ecu.faults.truth, measurement.quality
+        assert 0 < quality.unknown <= truth.unknown_lists
+        assert quality.malformed + quality.incomplete > 0
+
+
+def test_ecu_reboots_without_a_word():
+    """Nothing but silence tells of it; the lists are set up again, on the same axis."""
+    with faulty() as (server, ecu):
+        measurement = ecu.measure(["TaskCounter1ms", "WaveCounter"], reconnect=20)
+        measurement.start()
+        time.sleep(0.4)
+        server.reboot()
+        wait_for(lambda: measurement.quality.reconnects == 1, 20)
+        time.sleep(0.4)
+        measurement.stop()
+        counts, _ = rows(measurement)
+        (gap,) = measurement.blocks()[0].gaps
+        assert gap.reason == "reconnect"
+        np.testing.assert_array_equal(np.diff(counts[gap.before_row :]), 1)
+        assert (np.diff(measurement.blocks()[0].t) > 0).all()
+        assert server.ecu.faults.truth.reboots == 1
+        assert ecu.read("cIdleSpeedTarget") == 820
+
+
+def test_ecu_that_stops_sending_is_noticed():
+    with faulty(stop_after=300) as (server, ecu):
+        measurement = ecu.measure(["TaskCounter1ms", "WaveCounter"], duration_s=3.5).run()
+        assert 0 < measurement.quality.samples <= 300
+        assert measurement.quality.silences == 1
+        assert server.ecu.faults.truth.withheld > 0
+
+
+def test_ecu_that_lies_about_its_limits_is_refused_by_itself():
+    """The plan believes the larger entry; the ECU does not take it, and the error says which command."""
+    lies = {"max_odt_entry_size": 255}
+    from xcaliper.xcp.slave_config import SlaveConfig
+
+    ecu = build_ecu("demo-engine", SlaveConfig(max_odt_entry_size=4), faults=Faults(lies=lies))
+    with (
+        EcuServer(ecu, ("udp://127.0.0.1:0",)) as server,
+        xcaliper.connect(server.url, cache=False, timeout_s=0.25) as connection,
+    ):
+        measurement = connection.measure("WheelSpeed", event="Task10ms", duration_s=0.5)
+        with pytest.raises(NegativeResponseError) as caught:
+            measurement.run()
+        assert "DAQ" in caught.value.command
+        assert not measurement.is_running
+        small = connection.measure("TaskCounter1ms", duration_s=0.3).run()
+        assert small.quality.samples > 0, "the ECU serves what it can"
