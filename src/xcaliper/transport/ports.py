@@ -352,6 +352,8 @@ class UdpPort(_Port):
 
     def _put(self, data: memoryview, size: int) -> None:
         """Send datagrams at once where nothing waits and they are as long as those before."""
+        if self._peer is None:
+            return
         if self._segment == size and not self._kept and self._segmentation:
             try:
                 self._sock.sendto(data, self._peer)
@@ -361,8 +363,6 @@ class UdpPort(_Port):
                 if error.errno in _REFUSALS:
                     self._take_news()  # about an earlier datagram
             else:
-                return
-            if self._peer is None:
                 return
         self._kept.append((data, size))
         if len(self._kept) == 1:

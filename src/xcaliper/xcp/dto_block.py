@@ -21,6 +21,8 @@ _FEW: Final = 6
 #: Bytes of a block, unless one sample alone is longer; one call of the system takes as much.
 _BLOCK_BYTES: Final = 65_000
 _MAX_ROWS: Final = 512
+#: Blocks of a list whose memory is kept for the next ones.
+_SPARES: Final = 4
 
 
 class BlockLayout:
@@ -38,7 +40,7 @@ class BlockLayout:
         ends: position behind each message.
         stride: bytes of one sample.
         grown: samples that the next block shall hold.
-        spare: memory of a block that was sent.
+        spare: memory of blocks that were sent.
         unit: what rows are made of; everything lies at whole units.
     """
 
@@ -68,7 +70,7 @@ class BlockLayout:
         self._counters = np.array([[at + 2, at + 3] for at in starts], np.intp).ravel()
         self._cuts: dict[int, tuple[tuple[int, int, int], ...]] = {}
         self.grown = 1
-        self.spare: _Room | None = None
+        self.spare: list[_Room] = []
         self.unit: np.dtype[Any] = np.dtype(np.uint8)
 
     @property
@@ -159,7 +161,8 @@ class DtoBlock:
         self.layout = layout
         self.count = 0
         count = max(1, min(_MAX_ROWS, _BLOCK_BYTES // layout.stride, layout.grown))
-        room, layout.spare = layout.spare, None
+        spare = layout.spare
+        room = spare.pop() if spare else None
         if room is None or len(room.rows) < count:
             room = _Room(count, layout)
         self._room = room
@@ -170,6 +173,18 @@ class DtoBlock:
     def full(self) -> bool:
         """True when another sample needs another block."""
         return self.count == self.room
+
+    def follow(self, *, turns: bool) -> DtoBlock:
+        """The next block of the list; it is larger when this one did not suffice.
+
+        Args:
+            turns: True when lists take turns in the queue, so that room beyond is of no use.
+        """
+        if self.full:
+            self.layout.grown = min(_MAX_ROWS, 2 * self.room)
+        elif turns:
+            self.layout.grown = self.count
+        return DtoBlock(self.layout)
 
     def row(self) -> NDArray[Any]:
         """Room for the next sample; it counts as filled."""
@@ -196,8 +211,8 @@ class DtoBlock:
 
     def release(self) -> None:
         """Give the memory to the next block: everything has been sent and nobody looks at it again."""
-        self.layout.spare = self._room
-        self.layout.grown = min(_MAX_ROWS, 2 * self.count)
+        if len(self.layout.spare) < _SPARES:
+            self.layout.spare.append(self._room)
 
     def __len__(self) -> int:
         return self.count * len(self.layout.sizes)

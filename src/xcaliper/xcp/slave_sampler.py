@@ -281,9 +281,8 @@ class ListSampler:
         """
         block = self._open
         if block is None or not out or out[-1] is not block or block.count == block.room:
-            if block is not None and out and block.count < block.room:
-                self._plan.layout.grown = block.count  # lists take turns: no use in more room
-            block = self._open = DtoBlock(self._plan.layout)
+            block = DtoBlock(self._plan.layout) if block is None else block.follow(turns=bool(out))
+            self._open = block
             out.append(block)
         at = block.count
         block.count = at + 1

@@ -83,22 +83,22 @@ def test_cut_datagrams_hold_whole_messages_in_order(limit: int) -> None:
 
 
 def test_blocks_grow_with_need_and_use_their_memory_again() -> None:
-    layout = BlockLayout((10,))
-    first = DtoBlock(layout)
+    first = DtoBlock(BlockLayout((10,)))
     first.row()
     assert first.full
-    first.release()
-    second = DtoBlock(layout)
+    second = first.follow(turns=False)
     second.row()
-    assert not second.full
+    assert not second.full  # the first one did not suffice
     second.row()
+    assert second.full
     second.release()
-    third = DtoBlock(layout)
-    rows = 0
-    while not third.full:
-        third.row()
-        rows += 1
-    assert rows >= 4
+    third = second.follow(turns=False)
+    assert third.room == 4
+    third.row()
+    third.release()
+    assert third.follow(turns=False).room == 4
+    assert third.follow(turns=True).room <= 4
+    assert third.layout.grown == 1  # lists that take turns need no more
     huge = DtoBlock(BlockLayout((60_000, 60_000)))
     huge.row()
     assert huge.full  # one sample, however long it is
