@@ -5,11 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from xcaliper.daq.capabilities import AddressExtensionScope
 from xcaliper.daq.event_choice import Findings, some
-from xcaliper.daq.odt_chain import PackedList
+from xcaliper.daq.odt_chain import Chain, PackedList
 from xcaliper.daq.pack import pack
 from xcaliper.daq.regions import Limits, Region, regions_of
 
@@ -31,6 +31,12 @@ __all__ = [
     "fill_static",
     "refuse_overflow",
 ]
+
+
+#: Attempts to put more into a list than filling up in order does; each packs it anew.
+MAX_ATTEMPTS: Final = 6
+#: ODTs that filling up in order looks back at.
+RECENT: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,31 +98,56 @@ def bindings(drafts: Sequence[ListDraft]) -> int:
 
 
 def _most(regions: Sequence[Region], limits: Limits) -> tuple[int, PackedList | None]:
-    """As many regions from the beginning as one list takes, and how."""
+    """As many regions from the beginning as one list takes, and how.
+
+    Found by filling up in order, and by a few attempts with more.
+    """
     if limits.max_odts < 1 or limits.first_payload < limits.filler_bytes:
         return 0, None
-    room = limits.first_payload + (limits.max_odts - 1) * limits.payload
-    total = sum(region.size_bytes for region in regions)
-    if total <= room:
+    high = _count_by_sums(regions, limits)
+    if high == len(regions):
         whole = _pack(regions, limits, thorough=True)
         if whole is not None:
-            return len(regions), whole
-    low, best = 0, None
-    high = total = 0
-    for region in regions:  # what exceeds the bytes of a list need not be tried
-        total += region.size_bytes
-        if total > room:
-            break
-        high += 1
-    middle = high
-    while low < high:
+            return high, whole
+    low, best, attempts = 0, None, MAX_ATTEMPTS
+    middle = max(_count_in_order(regions[:high], limits), 1)
+    while low < high and attempts > 0:
         packed = _pack(regions[:middle], limits)
-        if packed is not None:
-            low, best = middle, packed
-        else:
+        attempts -= low > 0
+        if packed is None:
             high = middle - 1
-        middle = high - (high - low) // 8 if high - low > 8 else high
+            middle = (low + high + 1) // 2
+        else:
+            step = max(middle // 16, 1) if low == 0 else high
+            low, best = middle, packed
+            middle = min(low + step, (low + high + 1) // 2 if step == high else high)
     return low, best
+
+
+def _count_by_sums(regions: Sequence[Region], limits: Limits) -> int:
+    """Regions from the beginning that bytes and entries of a list could hold."""
+    room = limits.first_payload + (limits.max_odts - 1) * limits.payload
+    entries = limits.max_odts * limits.max_entries
+    end: int | None = None
+    for count, region in enumerate(regions):
+        room -= region.size_bytes
+        if limits.strict and region.unit < limits.odt_type:
+            entries -= region.size_bytes // region.unit
+        elif region.start != end:  # neighbours may share an entry
+            entries -= 1
+        end = region.end
+        if room < 0 or entries < 0:
+            return count
+    return len(regions)
+
+
+def _count_in_order(regions: Sequence[Region], limits: Limits) -> int:
+    """Regions that fit when each goes to one of the ODTs opened last."""
+    chain = Chain(limits)
+    for count, region in enumerate(regions):
+        if not chain.fit_recent(region, RECENT):
+            return count
+    return len(regions)
 
 
 def _pack(

@@ -95,6 +95,20 @@ class Chain:
         self.split: list[Region] = []
         self._from: tuple[int, tuple[int, int], int, int] = (0, (0, 0), 0, 0)
 
+    @property
+    def is_usable(self) -> bool:
+        """False when bytes that nobody wants would have to fill the first ODT, and must not."""
+        limits = self.limits
+        if not self.odts[0].is_empty:
+            return True
+        return limits.filler and limits.filler_bytes <= limits.first_payload and len(self.odts) > 1
+
+    @property
+    def cost(self) -> tuple[int, int]:
+        """ODTs and entries; neighbours that share an entry are counted apart."""
+        most = self.limits.max_entries
+        return len(self.odts), sum(most - odt.entries_left for odt in self.odts)
+
     def open(self) -> bool:
         """Begin another ODT."""
         self.odts.append(Odt(self.limits.payload, self.limits.max_entries))
@@ -182,14 +196,33 @@ class Chain:
 
     def fit(self, region: Region) -> bool:
         """Put a region whole into the first ODT that has room, a new one if none has."""
-        known = (region.size_bytes, self.key_of(region), region.unit)
+        size = region.size_bytes
+        entries = self.entries_of(size, region.unit)
+        known = (size, self.key_of(region), region.unit)
         index = self._from[3] if self._from[:3] == known else 0
-        while index < len(self.odts) and not self.takes(self.odts[index], region):
+        for odt in self.odts[index:]:
+            # the numbers first: most ODTs fail by them, and there may be thousands of regions
+            if size <= odt.free and entries <= odt.entries_left and self.takes(odt, region):
+                break
             index += 1
         if index == len(self.odts) and not self.open():
             return False
         self._from = (*known, index)
         self.put(self.odts[index], region)
+        return True
+
+    def fit_recent(self, region: Region, window: int) -> bool:
+        """Put a region whole into one of the ODTs opened last, or lay it out behind them."""
+        for odt in self.odts[-window:]:
+            if self.takes(odt, region):
+                self.put(odt, region)
+                return True
+        if self.limits.crossing:
+            return self.pour(region)
+        return self.open() and self.takes(self.odts[-1], region) and self._put_last(region)
+
+    def _put_last(self, region: Region) -> bool:
+        self.put(self.odts[-1], region)
         return True
 
 
@@ -204,13 +237,11 @@ def _in_order(odt: Odt, unit: int) -> bool:
     return (before is None or before.unit >= unit) and (behind is None or behind.unit <= unit)
 
 
-def finish(chain: Chain, regions: Sequence[Region]) -> PackedList | None:
-    """Entries and row offsets of a filled chain; None when it would transfer foreign bytes."""
+def finish(chain: Chain, regions: Sequence[Region]) -> PackedList:
+    """Entries and row offsets of a usable chain."""
     limits, filler = chain.limits, 0
     if chain.odts[0].is_empty:
         filler = limits.filler_bytes
-        if not limits.filler or filler > limits.first_payload or len(chain.odts) == 1:
-            return None
         start = chain.odts[1].pieces(descending=limits.descending)[0]
         chain.odts[0].whole.append(
             _Piece(start.extension, start.start, start.start + filler, limits.unit_of(0, filler))

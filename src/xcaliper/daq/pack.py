@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from xcaliper.daq.odt_chain import Chain, PackedList, finish
 from xcaliper.daq.pack_optimal import fill, lower_bound, search
@@ -11,6 +11,9 @@ from xcaliper.daq.regions import Limits, Region, join_runs, regions_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    #: A chain and the regions that are in it.
+    _Filled: TypeAlias = tuple[Chain, Sequence[Region]]
 
 __all__ = ["Limits", "PackedList", "Region", "join_runs", "pack", "regions_of"]
 
@@ -30,29 +33,40 @@ def pack(regions: Sequence[Region], limits: Limits, *, thorough: bool = True) ->
     """
     runs = join_runs(regions, limits)
     least = lower_bound(regions, limits)
-    best: PackedList | None = None
+    best: _Filled | None = None
     for chain, used in _ways(regions, runs, limits):
         best = _better(best, chain, used)
-    if not thorough or (best is not None and len(best.odts) <= least):
-        return best
+    if thorough and (best is None or len(best[0].odts) > least):
+        best = _improved(best, least, regions, runs, limits)
+    return finish(*best) if best else None
+
+
+def _improved(
+    best: _Filled | None,
+    least: int,
+    regions: Sequence[Region],
+    runs: Sequence[Region],
+    limits: Limits,
+) -> _Filled | None:
+    """The best of the slower ways as well, until one is known to be the best there is."""
     for chain, used in _thorough_ways(regions, runs, limits):
         best = _better(best, chain, used)
-        if best is not None and len(best.odts) <= least:
+        if best is not None and len(best[0].odts) <= least:
             return best
-    if len(_longer(regions, limits)) == 0:
+    if not _longer(regions, limits):
         chain = Chain(limits)
-        if search(chain, regions, len(best.odts) if best else limits.max_odts + 1):
+        if search(chain, regions, len(best[0].odts) if best else limits.max_odts + 1):
             best = _better(best, chain, regions)
     return best
 
 
-def _better(
-    best: PackedList | None, chain: Chain | None, used: Sequence[Region]
-) -> PackedList | None:
-    packed = finish(chain, used) if chain is not None else None
-    if packed is None or best is None:
-        return packed or best
-    return min(best, packed, key=lambda p: (len(p.odts), p.entry_count))
+def _better(best: _Filled | None, chain: Chain | None, used: Sequence[Region]) -> _Filled | None:
+    """The one with fewer ODTs, then with fewer entries."""
+    if chain is None or not chain.is_usable:
+        return best
+    if best is None or chain.cost < best[0].cost:
+        return chain, used
+    return best
 
 
 def _ways(
