@@ -213,6 +213,23 @@ def test_vecu_serves_until_told_to_stop(tmp_path, capsys):
         process.communicate()
 
 
+def test_vecu_of_many_signals(capsys):
+    process = start(
+        "vecu", "many-signals", "udp://127.0.0.1:0", "--json", "--signals", "12", "--rate", "5000",
+        "--datagram", "4000", "--duration", "30",
+    )  # fmt: skip
+    try:
+        facts = json.loads(process.stdout.readline())
+        assert facts["name"] == "many-signals"
+        assert main(["read", facts["urls"][0], "RunCounter", "Sig00011", "--json"]) == 0
+        runs, last = (row["value"] for row in json_lines(capsys.readouterr().out))
+        assert runs > 0
+        assert 0 <= last <= 255
+    finally:
+        process.kill()
+        process.communicate()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
 @pytest.mark.parametrize("as_json", [False, True])
 def test_ctrl_c_closes_the_recording(url, tmp_path, as_json):

@@ -29,13 +29,16 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     disable: Annotated[list[str] | None, Parameter(negative=(), show_default=False)] = None,
     duration: float | None = None,
     seed: int = 1,
+    signals: int = 10_000,
+    rate: float = 1000,
+    datagram: int = 1472,
     a2l_out: Path | None = None,
     json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """Run a virtual ECU that any XCP master can connect to; Ctrl+C ends it.
 
     Args:
-        name: which ECU: demo-engine; may be left out.
+        name: which ECU: demo-engine or many-signals; may be left out.
         urls: where to listen; default udp://127.0.0.1:5555 and tcp://127.0.0.1:5555.
         byte_order: of the slave and of its memory.
         granularity: bytes per address.
@@ -48,6 +51,9 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         disable: standard name of an optional command that the slave shall refuse; may be repeated.
         duration: seconds; without it until Ctrl+C.
         seed: of the noise in the engine model.
+        signals: how many signals many-signals has.
+        rate: of the event of many-signals, in Hz.
+        datagram: bytes of one UDP datagram; larger ones cost less per byte where the network takes them.
         a2l_out: also write the description into this file.
         json: print one JSON object when it listens.
     """
@@ -67,7 +73,8 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     if "://" in name:  # a URL alone: the demo engine is meant
         name, urls = "demo-engine", (name, *urls)
     listen = urls or ("udp://127.0.0.1:5555", "tcp://127.0.0.1:5555")
-    server = EcuServer(build_ecu(name, settings, seed=seed), listen)
+    ecu = build_ecu(name, settings, seed=seed, signals=signals, rate_hz=rate)
+    server = EcuServer(ecu, listen, datagram_limit=datagram)
     try:
         if a2l_out is not None:
             a2l_out.write_text(server.ecu.a2l, encoding="utf-8")
@@ -136,10 +143,13 @@ def _announce(name: str, server: EcuServer, *, as_json: bool) -> None:
     console = stdout()
     console.print(f"{name} listens on {' and '.join(addresses)}", markup=False)
     console.print("In another shell:", style="dim")
+    read, measured = ("Sig00000", "'Sig*'")
+    if name == "demo-engine":
+        read, measured = ("EngineSpeed KFZW", "'Engine*' 'Lambda*'")
     for line in (
         f"xcaliper info {addresses[0]}",
-        f"xcaliper read {addresses[0]} EngineSpeed KFZW",
-        f"xcaliper measure {addresses[0]} 'Engine*' 'Lambda*' --duration 5 --out run.mf4",
+        f"xcaliper read {addresses[0]} {read}",
+        f"xcaliper measure {addresses[0]} {measured} --duration 5 --out run.mf4",
     ):
         console.print(f"  {line}", markup=False, soft_wrap=True)
     console.print("Ctrl+C ends it.", style="dim")

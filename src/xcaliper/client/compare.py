@@ -54,6 +54,7 @@ _DAQ: Final[Names] = {
     "max_event_channel": ("MAX_EVENT_CHANNEL", None),
     "identification_field": ("IDENTIFICATION_FIELD_TYPE", model.IDENTIFICATIONS),
     "optimisation": ("OPTIMISATION_TYPE", model.OPTIMISATIONS),
+    "optimisation_strict": ("OPTIMISATION_TYPE_ODT_STRICT", None),
     "address_extension": ("ADDRESS_EXTENSION", model.EXTENSIONS),
     "granularity_daq": ("GRANULARITY_ODT_ENTRY_SIZE_DAQ", model.DAQ_GRANULARITIES),
     "max_odt_entry_size_daq": ("MAX_ODT_ENTRY_SIZE_DAQ", None),

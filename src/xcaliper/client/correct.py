@@ -55,6 +55,8 @@ _GROUPS: Final = (
 )
 _CONSISTENCY: Final = ("ODT", "DAQ", "EVENT", "NONE")
 _UNIT_1MS: Final = 6
+#: Added to the optimisation types that may be strict (XCP Base, DAQ_KEY_BYTE, 1.4).
+_STRICT: Final = 7
 
 
 def correct(connection: Connection, facts: LiveFacts) -> A2lFile:
@@ -178,13 +180,15 @@ def _daq(described: XcpDaq, told: DaqInfo) -> XcpDaq:
     made: dict[str, Any] = {}
     if told.processor is not None:
         properties, key = told.processor.daq_properties, told.processor.daq_key_byte
+        kind = key.optimisation_type
         overload = 1 if properties.overload_msb else 2 if properties.overload_event else 0
         made |= {
             "config_type": "DYNAMIC" if properties.dynamic else "STATIC",
             "min_daq": told.processor.min_daq,
             "max_event_channel": told.processor.max_event_channel,
             "identification_field": key.identification_field,
-            "optimisation": key.optimisation_type,
+            "optimisation": kind & 7,
+            "optimisation_strict": kind > _STRICT,
             "address_extension": 3 if key.address_extension == 2 else key.address_extension,
             "overload": overload,
             "prescaler_supported": bool(properties.prescaler_supported),

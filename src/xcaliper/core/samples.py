@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from xcaliper.core.errors import NotFoundError
@@ -51,6 +51,24 @@ class SampleBlock:
 
     def __len__(self) -> int:
         return len(self.t_ns)
+
+    def part(self, start: int, stop: int) -> SampleBlock:
+        """Rows ``start`` to before ``stop`` as views, with the gaps inside or just before them.
+
+        The parts of a block have each of its gaps once: one that lies behind the last row goes
+        with the last row.
+        """
+        count = len(self)
+        if start <= 0 and stop >= count:
+            return self
+        start, stop = max(start, 0), min(stop, count)
+        last = stop == count and start < stop
+        gaps = tuple(
+            replace(gap, before_row=max(gap.before_row, 0) - start)
+            for gap in self.gaps
+            if start <= max(gap.before_row, 0) < stop or (last and gap.before_row >= count)
+        )
+        return SampleBlock(self.raster, self.t_ns[start:stop], self.rows[start:stop], gaps)
 
     def column(self, name: str) -> NDArray[Any]:
         """Raw values of one signal, array[n] or array[n, *shape], a view without copy.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import zlib
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from xcaliper.mdf.conversion import Conversion, Identity
@@ -72,6 +73,7 @@ class Channel:
         vlsd: store a text field as values of variable length besides the fixed bytes.
         raw: leave the conversion out.
         calibration: the channel is a calibration parameter.
+        calculated: computed from other channels, not measured.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Channel:
     vlsd: bool = False
     raw: bool = False
     calibration: bool = False
+    calculated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +116,18 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file inside the file, stored deflated."""
+    """A file inside the file, stored deflated.
+
+    Attributes:
+        deflated: the data as it is stored, see ``packed``; empty = not deflated yet.
+    """
 
     name: str
     data: bytes = field(repr=False)
     mime: str = "application/octet-stream"
     comment: str = ""
+    deflated: bytes = field(default=b"", repr=False)
+
+    def packed(self) -> Attachment:
+        """The same with its data deflated, for those who attach it to several files."""
+        return self if self.deflated else replace(self, deflated=zlib.compress(self.data, 6))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
@@ -176,7 +175,7 @@ def _place_attachments(arena: _Arena, attachments: Sequence[Attachment]) -> int:
                 at_flags=0b111,
                 at_md5_checksum=hashlib.md5(item.data, usedforsecurity=False).digest(),
                 at_original_size=len(item.data),
-                at_embedded_data=zlib.compress(item.data, 6),
+                at_embedded_data=item.packed().deflated,
             )
         )
     return following
@@ -321,7 +320,9 @@ def _place_channel(
             cn_bit_offset=spot.bit_offset,
             cn_byte_offset=TIME_SIZE + spot.byte_offset,
             cn_bit_count=spot.bit_count,
-            cn_flags=(0x10 if limits else 0) | (0x80 if channel.calibration else 0),
+            cn_flags=(0x10 if limits else 0)
+            | (0x80 if channel.calibration else 0)
+            | (0x100 if channel.calculated else 0),
             cn_limit_min=channel.lower if limits else 0.0,
             cn_limit_max=channel.upper if limits else 0.0,
         )

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import numpy as np
 
 from xcaliper.core.errors import UsageError
+from xcaliper.core.rows import RowCopy
 from xcaliper.mdf import blocks
 from xcaliper.mdf.compress import compress
 from xcaliper.mdf.description import Attachment, Channel, Group, Header, Source
-from xcaliper.mdf.structure import GroupPlace, build, file_history
+from xcaliper.mdf.structure import GroupPlace, Structure, build, file_history
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -124,6 +125,7 @@ class _GroupState:
     patched: int = 0
     committed_ns: int | None = None
     accepted: np.dtype[Any] | None = None
+    copy: RowCopy | None = None
 
 
 class MdfWriter:
@@ -138,22 +140,26 @@ class MdfWriter:
         groups: one per raster; ``append`` names them by index.
         attachments: files to embed.
         options: how to write.
+        structure: what ``build`` made of header, groups and attachments, so that a file is not
+            made long before its first bytes; ``None`` = build it here.
     """
 
-    def __init__(
+    def __init__(  # the file and what is in it
         self,
         file: WritableFile,
         header: Header,
         groups: Sequence[Group],
         attachments: Sequence[Attachment] = (),
         options: WriterOptions | None = None,
+        structure: Structure | None = None,
     ) -> None:
         self._file = file
         self._header = header
         self._options = options = options or WriterOptions()
         self._closed = False
         self._event_tail = blocks.ID_SIZE + blocks.HdBlock.position("hd_ev_first")
-        structure = build(header, groups, attachments, unfinished=options.unfinished)
+        if structure is None:
+            structure = build(header, groups, attachments, unfinished=options.unfinished)
         self._fh = structure.fh
         file.append(structure.start)
         file.append(structure.rest)
@@ -187,10 +193,10 @@ class MdfWriter:
         Args:
             group_index: position in the ``groups`` given at the start.
             t_ns: int64[n], time since the start of the recording.
-            rows: structured[n] of the group's dtype.
+            rows: structured[n] of the group's dtype, or with its fields at other places.
 
         Raises:
-            UsageError: no such group, rows of another size, or a closed writer.
+            UsageError: no such group, rows without a field of the group, or a closed writer.
         """
         self._check_open()
         if not 0 <= group_index < len(self._groups):
@@ -398,12 +404,13 @@ def _check_rows(state: _GroupState, t_ns: NDArray[np.int64], rows: NDArray[Any])
             hint="Give one time per row.",
         )
     if rows.dtype is not state.accepted:  # comparing is slow for many fields, done once
-        if rows.dtype != state.group.dtype:
+        same = rows.dtype == state.group.dtype
+        try:
+            state.copy = None if same else RowCopy(rows.dtype, state.group.dtype)
+        except UsageError as error:
             raise UsageError(
-                f"{state.group.name}: rows of another layout ({rows.dtype.itemsize} bytes, "
-                f"{state.group.dtype.itemsize} described).",
-                hint="Give rows of the dtype that the group was described with.",
-            )
+                f"{state.group.name}: {error.message}", hint="Give rows as described."
+            ) from None
         state.accepted = rows.dtype
 
 
@@ -416,7 +423,9 @@ def _fill(state: _GroupState, t_ns: NDArray[np.int64], rows: NDArray[Any]) -> No
     at = blocks.HEADER_SIZE + state.pending * state.dtype.itemsize
     records = np.frombuffer(state.buffer, state.dtype, len(rows), at)
     np.divide(t_ns, 1e9, out=records["time"])
-    if rows.dtype.itemsize:
+    if state.copy is not None:
+        state.copy.into(records["row"], rows)
+    elif rows.dtype.itemsize:
         records["row"] = rows.view(state.dtype["row"])
     for n, (chain, texts) in enumerate(zip(state.vlsd, state.texts, strict=True)):
         for row, text in enumerate(_texts(rows[state.place.vlsd[n][1]])):

@@ -1,7 +1,7 @@
 """ASAP2 expressions to checked callables over numpy arrays; never ``eval`` (ASAP2, FORMULA)."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xcaliper.a2l.formula_text import FORMULA_TOKEN
 from xcaliper.core.errors import UsageError
 
-__all__ = ["Formula", "compile_formula"]
+__all__ = ["FUNCTIONS", "Formula", "Step", "compile_formula", "run_steps"]
 
 Array = NDArray[Any]
 Step = tuple[Callable[..., Any] | None, int, Any]
@@ -30,7 +30,7 @@ def _truth(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *args: np.asarray(function(*args)).astype(float)
 
 
-_FUNCTIONS: Final[dict[str, tuple[int, Callable[..., Any]]]] = {
+FUNCTIONS: Final[Mapping[str, tuple[int, Callable[..., Any]]]] = {
     "abs": (1, np.abs),
     "acos": (1, np.arccos),
     "arccos": (1, np.arccos),
@@ -114,18 +114,25 @@ class Formula:
             )
         arrays = tuple(np.asarray(x, dtype=float) for x in inputs)
         with np.errstate(all="ignore"):
-            return np.asarray(self._run(arrays), dtype=float)
+            return np.asarray(run_steps(self._steps, arrays), dtype=float)
 
-    def _run(self, arrays: tuple[Array, ...]) -> Any:
-        stack: list[Any] = []
-        for function, count, value in self._steps:
-            if function is None:
-                stack.append(arrays[count - 1] if count else value)
-            else:
-                arguments = stack[-count:]
-                del stack[-count:]
-                stack.append(function(*arguments))
-        return stack[-1]
+
+def run_steps(steps: Iterable[Step], arrays: Sequence[Any]) -> Any:
+    """What steps in postfix order leave: each takes its arguments from a stack.
+
+    Args:
+        steps: functions with the number of their arguments, constants, inputs from 1.
+        arrays: the inputs.
+    """
+    stack: list[Any] = []
+    for function, count, value in steps:
+        if function is None:
+            stack.append(arrays[count - 1] if count else value)
+        else:
+            arguments = stack[-count:]
+            del stack[-count:]
+            stack.append(function(*arguments))
+    return stack[-1]
 
 
 def compile_formula(
@@ -259,7 +266,7 @@ class _Compiler:
             self.system_constant(self.take())
             self.take(")")
             return
-        function = _FUNCTIONS.get(name.lower())
+        function = FUNCTIONS.get(name.lower())
         if function is None:
             raise self.error(f"calls {name!r}, which is no function")
         self.binary(0)

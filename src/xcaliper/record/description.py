@@ -46,6 +46,7 @@ class SignalDescription:
         linker_name: symbol in the program.
         raw: leave the conversion out of the recording.
         calibration: the signal is a calibration parameter.
+        calculated: computed from other signals, not measured.
     """
 
     name: str
@@ -66,6 +67,7 @@ class SignalDescription:
     linker_name: str = ""
     raw: bool = False
     calibration: bool = False
+    calculated: bool = False
 
     @property
     def column(self) -> str:
@@ -84,6 +86,9 @@ class RasterDescription:
         dtype: structured dtype of the rows, in ECU byte order, padding included.
         signals: what is in the rows.
         comment: for people.
+        source: name of the ECU where it is not that of the recording.
+        source_path: how that ECU is connected.
+        bus: MDF4 bus code of that connection.
     """
 
     name: str
@@ -92,6 +97,9 @@ class RasterDescription:
     dtype: np.dtype[Any]
     signals: tuple[SignalDescription, ...]
     comment: str = ""
+    source: str = ""
+    source_path: str = ""
+    bus: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +118,8 @@ class RecordingDescription:
         tz_offset_min: offset of local standard time to UTC.
         dst_offset_min: daylight saving on top of it.
         properties: more entries for the file header.
+        attachments: more files to attach, name and content.
+        first_rasters: number of the first raster of each slave, where several are in it.
     """
 
     start_ns: int
@@ -129,6 +139,8 @@ class RecordingDescription:
     tz_offset_min: int = 0
     dst_offset_min: int = 0
     properties: Mapping[str, str] = field(default_factory=dict)
+    attachments: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    first_rasters: tuple[int, ...] = (0,)
 
 
 @dataclass(frozen=True, slots=True)

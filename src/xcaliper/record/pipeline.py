@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from xcaliper.record.sinks import Sink
 
-__all__ = ["Pipeline", "PipelineStats"]
+__all__ = ["Pipeline", "PipelineStats", "as_ours"]
 
 MAX_BYTES: Final = 64 << 20
 MAX_BLOCKS: Final = 10_000
@@ -119,6 +119,11 @@ class Pipeline:
             return replace(self._stats, queued_bytes=self._bytes)
 
     @property
+    def is_finished(self) -> bool:
+        """Whether the thread has ended, so that no sink is used any more."""
+        return not self._thread.is_alive()
+
+    @property
     def errors(self) -> tuple[Exception, ...]:
         """What sinks raised, one per failed sink."""
         with self._wake:
@@ -192,7 +197,7 @@ class Pipeline:
         with self._wake:
             first = next(iter(self._errors.values()), None)
         if first is not None:
-            raise _ours(first)
+            raise as_ours(first)
 
     def _check_open(self) -> None:
         if self._closing:
@@ -200,7 +205,7 @@ class Pipeline:
 
     def _raise_unseen(self) -> None:
         if self._unseen:
-            raise _ours(self._unseen.pop(0))
+            raise as_ours(self._unseen.pop(0))
 
     def _accept(self, block: SampleBlock, size: int) -> None:
         loss = self._losses.pop(block.raster, None)
@@ -293,7 +298,8 @@ class Pipeline:
                     self._unseen.append(error)
 
 
-def _ours(error: Exception) -> XcaliperError:
+def as_ours(error: Exception) -> XcaliperError:
+    """What a sink raised, as one of our errors."""
     if isinstance(error, XcaliperError):
         return error
     wrapped = LinkError(f"sink: {type(error).__name__}: {error}.", hint="Other sinks went on.")

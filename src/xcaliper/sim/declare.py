@@ -147,6 +147,8 @@ def _events(declaration: EcuDeclaration) -> Iterator[str]:
             yield f"event {event.name}: priority {event.priority} is outside 0 to 255"
         if event.cycle_ms is not None and not 0 < event.cycle_ms <= 255:
             yield f"event {event.name}: cycle {event.cycle_ms} ms is outside 1 to 255"
+        if event.cycle_us is not None and not 0 < event.cycle_us <= 255_000:
+            yield f"event {event.name}: cycle {event.cycle_us} us is outside 1 to 255000"
 
 
 def _segments(declaration: EcuDeclaration) -> Iterator[str]:

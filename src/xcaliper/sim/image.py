@@ -251,12 +251,14 @@ class _Allocator:
         self._name, self._address, self._extension = name, address, extension
         self._size_bytes, self._ag = size_bytes, ag
         self._next = 0
+        self._fixed: list[Placement] = []
 
     def place(self, items: list[tuple[_Placed, int, int]], problems: list[str]) -> None:
         """Place (object, size, alignment); what does not fit is told in ``problems``."""
         for item, size, border in items:
             if item.address is not None:
                 self._put(item, (item.address - self._address) * self._ag, size, border, problems)
+        self._fixed.sort(key=lambda placed: placed.offset)
         for item, size, border in items:
             if item.address is None:
                 offset = self._free(_align(self._next, max(border, self._ag)), size, border)
@@ -264,7 +266,7 @@ class _Allocator:
                 self._next = offset + size
 
     def _free(self, offset: int, size: int, border: int) -> int:
-        for other in sorted(self.placements.values(), key=lambda placed: placed.offset):
+        for other in self._fixed:  # those without an address come one behind the other
             if other.offset < offset + size and offset < other.offset + self._room(other):
                 offset = _align(other.offset + self._room(other), max(border, self._ag))
         return offset
@@ -288,6 +290,8 @@ class _Allocator:
         self.placements[item.name] = Placement(
             item.name, self._name, offset, address, self._extension, size
         )
+        if item.address is not None:
+            self._fixed.append(self.placements[item.name])
 
 
 def _segment_bytes(

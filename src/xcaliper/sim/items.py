@@ -66,6 +66,7 @@ class Event:
         cycle_ms: period; None when the event is not cyclic.
         short_name: at most 8 characters.
         priority: 255 is the highest.
+        cycle_us: period that is no whole number of milliseconds; counts instead of ``cycle_ms``.
     """
 
     name: str
@@ -73,6 +74,14 @@ class Event:
     cycle_ms: int | None
     short_name: str
     priority: int = 0
+    cycle_us: int | None = None
+
+    @property
+    def period_ns(self) -> int:
+        """Nanoseconds from one event to the next, 0 when it is not cyclic."""
+        if self.cycle_us is not None:
+            return self.cycle_us * 1_000
+        return (self.cycle_ms or 0) * 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["EcuMemory"]
 
+#: Room for the headers of one sample: 252 ODTs with all that may stand before their data.
+_SCRATCH_BYTES: Final = 8192
+
 _KINDS: Final[dict[ErrorCode, type[NegativeResponseError]]] = {
     ErrorCode.ERR_ACCESS_DENIED: AccessDeniedError,
     ErrorCode.ERR_WRITE_PROTECTED: WriteProtectedError,
@@ -63,14 +66,15 @@ class EcuMemory:
 
     Attributes:
         ag: bytes per address.
-        ram: bytes of the measurement RAM, shared with the model.
+        ram: bytes of the measurement RAM, shared with the model; behind them is the slave's scratch room.
         generation: counts every change of what the ECU reads as parameters.
     """
 
     def __init__(self, image: EcuImage) -> None:
         self.image = image
         self.ag = image.ag
-        self.ram = bytearray(image.regions[RAM].initial)
+        ram = image.regions[RAM].initial
+        self.ram = bytearray(ram) + bytes(-len(ram) % 8 + _SCRATCH_BYTES)
         self.generation = 0
         self._paged = [
             _Paged(
@@ -123,6 +127,10 @@ class EcuMemory:
         holder, offset = self._find(address, size_bytes)
         data = holder.window if isinstance(holder, _Paged) else holder
         return memoryview(data)[offset : offset + size_bytes].toreadonly()
+
+    def scratch(self) -> memoryview:
+        """Room of the slave's own behind the RAM, so that one gather reads variables and headers."""
+        return memoryview(self.ram)[len(self.ram) - _SCRATCH_BYTES :]
 
     def write(self, address: Address, data: bytes) -> None:
         """Replace bytes as XCP sees them.

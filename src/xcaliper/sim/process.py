@@ -6,7 +6,7 @@ import contextlib
 import multiprocessing
 import signal
 import threading
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from xcaliper.core.errors import LinkError, XcaliperError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from xcaliper.sim.faults import Faults
     from xcaliper.sim.xcp_section import Endpoint
     from xcaliper.xcp.slave_config import SlaveConfig
 
@@ -33,25 +34,34 @@ class EcuProcess:
         urls: where to listen; port 0 takes any.
         settings: of its slave.
         seed: of the model's noise.
+        signals: how many ``many-signals`` has.
+        rate_hz: of the event of ``many-signals``.
+        faults: what goes wrong on purpose.
+        datagram_limit: bytes of one UDP datagram that the server sends.
 
     Attributes:
         endpoints: where it listens; known after :meth:`start`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each one is a choice of its own
         self,
         name: str = "demo-engine",
         urls: Sequence[str] = ("udp://127.0.0.1:0",),
         settings: SlaveConfig | None = None,
         *,
         seed: int = 1,
+        signals: int = 10_000,
+        rate_hz: float = 1000,
+        faults: Faults | None = None,
+        datagram_limit: int = 1472,
     ) -> None:
         self.endpoints: tuple[Endpoint, ...] = ()
+        options = {"seed": seed, "signals": signals, "rate_hz": rate_hz, "faults": faults}
         context = multiprocessing.get_context("spawn")
         self._pipe, self._child_pipe = context.Pipe()
         self._process = context.Process(
             target=_run,
-            args=(self._child_pipe, name, tuple(urls), settings, seed),
+            args=(self._child_pipe, name, tuple(urls), settings, options, datagram_limit),
             name=f"virtual-ecu-{name}",
             daemon=True,
         )
@@ -110,8 +120,13 @@ class EcuProcess:
         self.close()
 
 
-def _run(
-    pipe: Connection, name: str, urls: tuple[str, ...], settings: SlaveConfig | None, seed: int
+def _run(  # what the parent was given
+    pipe: Connection,
+    name: str,
+    urls: tuple[str, ...],
+    settings: SlaveConfig | None,
+    options: dict[str, Any],
+    datagram_limit: int,
 ) -> None:
     """Body of the child: serve until the pipe closes or a signal comes."""
     from xcaliper.sim.gallery import build_ecu
@@ -119,7 +134,9 @@ def _run(
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     try:
-        server = EcuServer(build_ecu(name, settings, seed=seed), urls)
+        server = EcuServer(
+            build_ecu(name, settings, **options), urls, datagram_limit=datagram_limit
+        )
     except XcaliperError as error:
         pipe.send(error)
         return

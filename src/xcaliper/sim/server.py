@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from xcaliper.core.errors import UsageError
 from xcaliper.sim.xcp_section import Endpoint
-from xcaliper.transport.ports import open_port
+from xcaliper.transport.ports import DATAGRAM_LIMIT, open_port
 from xcaliper.transport.server import SlaveServer
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ __all__ = ["EcuServer"]
 
 _MAX_LATE_NS: Final = 200_000_000
 #: Tasks wait for each other so long: waking up for every single one costs more than its work.
-_PACE_NS: Final = 2_000_000
+_PACE_NS: Final = 4_000_000
 #: The same while nobody measures; a command is served with what is due until then.
 _IDLE_PACE_NS: Final = 10_000_000
 _JOIN_S: Final = 5.0
@@ -42,6 +42,18 @@ class _Paced:
         self._ecu = ecu
         self._ran_ns = 0
         self.outgoing = ecu.outgoing
+        self.outgoing_blocks = ecu.outgoing_blocks
+        self.reboot_wanted = threading.Event()
+        self.hang_up: Callable[[], None] = _nothing
+
+    @property
+    def alignment(self) -> int:
+        """Bytes that the transport of the session aligns messages to."""
+        return self._ecu.alignment
+
+    @alignment.setter
+    def alignment(self, size_bytes: int) -> None:
+        self._ecu.alignment = self._ecu.slave.alignment = size_bytes
 
     @property
     def connected(self) -> bool:
@@ -56,6 +68,8 @@ class _Paced:
 
     def due(self) -> int:
         """When the next tasks run."""
+        if self.reboot_wanted.is_set():
+            return 0
         pace_ns = _PACE_NS if self._ecu.slave.daq_running else _IDLE_PACE_NS
         return max(self._ecu.due(), self._ran_ns + pace_ns)
 
@@ -63,13 +77,23 @@ class _Paced:
         """Run what is due, after a long sleep of the process only what is left of it."""
         self._ran_ns = now_ns
         ecu = self._ecu
+        slave = ecu.slave
         if now_ns - ecu.due() > _MAX_LATE_NS:
-            ecu.scheduler.skip_to(now_ns)
+            ecu.skip_to(now_ns)
         ecu.on_time(now_ns)
+        if self.reboot_wanted.is_set():
+            ecu.reboot(now_ns)
+            self.reboot_wanted.clear()
+        if ecu.slave is not slave:
+            self.hang_up()
 
     def drop(self, now_ns: int) -> None:
         """The connection is gone."""
         self._ecu.slave.drop(now_ns)
+
+
+def _nothing() -> None:
+    return
 
 
 class EcuServer:
@@ -81,6 +105,7 @@ class EcuServer:
     Args:
         ecu: the ECU; its A2L is written anew with the real ports.
         urls: where to listen, ``udp://127.0.0.1:5555``; port 0 takes any.
+        datagram_limit: bytes of one UDP datagram that the server sends.
         clock: nanoseconds that never go back.
 
     Attributes:
@@ -96,6 +121,7 @@ class EcuServer:
         ecu: VirtualEcu,
         urls: Sequence[str] = ("udp://127.0.0.1:0",),
         *,
+        datagram_limit: int = DATAGRAM_LIMIT,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         if not urls:
@@ -109,10 +135,13 @@ class EcuServer:
         ports: list[SlavePort] = []
         with contextlib.ExitStack() as undo:
             for url in urls:
-                ports.append(open_port(url, max_packet=max(ecu.slave.config.max_cto, 255)))
+                most = max(ecu.slave.config.max_cto, 255)
+                ports.append(open_port(url, max_packet=most, limit=datagram_limit))
                 undo.callback(ports[-1].close)
             undo.pop_all()
-        self._server = SlaveServer(_Paced(ecu), ports, clock=self._now_ns)
+        self._paced = _Paced(ecu)
+        self._server = SlaveServer(self._paced, ports, clock=self._now_ns)
+        self._paced.hang_up = self._server.hang_up
         self.endpoints = tuple(Endpoint(port.scheme, *port.address) for port in ports)
         ecu.announce(self.endpoints)
 
@@ -120,6 +149,11 @@ class EcuServer:
     def url(self) -> str:
         """The first endpoint, as a master writes it."""
         return str(self.endpoints[0])
+
+    @property
+    def thread_id(self) -> int | None:
+        """Identifier of the background thread; None before it runs."""
+        return self._thread.ident if self._thread is not None else None
 
     @property
     def counters(self) -> ServerCounters:
@@ -154,6 +188,13 @@ class EcuServer:
     def stop(self) -> None:
         """Ask the loop to end; harmless from any thread and from a signal handler."""
         self._stop.set()
+
+    def reboot(self) -> None:
+        """Let the ECU start anew within 50 ms: session and lists are gone, counters begin again.
+
+        The master hears nothing of it on UDP; a TCP connection ends.
+        """
+        self._paced.reboot_wanted.set()
 
     def start(self) -> Self:
         """Serve in a background thread.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from xcaliper.a2l.if_xcp import (
     XcpChecksum,
     XcpDaq,
+    XcpDaqList,
     XcpDescription,
     XcpEvent,
     XcpOnTcpIp,
@@ -16,7 +17,16 @@ from xcaliper.a2l.if_xcp import (
     XcpPage,
     XcpProtocolLayer,
     XcpSegment,
+    XcpStim,
     XcpTimestamp,
+)
+from xcaliper.a2l.xcp_extras import (
+    XcpCpuLoad,
+    XcpMemoryConsumption,
+    XcpOdt,
+    XcpOdtEntry,
+    XcpPackedMode,
+    XcpQueueLoad,
 )
 from xcaliper.core.address import Address
 from xcaliper.xcp.codes import Group
@@ -26,7 +36,7 @@ from xcaliper.xcp.table import COMMANDS
 
 if TYPE_CHECKING:
     from xcaliper.sim.declare import EcuDeclaration
-    from xcaliper.sim.items import Page, Segment
+    from xcaliper.sim.items import Event, Page, Segment
 
 __all__ = ["Endpoint", "describe_segment", "describe_slave", "slave_config"]
 
@@ -34,7 +44,12 @@ _UNIT_1MS: Final = 6
 _DONT_CARE: Final = 3
 _NOT_ALLOWED: Final = 0
 _LEVEL_1: Final = 0xC0
+_MAX_CYCLE: Final = 255
+_TYPES_WITH_STRICT: Final = (1, 2, 3)
 _CONSISTENCY: Final = ("ODT", "DAQ", "EVENT", "NONE")
+_GROUPINGS: Final = {1: "ELEMENT_GROUPED", 2: "EVENT_GROUPED"}
+_STAMPS: Final = ("STS_LAST", "STS_FIRST")
+_STIM_MODES: Final = ("DO_NOT_CHECK_COUNTER", "CHECK_COUNTER")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +71,16 @@ class Endpoint:
 
 
 def slave_config(declaration: EcuDeclaration, settings: SlaveConfig) -> SlaveConfig:
-    """Settings with the events and segments of a declaration in them."""
+    """Settings with the events and segments of a declaration in them.
+
+    What the declaration does not say about an event (packed mode, counters, loads, limits) is taken
+    from the event of the same number in the settings.
+    """
+    chosen = {event.channel: event for event in settings.events}
     return replace(
         settings,
         events=tuple(
-            EventConfig(
-                event.channel,
-                event.name,
-                time_cycle=event.cycle_ms or 0,
-                time_unit=_UNIT_1MS,
-                priority=event.priority,
-            )
+            _event_config(event, chosen.get(event.channel))
             for event in sorted(declaration.events, key=lambda event: event.channel)
         ),
         segments=tuple(
@@ -87,6 +101,28 @@ def slave_config(declaration: EcuDeclaration, settings: SlaveConfig) -> SlaveCon
             for segment in sorted(declaration.segments, key=lambda segment: segment.number)
         ),
     )
+
+
+def _event_config(event: Event, chosen: EventConfig | None) -> EventConfig:
+    cycle, unit = _cycle(event.period_ns)
+    return replace(
+        chosen or EventConfig(event.channel, event.name),
+        name=event.name,
+        time_cycle=cycle,
+        time_unit=unit,
+        priority=event.priority,
+    )
+
+
+def _cycle(period_ns: int) -> tuple[int, int]:
+    """Period as cycle and unit code, milliseconds where they do (XCP Base, GET_DAQ_EVENT_INFO, 1.0)."""
+    if not period_ns:
+        return 0, _UNIT_1MS
+    for unit in (_UNIT_1MS, 5, 4, 3, 2, 1, 0, 7, 8, 9):
+        cycle, rest = divmod(period_ns, 10**unit)
+        if not rest and cycle <= _MAX_CYCLE:
+            return cycle, unit
+    return 0, _UNIT_1MS
 
 
 def _write_access(page: Page) -> int:
@@ -126,7 +162,7 @@ def _protocol_layer(config: SlaveConfig) -> XcpProtocolLayer:
         for info in COMMANDS
         if info.request in HANDLERS
         and not (info.mandatory and info.group == Group.STD)
-        and info.name not in config.disabled
+        and info.name not in config.absent_commands
     ]
     return XcpProtocolLayer(
         version=_version(config.protocol_version),
@@ -142,43 +178,161 @@ def _protocol_layer(config: SlaveConfig) -> XcpProtocolLayer:
         block_master=config.master_block_mode,
         max_bs=config.max_bs if config.master_block_mode else 0,
         min_st=config.min_st if config.master_block_mode else 0,
+        max_dto_stim=config.max_dto_stim,
     )
 
 
 def _daq(config: SlaveConfig, declaration: EcuDeclaration) -> XcpDaq:
     clock = config.timestamp
     short = {event.channel: event.short_name for event in declaration.events}
+    totals = config.totals
+    lists = len(config.fixed_lists) + (config.max_daq_lists if config.dynamic else 0)
+    strict = config.optimisation_strict and config.optimisation_type in _TYPES_WITH_STRICT
     return XcpDaq(
-        config_type="DYNAMIC",
-        max_daq=config.max_daq_lists,
+        config_type="DYNAMIC" if config.dynamic else "STATIC",
+        max_daq=min(lists, 0xFFFF),
         max_event_channel=len(config.events),
-        min_daq=0,
+        min_daq=config.min_daq,
+        optimisation=config.optimisation_type,
+        optimisation_strict=strict,
+        address_extension=config.address_extension,
         identification_field=config.identification_field,
-        granularity_daq=config.granularity_odt_entry,
-        max_odt_entry_size_daq=config.max_odt_entry_size // config.ag,
+        granularity_daq=config.grain(),
+        max_odt_entry_size_daq=min(0xFF, config.largest_entry() // config.ag),
         overload=config.overload,
         timestamp=XcpTimestamp(
             clock.ticks, clock.size_bytes, clock.unit, fixed=config.timestamp_fixed
         )
         if clock.size_bytes
         else None,
+        alternating_event=config.alternating,
         prescaler_supported=config.prescaler,
+        pid_off_supported=config.pid_off,
         dto_ctr_field_supported=config.dto_ctr,
-        events=tuple(
-            XcpEvent(
-                event.name,
-                short[event.channel],
-                event.channel,
-                direction="DAQ",
-                max_daq_list=event.max_daq_list,
-                time_cycle=event.time_cycle,
-                time_unit=event.time_unit,
-                priority=event.priority,
-                consistency=_CONSISTENCY[event.consistency],
-            )
-            for event in config.events
-        ),
+        max_daq_total=totals.daq,
+        max_odt_total=totals.odt,
+        max_odt_daq_total=totals.odt_daq,
+        max_odt_stim_total=totals.odt_stim,
+        max_odt_entries_total=config.max_odt_entries_total if config.dynamic else None,
+        max_odt_entries_daq_total=totals.odt_entries_daq,
+        max_odt_entries_stim_total=totals.odt_entries_stim,
+        cpu_load_max_total=config.cpu_load_max_total,
+        memory_consumption=_memory_consumption(config),
+        stim=XcpStim(
+            config.grain(stim=True),
+            min(0xFF, config.largest_entry(stim=True) // config.ag),
+            config.bit_stim,
+        )
+        if config.takes_stim
+        else None,
+        daq_lists=_daq_lists(config),
+        events=tuple(_event(event, short[event.channel], config) for event in config.events),
     )
+
+
+def _memory_consumption(config: SlaveConfig) -> XcpMemoryConsumption | None:
+    memory = config.daq_memory
+    if memory is None:
+        return None
+    return XcpMemoryConsumption(
+        memory.limit,
+        memory.per_list,
+        memory.per_odt,
+        memory.per_entry,
+        memory.daq_buffer,
+        memory.stim_buffer,
+        memory.reserve,
+    )
+
+
+def _direction(*, daq: bool, stim: bool) -> str:
+    return "DAQ_STIM" if daq and stim else "STIM" if stim else "DAQ"
+
+
+def _daq_lists(config: SlaveConfig) -> tuple[XcpDaqList, ...]:
+    """DAQ_LIST of every list that is there from the start."""
+    made: list[XcpDaqList] = []
+    first_pid = 0
+    for number, one in enumerate(config.fixed_lists):
+        made.append(
+            XcpDaqList(
+                number,
+                _direction(daq=one.daq, stim=one.stim),
+                one.odts,
+                one.entries_per_odt,
+                first_pid if config.identification_field == 0 else None,
+                one.event_fixed,
+                one.packed,
+                tuple(
+                    XcpOdt(
+                        odt,
+                        tuple(
+                            XcpOdtEntry(
+                                at,
+                                entry.address.value,
+                                entry.address.extension,
+                                entry.size,
+                                entry.bit_offset,
+                            )
+                            for at, entry in enumerate(entries)
+                        ),
+                    )
+                    for odt, entries in enumerate(one.entries)
+                ),
+            )
+        )
+        first_pid += one.odts
+    return tuple(made)
+
+
+def _event(event: EventConfig, short_name: str, config: SlaveConfig) -> XcpEvent:
+    made = XcpEvent(
+        event.name,
+        short_name,
+        event.channel,
+        direction=_direction(daq=event.daq, stim=event.stim),
+        max_daq_list=event.max_daq_list,
+        time_cycle=event.time_cycle,
+        time_unit=event.time_unit,
+        priority=event.priority,
+        consistency=_CONSISTENCY[event.consistency],
+        cpu_load_max=event.cpu_load_max,
+        buffer_reserve=event.buffer_reserve,
+    )
+    packed, counter = event.packed, event.counter
+    if packed is not None:
+        packed_mode = XcpPackedMode(
+            _GROUPINGS[packed.mode],
+            _STAMPS[packed.timestamp_mode],
+            "MANDATORY" if packed.mandatory else "OPTIONAL",
+            packed.sample_count,
+            packed.alternatives,
+        )
+        made = replace(made, packed_mode=packed_mode)
+    if counter is not None and config.dto_ctr:
+        related = event.channel if counter.related_event is None else counter.related_event
+        made = replace(
+            made,
+            related_event=related,
+            related_event_fixed=counter.related_event_fixed,
+            event_counter_present=True,
+            dto_ctr_daq_mode="INSERT_COUNTER",
+            dto_ctr_daq_mode_fixed=True,
+        )
+        if event.stim:
+            made = replace(
+                made,
+                dto_ctr_stim_mode=_STIM_MODES[counter.stim_mode],
+                dto_ctr_stim_mode_fixed=counter.stim_mode_fixed,
+            )
+    load, queue = event.cpu_load, event.queue_load
+    if load is not None:
+        sizes = load.sizes
+        cpu_load = XcpCpuLoad(load.per_list, load.per_odt, load.per_entry, sizes)
+        made = replace(made, cpu_load_daq=cpu_load)
+    if queue is not None:
+        made = replace(made, cpu_load_queue=XcpQueueLoad(queue.per_odt, queue.per_element))
+    return made
 
 
 def describe_segment(segment: Segment, config: SlaveConfig) -> XcpSegment:

@@ -9,10 +9,10 @@ import contextlib
 import errno
 import selectors
 import socket
-import struct
 import sys
 import time
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from xcaliper.core.errors import FramingError, LinkError, SettingsError
@@ -25,6 +25,7 @@ from xcaliper.transport.base import (
     resolve,
 )
 from xcaliper.transport.url import parse_url
+from xcaliper.xcp.dto_block import DtoBlock
 from xcaliper.xcp.framing.eth import DatagramReader, EthFraming, StreamReader
 
 if TYPE_CHECKING:
@@ -32,7 +33,15 @@ if TYPE_CHECKING:
 
     from xcaliper.core.diagnostics import Diagnostic
 
-__all__ = ["DATAGRAM_LIMIT", "SlavePort", "TcpPort", "UdpPort", "open_port", "segment_runs"]
+__all__ = [
+    "DATAGRAM_LIMIT",
+    "Lost",
+    "SlavePort",
+    "TcpPort",
+    "UdpPort",
+    "open_port",
+    "segment_runs",
+]
 
 #: Bytes of one datagram that fit an Ethernet frame *(XCP on Ethernet, MTU)*.
 DATAGRAM_LIMIT: Final = 1472
@@ -59,6 +68,19 @@ _REPORT_ERRORS: Final = {
 _MSG_ERRQUEUE: Final = 0x2000
 
 Watched: TypeAlias = "tuple[socket.socket, int]"
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Messages that have a number but never leave: what a lossy link does, for tests."""
+
+    count: int
+
+
+#: What a slave has to send: packets, whole blocks of DTOs, losses on purpose.
+Sent: TypeAlias = bytes | DtoBlock | Lost
+#: What one call of the system may send: datagrams back to back, and the bytes of each but the last.
+_Run: TypeAlias = "tuple[bytes | memoryview, int]"
 
 
 def _never() -> bool:
@@ -122,6 +144,20 @@ class _Port:
         self._sock = _listen(self.scheme, host, port)
 
     @property
+    def alignment(self) -> int:
+        """Bytes that messages are aligned to."""
+        return self._framing.alignment
+
+    def _framed(self, item: Sent) -> bytes | memoryview:
+        """The messages of one item, numbered; empty for a loss."""
+        if isinstance(item, bytes):
+            return self._framing.frame(item)
+        if isinstance(item, Lost):
+            self._framing.take(item.count)
+            return b""
+        return item.numbered(self._framing.take(len(item)))
+
+    @property
     def address(self) -> tuple[str, int]:
         """Host and port that are listened on; the port is a real one when 0 was asked for."""
         name = self._sock.getsockname()
@@ -175,10 +211,11 @@ class UdpPort(_Port):
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, RECEIVE_BUFFER)
         self._limit = limit
         self._segmentation = segmentation and sys.platform == "linux"
+        self._segment = 0
         self._reader = DatagramReader(alignment)
         self._peer: Any = None
         self._held: tuple[bytes, Any] | None = None
-        self._kept: deque[list[bytes]] = deque()
+        self._kept: deque[_Run] = deque()
         self._clock = clock
         self._refused_ns: int | None = None
         self._reports = self._ask_reports()
@@ -251,19 +288,85 @@ class UdpPort(_Port):
         self._framing.reset()
         self._reader.reset()
 
-    def send(self, packets: Sequence[bytes]) -> None:
-        """Send packets, gathered into datagrams; what finds no room is kept for :meth:`flush`."""
-        if self._peer is None or not packets:
+    def send(self, items: Sequence[Sent]) -> None:
+        """Send packets, gathered into datagrams; what finds no room is kept for :meth:`flush`.
+
+        Blocks of DTOs that are longer than a datagram go out as they lie.
+        """
+        if self._peer is None or not items:
             return
-        if len(packets) == 1:
-            datagrams = [self._framing.frame(packets[0])]
-        else:
-            datagrams = self._framing.frame_many(packets, self._limit)
-        if self._segmentation and len(datagrams) > 1:
-            self._kept.extend(segment_runs(datagrams))
-        else:
-            self._kept.extend([datagram] for datagram in datagrams)
+        gathered: list[bytes | memoryview] = []
+        size = 0
+        datagrams: list[bytes] = []
+        for item in items:
+            framed = self._framed(item)
+            whole = isinstance(item, DtoBlock) and len(framed) > self._limit
+            if gathered and (whole or size + len(framed) > self._limit):
+                datagrams.append(b"".join(gathered))
+                gathered, size = [], 0
+            if whole:
+                assert isinstance(item, DtoBlock), "only blocks go out whole"
+                self._keep(datagrams)
+                datagrams = []
+                self._send_block(item, memoryview(framed))
+            elif framed:
+                gathered.append(framed)
+                size += len(framed)
+        if gathered:
+            datagrams.append(b"".join(gathered))
+        self._keep(datagrams)
         self.flush()
+        if not self._kept:
+            for item in items:
+                if isinstance(item, DtoBlock):
+                    item.release()
+
+    def _keep(self, datagrams: list[bytes]) -> None:
+        if self._segmentation and len(datagrams) > 1:
+            runs = segment_runs(datagrams)
+            self._kept.extend((b"".join(run), len(run[0])) for run in runs)
+        else:
+            self._kept.extend((datagram, len(datagram)) for datagram in datagrams)
+
+    def _send_block(self, block: DtoBlock, data: memoryview) -> None:
+        """Cut a block into datagrams: samples are gathered while they fit, a long one is cut."""
+        stride, put = block.layout.stride, self._put
+        if stride <= self._limit:
+            size = self._limit // stride * stride
+            step = min(_MAX_JOINED // size, _MAX_SEGMENTS) * size
+            for at in range(0, len(data), step):
+                put(data[at : at + step], size)
+            return
+        cuts: list[tuple[int, int, int]] = []
+        for start, end, size in block.layout.cuts(self._limit):
+            step = max(min(_MAX_JOINED // size, _MAX_SEGMENTS), 1) * size
+            cuts += [(at, min(at + step, end), size) for at in range(start, end, step)]
+        if len(cuts) == 1:
+            ((_, _, size),) = cuts
+            for at in range(0, len(data), stride):
+                put(data[at : at + stride], size)
+            return
+        for at in range(0, len(data), stride):
+            for start, end, size in cuts:
+                put(data[at + start : at + end], size)
+
+    def _put(self, data: memoryview, size: int) -> None:
+        """Send datagrams at once where nothing waits and they are as long as those before."""
+        if self._peer is None:
+            return
+        if self._segment == size and not self._kept and self._segmentation:
+            try:
+                self._sock.sendto(data, self._peer)
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                if error.errno in _REFUSALS:
+                    self._take_news()  # about an earlier datagram
+            else:
+                return
+        self._kept.append((data, size))
+        if len(self._kept) == 1:
+            self.flush()
 
     def flush(self) -> None:
         """Send what was kept."""
@@ -287,7 +390,8 @@ class UdpPort(_Port):
             if kept:
                 kept.popleft()
         while len(kept) > _MAX_DATAGRAM_BACKLOG:
-            self.broken += len(kept.popleft())
+            data, size = kept.popleft()
+            self.broken += -(-len(data) // size)
 
     def _take_news(self) -> None:
         """Learn which datagrams nobody took."""
@@ -313,11 +417,14 @@ class UdpPort(_Port):
             self._kept.clear()
             self.dropped()
 
-    def _send_run(self, run: list[bytes]) -> None:
-        if len(run) > 1 and self._segmentation:
-            control = [(_SOL_UDP, _UDP_SEGMENT, struct.pack("=H", len(run[0])))]
+    def _send_run(self, run: _Run) -> None:
+        data, size = run
+        if self._segmentation and len(data) > size:
             try:
-                self._sock.sendmsg(run, control, 0, self._peer)
+                if self._segment != size:
+                    self._sock.setsockopt(_SOL_UDP, _UDP_SEGMENT, size)
+                    self._segment = size
+                self._sock.sendto(data, self._peer)
             except BlockingIOError:
                 raise
             except OSError as error:
@@ -326,9 +433,20 @@ class UdpPort(_Port):
                 self._segmentation = False  # the system or the interface cannot
             else:
                 return
-        while run:
-            self._sock.sendto(run[0], self._peer)
-            del run[0]
+        if 0 < self._segment < size:
+            self._sock.setsockopt(_SOL_UDP, _UDP_SEGMENT, 0)
+            self._segment = 0
+        for at in range(0, len(data), size):
+            try:
+                self._sock.sendto(data[at : at + size], self._peer)
+            except OSError:
+                self._kept[0] = (data[at:], size)
+                raise
+
+    def hang_up(self) -> None:
+        """Forget the master without a word."""
+        self._peer = self._refused_ns = None
+        self._kept.clear()
 
     @property
     def busy(self) -> bool:
@@ -402,7 +520,7 @@ class TcpPort(_Port):
         if self._ended:
             if found:  # these are served first
                 return found
-            self._hang_up()
+            self.hang_up()
         self._accept()  # behind reading: the end of the old connection comes first
         return found
 
@@ -416,7 +534,7 @@ class TcpPort(_Port):
                 self.refused += 1
                 client.close()
                 return
-            self._hang_up()
+            self.hang_up()
         client.setblocking(False)
         with contextlib.suppress(OSError):
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -430,12 +548,14 @@ class TcpPort(_Port):
         self._framing.reset()
         self._reader.restart_counter()
 
-    def send(self, packets: Sequence[bytes]) -> None:
+    def send(self, items: Sequence[Sent]) -> None:
         """Send packets; what the pipe does not take is kept for :meth:`flush`."""
-        if self._client is None or not packets:
+        if self._client is None or not items:
             return
-        frame = self._framing.frame
-        self._kept += b"".join([frame(packet) for packet in packets])
+        for item in items:
+            self._kept += self._framed(item)
+            if isinstance(item, DtoBlock):
+                item.release()
         self.flush()
 
     def flush(self) -> None:
@@ -447,7 +567,7 @@ class TcpPort(_Port):
                 return
             except OSError:
                 self.broken += 1
-                self._hang_up()
+                self.hang_up()
                 return
             del self._kept[:sent]
 
@@ -456,8 +576,8 @@ class TcpPort(_Port):
         """True while much waits for the master to read; let the slave's own queue fill then."""
         return len(self._kept) > _MAX_STREAM_BACKLOG
 
-    def _hang_up(self) -> None:
-        """End the connection, which ends the session *(XCP on Ethernet, TCP)*."""
+    def hang_up(self) -> None:
+        """End the connection, which ends the session *(XCP on Ethernet, TCP)*; harmless without one."""
         client, self._client = self._client, None
         self._kept.clear()
         self._ended = False
@@ -474,19 +594,20 @@ class TcpPort(_Port):
             with contextlib.suppress(OSError):
                 self._client.settimeout(_DRAIN_S)
                 self._client.sendall(self._kept)
-        self._hang_up()
+        self.hang_up()
         self._sock.close()
 
 
 SlavePort: TypeAlias = UdpPort | TcpPort
 
 
-def open_port(url: str, *, max_packet: int = 0xFFFF) -> SlavePort:
+def open_port(url: str, *, max_packet: int = 0xFFFF, limit: int = DATAGRAM_LIMIT) -> SlavePort:
     """A port that listens where a URL says; port 0 takes any.
 
     Args:
         url: ``udp://host:port`` or ``tcp://host:port``.
         max_packet: a longer message ends a TCP connection.
+        limit: bytes of one datagram.
 
     Raises:
         UsageError: the URL is wrong, or the host has no address.
@@ -494,7 +615,7 @@ def open_port(url: str, *, max_packet: int = 0xFFFF) -> SlavePort:
     """
     wanted = parse_url(url)
     if wanted.scheme == "udp":
-        return UdpPort(wanted.host, wanted.port, alignment=wanted.alignment)
+        return UdpPort(wanted.host, wanted.port, alignment=wanted.alignment, limit=limit)
     return TcpPort(wanted.host, wanted.port, alignment=wanted.alignment, max_packet=max_packet)
 
 

@@ -6,16 +6,16 @@ import selectors
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import Self
 
-    from xcaliper.transport.ports import SlavePort, Watched
+    from xcaliper.transport.ports import Sent, SlavePort, Watched
 
-__all__ = ["ServedMachine", "ServerCounters", "SlaveServer"]
+__all__ = ["BlockMachine", "ServedMachine", "ServerCounters", "SlaveServer"]
 
 _CONNECT: Final = 0xFF
 _TURN_NS: Final = 50_000_000
@@ -47,6 +47,17 @@ class ServedMachine(Protocol):
 
     def drop(self, now_ns: int) -> None:
         """The connection is gone."""
+        ...
+
+
+@runtime_checkable
+class BlockMachine(Protocol):
+    """A slave that hands over whole blocks of DTOs."""
+
+    alignment: int
+
+    def outgoing_blocks(self) -> Sequence[Sent]:
+        """Answers and DTOs in order; each is given out once."""
         ...
 
 
@@ -86,6 +97,7 @@ class SlaveServer:
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.machine = machine
+        self._blocks = machine if isinstance(machine, BlockMachine) else None
         self.ports = tuple(ports)
         self._clock = clock
         self._owner: SlavePort | None = None
@@ -190,6 +202,8 @@ class SlaveServer:
                 self.machine.outgoing()  # what did not get out was for the old session
                 self._owner = port
                 port.restart()
+                if self._blocks is not None:
+                    self._blocks.alignment = port.alignment
             if self._owner is port:
                 self.machine.receive(packet, now)
             else:
@@ -200,7 +214,14 @@ class SlaveServer:
         """Send what the slave has to say; while the port is busy its queue fills."""
         owner = self._owner
         if owner is not None and not owner.busy:
-            owner.send(self.machine.outgoing())
+            blocks = self._blocks
+            owner.send(self.machine.outgoing() if blocks is None else blocks.outgoing_blocks())
+
+    def hang_up(self) -> None:
+        """Forget the session: the machine has started anew and knows of none."""
+        owner, self._owner = self._owner, None
+        if owner is not None:
+            owner.hang_up()
 
     def close(self) -> None:
         """End the session and give the sockets back; harmless when closed."""

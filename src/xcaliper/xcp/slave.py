@@ -27,10 +27,12 @@ from xcaliper.xcp.slave_state import SlaveState
 from xcaliper.xcp.table import COMMANDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from xcaliper.proto.command import Request
+    from xcaliper.xcp.dto_block import DtoBlock
     from xcaliper.xcp.slave_config import SlaveConfig, SlaveMemory
+    from xcaliper.xcp.slave_sampler import ListSampler
     from xcaliper.xcp.slave_state import DaqList, Handler
 
 __all__ = ["SlaveCounters", "SlaveEvent", "SlaveMachine"]
@@ -87,6 +89,28 @@ class _Entry:
     handler: Handler
 
 
+class _Budget:
+    """What the link takes: a bucket that fills at a rate and holds a burst."""
+
+    def __init__(self, config: SlaveConfig) -> None:
+        assert config.link_bytes_per_s is not None, "no budget, no bucket"
+        self._rate = config.link_bytes_per_s
+        self._room = config.link_burst_bytes * 1_000_000_000
+        self._left = self._room
+        self._last_ns = 0
+
+    def take(self, sampler: ListSampler, now_ns: int) -> bool:
+        """Whether the DTOs of a sample find room now."""
+        grown = self._left + max(now_ns - self._last_ns, 0) * self._rate
+        self._left = min(grown, self._room)
+        self._last_ns = now_ns
+        cost = sampler.size_bytes * 1_000_000_000
+        if cost > self._left:
+            return False
+        self._left -= cost
+        return True
+
+
 class SlaveMachine:
     """The slave role without I/O.
 
@@ -99,6 +123,8 @@ class SlaveMachine:
     Attributes:
         state: the session, as handlers see it.
         counters: totals; read them, do not write.
+        drops: asked with the number of a list before its sample is queued; True drops the sample, as
+            if the queue were full. For tests.
     """
 
     def __init__(
@@ -111,11 +137,15 @@ class SlaveMachine:
         self.config = config
         self.state = SlaveState(config, memory)
         self.counters = SlaveCounters()
-        self._out: list[bytes] = []
+        self._out: list[bytes | DtoBlock] = []
+        self.drops: Callable[[int], bool] | None = None
+        self._budget = _Budget(config) if config.link_bytes_per_s is not None else None
         self._queued_dtos = 0
+        self._queue_size = config.queue_size
         self._events: deque[SlaveEvent] = deque(maxlen=_MAX_EVENTS)
         self._event_counters = [0] * len(config.events)
-        self._tick = config.timestamp.tick_ns
+        tick = config.timestamp.tick_ns
+        self._tick = tick.numerator, tick.denominator
         self._entries: list[_Entry | None] = [None] * 256
         self._families: dict[int, dict[bytes, _Entry]] = {}
         self._encoders: dict[type[Response], Codec] = {}
@@ -130,9 +160,10 @@ class SlaveMachine:
         for name in sorted(config.disabled):
             if name not in table or (table[name].group == Group.STD and table[name].mandatory):
                 raise SettingsError("disabled", f"{name} is not an optional command")
+        absent = config.absent_commands
         for info in table:
             handler = handlers.get(info.request)
-            if handler is None or info.name in config.disabled:
+            if handler is None or info.name in absent:
                 continue
             if info.group == Group.DAQ and not config.events:
                 continue
@@ -275,34 +306,53 @@ class SlaveMachine:
         """
         if not 0 <= channel < len(self._event_counters):
             raise UsageError(f"event channel {channel}: the slave has {len(self._event_counters)}.")
-        counter = self._event_counters[channel] = (self._event_counters[channel] + 1) & 0xFF
+        counter = (self._event_counters[channel] + 1) & 0xFF
+        self._event_counters[channel] = counter
         lists = self.state.daq.by_event.get(channel)
         if not lists:
             return
-        ticks = now_ns * self._tick.denominator // self._tick.numerator
-        for _, daq_list in lists:
-            daq_list.skipped += 1
-            if daq_list.skipped < daq_list.prescaler:
+        numerator, denominator = self._tick
+        ticks = now_ns * denominator // numerator
+        for number, daq_list in lists:
+            skipped = daq_list.skipped + 1
+            if skipped < daq_list.period:
+                daq_list.skipped = skipped
                 continue
             daq_list.skipped = 0
             sampler = daq_list.sampler
             assert sampler is not None, "schedule() keeps running lists only"
-            if self._queued_dtos + sampler.packets > self.config.queue_size:
+            if daq_list.dto_ctr:
+                counter = self._counter_of(channel)
+            if sampler.samples > 1 and not sampler.collect(ticks):
+                continue
+            packets = sampler.packets
+            if (
+                self._queued_dtos + packets > self._queue_size
+                or (self.drops is not None and self.drops(number))
+                or (self._budget is not None and not self._budget.take(sampler, now_ns))
+            ):
                 self._lose(daq_list, now_ns)
                 continue
-            mark = daq_list.lost and self.config.overload == 1
-            packets = sampler.sample(ticks, counter, lost=mark)
+            sampler.take(self._out, ticks, counter, lost=daq_list.lost)
             daq_list.lost = False
-            self._queued_dtos += len(packets)
-            self.counters.dtos += len(packets)
-            self._out.extend(packets)
+            self._queued_dtos += packets
+            self.counters.dtos += packets
+
+    def _counter_of(self, channel: int) -> int:
+        """The counter that DTOs of a channel carry (XCP Base, DTO_CTR_PROPERTIES, 1.3)."""
+        made = self.state.daq.counters.get(channel) or self.config.events[channel].counter
+        related = made.related_event if made is not None else None
+        return self._event_counters[channel if related is None else related]
 
     def _lose(self, daq_list: DaqList, now_ns: int) -> None:
-        """Count a lost sample; tell once until the list gets through again.
+        """Count lost samples; tell once until the list gets through again.
 
         *(XCP Base, EV_DAQ_OVERLOAD, 1.0)*
         """
-        self.counters.lost_samples += 1
+        sampler = daq_list.sampler
+        assert sampler is not None, "only a running list loses samples"
+        sampler.drop()
+        self.counters.lost_samples += sampler.samples
         if daq_list.lost:
             return
         daq_list.lost = True
@@ -352,9 +402,28 @@ class SlaveMachine:
 
     def outgoing(self) -> list[bytes]:
         """Answers, events and DTOs in order; each is given out once."""
+        found: list[bytes] = []
+        for item in self.outgoing_blocks():
+            if isinstance(item, bytes):
+                found.append(item)
+            else:
+                found += item.packets()
+        return found
+
+    def outgoing_blocks(self) -> list[bytes | DtoBlock]:
+        """The same for a transport that sends whole blocks of DTOs as they lie."""
         out, self._out = self._out, []
         self._queued_dtos = 0
         return out
+
+    @property
+    def alignment(self) -> int:
+        """Bytes that the transport aligns messages to; lists that start from now on keep to it."""
+        return self.state.alignment
+
+    @alignment.setter
+    def alignment(self, size_bytes: int) -> None:
+        self.state.alignment = size_bytes
 
     def events(self) -> list[SlaveEvent]:
         """What happened, in order; each is given out once, the latest thousand are kept."""

@@ -3,51 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import SettingsError
 from xcaliper.core.ticks import TickClock
 from xcaliper.xcp.codes import ChecksumType, Resource
+from xcaliper.xcp.slave_daq_config import (
+    DaqMemory,
+    DaqTotals,
+    EventConfig,
+    FixedList,
+    check_daq,
+)
 
 if TYPE_CHECKING:
     from xcaliper.core.address import Address
 
 __all__ = [
+    "DaqMemory",
+    "DaqTotals",
     "EventConfig",
+    "FixedList",
     "MappingConfig",
     "PageConfig",
+    "ScratchMemory",
     "SegmentConfig",
     "SlaveConfig",
     "SlaveMemory",
 ]
 
-
-@dataclass(frozen=True, slots=True)
-class EventConfig:
-    """An event channel of the slave (XCP Base, GET_DAQ_EVENT_INFO, 1.0).
-
-    Attributes:
-        channel: number, from 0 without holes.
-        name: ASCII text.
-        time_cycle: period in units, 0 = not cyclic.
-        time_unit: unit code, 0 = 1 ns … 9 = 1 s.
-        priority: 255 is highest.
-        daq: lists of direction DAQ may use it.
-        stim: lists of direction STIM may use it.
-        max_daq_list: 255 = no limit.
-        consistency: 0 ODT, 1 DAQ list, 2 event channel, 3 none.
-    """
-
-    channel: int
-    name: str
-    time_cycle: int = 0
-    time_unit: int = 6
-    priority: int = 0
-    daq: bool = True
-    stim: bool = False
-    max_daq_list: int = 0xFF
-    consistency: int = 1
+_ALLOCATION: Final = frozenset({"FREE_DAQ", "ALLOC_DAQ", "ALLOC_ODT", "ALLOC_ODT_ENTRY"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +97,28 @@ class SlaveConfig:
         overload: 0 none, 1 MSB of the first byte, 2 EV_DAQ_OVERLOAD.
         granularity_odt_entry: bytes.
         max_odt_entry_size: bytes.
+        granularity_odt_entry_stim: bytes; None = as for DAQ.
+        max_odt_entry_size_stim: bytes; None = as for DAQ.
+        max_dto_stim: bytes of a STIM packet; None = MAX_DTO.
+        dynamic: the master allocates lists; False = the fixed ones are all there are.
+        fixed_lists: predefined lists first, then static ones (those without ``dynamic`` only).
+        clear_predefined: CLEAR_DAQ_LIST works on predefined lists; False = ERR_ACCESS_DENIED.
+        max_daq_is_limit: MAX_DAQ is what could be allocated; False = what is allocated now.
         max_daq_lists: limit of ALLOC_DAQ.
         max_odt_entries_total: limit over all lists: the slave's memory.
+        totals: further limits over all lists.
+        daq_memory: what lists cost in memory; None = not counted.
+        cpu_load_max_total: what all lists may cost together; None = no limit.
+        optimisation_type: 0 default, 1 to 3 ODT_TYPE_16/32/64, 4 alignment, 5 MAX_ENTRY_SIZE.
+        optimisation_strict: ODTs that do not follow it are refused at the start; else tolerated.
+        address_extension: 0 may differ, 1 same per ODT, 3 same per list.
+        priority: SET_DAQ_LIST_MODE accepts priorities above 0.
+        pid_off: lists may leave out the identification field; the transport must tell them apart.
+        bit_stim: entries of direction STIM may be single bits.
+        alternating: event channel with alternating display; None = not possible.
         queue_size: DTOs that may wait for the transport; more are dropped and counted.
+        link_bytes_per_s: what the link takes; samples beyond are dropped and counted. None = no limit.
+        link_burst_bytes: what the link takes at once.
         dto_ctr: SET_DAQ_LIST_MODE may switch the DTO counter on.
         protocol_version: minor version announced by GET_VERSION; 0 = 1.0.
         transport_version: minor version of the transport.
@@ -145,9 +150,28 @@ class SlaveConfig:
     overload: int = 2
     granularity_odt_entry: int = 1
     max_odt_entry_size: int = 255
+    granularity_odt_entry_stim: int | None = None
+    max_odt_entry_size_stim: int | None = None
+    max_dto_stim: int | None = None
+    dynamic: bool = True
+    fixed_lists: tuple[FixedList, ...] = ()
+    clear_predefined: bool = True
+    max_daq_is_limit: bool = False
     max_daq_lists: int = 256
     max_odt_entries_total: int = 65_535
+    totals: DaqTotals = field(default_factory=DaqTotals)
+    daq_memory: DaqMemory | None = None
+    cpu_load_max_total: float | None = None
+    optimisation_type: int = 0
+    optimisation_strict: bool = False
+    address_extension: int = 0
+    priority: bool = True
+    pid_off: bool = False
+    bit_stim: bool = False
+    alternating: int | None = None
     queue_size: int = 16_384
+    link_bytes_per_s: int | None = None
+    link_burst_bytes: int = 65_536
     dto_ctr: bool = True
     protocol_version: int = 5
     transport_version: int = 5
@@ -171,21 +195,11 @@ class SlaveConfig:
             raise SettingsError("timestamp", f"{self.timestamp.size_bytes} bytes is not 0, 1, 2, 4")
         if not self.timestamp.tick_ns > 0:
             raise SettingsError("timestamp", "a tick must last longer than nothing")
-        if self.granularity_odt_entry not in (1, 2, 4, 8) or self.granularity_odt_entry % self.ag:
-            raise SettingsError(
-                "granularity_odt_entry",
-                f"{self.granularity_odt_entry} is not 1, 2, 4 or 8 and a multiple of AG",
-            )
 
     def _check_lists(self) -> None:
         if self.checksum is ChecksumType.XCP_USER_DEFINED:
             raise SettingsError("checksum", "a user-defined algorithm cannot be served")
-        if self.identification_field not in range(4):
-            raise SettingsError("identification_field", f"{self.identification_field} is not 0 … 3")
-        if self.overload not in range(3):
-            raise SettingsError("overload", f"{self.overload} is not 0, 1 or 2")
-        if [event.channel for event in self.events] != list(range(len(self.events))):
-            raise SettingsError("events", "channels must count from 0 without holes")
+        check_daq(self)
         if [segment.number for segment in self.segments] != list(range(len(self.segments))):
             raise SettingsError("segments", "numbers must count from 0 without holes")
         for segment in self.segments:
@@ -201,6 +215,42 @@ class SlaveConfig:
     def takes_blocks(self) -> bool:
         """True when DOWNLOAD may begin a block."""
         return self.master_block_mode and "DOWNLOAD_NEXT" not in self.disabled
+
+    @property
+    def absent_commands(self) -> frozenset[str]:
+        """Commands that are refused as unknown: those switched off, and what nothing here needs."""
+        absent = set(self.disabled)
+        if not self.dynamic:
+            absent |= _ALLOCATION
+        if not (self.dto_ctr and any(event.counter for event in self.events)):
+            absent.add("DTO_CTR_PROPERTIES")
+        if not any(event.packed for event in self.events):
+            absent |= {"SET_DAQ_PACKED_MODE", "GET_DAQ_PACKED_MODE"}
+        return frozenset(absent)
+
+    @property
+    def min_daq(self) -> int:
+        """Number of predefined lists."""
+        return sum(one.predefined for one in self.fixed_lists)
+
+    def grain(self, *, stim: bool = False) -> int:
+        """GRANULARITY_ODT_ENTRY_SIZE of a direction, in bytes."""
+        own = self.granularity_odt_entry_stim
+        return own if stim and own is not None else self.granularity_odt_entry
+
+    def largest_entry(self, *, stim: bool = False) -> int:
+        """MAX_ODT_ENTRY_SIZE of a direction, in bytes."""
+        own = self.max_odt_entry_size_stim
+        return own if stim and own is not None else self.max_odt_entry_size
+
+    def largest_dto(self, *, stim: bool = False) -> int:
+        """MAX_DTO of a direction, in bytes."""
+        return self.max_dto_stim if stim and self.max_dto_stim is not None else self.max_dto
+
+    @property
+    def takes_stim(self) -> bool:
+        """True when some event channel serves direction STIM."""
+        return any(event.stim for event in self.events)
 
     @property
     def max_odt(self) -> int:
@@ -242,4 +292,13 @@ class SlaveMemory(Protocol):
 
     def copy_page(self, source: tuple[int, int], destination: tuple[int, int]) -> None:
         """Copy (segment, page) onto (segment, page)."""
+        ...
+
+
+@runtime_checkable
+class ScratchMemory(Protocol):
+    """A memory with room of the slave's own behind its variables, so that one gather reads both."""
+
+    def scratch(self) -> memoryview:
+        """Writable bytes at the end of the object that views of variables belong to."""
         ...

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from xcaliper.core.errors import NegativeResponseError
     from xcaliper.xcp.daq_lists import OdtEntry
     from xcaliper.xcp.slave_config import SlaveConfig, SlaveMemory
-    from xcaliper.xcp.slave_sampler import Sampler
+    from xcaliper.xcp.slave_daq_config import CounterConfig, FixedList
+    from xcaliper.xcp.slave_sampler import ListSampler
 
 __all__ = [
     "Alloc",
@@ -24,8 +25,10 @@ __all__ = [
     "DaqList",
     "DaqState",
     "Handler",
+    "Packing",
     "Served",
     "SlaveState",
+    "new_list",
     "refuse",
 ]
 
@@ -46,25 +49,43 @@ class Alloc(Enum):
 
 
 @dataclass(slots=True)
+class Packing:
+    """Packed mode of a list; mode 0 = each sample travels alone (XCP Base, SET_DAQ_PACKED_MODE, 1.4)."""
+
+    mode: int = 0
+    timestamp_mode: int = 0
+    sample_count: int = 1
+
+
+@dataclass(slots=True, eq=False)
 class DaqList:
-    """One dynamic DAQ list.
+    """One DAQ list.
 
     Attributes:
+        fixed: settings of a predefined or static list; None for a dynamic one.
         odts: entries of each ODT; None = not written.
         event_channel: None until SET_DAQ_LIST_MODE.
+        packing: packed mode.
         sampler: what START compiled; None while stopped.
-        skipped: events since the last sample, for the prescaler.
+        period: events from one sample to the next while it runs.
+        skipped: events since the last sample.
         lost: True after dropped samples, until the next one went out.
     """
 
+    fixed: FixedList | None = None
     odts: list[list[OdtEntry | None]] = field(default_factory=list)
     event_channel: int | None = None
     prescaler: int = 1
     priority: int = 0
     timestamp: bool = False
     dto_ctr: bool = False
+    stim: bool = False
+    alternating: bool = False
+    pid_off: bool = False
+    packing: Packing = field(default_factory=Packing)
     selected: bool = False
-    sampler: Sampler | None = None
+    sampler: ListSampler | None = None
+    period: int = 1
     skipped: int = 0
     lost: bool = False
 
@@ -73,20 +94,67 @@ class DaqList:
         """True between start and stop."""
         return self.sampler is not None
 
+    @property
+    def predefined(self) -> bool:
+        """True when the entries cannot be changed."""
+        return self.fixed is not None and self.fixed.predefined
 
-@dataclass(slots=True)
+    def reset(self) -> None:
+        """Stop, forget mode and state; entries that may change are emptied (CLEAR_DAQ_LIST, 1.0)."""
+        fresh = new_list(self.fixed)
+        fresh.odts = (
+            self.odts if self.predefined else [[None] * len(entries) for entries in self.odts]
+        )
+        for name in self.__slots__:
+            setattr(self, name, getattr(fresh, name))
+
+
+def new_list(fixed: FixedList | None = None) -> DaqList:
+    """A list as it is before anybody has set it up."""
+    if fixed is None:
+        return DaqList()
+    made = DaqList(fixed, event_channel=fixed.event_fixed)
+    if fixed.predefined:
+        made.odts = [list(entries) for entries in fixed.entries]
+        made.stim = not fixed.daq
+    else:
+        made.odts = [[None] * fixed.max_odt_entries for _ in range(fixed.max_odt)]
+    return made
+
+
 class DaqState:
     """All lists, the DAQ pointer and the last allocation command.
 
+    Args:
+        fixed: lists that are there from the start.
+
     Attributes:
+        lists: by number; the fixed ones first.
+        last: latest of the four allocation commands.
+        pointer: list, ODT and entry of SET_DAQ_PTR.
         by_event: running lists of each event channel, highest priority first.
+        counters: how the DTO counter of an event channel behaves, where it was changed.
     """
 
-    lists: list[DaqList] = field(default_factory=list)
-    last: Alloc = Alloc.NONE
-    pointer: tuple[int, int, int] | None = None
-    entries: int = 0
-    by_event: dict[int, list[tuple[int, DaqList]]] = field(default_factory=dict)
+    __slots__ = ("_fixed", "by_event", "counters", "last", "lists", "pointer")
+
+    def __init__(self, fixed: Sequence[FixedList] = ()) -> None:
+        self._fixed = tuple(fixed)
+        self.by_event: dict[int, list[tuple[int, DaqList]]] = {}
+        self.counters: dict[int, CounterConfig] = {}
+        self.pointer: tuple[int, int, int] | None = None
+        self.last = Alloc.NONE
+        self.lists = [new_list(one) for one in self._fixed]
+
+    @property
+    def entries(self) -> int:
+        """Entries over all lists."""
+        return sum(len(entries) for one in self.lists for entries in one.odts)
+
+    @property
+    def first_dynamic(self) -> int:
+        """Number of the first list that ALLOC_DAQ makes."""
+        return len(self._fixed)
 
     @property
     def running(self) -> bool:
@@ -102,13 +170,21 @@ class DaqState:
         for lists in self.by_event.values():
             lists.sort(key=lambda item: -item[1].priority)
 
-    def clear(self) -> None:
-        """Stop and remove everything."""
-        self.lists = []
+    def free(self) -> None:
+        """Stop every list and remove the dynamic ones."""
+        del self.lists[self.first_dynamic :]
+        for one in self.lists:
+            one.sampler = None
+            one.selected = False
         self.last = Alloc.NONE
-        self.entries = 0
         self.pointer = None
         self.by_event = {}
+
+    def clear(self) -> None:
+        """Begin afresh, as after CONNECT: fixed lists are as they were made."""
+        self.lists = [new_list(one) for one in self._fixed]
+        self.counters = {}
+        self.free()
 
 
 @dataclass(slots=True)
@@ -123,15 +199,18 @@ class SlaveState:
     """The session as handlers see it.
 
     Attributes:
+        announced: what information commands tell; the settings, unless a test wants a liar.
         now_ns: time of the packet that is being served.
         mta: memory transfer address; None = undefined.
         text: when set, the MTA points into this text and not into memory.
         locked: resources that are still protected.
         frozen: segments marked by SET_SEGMENT_MODE.
+        alignment: bytes that the transport aligns messages to.
     """
 
     def __init__(self, config: SlaveConfig, memory: SlaveMemory) -> None:
         self.config = config
+        self.announced = config
         self.memory = memory
         self.profile = Profile(
             byte_order=config.byte_order,
@@ -142,11 +221,12 @@ class SlaveState:
             comm_mode_optional="GET_COMM_MODE_INFO" not in config.disabled,
         )
         self.now_ns = 0
+        self.alignment = 1
         self.connected = False
         self.mta: Address | None = None
         self.text: bytes | None = None
         self.block: Block | None = None
-        self.daq = DaqState()
+        self.daq = DaqState(config.fixed_lists)
         self.locked = Resource(config.protected)
         self.frozen: set[int] = set()
 
@@ -205,6 +285,7 @@ class SlaveState:
             timestamp_size=self.config.timestamp.size_bytes if daq_list.timestamp else 0,
             dto_ctr=daq_list.dto_ctr,
             overload_msb=self.config.overload == 1,
+            pid_off=daq_list.pid_off,
         )
 
 

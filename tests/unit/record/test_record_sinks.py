@@ -237,10 +237,19 @@ def test_csv_physical(tmp_path):
     assert (
         table
         == [
-            ["time [s]", "Engine.rpm [1/min]", "gear", "bits", "map[0] [V]", "map[1] [V]", "label"],
-            ["0.000000000", "0.0", "N", "0", "0.0", "-0.0", "L0"],
-            ["0.010000000", "1.0", "1st", "1", "1.0", "-1.0", "L1"],
-            ["0.020000000", "2.0", "?", "2", "2.0", "-2.0", "L2"],
+            [
+                "time [s]",
+                "Engine.rpm [1/min]",
+                "gear",
+                "bits",
+                "map[0] [V]",
+                "map[1] [V]",
+                "label",
+                "lost",
+            ],
+            ["0.000000000", "0.0", "N", "0", "0.0", "-0.0", "L0", "0"],
+            ["0.010000000", "1.0", "1st", "1", "1.0", "-1.0", "L1", "0"],
+            ["0.020000000", "2.0", "?", "2", "2.0", "-2.0", "L2", "0"],
         ]
         or table[1][5] == "0.0"
     )
@@ -257,8 +266,8 @@ def test_csv_raw(tmp_path):
     sink.close()
     lines = sink.paths[0].read_text().splitlines()
     assert lines == [
-        "time [s];Engine.rpm;gear;bits;map[0];map[1];label",
-        "0.010000000;2;1;1;1.0;-1.0;L1",
+        "time [s];Engine.rpm;gear;bits;map[0];map[1];label;lost",
+        "0.010000000;2;1;1;1.0;-1.0;L1;0",
     ]
     with pytest.raises((UsageError, LinkError)):
         sink.write(SampleBlock(7, np.arange(1), np.zeros(1, DTYPE)))
@@ -309,4 +318,4 @@ def test_csv_masks_like_the_ecu(tmp_path):
     sink.write(SampleBlock(0, np.arange(2), np.array([(0x0FFE,), (0x0081,)], dtype)))
     sink.close()
     lines = sink.paths[0].read_text().splitlines()[1:]
-    assert [line.split(",")[1:] for line in lines] == [["-1", "224", "5"], ["8", "16", "0"]]
+    assert [line.split(",")[1:-1] for line in lines] == [["-1", "224", "5"], ["8", "16", "0"]]

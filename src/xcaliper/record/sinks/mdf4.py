@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.errors import MdfError, XcaliperError
 from xcaliper.mdf.description import Attachment, Channel, Group, Header, Source
+from xcaliper.mdf.structure import build
 from xcaliper.mdf.writer import EventCause, EventType, MdfWriter, WriterOptions
+from xcaliper.record.columns import gap_event
 from xcaliper.record.files import DiskFile, free_path
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from xcaliper.core.samples import Gap, SampleBlock
     from xcaliper.mdf.storage import WritableFile
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
         SignalDescription,
     )
 
-__all__ = ["Mdf4Sink"]
+__all__ = ["Mdf4Sink", "attachments_of"]
 
 FLUSH_PERIOD_S: Final = 0.25
 MAX_LOSS_EVENTS: Final = 10_000
@@ -41,6 +44,7 @@ class Mdf4Sink:
         flush_period_s: how old rows may get before they are in the file.
         compressed: smaller file, more work.
         durable: survive a power loss, not only the death of the process.
+        attachments: what ``attachments_of`` gave for the description; spares doing it again.
         file: write there instead of to ``path``.
 
     Attributes:
@@ -62,11 +66,16 @@ class Mdf4Sink:
         flush_period_s: float = FLUSH_PERIOD_S,
         compressed: bool = False,
         durable: bool = False,
+        attachments: Sequence[Attachment] | None = None,
         file: WritableFile | None = None,
     ) -> None:
         target = free_path(path) if numbered and not overwrite else path
+        header = _header(description)
+        groups = [_group(raster, description) for raster in description.rasters]
+        files = attachments_of(description) if attachments is None else attachments
+        structure = build(header, groups, files)  # takes a while; the file is made behind it
         self._disk = DiskFile(target, create=True, overwrite=overwrite) if file is None else None
-        self.path = target if self._disk is None else self._disk.path
+        self.path = Path(target)
         self._error: XcaliperError | None = None
         self._loss_events = 0
         self._closed = False
@@ -80,11 +89,7 @@ class Mdf4Sink:
         assert storage is not None, "one of the two was given"
         try:
             self._writer = MdfWriter(
-                storage,
-                _header(description),
-                [_group(raster, description) for raster in description.rasters],
-                _attachments(description),
-                options=options,
+                storage, header, groups, files, options=options, structure=structure
             )
         except BaseException:
             self._discard()
@@ -186,11 +191,8 @@ class Mdf4Sink:
         self._loss_events += 1
         if self._loss_events > MAX_LOSS_EVENTS:
             return
-        count = f"{gap.lost} lost" if gap.lost else "samples lost"
-        text = f"{count} until {gap.t_to_ns / 1e9:.6f} s ({gap.reason})"
-        self._add(
-            EventType.ACQUISITION_INTERRUPT, gap.t_from_ns, text, "loss", EventCause.ERROR, raster
-        )
+        event = gap_event(raster, gap)
+        self._add(event.kind, event.t_ns, event.text, event.name, event.cause, event.raster)
 
 
 def _header(description: RecordingDescription) -> Header:
@@ -209,20 +211,25 @@ def _header(description: RecordingDescription) -> Header:
     )
 
 
-def _attachments(description: RecordingDescription) -> list[Attachment]:
-    if description.a2l is None:
-        return []
-    name = description.a2l_name or "description.a2l"
-    return [Attachment(name, description.a2l, "text/plain", "ASAP2 description of the ECU")]
+def attachments_of(description: RecordingDescription) -> list[Attachment]:
+    """The files that a recording has in it, A2L first."""
+    files = list(description.attachments)
+    if description.a2l is not None:
+        files.insert(0, (description.a2l_name or "description.a2l", description.a2l))
+    text = "ASAP2 description of the ECU"
+    return [Attachment(name, data, "text/plain", text) for name, data in files]
 
 
 def _group(raster: RasterDescription, description: RecordingDescription) -> Group:
     event = "" if raster.event_channel is None else f"event channel {raster.event_channel}"
+    source = Source(description.source or "ECU", description.source_path, 1, description.bus)
+    if raster.source:
+        source = Source(raster.source, raster.source_path, 1, raster.bus)
     return Group(
         name=raster.name,
         dtype=raster.dtype,
         channels=[_channel(signal) for signal in raster.signals],
-        source=Source(description.source or "ECU", description.source_path, 1, description.bus),
+        source=source,
         comment=", ".join(part for part in (raster.comment, event) if part),
         cycle_ns=raster.cycle_ns,
     )
@@ -248,4 +255,5 @@ def _channel(signal: SignalDescription) -> Channel:
         vlsd=signal.is_text,
         raw=signal.raw,
         calibration=signal.calibration,
+        calculated=signal.calculated,
     )

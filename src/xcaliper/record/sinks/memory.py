@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xcaliper.core.errors import UsageError
 from xcaliper.core.samples import SampleBlock
+from xcaliper.record.columns import (
+    LOST,
+    LostColumn,
+    element_names,
+    elements,
+    signal_values,
+    text_values,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from xcaliper.core.samples import Gap
-    from xcaliper.record.description import RecordingEvent
+    from xcaliper.record.description import RecordingDescription, RecordingEvent
 
 __all__ = ["MemorySink"]
 
 
 class MemorySink:
-    """Collects copies of blocks and events.
+    """Collects copies of blocks and events, and gives frames of them.
 
     Args:
+        description: what is recorded; frames need it.
         max_bytes: oldest blocks are dropped, and counted, beyond it; ``None`` = no limit.
 
     Attributes:
@@ -30,7 +42,10 @@ class MemorySink:
         dropped_samples: samples of dropped blocks.
     """
 
-    def __init__(self, *, max_bytes: int | None = None) -> None:
+    def __init__(
+        self, description: RecordingDescription | None = None, *, max_bytes: int | None = None
+    ) -> None:
+        self._description = description
         self._max_bytes = max_bytes
         self._bytes = 0
         self.blocks: list[SampleBlock] = []
@@ -78,3 +93,68 @@ class MemorySink:
     def gaps(self, raster: int) -> list[Gap]:
         """Losses of a raster, in order; their row numbers count inside their blocks."""
         return [gap for block in self.blocks if block.raster == raster for gap in block.gaps]
+
+    def columns(self, raster: int) -> dict[str, NDArray[Any]]:
+        """Columns of a frame: ``t [s]``, physical values, and ``lost``.
+
+        Elements of arrays get an index behind the name. ``lost`` is how many samples were lost
+        right before a row, -1 for an unknown number.
+
+        Raises:
+            UsageError: the sink was made without a description, or has no such raster.
+        """
+        if self._description is None or not 0 <= raster < len(self._description.rasters):
+            raise UsageError(
+                f"raster {raster}: it is not described.", hint="Give the sink the description."
+            )
+        described = self._description.rasters[raster]
+        blocks = [block for block in self.blocks if block.raster == raster]
+        rows = np.concatenate([np.empty(0, described.dtype), *(block.rows for block in blocks)])
+        found: dict[str, NDArray[Any]] = {"t [s]": self.t_ns(raster) / 1e9}
+        for signal in described.signals:
+            values = signal_values(signal, rows)
+            if values.dtype.kind in "SV":
+                values = text_values(signal, rows)
+            names = element_names(described, signal)
+            found |= dict(zip(names, elements(values), strict=True))
+        counter = LostColumn()
+        lost = [counter.column(block) for block in blocks]
+        found[LOST] = np.concatenate([np.empty(0, np.int64), *lost])
+        return found
+
+    def to_pandas(self) -> dict[str, Any]:
+        """Raster name → pandas DataFrame with the time in seconds as index.
+
+        Raises:
+            UsageError: pandas is not installed, or the sink was made without a description.
+        """
+        frames = {}
+        for name, columns in self._frames():
+            pandas = _library("pandas")
+            index = pandas.Index(columns.pop("t [s]"), name="t [s]")
+            frames[name] = pandas.DataFrame(columns, index=index)
+        return frames
+
+    def to_polars(self) -> dict[str, Any]:
+        """Raster name → polars DataFrame with a column ``t [s]``.
+
+        Raises:
+            UsageError: polars is not installed, or the sink was made without a description.
+        """
+        return {name: _library("polars").DataFrame(columns) for name, columns in self._frames()}
+
+    def _frames(self) -> Iterator[tuple[str, dict[str, NDArray[Any]]]]:
+        if self._description is None:
+            self.columns(0)
+            return
+        for number, raster in enumerate(self._description.rasters):
+            yield raster.name, self.columns(number)
+
+
+def _library(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise UsageError(
+            f"{name} is not installed.", hint='pip install "xcaliper[frames]"'
+        ) from error

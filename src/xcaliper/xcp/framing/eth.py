@@ -53,6 +53,17 @@ class EthFraming:
         """Start again with 0, as after CONNECT *(XCP on Ethernet, header, 1.0)*."""
         self._counter = 0
 
+    @property
+    def alignment(self) -> int:
+        """Bytes that messages are aligned to."""
+        return self._alignment
+
+    def take(self, count: int) -> int:
+        """CTR of the first of so many messages that somebody else puts together, or loses."""
+        first = self._counter
+        self._counter = (first + count) % _MODULUS
+        return first
+
     def frame(self, packet: bytes) -> bytes:
         """One message: header, packet, fill.
 

@@ -57,7 +57,7 @@ def connect(slave: SlaveState, request: std.Connect) -> std.ConnectResponse:
             optional=int("GET_COMM_MODE_INFO" not in config.disabled),
         ),
         max_cto=config.max_cto,
-        max_dto=config.max_dto,
+        max_dto=slave.announced.max_dto,
         protocol_layer_version=1,
         transport_layer_version=config.transport_major,
     )

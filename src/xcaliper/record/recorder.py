@@ -1,0 +1,305 @@
+"""A recorder: sample blocks in, files out, from trigger to trigger."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Final, Self
+
+from xcaliper.core.errors import SettingsError, UsageError, XcaliperError
+from xcaliper.record.calculated import CalculatedSignal, Calculation, CalculationStage
+from xcaliper.record.description import EventCause, EventType, RecordingEvent
+from xcaliper.record.gate import MANUAL, Gate
+from xcaliper.record.outputs import FileOptions, Outputs
+from xcaliper.record.pipeline import MAX_BYTES, Pipeline, PipelineStats, as_ours
+from xcaliper.record.selection import Selection, SelectionStage
+from xcaliper.record.slaves import SlaveInput
+from xcaliper.record.watch import make_watches
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from xcaliper.core.samples import SampleBlock
+    from xcaliper.record.description import RecordingDescription
+    from xcaliper.record.sinks import Sink
+    from xcaliper.record.slaves import ToAxis
+    from xcaliper.record.trigger import Trigger
+
+__all__ = ["CalculatedSignal", "FileOptions", "Recorder", "RecorderStats"]
+
+RING_BYTES: Final = 256 << 20
+MAX_SECONDS: Final = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderStats(PipelineStats):
+    """Counters of a recorder: those of its queue, and what came out of it.
+
+    Attributes:
+        state: ``waiting`` for a trigger, ``recording`` or ``ended``.
+        recordings: recordings begun so far.
+        recorded_samples: samples handed to the outputs.
+        ring_bytes: bytes kept for the time before a trigger now.
+        short_pre_triggers: recordings with less time before the trigger than asked for.
+        files: files begun so far.
+    """
+
+    state: str = "recording"
+    recordings: int = 0
+    recorded_samples: int = 0
+    ring_bytes: int = 0
+    short_pre_triggers: int = 0
+    files: tuple[Path, ...] = ()
+
+
+class Recorder:
+    """Records blocks in a thread of its own; ``put`` never waits.
+
+    Several recorders may get the same blocks, each with its own signals, triggers and files.
+    Samples are chosen by their time: a recording with trigger at T holds every sample of every
+    raster from ``T - pre_s`` to its end, both included, and nothing else.
+
+    Args:
+        description: what the blocks contain.
+        outputs: files by their suffix (``.mf4``, ``.csv``, ``.parquet``), or sinks of your own,
+            which get the samples of all recordings.
+        signals: names to record, patterns with ``*`` and ``?`` allowed; ``None`` = all.
+        calculated: signals to compute, also from signals that are not recorded; they are recorded
+            in groups of their own.
+        trigger: what starts a recording, a text as for ``parse_trigger``, or several of which
+            each is enough; ``None`` = record from the first block on.
+        stop: what ends it, the same way; ``None`` = ``post_s`` behind the trigger.
+        pre_s: seconds before the trigger.
+        post_s: seconds behind the trigger or, with ``stop``, behind what stopped; ``None`` without
+            ``stop`` = until closed.
+        max_recordings: how often to record; ``None`` = each trigger again until closed. Each
+            recording has its own files, ``name_001`` and so on, unless it is the only one.
+        split_bytes: go on in another file when one has so many bytes of samples.
+        split_s: go on in another file after so many seconds.
+        options: how files are written.
+        ring_bytes: bound of what is kept for ``pre_s``; what exceeds it is said in the recording.
+        queue_bytes: bound of what waits for the thread.
+
+    Raises:
+        SettingsError: settings that contradict each other; a file that exists.
+        NotFoundError: no such signal or raster.
+        UsageError: an expression that cannot be read; a format nobody knows.
+    """
+
+    def __init__(  # noqa: PLR0913  # options by name
+        self,
+        description: RecordingDescription,
+        outputs: str | Path | Sink | Sequence[str | Path | Sink],
+        *,
+        signals: Sequence[str] | None = None,
+        calculated: Sequence[CalculatedSignal] = (),
+        trigger: Trigger | str | Sequence[Trigger | str] | None = None,
+        stop: Trigger | str | Sequence[Trigger | str] | None = None,
+        pre_s: float = 0.0,
+        post_s: float | None = None,
+        max_recordings: int | None = 1,
+        split_bytes: int | None = None,
+        split_s: float | None = None,
+        options: FileOptions | None = None,
+        ring_bytes: int = RING_BYTES,
+        queue_bytes: int = MAX_BYTES,
+    ) -> None:
+        _check(split_bytes, pre_s, post_s, split_s, max_recordings, ring_bytes, queue_bytes)
+        calculation = Calculation(description, calculated)
+        everything = calculation.description
+        patterns = None if signals is None else [*signals, *(c.name for c in calculated)]
+        selection = Selection(everything, patterns) if patterns is not None else None
+        self.description = selection.description if selection else everything
+        self._first_rasters = description.first_rasters
+        self._measured = len(description.rasters)
+        self._lock = threading.Lock()
+        self._errors: list[Exception] = []
+        self._unseen: list[Exception] = []
+        self._newest_ns = 0
+        starts = make_watches(trigger, calculation.book)
+        self._outputs = Outputs(
+            outputs,
+            self.description,
+            options or FileOptions(),
+            several=trigger is not None and max_recordings != 1,
+            later=trigger is not None,
+            split_bytes=split_bytes,
+            split_ns=None if split_s is None else round(split_s * 1e9),
+            report=self._failed,
+        )
+
+        def begin(number: int) -> Sink:
+            target = self._outputs.begin(number)
+            return SelectionStage(selection, target) if selection else target
+
+        self._gate = Gate(
+            start=starts,
+            stop=make_watches(stop, calculation.book),
+            pre_ns=round(pre_s * 1e9),
+            post_ns=None if post_s is None else round(post_s * 1e9),
+            max_recordings=max_recordings,
+            ring_bytes=ring_bytes,
+            rasters=selection.numbers if selection else range(len(everything.rasters)),
+            begin=begin,
+        )
+        stage: Sink = self._gate
+        if calculated:
+            stage = CalculationStage(calculation, stage)
+        self._pipeline = Pipeline([stage], max_bytes=queue_bytes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self.close()
+        except XcaliperError:  # an exception on its way out says more
+            if kind is None:
+                raise
+
+    @property
+    def stats(self) -> RecorderStats:
+        """Counters now."""
+        queue, gate = self._pipeline.stats, self._gate.stats
+        return RecorderStats(
+            **{name: getattr(queue, name) for name in PipelineStats.__slots__},
+            state=gate.state,
+            recordings=gate.recordings,
+            recorded_samples=gate.samples,
+            ring_bytes=gate.ring_bytes,
+            short_pre_triggers=gate.short,
+            files=tuple(self._outputs.files),
+        )
+
+    @property
+    def errors(self) -> tuple[Exception, ...]:
+        """What failed so far; an output that failed gets nothing more."""
+        with self._lock:
+            return (*self._errors, *self._pipeline.errors)
+
+    def _failed(self, error: Exception) -> None:
+        with self._lock:
+            self._errors.append(error)
+            self._unseen.append(error)
+
+    def put(self, block: SampleBlock) -> bool:
+        """Queue a block; its arrays must not change any more.
+
+        Returns:
+            Whether it fitted; otherwise its loss is marked in the raster's next block.
+
+        Raises:
+            LinkError: an output failed since the last call; the block was queued for the others.
+            UsageError: the recorder is closed, or the block belongs to no raster.
+        """
+        if not 0 <= block.raster < self._measured:
+            raise UsageError(
+                f"raster {block.raster}: {self._measured} are described.",
+                hint="Describe every raster before the start.",
+            )
+        if len(block):
+            self._newest_ns = max(self._newest_ns, int(block.t_ns[-1]))
+        fits = self._pipeline.put(block)
+        if self._unseen:
+            with self._lock:  # several slaves may put at once
+                error = self._unseen.pop(0) if self._unseen else None
+            if error is not None:
+                raise as_ours(error)
+        return fits
+
+    def event(self, event: RecordingEvent) -> bool:
+        """Queue an event: it is recorded, and may start or stop a recording.
+
+        Raises:
+            UsageError: the recorder is closed.
+        """
+        return self._pipeline.event(event)
+
+    def slave(self, number: int, to_axis: ToAxis | None = None) -> SlaveInput:
+        """Where one slave of a combined description puts its blocks, see ``record.slaves``.
+
+        Args:
+            number: position of the slave, from 0.
+            to_axis: its times, int64[n] in ns, → those of the recording; ``None`` = equal.
+
+        Raises:
+            UsageError: there is no such slave.
+        """
+        if not 0 <= number < len(self._first_rasters):
+            raise UsageError(
+                f"slave {number}: the recording has {len(self._first_rasters)}.",
+                hint="Describe all slaves with combine().",
+            )
+        return SlaveInput(self, self._first_rasters[number], to_axis)
+
+    def trigger(self, text: str = "manual", *, t_ns: int | None = None) -> None:
+        """Start a recording, unless one runs.
+
+        Args:
+            text: reason, for people.
+            t_ns: when, on the axis of the samples; ``None`` = newest sample so far.
+
+        Raises:
+            UsageError: the recorder is closed.
+        """
+        self._command(EventType.START_TRIGGER, text, t_ns)
+
+    def stop(self, text: str = "manual", *, t_ns: int | None = None) -> None:
+        """End the recording that runs; ``post_s`` is not waited for.
+
+        A time that lies back takes nothing away that has been written.
+
+        Raises:
+            UsageError: the recorder is closed.
+        """
+        self._command(EventType.STOP_TRIGGER, text, t_ns)
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Write what waits and finish all files.
+
+        Raises:
+            LinkError: the thread did not finish in time.
+            XcaliperError: what the first failed output raised.
+        """
+        try:
+            self._pipeline.close(timeout_s)
+        finally:
+            if self._pipeline.is_finished:
+                self._outputs.close()
+        with self._lock:
+            first = next(iter(self._errors), None)
+        if first is not None:
+            raise as_ours(first)
+
+    def _command(self, kind: EventType, text: str, t_ns: int | None) -> None:
+        when = self._newest_ns if t_ns is None else t_ns
+        self._pipeline.event(RecordingEvent(kind, when, text, MANUAL, EventCause.USER))
+
+
+def _check(
+    split_bytes: int | None,
+    pre_s: float,
+    post_s: float | None,
+    split_s: float | None,
+    max_recordings: int | None,
+    ring_bytes: int,
+    queue_bytes: int,
+) -> None:
+    for name, seconds, least in (
+        ("pre_s", pre_s, 0),
+        ("post_s", post_s, 0),
+        ("split_s", split_s, 1e-3),
+    ):
+        if seconds is not None and not (isfinite(seconds) and least <= seconds <= MAX_SECONDS):
+            raise SettingsError(
+                name, f"{seconds} s is no time from {least:g} s to {MAX_SECONDS:g} s"
+            )
+    if split_bytes is not None and split_bytes < 1:
+        raise SettingsError("split_bytes", f"{split_bytes} is no size of a file")
+    if max_recordings is not None and max_recordings < 1:
+        raise SettingsError("max_recordings", f"{max_recordings} is no number of recordings")
+    for name, size in (("ring_bytes", ring_bytes), ("queue_bytes", queue_bytes)):
+        if size < 1:
+            raise SettingsError(name, f"{size} is no size")

@@ -1,0 +1,129 @@
+"""What DAQ lists cost the slave: memory, CPU load and totals, and whether it has that much."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+from xcaliper.xcp.codes import ErrorCode
+from xcaliper.xcp.slave_state import refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xcaliper.xcp.daq_lists import OdtEntry
+    from xcaliper.xcp.slave_daq_config import CpuLoad, EventConfig, QueueLoad
+    from xcaliper.xcp.slave_state import DaqList, SlaveState
+
+__all__ = ["check_resources", "memory_left", "used_entries"]
+
+_SLACK: Final = 1 + 1e-9
+
+
+def memory_left(slave: SlaveState) -> int:
+    """Elements that remain for buffers beside the descriptors of all lists; 0 without a model."""
+    model = slave.config.daq_memory
+    if model is None:
+        return 0
+    lists = slave.daq.lists
+    return model.limit - sum(
+        model.per_list + model.per_odt * len(one.odts) + model.per_entry * sum(map(len, one.odts))
+        for one in lists
+    )
+
+
+def used_entries(daq_list: DaqList) -> list[list[OdtEntry]]:
+    """Entries that are sent, by ODT: a size of 0 ends an ODT (XCP Base, WRITE_DAQ, 1.0)."""
+    found: list[list[OdtEntry]] = []
+    for entries in daq_list.odts:
+        used: list[OdtEntry] = []
+        for entry in entries:
+            if entry is None or not entry.size:
+                break
+            used.append(entry)
+        found.append(used)
+    return found
+
+
+def _buffers(slave: SlaveState, lists: Sequence[DaqList]) -> int:
+    model = slave.config.daq_memory
+    if model is None:
+        return 0
+    total = 0
+    for one in lists:
+        factor = model.stim_buffer if one.stim else model.daq_buffer
+        channel = one.event_channel
+        own = None if channel is None else slave.config.events[channel].buffer_reserve
+        reserve = (own or model.reserve or (0, 0))[one.stim]
+        for entries in used_entries(one):
+            payload = sum(entry.size for entry in entries) * one.packing.sample_count
+            total += ceil(payload * factor * (100 + reserve) / 100)
+    return total
+
+
+def _size_cost(model: CpuLoad, size: int) -> float:
+    table = sorted(model.sizes)
+    for known, cost in table:
+        if size <= known:
+            return cost
+    return ceil(size / table[-1][0]) * table[-1][1] if table else 0.0
+
+
+def _load(event: EventConfig, daq_list: DaqList) -> float:
+    """What one list costs at its event."""
+    odts = [entries for entries in used_entries(daq_list) if entries]
+    total = 0.0
+    model: CpuLoad | None = event.cpu_load
+    if model is not None:
+        total += model.per_list + model.per_odt * len(odts)
+        total += sum(
+            model.per_entry + _size_cost(model, entry.size) for entries in odts for entry in entries
+        )
+    queue: QueueLoad | None = event.queue_load
+    if queue is not None:
+        elements = sum(entry.size for entries in odts for entry in entries)
+        total += queue.per_odt * len(odts)
+        total += queue.per_element * elements * daq_list.packing.sample_count
+    return total
+
+
+def check_resources(slave: SlaveState, starting: Sequence[DaqList]) -> None:
+    """Refuse to start lists that cost more than there is (ASAP2, resource consumption, 1.2).
+
+    Args:
+        slave: its lists that run count too.
+        starting: lists that shall run.
+
+    Raises:
+        NegativeResponseError: ERR_DAQ_CONFIG.
+    """
+    config = slave.config
+    lists = [one for one in slave.daq.lists if one.running or one in starting]
+    totals = config.totals
+    sides = [[one for one in lists if one.stim is side] for side in (False, True)]
+    for side, odt_limit, entry_limit in zip(
+        sides,
+        (totals.odt_daq, totals.odt_stim),
+        (totals.odt_entries_daq, totals.odt_entries_stim),
+        strict=True,
+    ):
+        odts = sum(len(one.odts) for one in side)
+        entries = sum(len(odt) for one in side for odt in one.odts)
+        if (odt_limit is not None and odts > odt_limit) or (
+            entry_limit is not None and entries > entry_limit
+        ):
+            raise refuse(ErrorCode.ERR_DAQ_CONFIG)
+    if config.daq_memory is not None and _buffers(slave, lists) > memory_left(slave):
+        raise refuse(ErrorCode.ERR_DAQ_CONFIG)
+    loads: dict[int, float] = {}
+    for one in lists:
+        if one.event_channel is not None and not one.stim:
+            load = _load(config.events[one.event_channel], one)
+            loads[one.event_channel] = loads.get(one.event_channel, 0.0) + load
+    total = config.cpu_load_max_total
+    if total is not None and sum(loads.values()) > total * _SLACK:
+        raise refuse(ErrorCode.ERR_DAQ_CONFIG)
+    for channel, load in loads.items():
+        limit = config.events[channel].cpu_load_max
+        if limit is not None and load > limit * _SLACK:
+            raise refuse(ErrorCode.ERR_DAQ_CONFIG)
