@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 SETTLE_S = 0.3
+QUEUED_BYTES = 16 << 20
 
 
 def raster_plan(lists: list[list[int]]):
@@ -112,6 +113,9 @@ def link(job: dict) -> dict:
                 rows += len(block)
                 if pipeline is not None:
                     pipeline.put(block)
+            # C writes before it reads on; so the stream waits for the files here as well
+            while pipeline is not None and pipeline.stats.queued_bytes > QUEUED_BYTES:
+                time.sleep(0.0005)
 
         transport = open_transport(f"{job['mode']}://127.0.0.1:{job['port']}")
         connection = stack.enter_context(Link(transport, MasterMachine()))

@@ -19,7 +19,7 @@ __all__ = ["RowStorage", "StoragePool", "move_row"]
 _LINE: Final = 64
 _LEAST_ROWS: Final = 8
 _MOST_BYTES: Final = 4 << 20
-_MOST_KEPT: Final = 8
+_MOST_KEPT: Final = 12
 
 
 class RowStorage:
