@@ -313,6 +313,9 @@ def test_two_slaves_on_one_axis_in_one_file(ecu, other, tmp_path):
         assert sources["left/Task1ms"] == "left"
         assert sources["right/Task1ms"] == "right"
         assert len(mdf.get("right/EngineSpeed")) == len(right)
+        for words in ("left epk", "right epk", "left time_axis", "right time_axis"):
+            assert words in mdf.header.comment
+        assert [one.file_name for one in mdf.attachments] == ["DemoEngine.a2l"] * 2
     assert not ecu.port.measurement.is_running
 
 
