@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Choice", "calculated_signals", "choose", "packed_count", "read_split"]
 
+#: Lines of a list that are told one by one.
+_LINES: Final = 8
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)")
 _BYTES: Final = {
     "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
@@ -84,7 +86,7 @@ class Choice:
         problems = labels.check(catalog, event)
         if problems and not skip_unknown:
             if len(problems) > 1:
-                problems[0].message += f" (and {len(problems) - 1} more like it)"
+                problems[0].message += f" ({_further([one.line or 0 for one in problems[1:]])})"
             problems[0].hint = f"{problems[0].hint} --skip-unknown leaves such lines out.".strip()
             raise problems[0]
         for one in problems:
@@ -94,6 +96,14 @@ class Choice:
                 f"skipped: {labels.source}:{line}: section [{name}]", markup=False, soft_wrap=True
             )
         return labels.without({one.line for one in problems})
+
+
+def _further(lines: list[int]) -> str:
+    """The lines of further problems, in words."""
+    shown = ", ".join(map(str, lines[:_LINES]))
+    left = len(lines) - _LINES
+    rest = f" and {left} more" if left > 0 else ""
+    return f"the same in line{'s' if len(lines) > 1 else ''} {shown}{rest}"
 
 
 def choose(verb: str, signals: Sequence[str], events: Sequence[str], listed: Path | None) -> Choice:
