@@ -413,8 +413,17 @@ class Measurement:
             self._forgotten += len(old)
 
     def blocks(self) -> list[Block]:
-        """Everything taken so far, one block per event; once it ended, everything measured."""
-        if self._keep and self._state == "ended":
+        """Everything taken so far, one block per event; once it ended, everything measured.
+
+        Raises:
+            UsageError: nothing was kept, because of ``keep=False``.
+        """
+        if not self._keep:
+            raise UsageError(
+                "measurement: keep=False, so nothing that was measured is kept.",
+                hint="Take blocks as they come, or measure with keep=True.",
+            )
+        if self._state == "ended":
             for samples in self._waiting.take():
                 self._remember(samples)
         return [self._block(join_blocks(list(blocks))) for _, blocks in sorted(self._kept.items())]
@@ -626,12 +635,16 @@ class Measurement:
         events = ", ".join(track.name for track in self.tracks)
         count = self.quality.samples
         return (
-            f"<Measurement {self._state}: {len(self.signals)} signals over {events}, "
-            f"{count} samples>"
+            f"<Measurement {self._state}: {_count(len(self.signals), 'signal')} over {events}, "
+            f"{_count(count, 'sample')}>"
         )
 
     def _repr_html_(self) -> str:
         return frames.summary_html(repr(self)[1:-1], self.summary()["events"])
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _failures_of(steps: Sequence[Callable[[], None]]) -> list[XcaliperError]:

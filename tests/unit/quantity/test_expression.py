@@ -199,7 +199,7 @@ def test_arrays_have_memories_per_element_and_missing_values_do_not_spread():
     ("text", "place", "what"),
     [
         ("", None, "empty"),
-        ("a +", None, "invalid syntax"),
+        ("a +", None, "at its end: invalid syntax"),
         ("a + * 2", 5, "invalid syntax"),
         ("a $ s", 3, "invalid syntax"),
         ("lambda: 1", 1, "nothing that expressions know"),
