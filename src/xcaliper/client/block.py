@@ -71,7 +71,10 @@ class Block:
         return len(self.t)
 
     def __repr__(self) -> str:
-        return f"<Block {self.event}: {len(self)} samples of {len(self.names)} signals>"
+        from xcaliper.daq.describe import counted
+
+        samples, signals = counted(len(self), "sample"), counted(len(self.names), "signal")
+        return f"<Block {self.event}: {samples} of {signals}>"
 
     def _repr_html_(self) -> str:
         rows = "".join(

@@ -632,19 +632,17 @@ class Measurement:
         return found
 
     def __repr__(self) -> str:
+        from xcaliper.daq.describe import counted
+
         events = ", ".join(track.name for track in self.tracks)
         count = self.quality.samples
         return (
-            f"<Measurement {self._state}: {_count(len(self.signals), 'signal')} over {events}, "
-            f"{_count(count, 'sample')}>"
+            f"<Measurement {self._state}: {counted(len(self.signals), 'signal')} over {events}, "
+            f"{counted(count, 'sample')}>"
         )
 
     def _repr_html_(self) -> str:
         return frames.summary_html(repr(self)[1:-1], self.summary()["events"])
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _failures_of(steps: Sequence[Callable[[], None]]) -> list[XcaliperError]:
