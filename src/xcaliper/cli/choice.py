@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from xcaliper.client.names import expand_names
 from xcaliper.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,8 +58,9 @@ class Choice:
             skip_unknown: warn about such lines instead of refusing the list.
 
         Raises:
+            NotFoundError: a name that does not exist.
             SourceError: the list names what does not exist.
-            UsageError: nothing is left to measure.
+            UsageError: nothing is left to measure; an event is for none of it.
         """
         labels = self._known(catalog, event, skip_unknown=skip_unknown)
         names = list(dict.fromkeys([*self.signals, *(labels.names if labels else ())]))
@@ -72,6 +74,7 @@ class Choice:
         for text in self.events:
             pattern, equals, one = text.rpartition("=")
             if equals:
+                _check_meant(catalog, pattern.strip(), names)
                 events[pattern.strip()] = one.strip()
         return names, events
 
@@ -96,6 +99,20 @@ class Choice:
                 f"skipped: {labels.source}:{line}: section [{name}]", markup=False, soft_wrap=True
             )
         return labels.without({one.line for one in problems})
+
+
+def _check_meant(catalog: Catalog, pattern: str, names: Sequence[str]) -> None:
+    """Refuse an event for signals that are not measured.
+
+    Raises:
+        NotFoundError: nothing has this name.
+        UsageError: it means none of the signals.
+    """
+    if set(expand_names(catalog, pattern)).isdisjoint(expand_names(catalog, names)):
+        raise UsageError(
+            f"event: {pattern} is none of the signals to measure.",
+            hint="Name it as a signal too, or leave out its event.",
+        )
 
 
 def _further(lines: list[int]) -> str:
