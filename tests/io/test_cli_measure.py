@@ -9,14 +9,18 @@ import subprocess
 import sys
 import threading
 import time
+from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from asammdf import MDF
+from rich.console import Console
 
 from support.served import wait_for
 from xcaliper import connect
+from xcaliper.cli.live_view import LiveView
 from xcaliper.cli.main import main
 from xcaliper.sim.process import EcuProcess
 
@@ -238,3 +242,25 @@ def test_lines_of_a_list_are_named(url, tmp_path, capsys):
     file.write_text("[Label]\ncIdleSpeedTarget\n")
     assert main(["measure", url, "--list", str(file)]) == 2
     assert "only parameters" in capsys.readouterr().err
+
+
+def test_the_line_of_a_narrow_terminal(tmp_path):
+    """Seconds stay; folders of Parquet parts count with what is in them."""
+    folder = tmp_path / "run_10ms.parquet"
+    folder.mkdir()
+    (folder / "part-1.parquet").write_bytes(bytes(1500))
+    stats = SimpleNamespace(state="recording", files=(folder,))
+    measurement = SimpleNamespace(
+        tracks=[],
+        acquisitions=[],
+        recorders=[SimpleNamespace(stats=stats)],
+        quality=SimpleNamespace(samples=2200, lost=0, dropped=0, reconnects=0),
+        elapsed_s=2.0,
+        load_bytes_per_s=42_300.0,
+    )
+    console = Console(file=StringIO(), width=84, height=20, force_terminal=True, no_color=True)
+    with LiveView(console, measurement, 2.0) as view:
+        view.finish()
+    told = console.file.getvalue()
+    assert "0:00:0" in told
+    assert "2200 samples, 1100/s, 42.3 kB/s, lost 0, 1.5 kB written" in told
