@@ -63,6 +63,8 @@ def test_callbacks_get_every_sample_in_a_thread_of_their_own(ecu):
     assert (np.diff(counts) == 1).all()
     assert threads == {"xcaliper-callback-collect"}
     assert {queue.name for queue in measurement.queues} == {"reader", "callback collect"}
+    with pytest.raises(UsageError, match="keep=False"):
+        measurement.blocks()
 
 
 def test_error_of_a_callback_ends_it_alone_and_is_told_at_the_stop(ecu, tmp_path):

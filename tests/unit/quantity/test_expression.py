@@ -256,6 +256,8 @@ def test_unknown_names_come_with_the_nearest(text, name, nearest):
         compile_expression(text, KNOWN)
     assert caught.value.name == name
     assert nearest in caught.value.nearest if nearest else not caught.value.nearest
+    if not nearest and "signal" in caught.value.kind:
+        assert next(iter(KNOWN)) in caught.value.hint, "those that there are"
 
 
 def test_sizes_are_bounded_before_anything_is_allocated():
