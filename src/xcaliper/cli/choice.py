@@ -120,7 +120,7 @@ def _further(lines: list[int]) -> str:
     shown = ", ".join(map(str, lines[:_LINES]))
     left = len(lines) - _LINES
     rest = f" and {left} more" if left > 0 else ""
-    return f"the same in line{'s' if len(lines) > 1 else ''} {shown}{rest}"
+    return f"line{'s' if len(lines) > 1 else ''} {shown}{rest} as well"
 
 
 def choose(verb: str, signals: Sequence[str], events: Sequence[str], listed: Path | None) -> Choice:
