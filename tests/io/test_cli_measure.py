@@ -7,15 +7,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from asammdf import MDF
+from rich.console import Console
 
 from support.served import wait_for
 from xcaliper import connect
+from xcaliper.cli.live_view import LiveView
 from xcaliper.cli.main import main
 from xcaliper.sim.process import EcuProcess
 
@@ -123,6 +128,44 @@ def test_ctrl_c_closes_the_file(url, tmp_path):
         assert mdf.identification.unfinalized_standard_flags == 0, "closed, not only readable"
 
 
+def test_no_file_is_named_that_is_not_there(url, tmp_path, capsys, monkeypatch):
+    """Ctrl+C while the file is being made leaves none."""
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    target = tmp_path / "run.mf4"
+    words = ["measure", url, "CoolantTemp", "-d", "0.3", "-o", str(target)]
+    with monkeypatch.context() as patch:
+        patch.setattr("xcaliper.client.recording.Recording.open", interrupted)
+        assert main(words) == 130
+    told = capsys.readouterr()
+    assert "recorded" not in told.out
+    assert "Nothing was recorded: it ended before the first sample." in told.err
+    assert not target.exists()
+    target.write_bytes(b"of another day")
+    assert main(words) == 2
+    assert main([*words, "--split", "1min"]) == 0, "names with numbers are free"
+    assert target.read_bytes() == b"of another day"
+
+
+def test_what_came_until_an_error_is_told(tmp_path, capsys):
+    target = tmp_path / "run.mf4"
+    with EcuProcess() as process:
+        with connect(process.url):
+            pass  # the description is in the cache
+        ends = threading.Timer(2.5, process.close)
+        ends.start()
+        words = ["measure", process.url, "TaskCounter1ms", "-d", "30", "-o", str(target)]
+        assert main(words) == 4
+        ends.join()
+    told = capsys.readouterr()
+    assert f"recorded {target}" in told.out
+    assert "error" in told.err
+    with MDF(target) as mdf:
+        assert len(mdf.get("TaskCounter1ms")) > 100
+
+
 def test_watch_gives_values_and_extremes(url, labels, capsys):
     assert main(["watch", url, "--list", labels, "WheelSpeed", "-d", "0.6"]) == 0
     told = capsys.readouterr()
@@ -135,6 +178,8 @@ def test_watch_gives_values_and_extremes(url, labels, capsys):
     (row,) = rows[-1]["values"]
     assert row["min"] < row["max"]
     assert not row["stale"]
+    times = [row["t"] for row in rows]
+    assert times == sorted(set(times)), "nothing is told twice"
 
 
 def test_plan_needs_no_ecu(url, labels, tmp_path, capsys):
@@ -162,7 +207,9 @@ BAD = [
     (["measure", "URL", "EngineSpeed", "--polling", "-1"], 2, "rounds per second"),
     (["measure", "URL", "EngineSpeed", "-o", "x.xyz", "-d", "1"], 2, "x.xyz"),
     (["measure", "URL", "EngineSpeed", "-o", "x.mf4", "--trigger", "Engin > 1", "-d", "1"], 3, "Engin"),
+    (["measure", "URL", "EngineSpeed", "-o", "no/x.mf4"], 3, "Make it first"),
     (["plan", "missing.a2l", "EngineSpeed"], 3, "missing.a2l"),
+    (["plan", "URL", "EngineSpeed"], 2, "--plan"),
     (["watch", "URL", "--list", "missing.lab"], 3, "missing.lab"),
 ]  # fmt: skip
 
@@ -185,7 +232,7 @@ def test_lines_of_a_list_are_named(url, tmp_path, capsys):
     told = capsys.readouterr().err
     assert "bad.lab:3" in told
     assert "EngineSpeed" in told
-    assert "1 more" in told
+    assert "line 4" in told
     assert "--skip-unknown" in told
     assert main(["measure", url, "--list", str(file), "-d", "0.2", "--skip-unknown"]) == 0
     told = capsys.readouterr()
@@ -195,3 +242,25 @@ def test_lines_of_a_list_are_named(url, tmp_path, capsys):
     file.write_text("[Label]\ncIdleSpeedTarget\n")
     assert main(["measure", url, "--list", str(file)]) == 2
     assert "only parameters" in capsys.readouterr().err
+
+
+def test_the_line_of_a_narrow_terminal(tmp_path):
+    """Seconds stay; folders of Parquet parts count with what is in them."""
+    folder = tmp_path / "run_10ms.parquet"
+    folder.mkdir()
+    (folder / "part-1.parquet").write_bytes(bytes(1500))
+    stats = SimpleNamespace(state="recording", files=(folder,))
+    measurement = SimpleNamespace(
+        tracks=[],
+        acquisitions=[],
+        recorders=[SimpleNamespace(stats=stats)],
+        quality=SimpleNamespace(samples=2200, lost=0, dropped=0, reconnects=0),
+        elapsed_s=2.0,
+        load_bytes_per_s=42_300.0,
+    )
+    console = Console(file=StringIO(), width=84, height=20, force_terminal=True, no_color=True)
+    with LiveView(console, measurement, 2.0) as view:
+        view.finish()
+    told = console.file.getvalue()
+    assert "0:00:0" in told
+    assert "2200 samples, 1100/s, 42.3 kB/s, lost 0, 1.5 kB written" in told

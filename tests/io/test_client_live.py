@@ -352,8 +352,11 @@ def test_arrays_texts_and_enumerations_in_blocks_and_frames(ecu):
     assert block.raw("EngineState").dtype == np.uint8
     assert set(block["cVehicleName"]) == {"Demo saloon"}
     assert block.latest("EngineState") == block["EngineState"][-1]
-    with pytest.raises(KeyError):
-        block["EngineSpeed"]
+    for take in (block.__getitem__, block.raw, block.latest):
+        with pytest.raises(
+            KeyError, match="not in this block of Task10ms, which has WheelSpeed, D"
+        ):
+            take("EngineSpeed")
     assert "EngineState" in block._repr_html_()
     assert "<tr><td>Task10ms</td><td>5</td>" in measured._repr_html_()
     pandas = pytest.importorskip("pandas")

@@ -63,6 +63,8 @@ def test_callbacks_get_every_sample_in_a_thread_of_their_own(ecu):
     assert (np.diff(counts) == 1).all()
     assert threads == {"xcaliper-callback-collect"}
     assert {queue.name for queue in measurement.queues} == {"reader", "callback collect"}
+    with pytest.raises(UsageError, match="keep=False"):
+        measurement.blocks()
 
 
 def test_error_of_a_callback_ends_it_alone_and_is_told_at_the_stop(ecu, tmp_path):
@@ -313,6 +315,9 @@ def test_two_slaves_on_one_axis_in_one_file(ecu, other, tmp_path):
         assert sources["left/Task1ms"] == "left"
         assert sources["right/Task1ms"] == "right"
         assert len(mdf.get("right/EngineSpeed")) == len(right)
+        for words in ("left epk", "right epk", "left time_axis", "right time_axis"):
+            assert words in mdf.header.comment
+        assert [one.file_name for one in mdf.attachments] == ["DemoEngine.a2l"] * 2
     assert not ecu.port.measurement.is_running
 
 

@@ -252,7 +252,7 @@ def test_several_slaves_in_one_file(tmp_path):
     recorder = Recorder(
         combine([first, other]),
         tmp_path / "r.mf4",
-        calculated=[CalculatedSignal("slip", "`ENGINE: 1ms:n` - `GEARBOX: 1ms:n`")],
+        calculated=[CalculatedSignal("slip", "`ENGINE/1ms:n` - `GEARBOX/1ms:n`")],
     )
     engine = recorder.slave(0)
     gearbox = recorder.slave(1, lambda t_ns: t_ns + 3 * MS)
@@ -264,10 +264,10 @@ def test_several_slaves_in_one_file(tmp_path):
     recorder.close()
     found, _ = read(tmp_path / "r.mf4")
     assert list(found) == [
-        "ENGINE: 1ms", "ENGINE: 10ms", "GEARBOX: 1ms", "GEARBOX: 10ms", "ENGINE: 1ms calculated",
+        "ENGINE/1ms", "ENGINE/10ms", "GEARBOX/1ms", "GEARBOX/10ms", "ENGINE/1ms calculated",
     ]  # fmt: skip
-    np.testing.assert_allclose(found["GEARBOX: 1ms"]["time"][0], 0.003)
-    assert set(found["ENGINE: 1ms calculated"]["slip"][:490].tolist()) == {3}
+    np.testing.assert_allclose(found["GEARBOX/1ms"]["time"][0], 0.003)
+    assert set(found["ENGINE/1ms calculated"]["slip"][:490].tolist()) == {3}
     from asammdf import MDF
 
     with MDF(tmp_path / "r.mf4") as mdf:

@@ -26,6 +26,7 @@ _EXAMPLES: Final = (
     "xcaliper a2l convert engine.a2l --to 1.61 --out old-style.a2l",
     "xcaliper a2l rename engine.a2l nEng EngineSpeed --in-place",
     "xcaliper a2l update engine.a2l --elf engine.elf --out new.a2l",
+    "xcaliper a2l generate --elf engine.elf --out engine.a2l",
 )
 
 a2l = App(

@@ -19,7 +19,6 @@ _SHOWN = 20
 
 def generate(  # noqa: PLR0913  # each option is one choice of the user
     out: Path,
-    /,
     *,
     elf: Path | None = None,
     map: Path | None = None,  # noqa: A002  # the name of the option
@@ -39,7 +38,7 @@ def generate(  # noqa: PLR0913  # each option is one choice of the user
     """Make a description. Exit code 6 when annotations are wrong, or a pattern fits nothing.
 
     Args:
-        out: the A2L file to write.
+        out: the A2L file to write, in front or as --out.
         elf: the linked program; with a header it gives addresses and types.
         map: map of the linker, for symbols that the program file does not have.
         header: a C header with @@ annotations.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from xcaliper.client.names import expand_names
 from xcaliper.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Choice", "calculated_signals", "choose", "packed_count", "read_split"]
 
+#: Lines of a list that are told one by one.
+_LINES: Final = 8
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)")
 _BYTES: Final = {
     "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
@@ -55,8 +58,9 @@ class Choice:
             skip_unknown: warn about such lines instead of refusing the list.
 
         Raises:
+            NotFoundError: a name that does not exist.
             SourceError: the list names what does not exist.
-            UsageError: nothing is left to measure.
+            UsageError: nothing is left to measure; an event is for none of it.
         """
         labels = self._known(catalog, event, skip_unknown=skip_unknown)
         names = list(dict.fromkeys([*self.signals, *(labels.names if labels else ())]))
@@ -70,6 +74,7 @@ class Choice:
         for text in self.events:
             pattern, equals, one = text.rpartition("=")
             if equals:
+                _check_meant(catalog, pattern.strip(), names)
                 events[pattern.strip()] = one.strip()
         return names, events
 
@@ -84,7 +89,7 @@ class Choice:
         problems = labels.check(catalog, event)
         if problems and not skip_unknown:
             if len(problems) > 1:
-                problems[0].message += f" (and {len(problems) - 1} more like it)"
+                problems[0].message += f" ({_further([one.line or 0 for one in problems[1:]])})"
             problems[0].hint = f"{problems[0].hint} --skip-unknown leaves such lines out.".strip()
             raise problems[0]
         for one in problems:
@@ -94,6 +99,28 @@ class Choice:
                 f"skipped: {labels.source}:{line}: section [{name}]", markup=False, soft_wrap=True
             )
         return labels.without({one.line for one in problems})
+
+
+def _check_meant(catalog: Catalog, pattern: str, names: Sequence[str]) -> None:
+    """Refuse an event for signals that are not measured.
+
+    Raises:
+        NotFoundError: nothing has this name.
+        UsageError: it means none of the signals.
+    """
+    if set(expand_names(catalog, pattern)).isdisjoint(expand_names(catalog, names)):
+        raise UsageError(
+            f"event: {pattern} is none of the signals to measure.",
+            hint="Name it as a signal too, or leave out its event.",
+        )
+
+
+def _further(lines: list[int]) -> str:
+    """The lines of further problems, in words."""
+    shown = ", ".join(map(str, lines[:_LINES]))
+    left = len(lines) - _LINES
+    rest = f" and {left} more" if left > 0 else ""
+    return f"line{'s' if len(lines) > 1 else ''} {shown}{rest} as well"
 
 
 def choose(verb: str, signals: Sequence[str], events: Sequence[str], listed: Path | None) -> Choice:

@@ -68,7 +68,10 @@ def _disk(measurement: Measurement) -> list[str]:
         files += getattr(stats, "files", ())
     if files:
         try:
-            size = sum(file.stat().st_size for file in files if file.exists())
+            parts = (
+                part for file in files for part in (file.iterdir() if file.is_dir() else [file])
+            )
+            size = sum(part.stat().st_size for part in parts if part.exists())
             free = shutil.disk_usage(files[-1].parent).free
         except OSError:
             return found
@@ -198,6 +201,7 @@ class LiveView:
     ) -> None:
         from rich.live import Live
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.table import Column
 
         self._console = console
         self._measurement = measurement
@@ -208,7 +212,7 @@ class LiveView:
         self._progress = Progress(
             TextColumn("measuring"),
             BarColumn(bar_width=None if duration else 12),
-            TimeElapsedColumn(),
+            TimeElapsedColumn(table_column=Column(min_width=len("0:00:00"), no_wrap=True)),
             TextColumn("{task.fields[state]}", markup=False),
             console=console,
         )

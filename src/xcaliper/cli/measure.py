@@ -80,7 +80,10 @@ def measure(  # noqa: PLR0913  # options by name
     from xcaliper.client.recording import Recording
 
     choice = choose("measure", signals, event, list_)
-    _check_files(out, overwrite=overwrite or plan, started=bool(trigger or stop or split))
+    numbered = bool(split or (trigger and repeat))
+    _check_files(
+        out, replaced=overwrite or plan or numbered, started=bool(trigger or stop or split)
+    )
     recording = None
     if out:
         recording = Recording(
@@ -118,14 +121,22 @@ def measure(  # noqa: PLR0913  # options by name
         return _carry_out(measurement, recording, as_json=json)
 
 
-def _check_files(out: list[Path], *, overwrite: bool, started: bool) -> None:
-    """Refuse what cannot be meant before anything is asked of the ECU."""
+def _check_files(out: list[Path], *, replaced: bool, started: bool) -> None:
+    """Refuse what cannot be meant before anything is asked of the ECU.
+
+    Args:
+        out: files to record into.
+        replaced: they are, or their names get numbers, which the recorder looks at.
+        started: something tells when to record, or how long a file may get.
+    """
     from xcaliper.core.errors import NotFoundError, UsageError
 
     for file in out:
         if not file.parent.exists():
-            raise NotFoundError(str(file.parent), kind="folder")
-        if file.exists() and not overwrite:
+            raise NotFoundError(
+                str(file.parent), kind="folder", hint="Make it first, or correct the path."
+            )
+        if file.exists() and not replaced:
             raise UsageError(
                 f"{file}: the file exists already.", hint="Choose another name, or add --overwrite."
             )
@@ -138,14 +149,7 @@ def _check_files(out: list[Path], *, overwrite: bool, started: bool) -> None:
 
 def _carry_out(measurement: Measurement, recording: Recording | None, *, as_json: bool) -> int:
     """Measure to the end, or to Ctrl+C; files are closed either way."""
-    from xcaliper.cli.shell import (
-        EXIT_INTERRUPTED,
-        EXIT_OK,
-        errors,
-        print_json,
-        print_table,
-        stdout,
-    )
+    from xcaliper.cli.shell import EXIT_INTERRUPTED, EXIT_OK, errors, print_json
 
     code = EXIT_OK
     try:
@@ -162,26 +166,33 @@ def _carry_out(measurement: Measurement, recording: Recording | None, *, as_json
     finally:
         for finding in measurement.diagnostics:
             errors().print(f"warning: {finding.text} {finding.hint}", markup=False, soft_wrap=True)
-    files = [str(file) for file in written_files(measurement, recording)]
+        if measurement.elapsed_s or code != EXIT_OK:  # what came until an error is kept and told
+            _tell_result(measurement, recording, as_json=as_json)
+    return code
+
+
+def _tell_result(measurement: Measurement, recording: Recording | None, *, as_json: bool) -> None:
+    """What was measured, and which files hold it."""
+    from xcaliper.cli.shell import errors, print_json, print_table, stdout
+
+    files = [str(file) for file in written_files(measurement)]
     if as_json:
         print_json({"summary": measurement.summary() | {"files": files}})
-        return code
+        return
     print_table(summary_table(measurement))
     for file in files:
         stdout().print(f"recorded {file}", markup=False, soft_wrap=True)
     if recording is not None and not files:
-        errors().print("Nothing was recorded: the trigger did not come.")
-    return code
+        waited = recording.trigger is not None
+        why = "the trigger did not come" if waited else "it ended before the first sample"
+        errors().print(f"Nothing was recorded: {why}.")
 
 
-def written_files(measurement: Measurement, recording: Recording | None) -> list[Path]:
-    """Files that were begun."""
+def written_files(measurement: Measurement) -> list[Path]:
+    """Files that were begun; none where nothing came to be recorded."""
     found: list[Path] = []
     for recorder in measurement.recorders:
         found += getattr(recorder.stats, "files", ())
-    if not found and recording is not None and recording.trigger is None:
-        paths = recording.path if isinstance(recording.path, list) else [recording.path]
-        found = [Path(str(one)) for one in paths]
     return found
 
 

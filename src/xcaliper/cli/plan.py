@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["plan", "plan_rows", "show_plan"]
 
+#: As it is left of an URL taken for a path.
+_URL: Final = re.compile(r"\w+:[/\\]{1,2}[^/\\]+:\d+$")
 _Flag = Parameter(negative=(), show_default=False)
 
 
@@ -46,8 +49,14 @@ def plan(  # noqa: PLR0913  # options by name
     from xcaliper.client.a2l_source import read_a2l
     from xcaliper.client.binding import declared_daq
     from xcaliper.client.selection import event_number
+    from xcaliper.core.errors import UsageError
     from xcaliper.quantity.catalog import Catalog
 
+    if _URL.match(str(a2l)):
+        raise UsageError(
+            f"plan: {a2l.parts[0]} … is an ECU, not a description.",
+            hint="xcaliper plan ecu.a2l …, or xcaliper measure URL … --plan",
+        )
     choice = choose("plan", signals, event, list_)
     with working(f"reading {a2l.name}"):
         file = read_a2l(a2l)

@@ -94,15 +94,18 @@ def _follow(measurement: Measurement, sort: str, interval: float | None) -> None
         return
     values = Values(measurement)
     due = time.monotonic() + (interval or 0.0)
+    is_told = False
     for block in measurement:
         values.take(block, extremes=True)
+        is_told = False
         if interval is not None and time.monotonic() >= due:
-            due += interval
+            due = max(due + interval, time.monotonic())
+            is_told = True
             print_json(_snapshot(measurement, values, sort))
-    if interval is not None:
-        print_json(_snapshot(measurement, values, sort))
-    else:
+    if interval is None:
         print_table(values.table(1 << 30, by=sort, extremes=True))
+    elif not is_told:
+        print_json(_snapshot(measurement, values, sort))
 
 
 def _snapshot(measurement: Measurement, values: Any, sort: str) -> dict[str, Any]:

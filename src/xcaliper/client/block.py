@@ -71,7 +71,10 @@ class Block:
         return len(self.t)
 
     def __repr__(self) -> str:
-        return f"<Block {self.event}: {len(self)} samples of {len(self.names)} signals>"
+        from xcaliper.daq.describe import counted
+
+        samples, signals = counted(len(self), "sample"), counted(len(self.names), "signal")
+        return f"<Block {self.event}: {samples} of {signals}>"
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -93,6 +96,12 @@ class Block:
         value = self.latest(name)
         return "…" if np.shape(value) else format_number(value)
 
+    def _column(self, name: str) -> NDArray[Any]:
+        if name not in self.names:
+            there = ", ".join(self.names[:_SHOWN_NAMES])
+            raise KeyError(f"{name} is not in this block of {self.event}, which has {there}")
+        return self._samples.column(name)
+
     def __contains__(self, name: str) -> bool:
         return name in self.names
 
@@ -103,9 +112,7 @@ class Block:
             KeyError: the signal is not in this block.
         """
         if name not in self._cache:
-            if name not in self.names:
-                raise KeyError(name)
-            column = self._samples.column(name)
+            column = self._column(name)
             signal = self._signals[name]
             self._cache[name] = signal.raw(column) if self._raw_only else signal.phys(column)
         return self._cache[name]
@@ -116,9 +123,8 @@ class Block:
         Raises:
             KeyError: the signal is not in this block.
         """
-        if name not in self.names:
-            raise KeyError(name)
-        return self._signals[name].raw(self._samples.column(name))
+        column = self._column(name)
+        return self._signals[name].raw(column)
 
     def latest(self, name: str) -> Any:
         """The newest value of a signal, as ``block[name][-1]`` but cheap.
@@ -126,10 +132,8 @@ class Block:
         Raises:
             KeyError: the signal is not in this block.
         """
-        if name not in self.names:
-            raise KeyError(name)
+        column = self._column(name)[-1:]
         signal = self._signals[name]
-        column = self._samples.column(name)[-1:]
         return (signal.raw(column) if self._raw_only else signal.phys(column))[0]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from xcaliper.client.values import format_number
 from xcaliper.core.errors import NotFoundError, UsageError
+from xcaliper.record.libraries import optional_library
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,17 +23,6 @@ __all__ = ["columns", "plot", "summary_html", "to_pandas", "to_polars", "to_xarr
 MAX_DRAWN: Final = 16
 MAX_POINTS: Final = 20_000
 _SUMMARY: Final = ("event", "signals", "samples", "rate_hz", "lost", "gaps", "kind")
-
-
-def _optional(name: str) -> Any:
-    from importlib import import_module
-
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise UsageError(
-            f"{name} is not installed.", hint='pip install "xcaliper[frames]"'
-        ) from error
 
 
 def columns(block: Block) -> dict[str, NDArray[Any]]:
@@ -51,7 +41,7 @@ def columns(block: Block) -> dict[str, NDArray[Any]]:
 
 def to_pandas(blocks: Sequence[Block]) -> dict[str, Any]:
     """Event name → DataFrame with the time in seconds as index."""
-    pandas = _optional("pandas")
+    pandas = optional_library("pandas")
     return {
         block.event: pandas.DataFrame(columns(block), index=pandas.Index(block.t, name="t [s]"))
         for block in blocks
@@ -60,13 +50,13 @@ def to_pandas(blocks: Sequence[Block]) -> dict[str, Any]:
 
 def to_polars(blocks: Sequence[Block]) -> dict[str, Any]:
     """Event name → DataFrame with a column ``t [s]``."""
-    polars = _optional("polars")
+    polars = optional_library("polars")
     return {block.event: polars.DataFrame({"t [s]": block.t, **columns(block)}) for block in blocks}
 
 
 def to_xarray(blocks: Sequence[Block]) -> dict[str, Any]:
     """Event name → Dataset over ``t``; arrays keep their shape, gaps are an attribute."""
-    xarray = _optional("xarray")
+    xarray = optional_library("xarray")
     found: dict[str, Any] = {}
     for block in blocks:
         variables = {}

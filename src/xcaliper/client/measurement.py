@@ -413,8 +413,17 @@ class Measurement:
             self._forgotten += len(old)
 
     def blocks(self) -> list[Block]:
-        """Everything taken so far, one block per event; once it ended, everything measured."""
-        if self._keep and self._state == "ended":
+        """Everything taken so far, one block per event; once it ended, everything measured.
+
+        Raises:
+            UsageError: nothing was kept, because of ``keep=False``.
+        """
+        if not self._keep:
+            raise UsageError(
+                "measurement: keep=False, so nothing that was measured is kept.",
+                hint="Take blocks as they come, or measure with keep=True.",
+            )
+        if self._state == "ended":
             for samples in self._waiting.take():
                 self._remember(samples)
         return [self._block(join_blocks(list(blocks))) for _, blocks in sorted(self._kept.items())]
@@ -623,11 +632,13 @@ class Measurement:
         return found
 
     def __repr__(self) -> str:
+        from xcaliper.daq.describe import counted
+
         events = ", ".join(track.name for track in self.tracks)
         count = self.quality.samples
         return (
-            f"<Measurement {self._state}: {len(self.signals)} signals over {events}, "
-            f"{count} samples>"
+            f"<Measurement {self._state}: {counted(len(self.signals), 'signal')} over {events}, "
+            f"{counted(count, 'sample')}>"
         )
 
     def _repr_html_(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -12,7 +12,7 @@ from xcaliper.core.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xcaliper.client.connection import Connection
+    from xcaliper.client.acquisition import Acquisition
     from xcaliper.client.measurement import Measurement
     from xcaliper.client.quality import Track
     from xcaliper.core.samples import SampleBlock
@@ -177,36 +177,45 @@ def describe_recording(measurement: Measurement, begin_ns: int) -> RecordingDesc
         measurement: about to start.
         begin_ns: host's monotonic time of its time 0.
     """
+    from xcaliper.record.slaves import combine
+
+    start_ns = _start_utc_ns(measurement, begin_ns)
+    parts = [_describe_slave(one, start_ns) for one in measurement.acquisitions]
+    whole = combine(parts) if len(parts) > 1 else parts[0]
+    computed = tuple(
+        describe_track(track) for track in measurement.tracks if track.kind == "calculated"
+    )
+    return replace(whole, rasters=whole.rasters + computed)
+
+
+def _describe_slave(one: Acquisition, start_ns: int) -> RecordingDescription:
+    """What a recording of one slave alone says about it.
+
+    Args:
+        one: the slave's part of the measurement.
+        start_ns: UTC time of the measurement's time 0, ns since 1970.
+    """
     from xcaliper import __version__
     from xcaliper.record.description import RecordingDescription
 
     local = time.localtime()
-    connections = [one.port.connection for one in measurement.acquisitions]
-    first = connections[0]
-    info = first.info
-    labels = [one.label for one in measurement.acquisitions if one.label]
-    paths = {one.label: one.port.connection.info.url for one in measurement.acquisitions}
     summer_min = 60 if local.tm_isdst > 0 else 0
+    connection = one.port.connection
+    info = connection.info
+    line = one.correlator.correlation() if one.correlator is not None else None
     return RecordingDescription(
-        start_ns=_start_utc_ns(measurement, begin_ns),
-        rasters=tuple(
-            describe_track(track, paths.get(track.source, "")) for track in measurement.tracks
-        ),
-        source=", ".join(labels) or info.ecu_name or "ECU",
+        start_ns=start_ns,
+        rasters=tuple(describe_track(track, one.label) for track in one.tracks),
+        source=one.label or info.ecu_name or "ECU",
         source_path=info.url,
-        bus=_BUS.get(first.scheme, 0),
+        bus=_BUS.get(connection.scheme, 0),
         epk=info.epk,
         a2l_name=info.a2l_name,
-        a2l=first.description.data or None,
+        a2l=connection.description.data or None,
         tool_version=__version__,
         tz_offset_min=local.tm_gmtoff // 60 - summer_min,
         dst_offset_min=summer_min,
-        properties={**_further(connections[1:]), **_times(measurement)},
-        attachments=tuple(
-            (one.info.a2l_name or "slave.a2l", one.description.data)
-            for one in connections[1:]
-            if one.description.data
-        ),
+        properties=line.properties() if line is not None else {},
     )
 
 
@@ -227,31 +236,12 @@ def _start_utc_ns(measurement: Measurement, begin_ns: int) -> int:
     return line.utc_ns(0) + (later_ns if len(measurement.acquisitions) > 1 else 0)
 
 
-def _times(measurement: Measurement) -> dict[str, str]:
-    """How the slaves' times are known, at the start."""
-    found: dict[str, str] = {}
-    for label, one in measurement.correlations.items():
-        prefix = f"{label} " if label else ""
-        for name, value in one.properties().items() if one is not None else ():
-            found[prefix + name] = value
-    return found
-
-
-def _further(connections: Sequence[Connection]) -> dict[str, str]:
-    """Facts of further slaves; those of the first one have their own places."""
-    found = {}
-    for number, one in enumerate(connections, 2):
-        info = one.info
-        found[f"slave {number}"] = f"{info.ecu_name or 'ECU'} at {info.url}, EPK {info.epk or '–'}"
-    return found
-
-
-def describe_track(track: Track, source_path: str = "") -> RasterDescription:
+def describe_track(track: Track, label: str = "") -> RasterDescription:
     """A raster for recorders and expressions.
 
     Args:
         track: the raster.
-        source_path: URL of its slave, where there are several.
+        label: of its slave; its name is given without.
     """
     from xcaliper.record.description import RasterDescription
 
@@ -260,12 +250,11 @@ def describe_track(track: Track, source_path: str = "") -> RasterDescription:
         "calculated": "calculated from other signals",
     }
     return RasterDescription(
-        name=track.name,
+        name=track.name.removeprefix(f"{label}/") if label else track.name,
         event_channel=track.event_channel,
         cycle_ns=track.cycle_ns,
         dtype=track.dtype,
         signals=tuple(rule.description() for rule in track.rules.values()),
         comment=comments.get(track.kind, ""),
         source=track.source,
-        source_path=source_path,
     )

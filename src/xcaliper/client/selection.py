@@ -130,7 +130,9 @@ class NameSpace:
                     found.setdefault(one, signal)
         if not found:
             raise UsageError(
-                f"{', '.join(map(str, asked)) or 'nothing'}: no measurable signal among them."
+                f"{', '.join(map(str, asked)) or 'nothing'}: no measurable signal among them.",
+                hint="A pattern means measurements, and parameters that the A2L gives an event; "
+                "other parameters are named in full.",
             )
         return found
 

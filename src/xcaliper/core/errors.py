@@ -85,11 +85,13 @@ class NotFoundError(UsageError, LookupError):
 
     slug = "not-found"
 
-    def __init__(self, name: str, *, kind: str = "name", nearest: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, name: str, *, kind: str = "name", nearest: tuple[str, ...] = (), hint: str = ""
+    ) -> None:
         self.name = name
         self.kind = kind
         self.nearest = nearest
-        hint = f"Did you mean {', '.join(nearest)}?" if nearest else ""
+        hint = f"Did you mean {', '.join(nearest)}?" if nearest else hint
         super().__init__(f"{name}: no such {kind}.", hint=hint)
 
 

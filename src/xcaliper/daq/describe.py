@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from xcaliper.daq.plan import DaqPlan, Raster
     from xcaliper.xcp.daq_lists import DaqListSetup
 
-__all__ = ["describe_plan", "plan_to_dict", "plan_to_html"]
+__all__ = ["counted", "describe_plan", "plan_to_dict", "plan_to_html"]
 
 
-def _count(number: int, one: str, many: str = "") -> str:
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number and its word, ``1 signal`` or ``2 signals``."""
     return f"{number} {one}" if number == 1 else f"{number} {many or one + 's'}"
 
 
@@ -69,9 +70,9 @@ def _line(
         _period(raster),
         f"DAQ list {raster.daq_list}",
         *_features(raster, setup),
-        _count(len(raster.signals), "signal"),
-        _count(len(setup.odts), "ODT"),
-        _count(entries, "entry", "entries"),
+        counted(len(raster.signals), "signal"),
+        counted(len(setup.odts), "ODT"),
+        counted(entries, "entry", "entries"),
         f"{plan.sample_bytes(raster)} bytes per {per}",
         "not cyclic" if load is None else _rate(load),
     ]
@@ -87,7 +88,7 @@ def describe_plan(plan: DaqPlan, overhead_bytes: int, link: LinkModel | None) ->
     total = sum(plan.load(raster, overhead_bytes) or 0.0 for raster, _ in _rows(plan))
     dtos = sum(len(setup.odts) for setup in plan.lists)
     text = (
-        f"total: {_count(len(plan.lists), 'DAQ list')}, {_count(dtos, 'ODT')}, "
+        f"total: {counted(len(plan.lists), 'DAQ list')}, {counted(dtos, 'ODT')}, "
         f"{_rate(total)} from cyclic events"
     )
     if link is not None:

@@ -12,6 +12,7 @@ import re
 import warnings
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import numpy as np
@@ -41,6 +42,7 @@ MAX_LENGTH: Final = 4096
 MAX_DEPTH: Final = 200
 MAX_NODES: Final = 2000
 MAX_CELLS: Final = 1 << 20
+_NAMED: Final = 8
 _TIME: Final = "t"
 _QUOTED: Final = re.compile(r"`([^`\n]+)`")
 _FIRST_MARK: Final = 0x4E00  # letters that Python takes as names and leaves as they are
@@ -234,10 +236,11 @@ class _Compiler:
                 warnings.simplefilter("ignore")
                 tree = ast.parse(self.source, mode="eval")
         except SyntaxError as error:
-            at = f", character {error.offset}" if error.offset else ""
+            at = f", character {error.offset}" if error.offset else ", at its end"
             raise UsageError(
                 f"expression {self.text[:120]!r}{at}: {error.msg}.",
-                hint="Put names that are no plain words in backticks.",
+                hint="Write it like \"EngineSpeed > 3000 and Gear == 'D'\"; names that are no plain "
+                "words stand in backticks.",
             ) from None
         except (ValueError, MemoryError, RecursionError):
             raise self.error("it is nested too deeply or holds what is no text") from None
@@ -309,6 +312,8 @@ class _Compiler:
             name,
             kind=f"signal (expression {self.text[:120]!r}, character {self.column(node) + 1})",
             nearest=tuple(get_close_matches(name, self.known, n=3)),
+            hint=f"It can name {', '.join(islice(self.known, _NAMED))}"
+            f"{' …' if len(self.known) > _NAMED else ''}.",
         )
 
     def input(self, item: Input, node: ast.AST) -> None:

@@ -14,6 +14,7 @@ from xcaliper.record.gate import MANUAL, Gate
 from xcaliper.record.outputs import FileOptions, Outputs
 from xcaliper.record.pipeline import MAX_BYTES, Pipeline, PipelineStats, as_ours
 from xcaliper.record.selection import Selection, SelectionStage
+from xcaliper.record.sinks.rasters import check_raster
 from xcaliper.record.slaves import SlaveInput
 from xcaliper.record.watch import make_watches
 
@@ -194,11 +195,7 @@ class Recorder:
             LinkError: an output failed since the last call; the block was queued for the others.
             UsageError: the recorder is closed, or the block belongs to no raster.
         """
-        if not 0 <= block.raster < self._measured:
-            raise UsageError(
-                f"raster {block.raster}: {self._measured} are described.",
-                hint="Describe every raster before the start.",
-            )
+        check_raster(block.raster, self._measured)
         if len(block):
             self._newest_ns = max(self._newest_ns, int(block.t_ns[-1]))
         fits = self._pipeline.put(block)

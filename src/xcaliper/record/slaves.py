@@ -30,7 +30,7 @@ __all__ = ["SlaveInput", "combine"]
 def combine(parts: Sequence[RecordingDescription]) -> RecordingDescription:
     """One description of a recording with the rasters of several slaves.
 
-    Names of rasters get the slave's in front; each keeps its source, and all A2L files are
+    Names of rasters get the slave's in front (``engine/10ms``); each keeps its source, and all A2L files are
     attached. Time, tool and people are those of the first one; properties that differ get the
     slave's name in front.
 
@@ -57,7 +57,7 @@ def combine(parts: Sequence[RecordingDescription]) -> RecordingDescription:
         rasters += [
             replace(
                 raster,
-                name=f"{name}: {raster.name}",
+                name=f"{name}/{raster.name}",
                 source=raster.source or name,
                 source_path=raster.source_path or part.source_path,
                 bus=raster.bus or part.bus,

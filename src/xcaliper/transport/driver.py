@@ -354,10 +354,8 @@ class Driver:
 
     def short_upload(self, address: int, size: int, extension: int) -> bytes:
         """Bytes at an address, by the short way when nothing special happens."""
-        if self._careful or not 0 < size <= self._max_short:
-            return self._general_upload(address, size, extension)
         ag = self._ag
-        if ag != 1 and size % ag:
+        if self._careful or not 0 < size <= self._max_short or size % ag:
             return self._general_upload(address, size, extension)
         try:
             request = self._pack(_SHORT_UPLOAD, size // ag, 0, extension, address)

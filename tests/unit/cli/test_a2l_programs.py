@@ -151,7 +151,7 @@ def test_header_and_declarations(tmp_path, capsys) -> None:
     made = read_a2l(out).module.measurement[0]
     assert (made.name, made.datatype, made.ecu_address) == ("Speed", "ULONG", 0x1010)
     header.write_text("/* @@ measurement Speed */\nextern what speed;\n")
-    assert main(["a2l", "generate", str(out), "--header", str(header)]) == 6
+    assert main(["a2l", "generate", "--header", str(header), "--out", str(out)]) == 6
     assert "ecu.h:1" in capsys.readouterr().err
     name = "xcaliper.sim.gallery.demo_engine.declaration:demo_engine"
     assert main(["a2l", "generate", str(out), "--python", name]) == 0

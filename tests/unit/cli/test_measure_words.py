@@ -80,6 +80,8 @@ def test_events_of_the_command_line_beat_those_of_the_list():
     choice = Choice(("S*",), ("10ms", "Lamb*=1ms"), labels)
     names, events = choice.resolve(Names, lambda text: 1, skip_unknown=False)
     assert names == ["S*", "Lambda", "Speed"]
+    with pytest.raises(UsageError, match=r"Lamb\* is none of the signals"):
+        Choice(("S*",), ("Lamb*=1ms",), None).resolve(Names, lambda text: 1, skip_unknown=False)
     assert list(events.items()) == [
         ("S*", "10ms"), ("Lambda", "100ms"), ("Speed", "10ms"), ("Lamb*", "1ms"),
     ]  # fmt: skip

@@ -199,7 +199,7 @@ def test_arrays_have_memories_per_element_and_missing_values_do_not_spread():
     ("text", "place", "what"),
     [
         ("", None, "empty"),
-        ("a +", None, "invalid syntax"),
+        ("a +", None, "at its end: invalid syntax"),
         ("a + * 2", 5, "invalid syntax"),
         ("a $ s", 3, "invalid syntax"),
         ("lambda: 1", 1, "nothing that expressions know"),
@@ -256,6 +256,8 @@ def test_unknown_names_come_with_the_nearest(text, name, nearest):
         compile_expression(text, KNOWN)
     assert caught.value.name == name
     assert nearest in caught.value.nearest if nearest else not caught.value.nearest
+    if not nearest and "signal" in caught.value.kind:
+        assert next(iter(KNOWN)) in caught.value.hint, "those that there are"
 
 
 def test_sizes_are_bounded_before_anything_is_allocated():

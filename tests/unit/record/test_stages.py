@@ -391,7 +391,7 @@ def test_slaves_side_by_side():
     first = replace(DESCRIPTION, epk="E1", a2l_name="engine.a2l", a2l=b"e", bus=2)
     description = combine([first, other])
     assert [r.name for r in description.rasters] == [
-        "ENGINE: 1ms", "ENGINE: 10ms", "GEARBOX: 1ms",
+        "ENGINE/1ms", "ENGINE/10ms", "GEARBOX/1ms",
     ]  # fmt: skip
     assert [(r.source, r.bus) for r in description.rasters] == [
         ("ENGINE", 2), ("ENGINE", 2), ("GEARBOX", 7),
@@ -410,7 +410,7 @@ def test_slaves_side_by_side():
 
     # the same signal of both slaves in one expression
     calculation = Calculation(
-        description, [CalculatedSignal("d", "`ENGINE: 1ms:n` - `GEARBOX: 1ms:n`")]
+        description, [CalculatedSignal("d", "`ENGINE/1ms:n` - `GEARBOX/1ms:n`")]
     )
     with pytest.raises(UsageError, match="2 rasters have it"):
         Calculation(description, [CalculatedSignal("d", "n + 1")])

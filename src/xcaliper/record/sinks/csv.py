@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from xcaliper.core.errors import LinkError, UsageError
-from xcaliper.mdf.placement import unique_names
 from xcaliper.record.columns import (
     LOST,
     LostColumn,
@@ -18,10 +15,12 @@ from xcaliper.record.columns import (
     texts_of,
 )
 from xcaliper.record.sinks.events import EventFile, failed, flush, open_text, write_lines
+from xcaliper.record.sinks.rasters import check_raster, raster_paths, stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from xcaliper.core.errors import LinkError
     from xcaliper.core.samples import SampleBlock
     from xcaliper.record.description import (
         RasterDescription,
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     )
 
 __all__ = ["CsvSink"]
-
-_UNSAFE: Final = re.compile(r"[^\w.-]+")
 
 
 class CsvSink:
@@ -65,8 +62,7 @@ class CsvSink:
         overwrite: bool = False,
         delimiter: str = ",",
     ) -> None:
-        base = Path(path)
-        self._stem = base.with_suffix("") if base.suffix.lower() == ".csv" else base
+        self._stem = stem_of(Path(path), ".csv")
         self.path = self._stem.with_name(f"{self._stem.name}.csv")
         self._physical = physical
         self._delimiter = delimiter
@@ -74,8 +70,7 @@ class CsvSink:
         self._files: list[TextIO] = []
         self._events = EventFile(self._stem, overwrite=overwrite, delimiter=delimiter)
         self._lost = LostColumn()
-        names = unique_names(_UNSAFE.sub("_", raster.name) for raster in description.rasters)
-        self.paths = tuple(self._stem.with_name(f"{self._stem.name}_{n}.csv") for n in names)
+        self.paths = raster_paths(self._stem, description, ".csv")
         try:
             for raster, target in zip(description.rasters, self.paths, strict=True):
                 file = open_text(target, overwrite=overwrite)
@@ -93,11 +88,7 @@ class CsvSink:
             UsageError: the block belongs to no raster.
             LinkError: the file cannot be written.
         """
-        if not 0 <= block.raster < len(self._files):
-            raise UsageError(
-                f"raster {block.raster}: the recording has {len(self._files)} rasters.",
-                hint="Describe every raster before the start.",
-            )
+        check_raster(block.raster, len(self._files))
         raster = self._rasters[block.raster]
         lost = self._lost.column(block)
         for gap in block.gaps:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from xcaliper.record.columns import (
     signal_values,
     text_values,
 )
+from xcaliper.record.libraries import optional_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,7 +130,7 @@ class MemorySink:
         """
         frames = {}
         for name, columns in self._frames():
-            pandas = _library("pandas")
+            pandas = optional_library("pandas")
             index = pandas.Index(columns.pop("t [s]"), name="t [s]")
             frames[name] = pandas.DataFrame(columns, index=index)
         return frames
@@ -141,7 +141,9 @@ class MemorySink:
         Raises:
             UsageError: polars is not installed, or the sink was made without a description.
         """
-        return {name: _library("polars").DataFrame(columns) for name, columns in self._frames()}
+        return {
+            name: optional_library("polars").DataFrame(columns) for name, columns in self._frames()
+        }
 
     def _frames(self) -> Iterator[tuple[str, dict[str, NDArray[Any]]]]:
         if self._description is None:
@@ -149,12 +151,3 @@ class MemorySink:
             return
         for number, raster in enumerate(self._description.rasters):
             yield raster.name, self.columns(number)
-
-
-def _library(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise UsageError(
-            f"{name} is not installed.", hint='pip install "xcaliper[frames]"'
-        ) from error

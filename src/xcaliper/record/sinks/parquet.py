@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from importlib import import_module
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xcaliper.core.errors import LinkError, SettingsError, UsageError
-from xcaliper.mdf.placement import unique_names
 from xcaliper.record.columns import (
     LOST,
     LostColumn,
@@ -21,7 +19,9 @@ from xcaliper.record.columns import (
     signal_values,
     texts_of,
 )
+from xcaliper.record.libraries import optional_library
 from xcaliper.record.sinks.events import EventFile
+from xcaliper.record.sinks.rasters import check_raster, raster_paths, stem_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +40,6 @@ FLUSH_PERIOD_S: Final = 5.0
 MAX_PART_BYTES: Final = 8 << 20
 MAX_WAITING_BYTES: Final = 64 << 20
 TIME: Final = "t_ns"
-_UNSAFE: Final = re.compile(r"[^\w.-]+")
 _PART: Final = "part-*.parquet"
 
 
@@ -80,11 +79,9 @@ class ParquetSink:
         overwrite: bool = False,
         flush_period_s: float = FLUSH_PERIOD_S,
     ) -> None:
-        base = Path(path)
-        stem = base.with_suffix("") if base.suffix.lower() == ".parquet" else base
+        stem = stem_of(Path(path), ".parquet")
         self.path = stem.with_name(f"{stem.name}.parquet")
-        names = unique_names(_UNSAFE.sub("_", raster.name) for raster in description.rasters)
-        self.paths = tuple(stem.with_name(f"{stem.name}_{n}.parquet") for n in names)
+        self.paths = raster_paths(stem, description, ".parquet")
         self._rasters = [
             _Dataset(raster, folder, description, physical=physical)
             for raster, folder in zip(description.rasters, self.paths, strict=True)
@@ -101,11 +98,7 @@ class ParquetSink:
             UsageError: the block belongs to no raster.
             LinkError: a part cannot be written.
         """
-        if not 0 <= block.raster < len(self._rasters):
-            raise UsageError(
-                f"raster {block.raster}: the recording has {len(self._rasters)} rasters.",
-                hint="Describe every raster before the start.",
-            )
+        check_raster(block.raster, len(self._rasters))
         for gap in block.gaps:
             self._events.write(gap_event(block.raster, gap))
         self._rasters[block.raster].add(block, time.monotonic_ns())
@@ -273,12 +266,7 @@ def _make(folder: Path, *, overwrite: bool) -> None:
 
 
 def _pyarrow() -> Any:
-    try:
-        return import_module("pyarrow")
-    except ImportError as error:
-        raise UsageError(
-            "Parquet needs pyarrow, which is not installed.", hint='pip install "xcaliper[parquet]"'
-        ) from error
+    return optional_library("pyarrow", "parquet")
 
 
 def check_parquet(description: RecordingDescription) -> None:
