@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.errors import PlanError
 from xcaliper.daq.assemble import Assembly
+from xcaliper.daq.budget import Budget
 from xcaliper.daq.capabilities import (
     MAX_ODTS_STIM,
     DaqCapabilities,
@@ -52,9 +53,13 @@ class Planner:
     Args:
         wanted: what is asked for.
         capabilities: of the slave.
+        budget: gets the work counted; None = one of its own.
     """
 
-    def __init__(self, wanted: Wanted, capabilities: DaqCapabilities) -> None:
+    def __init__(
+        self, wanted: Wanted, capabilities: DaqCapabilities, budget: Budget | None = None
+    ) -> None:
+        self.budget = Budget() if budget is None else budget
         self.wanted = wanted
         self.caps = capabilities
         self.limits = ListLimits(capabilities, *formats(wanted, capabilities))
@@ -323,11 +328,11 @@ class Planner:
             return replace(limits, odt_type=0) if mixed else limits
 
         if self.caps.dynamic:
-            return fill_dynamic(group, limits_of, mode)
+            return fill_dynamic(group, limits_of, self.budget, mode)
         lists = [one for one in self._usable(group) if one.number not in used]
         if mode is not None:
             lists = [one for one in lists if one.packs or group.event.packed_mode]
-        return fill_static(group, lists, lambda one: limits_of(0, one), mode)
+        return fill_static(group, lists, lambda one: limits_of(0, one), self.budget, mode)
 
     def _note_mixed(self, group: Group) -> None:
         self.findings.note(
@@ -356,7 +361,7 @@ class Planner:
         def fits(signals: tuple[WantedSignal, ...]) -> bool:
             return self._plan_group(replace(group, signals=signals), taken) is not None
 
-        omitted = fewest_omitted(group.signals, fits)
+        omitted = fewest_omitted(group.signals, fits, self.budget)
         whole = self._plan_group(group, taken, any_number=True)
         if whole is not None:
             event = group.event
@@ -376,7 +381,7 @@ class Planner:
         if self.caps.dynamic:
             overflow = Overflow()
             for part in by_extension(group, self.caps.address_extension):
-                if fill_dynamic(part, lambda n: self._limits(group, 1, n), None, overflow) is None:
+                if not self._fits(part, overflow):
                     need = sum(region.size_bytes for region in overflow.regions)
                     break
             room = max((limits.max_odts - 1) * limits.payload + limits.first_payload, 0)
@@ -398,6 +403,14 @@ class Planner:
             "(ODTs × entries) do not hold"
         )
 
+    def _fits(self, group: Group, overflow: Overflow) -> bool:
+        """Whether dynamic lists hold the signals of a group; else what is left over is told."""
+
+        def limits_of(used: int) -> Limits:
+            return self._limits(group, 1, used)
+
+        return fill_dynamic(group, limits_of, self.budget, None, overflow) is not None
+
     # ----------------------------------------------------------------------------- resources
 
     def _within_resources(self, plan: DaqPlan) -> DaqPlan:
@@ -410,13 +423,15 @@ class Planner:
         stim = tuple(s for s in self.wanted.signals if s.stim)
         daq = [s for s in self.wanted.signals if not s.stim]
         if self.wanted.allow_polling and daq:
-            out = fewest_omitted(daq, lambda kept: self._affords(kept + stim))
+            out = fewest_omitted(daq, lambda kept: self._affords(kept + stim), self.budget)
             smaller = self._without(out)
             if smaller.wanted.signals:
                 for signal in out:
                     smaller.findings.poll(signal, "; ".join(exceeded))
                 return smaller.compile()
-        names = some([s.name for s in fewest_omitted(self.wanted.signals, self._affords)])
+        names = some(
+            [s.name for s in fewest_omitted(self.wanted.signals, self._affords, self.budget)]
+        )
         raise PlanError("plan", tuple(f"{one}; leave out {names}" for one in exceeded))
 
     def _without(self, out: Sequence[WantedSignal]) -> Planner:
@@ -426,7 +441,7 @@ class Planner:
             signals=tuple(s for s in self.wanted.signals if s.name not in names),
             event_channels={n: e for n, e in self.wanted.event_channels.items() if n not in names},
         )
-        return Planner(wanted, self.caps)
+        return Planner(wanted, self.caps, self.budget)
 
     def _affords(self, kept: tuple[WantedSignal, ...]) -> bool:
         names, model = {signal.name for signal in kept}, self.caps.resources
