@@ -26,6 +26,8 @@ __all__ = ["RECENT", "Chain", "Odt", "PackedList", "finish"]
 
 #: ODTs that filling up in order looks back at.
 RECENT: Final = 8
+#: Entries that are made in one step.
+ENTRIES_PER_STEP: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +275,7 @@ def finish(chain: Chain, regions: Sequence[Region]) -> PackedList:
                 where.setdefault((piece.extension, piece.start, piece.bit), offset)
             offset += piece.end - piece.start
         odts.append(OdtSetup(tuple(_entries(pieces, limits))))
+        chain.budget.charge(1 + len(odts[-1].entries) // ENTRIES_PER_STEP)
     offsets = {
         signal.name: where[region.extension, region.start, region.bit]
         + signal.address.value * limits.ag

@@ -27,6 +27,7 @@ from xcaliper.daq.list_drafts import (
     refuse_overflow,
 )
 from xcaliper.daq.list_limits import MANY, ListLimits, formats
+from xcaliper.daq.pack_optimal import least_entries
 from xcaliper.daq.packed_choice import packed_options
 from xcaliper.daq.plan_checks import check_lists, check_prescalers, check_request
 from xcaliper.daq.predefined import offsets_in, take_predefined
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Planner"]
 
+#: ODT entries to be written for one plan; each is a command, and a row has at least as many bytes.
+MAX_PLAN_ENTRIES: Final = 500_000
 #: Rounds in which events that found no static list left get the first choice.
 MAX_ROUNDS: Final = 64
 
@@ -65,6 +68,7 @@ class Planner:
         self.limits = ListLimits(capabilities, *formats(wanted, capabilities))
         self.findings = Findings(allow_polling=wanted.allow_polling)
         self.odts_left, self.stim_left = self._odt_numbers(), MAX_ODTS_STIM
+        self.entries_left = MAX_PLAN_ENTRIES
         self.lists_at: dict[int, int] = {}
         self.free = [one for one in capabilities.lists if self._is_configurable(one)]
         self._events = {event.number: event for event in capabilities.events}
@@ -177,6 +181,11 @@ class Planner:
                 break
             groups = self._without_polled(groups)
             first.clear()
+        else:
+            self.findings.problem(
+                f"no division of the DAQ lists among {len(groups)} events and directions was found in "
+                f"{MAX_ROUNDS} rounds; use fewer events"
+            )
         return [draft for index in sorted(done) for draft in done[index]]
 
     def _without_polled(self, groups: Sequence[Group]) -> list[Group]:
@@ -192,6 +201,7 @@ class Planner:
     ) -> tuple[dict[int, list[ListDraft]], list[int]]:
         """Lists by group, and the groups that do not fit."""
         self.odts_left, self.stim_left = self._odt_numbers(), MAX_ODTS_STIM
+        self.entries_left = MAX_PLAN_ENTRIES
         self.free = [one for one in self.caps.lists if self._is_configurable(one)]
         self.lists_at = {}
         taken: set[int] = set()
@@ -211,6 +221,11 @@ class Planner:
             odts = sum(len(draft.packed.odts) for draft in drafts if draft.static is None)
             self.odts_left -= odts
             self.stim_left -= odts * groups[index].stim
+            self.entries_left -= sum(
+                draft.packed.entry_count
+                for draft in drafts
+                if draft.static is None or not draft.static.is_predefined
+            )
         return done, failed
 
     def _plan_group(
@@ -231,6 +246,8 @@ class Planner:
         )
         for usable, eager in ways:
             drafts, rest = take_predefined(group, usable, self.caps.ag, eager=eager)
+            if self._least_entries(rest) > self.entries_left:
+                continue
             for part in by_extension(rest, self.caps.address_extension):
                 used = {draft.static.number for draft in drafts if draft.static}
                 odts = sum(len(draft.packed.odts) for draft in drafts if draft.static is None)
@@ -242,6 +259,11 @@ class Planner:
                 if bindings(drafts) <= most:
                     return drafts
         return None
+
+    def _least_entries(self, group: Group) -> int:
+        """ODT entries that have to be written for a group at least."""
+        limits = self._limits(group, 1)
+        return least_entries(regions_of(group.signals, limits), limits)
 
     def _lists_left(self, event: EventChannel) -> int:
         """Lists that the event still serves, beside those that are bound to it for ever."""
@@ -377,7 +399,13 @@ class Planner:
     def _why(self, group: Group) -> str:
         event, limits = group.event, self._limits(group, 1)
         title = f"event {event.number} ({event.label})"
-        need = sum(region.size_bytes for region in regions_of(group.signals, limits))
+        regions = regions_of(group.signals, limits)
+        need, entries = sum(region.size_bytes for region in regions), least_entries(regions, limits)
+        if entries > self.entries_left:
+            return (
+                f"{title} needs {entries} ODT entries, {max(self.entries_left, 0)} of the "
+                f"{MAX_PLAN_ENTRIES} of a plan are left"
+            )
         if self.caps.dynamic:
             overflow = Overflow()
             for part in by_extension(group, self.caps.address_extension):
