@@ -45,6 +45,8 @@ _SHORT_UPLOAD: Final = 0xF4
 SLICE_NS: Final = 100_000_000
 #: DAQ packets passed on before the time is looked at.
 _MAX_PASSED: Final = 256
+#: Datagrams of samples met one by one, before everything that waits is taken at once.
+_FEW_PASSED: Final = 4
 _MILLISECOND_NS: Final = 1_000_000
 #: Bytes taken in one poll, so that a command never waits long for the lock.
 HOLD_BYTES: Final = 256 << 10
@@ -305,6 +307,15 @@ class Driver:
 
     def _poll_framed(self, acquisition: Acquisition, limit: int) -> int:
         now = self._clock()
+        size, others = self._drain(acquisition, limit, now)
+        if others:
+            self._sort(others, now)
+        if acquisition.ended:
+            raise self._end_of_stream()
+        return size
+
+    def _drain(self, acquisition: Acquisition, limit: int, now: int) -> tuple[int, list[bytes]]:
+        """Decode what waits, without blocking; its size and the packets that are not DAQ."""
         try:
             size, others = acquisition.poll(limit, now)
         except FramingError as cause:
@@ -312,11 +323,7 @@ class Driver:
         except OSError as cause:
             raise self._fail(cause, "receiving") from cause
         self._count(acquisition)
-        if others:
-            self._sort(others, now)
-        if acquisition.ended:
-            raise self._end_of_stream()
-        return size
+        return size, others
 
     def _count(self, acquisition: Acquisition) -> None:
         """Packets that never were in the inbox count as received all the same."""
@@ -357,12 +364,16 @@ class Driver:
         except struct_error:  # the general way says what is wrong
             return self._general_upload(address, size, extension)
         packets: list[bytes] = []
+        passed = 0
         try:
             self._send(self._frame(request))
             for _ in range(_MAX_PASSED):
                 packets = self._feed(self.transport.receive(), self._clock())
                 if not packets and self._acquisition is not None:
-                    continue
+                    passed += 1
+                    if passed < _FEW_PASSED:
+                        continue
+                    break
                 if len(packets) != 1 or self.reader.new_gaps:
                     break
                 packet = packets[0]
@@ -429,7 +440,11 @@ class Driver:
             return []
         except OSError as cause:
             raise self._fail(cause, "receiving") from cause
-        return self._unframe(data, self._clock())
+        packets = self._unframe(data, self._clock())
+        if self._acquisition is not None and not packets:
+            # Datagram by datagram the answer behind a full buffer would never be reached.
+            _, packets = self._drain(self._acquisition, HOLD_BYTES, self._clock())
+        return packets
 
     def _general_upload(self, address: int, size: int, extension: int) -> bytes:
         """The same through the machine, with its recovery and its errors."""
