@@ -21,6 +21,7 @@ from xcaliper.daq import (
 )
 from xcaliper.daq.budget import MAX_STEPS, Budget
 from xcaliper.daq.planner import Planner
+from xcaliper.daq.resources import ResourceModel, Totals
 
 MANY = 10_000
 #: Steps for each signal that go on when the budget is spent: a few passes over all of them.
@@ -121,13 +122,24 @@ def test_work_with_hundreds_of_static_lists_is_bounded():
         caps(0, 64, identification_field=0),
         caps(0, 64, events=(EventChannel(0, "e", MS, max_daq_list=1),)),
         caps(0, 64, dynamic=False, lists=static_lists(40)),
+        caps(0, 64, resources=ResourceModel(totals=Totals(odt=100))),
     ],
-    ids=["too few ODTs", "too few lists", "too few static lists"],
+    ids=["too few ODTs", "too few lists", "too few static lists", "too little memory"],
 )
 def test_work_of_a_refusal_is_bounded(slave):
     error, used = planned(signals(small_blobs), slave)
     assert "leave out" in str(error)
     assert used <= MAX_STEPS + PASSES * MANY
+
+
+def test_work_with_thousands_of_lists_of_one_odt_is_bounded():
+    """PID_OFF: each ODT is a list, and any of them may have room."""
+    budget = Budget()
+    wanted = Wanted(signals(small_blobs), pid_off=True, can_ids=tuple(range(0x20000, 0x28000)))
+    plan = Planner(wanted, caps(0, 64, identification_field=0, pid_off=True), budget).compile()
+    assert len(plan.lists) > 4000
+    assert len({raster.name for raster in plan.rasters}) == len(plan.lists)
+    assert budget.used <= MAX_STEPS + PASSES * MANY
 
 
 @pytest.mark.parametrize(("rule", "max_dto"), [(0, 64), (4, 64), (11, 64), (11, 1400)])
