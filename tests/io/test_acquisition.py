@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import sys
 from functools import cache
 
 import numpy as np
@@ -24,7 +25,7 @@ from xcaliper.transport.udp import UdpTransport, has_gro
 from xcaliper.xcp.daq_lists import DaqListSetup, OdtEntry, OdtSetup
 from xcaliper.xcp.master import MasterMachine
 from xcaliper.xcp.profile import DtoFormat
-from xcaliper.xcp.std import Connect
+from xcaliper.xcp.std import Connect, ShortUpload
 
 UDP_SEGMENT = 103
 SIZES = (20, 30)
@@ -158,6 +159,59 @@ def test_nothing_is_lost_between_commands_and_at_either_end(kind: str, tier: str
         assert sum(len(batch.packets) for batch in batches) == 7
         assert link.lost_messages == 0
         assert decoder.finish().incomplete == 1
+
+
+@pytest.mark.parametrize("tier", ["numpy", "compiled"])
+def test_an_answer_behind_a_full_buffer_takes_few_receives(tier: str) -> None:
+    kernel = kernel_of(tier)
+    with linked("udp") as (slave, link):
+        decoder = FramedDecoder(
+            plan(), kernel=lambda: kernel, control=drain.control_block(), period_ns=0
+        )
+        blocks = []
+        link.start_blocks(decoder, blocks.extend)
+        receives = []
+        receive = slave.transport.receive
+
+        def counted() -> bytes:
+            receives.append(1)
+            return receive()
+
+        slave.transport.receive = counted
+        slave.send_samples(600)
+        slave.answer(b"\xff\x2a")
+        assert link.short_upload(0x1000, 1) == b"\x2a"
+        slave.send_samples(600)
+        slave.answer(b"\xff\x2b")
+        assert link.run(ask(ShortUpload(count=1, address=0x1000))).data == b"\x2b"
+        assert len(receives) < 20
+        slave.transport.receive = receive
+        link.stop_daq()
+        assert values(blocks) == [number & 0xFF for number in range(1200)]
+
+
+def test_threads_take_turns_more_often_only_while_a_busy_one_delays_data() -> None:
+    before = sys.getswitchinterval()
+    with linked("udp") as (slave, _):
+        for may_hurry, expected in ((True, True), (False, False)):
+            now = [0]
+            link = Link(
+                slave.transport,
+                MasterMachine(),
+                threaded=False,
+                may_hurry=may_hurry,
+                clock=lambda now=now: now[0],
+            )
+            link.start_daq(lambda _: None)
+            seen = []
+            for _ in range(5):
+                slave.send_samples(3000)
+                now[0] += 20_000_000  # the pump comes late
+                link._tick()
+                seen.append(sys.getswitchinterval() < before)
+            link.stop_daq()
+            assert any(seen) is expected
+            assert sys.getswitchinterval() == before
 
 
 @pytest.mark.parametrize("tier", ["numpy", "compiled"])

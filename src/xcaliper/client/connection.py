@@ -64,7 +64,7 @@ def connect(
     *,
     timeout_s: float = 2.0,
     cache: bool | A2lCache = True,
-    low_latency: bool = False,
+    low_latency: bool | None = None,
     on_upload: Callable[[int, int], None] | None = None,
 ) -> Connection:
     """Connect to a slave; use it as a context manager, as often as you like in one process.
@@ -74,8 +74,9 @@ def connect(
         a2l: description; without it the slave's own is uploaded (or taken from the cache).
         timeout_s: how long to wait for the answer to a command, per attempt.
         cache: False = neither use nor fill the cache of uploaded descriptions.
-        low_latency: lower the thread switch interval of the interpreter while DAQ runs; helps when
-            other threads of the process are busy.
+        low_latency: lower the thread switch interval of the interpreter while DAQ runs, which helps
+            when other threads of the process are busy: True = from the start, None = once such a
+            thread delays the reception of much data, False = never.
         on_upload: called with bytes so far and bytes in all while the description is uploaded.
 
     Raises:
@@ -100,6 +101,7 @@ def connect(
             MasterMachine(timers=timers, transport=where.scheme),
             alignment=where.alignment,
             switch_interval_s=0.001 if low_latency else None,
+            may_hurry=low_latency is not False,
         )
 
     store = A2lCache() if cache is True else (cache or None)

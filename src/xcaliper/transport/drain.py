@@ -1,4 +1,7 @@
-"""The decode loop compiled by numba, with the receive inside, so that it runs without the GIL.
+"""The decode loop compiled by numba, with the receive inside.
+
+It keeps the GIL: a drain lasts a few milliseconds at most, but to get the GIL back from a busy thread of
+the application takes one switch interval each time, and there are several calls in a drain with losses.
 
 Everything here is optional: without numba, or until it has compiled, the numpy tier decodes. numba is
 imported and asked to compile in a thread, the first time that a measurement is set up.
@@ -38,7 +41,7 @@ _HAS_RECVMSG: Final = sys.platform == "linux" and sys.maxsize > 2**32 and sys.by
 #: Arrays live longer than the call, so nobody counts references to them in here.
 _OPTIONS: Final[dict[str, Any]] = {
     "boundscheck": False,
-    "nogil": True,
+    "nogil": False,  # see above
     "error_model": "numpy",
     "_nrt": False,
 }

@@ -364,16 +364,13 @@ class Driver:
         except struct_error:  # the general way says what is wrong
             return self._general_upload(address, size, extension)
         packets: list[bytes] = []
-        passed = 0
+        framed = self._acquisition is not None
         try:
             self._send(self._frame(request))
-            for _ in range(_MAX_PASSED):
+            for _ in range(_FEW_PASSED if framed else _MAX_PASSED):
                 packets = self._feed(self.transport.receive(), self._clock())
-                if not packets and self._acquisition is not None:
-                    passed += 1
-                    if passed < _FEW_PASSED:
-                        continue
-                    break
+                if not packets and framed:
+                    continue
                 if len(packets) != 1 or self.reader.new_gaps:
                     break
                 packet = packets[0]

@@ -52,6 +52,9 @@ _BATCHING_BYTES: Final = 32 << 10
 _ENOUGH_BUFFER: Final = 1 << 20
 _IDLE_TICK_S: Final = 0.025
 _LATE_NS: Final = 3_000_000
+#: Late drains of much data after which threads shall take turns more often, and how often.
+_MANY_WAITS: Final = 3
+_HURRY_S: Final = 0.001
 _CLOSE_NS: Final = 500_000_000
 _SLICE_S: Final = 0.1
 _STOP_S: Final = 5.0
@@ -70,6 +73,8 @@ class Link:
         switch_interval_s: thread switch interval of the interpreter while DAQ runs; it is a setting
             of the whole process, so None leaves it alone. 0.001 keeps a busy thread of the
             application from delaying the pump.
+        may_hurry: with None above, lower it to 1 ms all the same once a busy thread has kept the
+            pump waiting while much came, and put it back when DAQ ends.
 
     Attributes:
         transport: as given.
@@ -86,6 +91,7 @@ class Link:
         threaded: bool = True,
         clock: Callable[[], int] = time.monotonic_ns,
         switch_interval_s: float | None = None,
+        may_hurry: bool = True,
     ) -> None:
         self.transport = transport
         self.machine = machine
@@ -101,7 +107,9 @@ class Link:
         self._closed = False
         self._close_lock = threading.Lock()
         self._switch_interval_s = switch_interval_s
-        self._switch_before = 0.0
+        self._may_hurry = may_hurry
+        self._switch_before = self._switch_now = 0.0
+        self._kept_waiting = 0
         self._drained_ns = clock()
         self._wake = threading.Lock()
         self._wake.acquire()
@@ -323,10 +331,18 @@ class Link:
             begin()
         finally:
             self._lock.release()
+        self._kept_waiting = 0
         if self._switch_interval_s is not None:
-            self._switch_before = sys.getswitchinterval()
-            sys.setswitchinterval(self._switch_interval_s)
+            self._switch_faster(self._switch_interval_s)
         self._wake_pump()
+
+    def _switch_faster(self, interval_s: float) -> None:
+        """Let threads of the interpreter take turns more often until DAQ ends."""
+        before = sys.getswitchinterval()
+        if before > interval_s and not self._switch_before:
+            self._switch_before, self._switch_now = before, interval_s
+            sys.setswitchinterval(interval_s)
+            self._switch_now = sys.getswitchinterval()  # as the interpreter rounds it
 
     def stop_daq(self) -> None:
         """Deliver what has come so far and let the sink go; harmless without one.
@@ -343,7 +359,7 @@ class Link:
         if not self._inbox.running:
             return None
         if self._switch_before:
-            if sys.getswitchinterval() == self._switch_interval_s:
+            if sys.getswitchinterval() == self._switch_now:  # nobody else has set it meanwhile
                 sys.setswitchinterval(self._switch_before)
             self._switch_before = 0.0
         if self._lock.acquire(timeout=_STOP_S):
@@ -411,8 +427,11 @@ class Link:
         size = 0
         if self._driver.failure is None and self._lock.acquire(False):
             try:
-                size = self._driver.poll(self._share())
+                share = self._share()
+                size = self._driver.poll(share)
                 self._choose_pause(size)
+                if share > HOLD_BYTES and size > self._large:
+                    self._note_wait()
                 if size > _BATCHING_BYTES and self._inbox.running:
                     self.transport.set_batching(on=True)
                 self._collect()
@@ -441,6 +460,12 @@ class Link:
         late = now - self._drained_ns > _LATE_NS
         self._drained_ns = now
         return LATE_BYTES if late and self._inbox.running else HOLD_BYTES
+
+    def _note_wait(self) -> None:
+        """Another thread kept the interpreter while much came: ask for shorter turns, if allowed."""
+        self._kept_waiting += 1
+        if self._kept_waiting == _MANY_WAITS and self._may_hurry:
+            self._switch_faster(_HURRY_S)
 
     def _run_submitted(self) -> None:
         try:
