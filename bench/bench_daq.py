@@ -3,7 +3,12 @@
 The C programs are compiled here. Contenders take turns, ratios are medians over the rounds, and CPU
 time is what ratios are made of, because it does not depend on what else the machine does.
 
-    python bench/bench_daq.py [--rounds 5] [--only kernel,tcp,udp,line,busy,pyxcp] [--check]
+Without a C compiler, and with --python, the sender is daq_sender.py and there is no kernel in C to hold
+the decoder against: losses and shares of a core are measured as before, and in place of the ratios to C
+those to a bare loop over recv in Python are printed, for information. That sender needs a good part of a
+core for itself, so rows may be lost at rates where the one in C loses none.
+
+    python bench/bench_daq.py [--rounds 5] [--only kernel,tcp,udp,line,busy,pyxcp] [--check] [--python]
 """
 
 from __future__ import annotations
@@ -55,11 +60,11 @@ class Report:
 # --- programs ---
 
 
-def compile_c(folder: str) -> dict[str, str] | None:
-    """The C programs, None where there is no compiler."""
+def compile_c(folder: str) -> dict[str, str]:
+    """The C programs, none where there is no compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
-        return None
+        return {}
     made = {}
     for name in ("daq_reference", "daq_sender"):
         target = str(Path(folder) / name)
@@ -76,9 +81,12 @@ def spec(lists: list[list[int]], *, weights: bool) -> str:
 @contextlib.contextmanager
 def sender(programs, mode, rate, megabytes, max_dto, lists):
     """A running sender: its port, and a function that waits for what it has sent."""
+    command = [sys.executable, str(HERE / "daq_sender.py")]
+    if "daq_sender" in programs:
+        command = [programs["daq_sender"]]
     arguments = [mode, rate, megabytes, 1400, max_dto, spec(lists, weights=True)]
     process = subprocess.Popen(
-        [programs["daq_sender"], *map(str, arguments)],
+        [*command, *map(str, arguments)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
@@ -238,24 +246,26 @@ def ratio(figures: dict[str, list[float]], ours: str, limit: str = "c") -> float
 
 
 def receive(programs, contender, mode, rate, megabytes, lists, folder) -> dict:
-    """One run of one contender: ``c``, ``compiled`` or ``numpy``."""
+    """One run of one contender: ``c``, ``python`` (a bare loop), ``compiled`` or ``numpy``."""
     with sender(programs, mode, rate, megabytes, 1396, lists) as (port, sent):
         if contender == "c":
             found = run_c(programs, mode, port, folder, lists)
         else:
             found = run_python(
                 {
-                    "kind": "link", "tier": contender, "mode": mode, "port": port, "lists": lists,
+                    "kind": "bare" if contender == "python" else "link", "tier": contender, "mode": mode, "port": port, "lists": lists,
                     "record": mode == "tcp", "folder": folder, "limit_s": 120, "core": None,
                 }
             )  # fmt: skip
         rows, _, late_ms = sent().split()
-    found["missing"] = int(rows) - found["rows"]
+    found["missing"] = int(rows) - found["rows"] if "rows" in found else 0
     found["late_ms"] = float(late_ms)
     return found
 
 
 def bench_socket(programs, report: Report, rounds: int, mode: str) -> None:
+    limit = "c" if "daq_reference" in programs else "python"
+    title_of = {"c": "C", "python": "bare Python loop"}[limit]
     shared = "/dev/shm" if Path("/dev/shm").is_dir() else None
     cases = [(0, 1000)] if mode == "tcp" else [(100, 300), (200, 600)]
     sizes = (
@@ -270,7 +280,7 @@ def bench_socket(programs, report: Report, rounds: int, mode: str) -> None:
             speed: dict[str, list[float]] = {}
             with tempfile.TemporaryDirectory(dir=shared) as folder:
                 for _ in range(rounds):
-                    for contender in ("c", "compiled", "numpy"):
+                    for contender in (limit, "compiled", "numpy"):
                         found = receive(programs, contender, mode, rate, megabytes, lists, folder)
                         figures.setdefault(contender, []).append(found["cpu_s"])
                         missing[contender] = missing.get(contender, 0) + found["missing"]
@@ -279,15 +289,17 @@ def bench_socket(programs, report: Report, rounds: int, mode: str) -> None:
             name = "TCP to files" if mode == "tcp" else f"UDP at {rate} MB/s"
             for contender in ("compiled", "numpy"):
                 bar = 0.80 if contender == "compiled" else 0.30 if mode == "tcp" else None
+                bar = bar if limit == "c" else None
                 ns = statistics.median(figures[contender]) / megabytes * 1e3
-                limit = statistics.median(figures["c"]) / megabytes * 1e3
-                more = f"{ns:.2f} ns/B, C {limit:.2f}; rows missing {missing[contender]}"
-                more += f", C {missing['c']}"
+                least = statistics.median(figures[limit]) / megabytes * 1e3
+                more = f"{ns:.2f} ns/B, {title_of} {least:.2f}; rows missing {missing[contender]}"
+                more += f", C {missing['c']}" if limit == "c" else ""
                 if mode == "tcp":
                     more += f"; {statistics.median(speed[contender]):.0f} MB/s"
                 report.at_least(
-                    f"{name}, {contender} : C, CPU, {title}", ratio(figures, contender), bar, more
-                )
+                    f"{name}, {contender} : {title_of}, CPU, {title}",
+                    ratio(figures, contender, limit), bar, more,
+                )  # fmt: skip
             if mode == "tcp":
                 report.at_most(f"{name}: rows missing, {title}", missing["compiled"], 0)
 
@@ -385,15 +397,18 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas between them")
     parser.add_argument("--check", action="store_true", help="exit code 1 when a bar is missed")
+    parser.add_argument("--python", action="store_true", help="as without a C compiler")
     options = parser.parse_args()
     rounds, only = max(options.rounds, 1), options.only.split(",")
     report = Report()
     sys.path.insert(0, str(HERE))
     with tempfile.TemporaryDirectory() as folder:
-        programs = compile_c(folder)
-        if programs is None:
-            print("no C compiler (cc, gcc, clang): sender and reference are in C, nothing measured")
-            return 0
+        programs = {} if options.python else compile_c(folder)
+        if not programs:
+            print(
+                "no C compiler (cc, gcc, clang) or not wanted: the sender is in Python, no ratios to C"
+            )
+            only = [part for part in only if part != "kernel"]
         for part, function in (
             ("kernel", bench_kernel),
             ("tcp", lambda *a: bench_socket(*a, "tcp")),

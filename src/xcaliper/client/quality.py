@@ -35,7 +35,8 @@ class Quality:
 
     Attributes:
         samples: rows of all events.
-        lost: messages that the transport counter missed, samples that the DTO counter missed.
+        lost: messages that the transport counter missed, and samples that the DTO counter missed beyond
+            those.
         gaps: places where something is missing.
         incomplete: samples of which a part was missing.
         overloads: how often the slave said that it lost samples.

@@ -47,7 +47,7 @@ class Assembly:
         self._caps = capabilities
         self._limits = limits
         self._findings = findings
-        self._names: set[str] = set()
+        self._names: dict[str, int] = {}
 
     def plan(self, drafts: Sequence[ListDraft]) -> DaqPlan:
         """The plan; problems are in the findings."""
@@ -209,10 +209,12 @@ class Assembly:
                 )
 
 
-def _unique(name: str, names: set[str]) -> str:
-    candidate, number = name, 1
+def _unique(name: str, names: dict[str, int]) -> str:
+    """The name, with a number behind it if it is known; how often each was given is in ``names``."""
+    candidate, number = name, names.get(name, 0)
     while candidate in names:
         number += 1
         candidate = f"{name} ({number})"
-    names.add(candidate)
+    names[name] = max(number, 1)
+    names.setdefault(candidate, 1)
     return candidate

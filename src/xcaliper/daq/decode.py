@@ -475,7 +475,10 @@ class DaqDecoder:
             stream.blame(stream.row_count + row, 0, "overload")
 
     def _check_counter(self, stream: _Stream, counters: NDArray[np.uint8]) -> None:
-        """Losses by the DTO counter, which counts events and not samples (XCP Base, DTO, 1.3)."""
+        """Losses by the DTO counter, which counts events and not samples (XCP Base, DTO, 1.3).
+
+        Samples whose messages the transport's counter missed at that place are counted already.
+        """
         samples = stream.raster.samples_per_set
         events = stream.raster.prescaler * samples * (2 if stream.raster.alternating else 1)
         before = int(counters[0]) - events if stream.counter is None else stream.counter
@@ -483,11 +486,14 @@ class DaqDecoder:
         missing = (counts[1:] - counts[:-1] - events) % 256
         for row in np.flatnonzero(missing).tolist():
             lost = max(1, int(missing[row]) // events) * samples
-            self.quality.lost_samples += lost
             place = stream.row_count + row
             known = stream.trouble.get(place)
             if known is None or known.reason != "counter":
                 stream.trouble[place] = _Trouble(lost, "sequence")
+            else:
+                lost = max(lost - known.lost * samples, 0)
+                known.lost += lost
+            self.quality.lost_samples += lost
         stream.counter = int(counters[-1])
 
     # ------------------------------------------------------------------------- irregular input

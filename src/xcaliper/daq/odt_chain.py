@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.address import Address
 from xcaliper.daq.regions import NO_BIT
@@ -19,9 +19,15 @@ from xcaliper.xcp.daq_lists import OdtEntry, OdtSetup
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from xcaliper.daq.budget import Budget
     from xcaliper.daq.regions import Limits, Region
 
-__all__ = ["Chain", "Odt", "PackedList", "finish"]
+__all__ = ["RECENT", "Chain", "Odt", "PackedList", "finish"]
+
+#: ODTs that filling up in order looks back at.
+RECENT: Final = 8
+#: Entries that are made in one step.
+ENTRIES_PER_STEP: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +69,13 @@ class Odt:
         free: bytes left.
         entries_left: entries left.
         key: (address extension, element) that everything in it must share; None = it is empty.
+        narrowest: bytes of its narrowest element, 0 = it is empty.
     """
 
     free: int
     entries_left: int
     key: tuple[int, int] | None = None
+    narrowest: int = 0
     tail: _Piece | None = None
     whole: list[_Piece] = field(default_factory=list)
     head: _Piece | None = None
@@ -87,10 +95,16 @@ class Odt:
 
 
 class Chain:
-    """The growing ODTs of one list; False from a method means that they became too many."""
+    """The growing ODTs of one list; False from a method means that they became too many.
 
-    def __init__(self, limits: Limits) -> None:
+    Args:
+        limits: of the list.
+        budget: gets the work counted; when it is spent, regions look back at few ODTs only.
+    """
+
+    def __init__(self, limits: Limits, budget: Budget) -> None:
         self.limits = limits
+        self.budget = budget
         self.odts: list[Odt] = [Odt(limits.first_payload, limits.max_entries)]
         self.split: list[Region] = []
         self._from: tuple[int, tuple[int, int], int, int] = (0, (0, 0), 0, 0)
@@ -146,6 +160,7 @@ class Chain:
         odt.free -= size
         odt.entries_left -= self.entries_of(size, region.unit)
         odt.key = self.key_of(region)
+        odt.narrowest = min(odt.narrowest or region.unit, region.unit)
 
     def _lay(self, odt: Odt, region: Region, start: int, end: int) -> None:
         """Add a part of a region that is laid out along the chain."""
@@ -164,6 +179,7 @@ class Chain:
         """Lay a region from the end of the chain onwards, cutting it where it may be cut."""
         at = region.start
         while True:
+            self.budget.charge(1)
             odt = self.odts[-1]
             end = self._cut(odt, region, at)
             if end > at:
@@ -179,7 +195,7 @@ class Chain:
         limits = self.limits
         if odt.key not in (None, self.key_of(region)):
             return at
-        if limits.descending and not odt.is_empty and region.unit > _lowest(odt):
+        if limits.descending and not odt.is_empty and region.unit > odt.narrowest:
             return at
         room = min(odt.free, limits.room(odt.entries_left, region.unit))
         room -= room % region.unit
@@ -195,25 +211,33 @@ class Chain:
         return at
 
     def fit(self, region: Region) -> bool:
-        """Put a region whole into the first ODT that has room, a new one if none has."""
+        """Put a region whole into the first ODT that has room, a new one if none has.
+
+        When the budget is spent, the first of those opened last.
+        """
         size = region.size_bytes
         entries = self.entries_of(size, region.unit)
         known = (size, self.key_of(region), region.unit)
         index = self._from[3] if self._from[:3] == known else 0
+        if self.budget.is_spent:
+            index = max(index, len(self.odts) - RECENT)
+        begin = index
         for odt in self.odts[index:]:
             # the numbers first: most ODTs fail by them, and there may be thousands of regions
             if size <= odt.free and entries <= odt.entries_left and self.takes(odt, region):
                 break
             index += 1
+        self.budget.charge(index - begin + 1)
         if index == len(self.odts) and not self.open():
             return False
         self._from = (*known, index)
         self.put(self.odts[index], region)
         return True
 
-    def fit_recent(self, region: Region, window: int) -> bool:
+    def fit_recent(self, region: Region) -> bool:
         """Put a region whole into one of the ODTs opened last, or lay it out behind them."""
-        for odt in self.odts[-window:]:
+        self.budget.charge(RECENT)
+        for odt in self.odts[-RECENT:]:
             if self.takes(odt, region):
                 self.put(odt, region)
                 return True
@@ -224,11 +248,6 @@ class Chain:
     def _put_last(self, region: Region) -> bool:
         self.put(self.odts[-1], region)
         return True
-
-
-def _lowest(odt: Odt) -> int:
-    """Narrowest element so far; what follows must not be wider."""
-    return min(piece.unit for piece in odt.pieces())
 
 
 def _in_order(odt: Odt, unit: int) -> bool:
@@ -256,6 +275,7 @@ def finish(chain: Chain, regions: Sequence[Region]) -> PackedList:
                 where.setdefault((piece.extension, piece.start, piece.bit), offset)
             offset += piece.end - piece.start
         odts.append(OdtSetup(tuple(_entries(pieces, limits))))
+        chain.budget.charge(1 + len(odts[-1].entries) // ENTRIES_PER_STEP)
     offsets = {
         signal.name: where[region.extension, region.start, region.bit]
         + signal.address.value * limits.ag

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+from xcaliper.daq.budget import Budget
 from xcaliper.daq.odt_chain import Chain, PackedList, finish
 from xcaliper.daq.pack_optimal import fill, lower_bound, search
 from xcaliper.daq.regions import Limits, Region, join_runs, regions_of
@@ -12,13 +13,49 @@ from xcaliper.daq.regions import Limits, Region, join_runs, regions_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    #: A chain and the regions that are in it.
-    _Filled: TypeAlias = tuple[Chain, Sequence[Region]]
+__all__ = [
+    "Arrangement",
+    "Limits",
+    "PackedList",
+    "Region",
+    "arrange",
+    "join_runs",
+    "pack",
+    "regions_of",
+]
 
-__all__ = ["Limits", "PackedList", "Region", "join_runs", "pack", "regions_of"]
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """Where regions go; entries are made of the one that is chosen only.
+
+    Attributes:
+        chain: the ODTs.
+        regions: what is in them, neighbours joined or not.
+    """
+
+    chain: Chain
+    regions: Sequence[Region]
+
+    @property
+    def odt_count(self) -> int:
+        """ODTs that are needed."""
+        return len(self.chain.odts)
+
+    def finish(self) -> PackedList:
+        """Entries and row offsets."""
+        return finish(self.chain, self.regions)
 
 
 def pack(regions: Sequence[Region], limits: Limits, *, thorough: bool = True) -> PackedList | None:
+    """The ODTs of arrange(), None when the list has too few."""
+    found = arrange(regions, limits, Budget(), thorough=thorough)
+    return found.finish() if found else None
+
+
+def arrange(
+    regions: Sequence[Region], limits: Limits, budget: Budget, *, thorough: bool
+) -> Arrangement | None:
     """The fewest ODTs that the ways tried here need, None when the list has too few.
 
     Tried are first-fit-decreasing of whole regions (long ones laid out first), with and without
@@ -26,72 +63,85 @@ def pack(regions: Sequence[Region], limits: Limits, *, thorough: bool = True) ->
     anywhere where the slave's consistency allows that. Where these miss the lower bound, ODTs are
     filled with the best sums of sizes, and few regions are searched for a better order.
 
+    When the budget is spent, the first way that fits is taken.
+
     Args:
         regions: sorted by extension and address.
         limits: of the list.
+        budget: gets the work counted.
         thorough: False to try the quick ways only.
     """
-    runs = join_runs(regions, limits)
     least = lower_bound(regions, limits)
-    best: _Filled | None = None
-    for chain, used in _ways(regions, runs, limits):
+    budget.charge(len(regions))
+    if least > limits.max_odts:
+        return None
+    runs = join_runs(regions, limits)
+    best: Arrangement | None = None
+    for chain, used in _ways(regions, runs, limits, budget):
         best = _better(best, chain, used)
-    if thorough and (best is None or len(best[0].odts) > least):
-        best = _improved(best, least, regions, runs, limits)
-    return finish(*best) if best else None
+        budget.charge(len(used))
+        if best is not None and budget.is_spent:
+            return best
+    if thorough and (best is None or best.odt_count > least):
+        best = _improved(best, least, regions, runs, limits, budget)
+    return best
 
 
 def _improved(
-    best: _Filled | None,
+    best: Arrangement | None,
     least: int,
     regions: Sequence[Region],
     runs: Sequence[Region],
     limits: Limits,
-) -> _Filled | None:
+    budget: Budget,
+) -> Arrangement | None:
     """The best of the slower ways as well, until one is known to be the best there is."""
-    for chain, used in _thorough_ways(regions, runs, limits):
+    for chain, used in _thorough_ways(regions, runs, limits, budget):
         best = _better(best, chain, used)
-        if best is not None and len(best[0].odts) <= least:
+        budget.charge(len(used))
+        if budget.is_spent or (best is not None and best.odt_count <= least):
             return best
     if not _longer(regions, limits):
-        chain = Chain(limits)
-        if search(chain, regions, len(best[0].odts) if best else limits.max_odts + 1):
+        chain = Chain(limits, budget)
+        if search(chain, regions, best.odt_count if best else limits.max_odts + 1):
             best = _better(best, chain, regions)
     return best
 
 
-def _better(best: _Filled | None, chain: Chain | None, used: Sequence[Region]) -> _Filled | None:
+def _better(
+    best: Arrangement | None, chain: Chain | None, used: Sequence[Region]
+) -> Arrangement | None:
     """The one with fewer ODTs, then with fewer entries."""
     if chain is None or not chain.is_usable:
         return best
-    if best is None or chain.cost < best[0].cost:
-        return chain, used
+    if best is None or chain.cost < best.chain.cost:
+        return Arrangement(chain, used)
     return best
 
 
 def _ways(
-    regions: Sequence[Region], runs: Sequence[Region], limits: Limits
+    regions: Sequence[Region], runs: Sequence[Region], limits: Limits, budget: Budget
 ) -> Iterator[tuple[Chain | None, Sequence[Region]]]:
-    yield _first_fit(runs, limits), runs
+    yield _first_fit(runs, limits, budget), runs
     if len(runs) < len(regions):
-        yield _first_fit(regions, limits), regions
+        yield _first_fit(regions, limits, budget), regions
     if limits.crossing:
-        yield _poured(runs, limits), runs
+        yield _poured(runs, limits, budget), runs
         if limits.may_split:
-            yield _poured([_cut_anywhere(run) for run in runs], limits), runs
+            yield _poured([_cut_anywhere(run) for run in runs], limits, budget), runs
 
 
 def _thorough_ways(
-    regions: Sequence[Region], runs: Sequence[Region], limits: Limits
+    regions: Sequence[Region], runs: Sequence[Region], limits: Limits, budget: Budget
 ) -> Iterator[tuple[Chain | None, Sequence[Region]]]:
-    yield _filled(runs, limits, _longer(runs, limits)), runs
+    yield _filled(runs, limits, budget, _longer(runs, limits)), runs
     if len(runs) < len(regions):
-        yield _filled(regions, limits, _longer(regions, limits)), regions
+        yield _filled(regions, limits, budget, _longer(regions, limits)), regions
     arrays = [region for region in regions if len(region.cuts) > 1]
     if arrays and limits.crossing:
-        yield _filled(regions, limits, arrays), regions
+        yield _filled(regions, limits, budget, arrays), regions
         arrays.sort(key=lambda region: (-region.unit, -region.size_bytes))
-        yield _filled(regions, limits, arrays), regions
+        yield _filled(regions, limits, budget, arrays), regions
 
 
 def _cut_anywhere(region: Region) -> Region:
@@ -109,8 +159,8 @@ def _longer(regions: Sequence[Region], limits: Limits) -> list[Region]:
     return found
 
 
-def _poured(regions: Sequence[Region], limits: Limits) -> Chain | None:
-    chain = Chain(limits)
+def _poured(regions: Sequence[Region], limits: Limits, budget: Budget) -> Chain | None:
+    chain = Chain(limits, budget)
     return chain if all(chain.pour(region) for region in _in_order(regions, limits)) else None
 
 
@@ -124,13 +174,14 @@ def _in_order(regions: Sequence[Region], limits: Limits) -> Sequence[Region]:
 def _placed(
     regions: Sequence[Region],
     limits: Limits,
+    budget: Budget,
     first: Sequence[Region],
     rest: Callable[[Chain, list[Region]], bool],
 ) -> Chain | None:
     """A chain with some regions laid out along it and the rest placed whole by some rule."""
     if first and not limits.crossing:
         return None
-    chain = Chain(limits)
+    chain = Chain(limits, budget)
     for region in _in_order(first, limits):
         if not chain.pour(region):
             return None
@@ -138,13 +189,15 @@ def _placed(
     return chain if rest(chain, [r for r in regions if id(r) not in laid]) else None
 
 
-def _first_fit(regions: Sequence[Region], limits: Limits) -> Chain | None:
+def _first_fit(regions: Sequence[Region], limits: Limits, budget: Budget) -> Chain | None:
     def rest(chain: Chain, whole: list[Region]) -> bool:
         whole.sort(key=lambda r: (-r.size_bytes, -r.unit, r.extension, r.start))
         return all(chain.fit(region) for region in whole)
 
-    return _placed(regions, limits, _longer(regions, limits), rest)
+    return _placed(regions, limits, budget, _longer(regions, limits), rest)
 
 
-def _filled(regions: Sequence[Region], limits: Limits, first: Sequence[Region]) -> Chain | None:
-    return _placed(regions, limits, first, fill)
+def _filled(
+    regions: Sequence[Region], limits: Limits, budget: Budget, first: Sequence[Region]
+) -> Chain | None:
+    return _placed(regions, limits, budget, first, fill)

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from xcaliper.daq.odt_chain import Chain, Odt
     from xcaliper.daq.regions import Limits, Region
 
-__all__ = ["best_subset", "fill", "lower_bound", "search"]
+__all__ = ["best_subset", "fill", "least_entries", "lower_bound", "search"]
 
 #: Steps of the search, about 20 ms; it is given up with what it has found then.
 MAX_STEPS: Final = 6000
+#: What a step of the search counts in steps of a plan.
+SEARCH_STEP: Final = 8
+#: Sums of sizes that are looked at in one step.
+SUMS_PER_STEP: Final = 1024
 #: More regions than this are not searched.
 MAX_SEARCHED: Final = 48
 
@@ -29,19 +33,32 @@ def _least(size_bytes: int, limits: Limits) -> int:
     return 1 + max(0, -(-(size_bytes - limits.first_payload) // limits.payload))
 
 
+def least_entries(regions: Sequence[Region], limits: Limits) -> int:
+    """The ODT entries that regions need at least; neighbours may share one."""
+    entries = 0
+    run: list[Region] = []
+    size = 0
+    for region in regions:
+        if run and (region.extension, region.start) != (run[-1].extension, run[-1].end):
+            entries += _least_of_run(run, size, limits)
+            run, size = [], 0
+        run.append(region)
+        size += region.size_bytes
+    return entries + (_least_of_run(run, size, limits) if run else 0)
+
+
+def _least_of_run(run: Sequence[Region], size: int, limits: Limits) -> int:
+    """Entries of memory without a gap; elements of neighbours may be wider together than apart."""
+    most = limits.max_entry_bytes
+    if limits.strict and len(run) == 1:
+        most = limits.entry_bytes(run[0].unit)
+    return -(-size // most)
+
+
 def lower_bound(regions: Sequence[Region], limits: Limits) -> int:
     """The ODTs that regions need at least, by their bytes and by their entries."""
-    entries = size = 0
-    run: tuple[int, int] | None = None  # extension and end of the memory seen last
-    for region in regions:
-        if run is not None and (region.extension, region.start) != run:
-            entries += -(-size // limits.max_entry_bytes)
-            size = 0
-        size += region.size_bytes
-        run = (region.extension, region.end)
-    entries += -(-size // limits.max_entry_bytes)
     by_bytes = _least(sum(region.size_bytes for region in regions), limits)
-    return max(by_bytes, -(-entries // limits.max_entries))
+    return max(by_bytes, -(-least_entries(regions, limits) // limits.max_entries))
 
 
 def best_subset(classes: Sequence[tuple[int, int]], capacity: int) -> list[int]:
@@ -95,13 +112,19 @@ class _Pool:
 
 
 def fill(chain: Chain, regions: Sequence[Region]) -> bool:
-    """Fill each ODT in turn with the sizes that leave the least of it free; False = too many ODTs.
+    """Fill each ODT in turn with the sizes that leave the least of it free.
 
     A new ODT always gets the largest region that waits.
+
+    Returns:
+        False when there are too many ODTs, or when the budget is spent.
     """
     pool = _Pool(chain, regions)
-    grain, index = chain.limits.granularity, 0
+    grain, index, budget = chain.limits.granularity, 0, chain.budget
     while pool.waiting:
+        if budget.is_spent:
+            return False
+        budget.charge(2 * len(pool.waiting))
         if index == len(chain.odts) and not chain.open():
             return False
         odt = chain.odts[index]
@@ -112,6 +135,7 @@ def fill(chain: Chain, regions: Sequence[Region]) -> bool:
             fitting = pool.fitting(odt)
         if not fitting:
             continue
+        budget.charge(len(fitting) * (2 + odt.free // grain // SUMS_PER_STEP))
         classes = [(kind[0] // grain, len(pool.waiting[kind])) for kind in fitting]
         counts = best_subset(classes, odt.free // grain)
         for kind, count in zip(fitting, counts, strict=True):
@@ -178,8 +202,10 @@ def search(chain: Chain, regions: Sequence[Region], best: int) -> bool:
         regions: to be placed whole.
         best: ODTs that are known to do.
     """
-    limits = chain.limits
-    if len(regions) > MAX_SEARCHED or limits.descending or limits.odt_type or limits.one_extension:
+    limits, steps = chain.limits, min(MAX_STEPS, chain.budget.left // SEARCH_STEP)
+    if len(regions) > MAX_SEARCHED or steps == 0:
+        return False
+    if limits.descending or limits.odt_type or limits.one_extension:
         return False
     ordered = sorted(regions, key=lambda r: (-r.size_bytes, r.extension, r.start))
     sizes = [region.size_bytes for region in ordered]
@@ -190,10 +216,12 @@ def search(chain: Chain, regions: Sequence[Region], best: int) -> bool:
         limits,
         min(best, limits.max_odts + 1),
         lower_bound(regions, limits),
+        steps=steps,
         free=[limits.first_payload],
         slots=[limits.max_entries],
     )
     state.run(0, total)
+    chain.budget.charge((steps - state.steps) * SEARCH_STEP)
     if state.found is None:
         return False
     for region, odt in zip(ordered, state.found, strict=True):

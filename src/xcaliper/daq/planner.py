@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.errors import PlanError
 from xcaliper.daq.assemble import Assembly
+from xcaliper.daq.budget import Budget
 from xcaliper.daq.capabilities import (
     MAX_ODTS_STIM,
     DaqCapabilities,
@@ -26,6 +27,7 @@ from xcaliper.daq.list_drafts import (
     refuse_overflow,
 )
 from xcaliper.daq.list_limits import MANY, ListLimits, formats
+from xcaliper.daq.pack_optimal import least_entries
 from xcaliper.daq.packed_choice import packed_options
 from xcaliper.daq.plan_checks import check_lists, check_prescalers, check_request
 from xcaliper.daq.predefined import offsets_in, take_predefined
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Planner"]
 
+#: ODT entries to be written for one plan; each is a command, and a row has at least as many bytes.
+MAX_PLAN_ENTRIES: Final = 500_000
 #: Rounds in which events that found no static list left get the first choice.
 MAX_ROUNDS: Final = 64
 
@@ -52,14 +56,19 @@ class Planner:
     Args:
         wanted: what is asked for.
         capabilities: of the slave.
+        budget: gets the work counted; None = one of its own.
     """
 
-    def __init__(self, wanted: Wanted, capabilities: DaqCapabilities) -> None:
+    def __init__(
+        self, wanted: Wanted, capabilities: DaqCapabilities, budget: Budget | None = None
+    ) -> None:
+        self.budget = Budget() if budget is None else budget
         self.wanted = wanted
         self.caps = capabilities
         self.limits = ListLimits(capabilities, *formats(wanted, capabilities))
         self.findings = Findings(allow_polling=wanted.allow_polling)
         self.odts_left, self.stim_left = self._odt_numbers(), MAX_ODTS_STIM
+        self.entries_left = MAX_PLAN_ENTRIES
         self.lists_at: dict[int, int] = {}
         self.free = [one for one in capabilities.lists if self._is_configurable(one)]
         self._events = {event.number: event for event in capabilities.events}
@@ -172,6 +181,11 @@ class Planner:
                 break
             groups = self._without_polled(groups)
             first.clear()
+        else:
+            self.findings.problem(
+                f"no division of the DAQ lists among {len(groups)} events and directions was found in "
+                f"{MAX_ROUNDS} rounds; use fewer events"
+            )
         return [draft for index in sorted(done) for draft in done[index]]
 
     def _without_polled(self, groups: Sequence[Group]) -> list[Group]:
@@ -187,6 +201,7 @@ class Planner:
     ) -> tuple[dict[int, list[ListDraft]], list[int]]:
         """Lists by group, and the groups that do not fit."""
         self.odts_left, self.stim_left = self._odt_numbers(), MAX_ODTS_STIM
+        self.entries_left = MAX_PLAN_ENTRIES
         self.free = [one for one in self.caps.lists if self._is_configurable(one)]
         self.lists_at = {}
         taken: set[int] = set()
@@ -206,6 +221,11 @@ class Planner:
             odts = sum(len(draft.packed.odts) for draft in drafts if draft.static is None)
             self.odts_left -= odts
             self.stim_left -= odts * groups[index].stim
+            self.entries_left -= sum(
+                draft.packed.entry_count
+                for draft in drafts
+                if draft.static is None or not draft.static.is_predefined
+            )
         return done, failed
 
     def _plan_group(
@@ -226,6 +246,8 @@ class Planner:
         )
         for usable, eager in ways:
             drafts, rest = take_predefined(group, usable, self.caps.ag, eager=eager)
+            if self._least_entries(rest) > self.entries_left:
+                continue
             for part in by_extension(rest, self.caps.address_extension):
                 used = {draft.static.number for draft in drafts if draft.static}
                 odts = sum(len(draft.packed.odts) for draft in drafts if draft.static is None)
@@ -237,6 +259,11 @@ class Planner:
                 if bindings(drafts) <= most:
                     return drafts
         return None
+
+    def _least_entries(self, group: Group) -> int:
+        """ODT entries that have to be written for a group at least."""
+        limits = self._limits(group, 1)
+        return least_entries(regions_of(group.signals, limits), limits)
 
     def _lists_left(self, event: EventChannel) -> int:
         """Lists that the event still serves, beside those that are bound to it for ever."""
@@ -323,11 +350,11 @@ class Planner:
             return replace(limits, odt_type=0) if mixed else limits
 
         if self.caps.dynamic:
-            return fill_dynamic(group, limits_of, mode)
+            return fill_dynamic(group, limits_of, self.budget, mode)
         lists = [one for one in self._usable(group) if one.number not in used]
         if mode is not None:
             lists = [one for one in lists if one.packs or group.event.packed_mode]
-        return fill_static(group, lists, lambda one: limits_of(0, one), mode)
+        return fill_static(group, lists, lambda one: limits_of(0, one), self.budget, mode)
 
     def _note_mixed(self, group: Group) -> None:
         self.findings.note(
@@ -356,7 +383,7 @@ class Planner:
         def fits(signals: tuple[WantedSignal, ...]) -> bool:
             return self._plan_group(replace(group, signals=signals), taken) is not None
 
-        omitted = fewest_omitted(group.signals, fits)
+        omitted = fewest_omitted(group.signals, fits, self.budget)
         whole = self._plan_group(group, taken, any_number=True)
         if whole is not None:
             event = group.event
@@ -372,11 +399,17 @@ class Planner:
     def _why(self, group: Group) -> str:
         event, limits = group.event, self._limits(group, 1)
         title = f"event {event.number} ({event.label})"
-        need = sum(region.size_bytes for region in regions_of(group.signals, limits))
+        regions = regions_of(group.signals, limits)
+        need, entries = sum(region.size_bytes for region in regions), least_entries(regions, limits)
+        if entries > self.entries_left:
+            return (
+                f"{title} needs {entries} ODT entries, {max(self.entries_left, 0)} of the "
+                f"{MAX_PLAN_ENTRIES} of a plan are left"
+            )
         if self.caps.dynamic:
             overflow = Overflow()
             for part in by_extension(group, self.caps.address_extension):
-                if fill_dynamic(part, lambda n: self._limits(group, 1, n), None, overflow) is None:
+                if not self._fits(part, overflow):
                     need = sum(region.size_bytes for region in overflow.regions)
                     break
             room = max((limits.max_odts - 1) * limits.payload + limits.first_payload, 0)
@@ -398,6 +431,14 @@ class Planner:
             "(ODTs × entries) do not hold"
         )
 
+    def _fits(self, group: Group, overflow: Overflow) -> bool:
+        """Whether dynamic lists hold the signals of a group; else what is left over is told."""
+
+        def limits_of(used: int) -> Limits:
+            return self._limits(group, 1, used)
+
+        return fill_dynamic(group, limits_of, self.budget, None, overflow) is not None
+
     # ----------------------------------------------------------------------------- resources
 
     def _within_resources(self, plan: DaqPlan) -> DaqPlan:
@@ -410,13 +451,15 @@ class Planner:
         stim = tuple(s for s in self.wanted.signals if s.stim)
         daq = [s for s in self.wanted.signals if not s.stim]
         if self.wanted.allow_polling and daq:
-            out = fewest_omitted(daq, lambda kept: self._affords(kept + stim))
+            out = fewest_omitted(daq, lambda kept: self._affords(kept + stim), self.budget)
             smaller = self._without(out)
             if smaller.wanted.signals:
                 for signal in out:
                     smaller.findings.poll(signal, "; ".join(exceeded))
                 return smaller.compile()
-        names = some([s.name for s in fewest_omitted(self.wanted.signals, self._affords)])
+        names = some(
+            [s.name for s in fewest_omitted(self.wanted.signals, self._affords, self.budget)]
+        )
         raise PlanError("plan", tuple(f"{one}; leave out {names}" for one in exceeded))
 
     def _without(self, out: Sequence[WantedSignal]) -> Planner:
@@ -426,7 +469,7 @@ class Planner:
             signals=tuple(s for s in self.wanted.signals if s.name not in names),
             event_channels={n: e for n, e in self.wanted.event_channels.items() if n not in names},
         )
-        return Planner(wanted, self.caps)
+        return Planner(wanted, self.caps, self.budget)
 
     def _affords(self, kept: tuple[WantedSignal, ...]) -> bool:
         names, model = {signal.name for signal in kept}, self.caps.resources

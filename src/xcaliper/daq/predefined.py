@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from xcaliper.daq.list_drafts import Group, ListDraft
@@ -42,18 +44,22 @@ def _runs(odts: Sequence[OdtSetup], ag: int) -> list[tuple[int, int, int, int]]:
 
 def offsets_in(one: StaticList, signals: Iterable[WantedSignal], ag: int) -> dict[str, int]:
     """Name → offset in the row, for the signals that a predefined list carries whole."""
-    runs = _runs(one.odts, ag)
+    runs = sorted(_runs(one.odts, ag))
+    starts = [run[:2] for run in runs]
+    reach = list(accumulate(((run[0], run[2]) for run in runs), max))
     found: dict[str, int] = {}
     for signal in signals:
-        first = signal.address.value * ag
-        for extension, start, end, at in runs:
-            if (
-                extension == signal.address.extension
-                and start <= first
-                and first + signal.size_bytes <= end
-            ):
-                found[signal.name] = at + first - start
-                break
+        extension, first = signal.address.extension, signal.address.value * ag
+        wanted = extension, first + signal.size_bytes
+        place = bisect_right(starts, (extension, first)) - 1
+        places: list[int] = []
+        while place >= 0 and reach[place] >= wanted:  # before that, no run reaches so far
+            _, start, end, at = runs[place]
+            if runs[place][0] == extension and end >= wanted[1]:
+                places.append(at + first - start)
+            place -= 1
+        if places:
+            found[signal.name] = min(places)
     return found
 
 

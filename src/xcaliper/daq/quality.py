@@ -37,8 +37,8 @@ class Quality:
     Attributes:
         samples: rows delivered, all rasters.
         lost_messages: messages that the transport counter missed, each counted once.
-        lost_samples: samples that the DTO counter missed, or that a periodic raster lacks where the
-            slave told of an overload.
+        lost_samples: samples that the DTO counter missed beyond the messages missed there, or that a
+            periodic raster lacks where the slave told of an overload.
         incomplete: cycles that were dropped because an ODT was missing, short or out of order.
         overloads: times the slave said that it had lost samples.
         unknown: DTOs of no planned list.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import lcm
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -189,7 +190,11 @@ def _region(
 ) -> Region:
     unit = limits.unit_of(start, end)
     cuts: Sequence[int] = (end,)
-    if len(group) > 1 or group[0].dtype.subdtype is not None or group[0].dtype.kind == "S":
+    step = lcm(unit, _element_size(group[0]))
+    if len(group) == 1 and (start + group[0].size_bytes, 0) == (end, (end - start) % step):
+        if group[0].dtype.subdtype is not None or group[0].dtype.kind == "S":
+            cuts = range(start + step, end + 1, step)
+    elif len(group) > 1 or group[0].dtype.subdtype is not None or group[0].dtype.kind == "S":
         places = np.arange(start + unit, end, unit, dtype=np.int64)
         free = np.ones(len(places), np.bool_)
         for signal in group:

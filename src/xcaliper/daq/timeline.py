@@ -44,6 +44,8 @@ LEAP_NS: Final = 1_000_000_000
 _LOST_PERIODS: Final = 20
 #: Largest time; only a slave with absurd ticks can reach it.
 MAX_NS: Final = 2**63 - 1
+#: Clocks that wrap sooner do not reach it in a lifetime.
+_LONG_WRAP_NS: Final = MAX_NS >> 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +310,9 @@ class Timeline:
     def _to_ns(self, ticks: NDArray[np.int64]) -> NDArray[np.int64]:
         """Exact where it matters: whole and broken parts of a tick apart, so nothing overflows."""
         whole, rest = divmod(self._numerator, self._denominator)
+        if self._wrap_ns > _LONG_WRAP_NS:  # few wraps of such a clock are more than 64 bits of ns
+            ends = MAX_NS // (whole + 1)
+            ticks = np.clip(ticks, -ends, ends)
         if not rest:
             return ticks * whole
         return ticks * whole + ticks * rest // self._denominator

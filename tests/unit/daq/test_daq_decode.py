@@ -262,6 +262,15 @@ def test_what_an_overload_has_cost_is_found_on_the_time_axis():
     assert decoder.quality.overloads == 1
 
 
+def test_what_both_counters_miss_is_counted_once():
+    """Of three samples that the DTO counter misses, one message was lost on the way."""
+    decoder = DaqDecoder(plan_of(DtoFormat(1, 0, True), (1, [("a", "u1")], (1,))))
+    (block,) = feed(decoder, "00010011", "00010122", "00010533", "00010744", lost=[(2, 1), (3, 1)])
+    gaps = [(g.before_row, g.lost, g.reason) for g in block.gaps]
+    assert gaps == [(2, 3, "counter"), (3, 1, "counter")]
+    assert (decoder.quality.lost_messages, decoder.quality.lost_samples) == (2, 2)
+
+
 def test_the_overload_bit_counts_what_a_periodic_raster_lacks():
     head = DtoFormat(0, 2, overload_msb=True)
     decoder = DaqDecoder(plan_of(head, (0, [("a", "u1")], (1,))), {0: 0})

@@ -131,3 +131,13 @@ def test_any_counters_give_times_that_never_decrease(size, resolution, batches):
         for t in times.tolist():
             assert last is None or t >= last
             last = t
+
+
+def test_times_beyond_292_years_stay_at_the_end_of_the_axis():
+    """Ticks of 65535 s: two wraps of 16 bits are more than 64 bits of nanoseconds."""
+    line = Timeline(TickClock(65535, 9, 2), [10 * MS])
+    first = line.place(0, np.array([16386, 8193, 0, 26054], np.uint32), 0).tolist()
+    later = line.place(0, np.array([26053, 26052], np.uint32), 0).tolist()
+    assert first + later == sorted(first + later)
+    assert first[0] == 0
+    assert later[-1] > 2**62

@@ -5,14 +5,31 @@ from __future__ import annotations
 import pytest
 
 from xcaliper.core.address import Address
-from xcaliper.core.errors import NegativeResponseError
+from xcaliper.core.errors import NegativeResponseError, SequenceError
 from xcaliper.proto.procedure import run_script
-from xcaliper.xcp import daq, std
-from xcaliper.xcp.codes import DaqListProperties, ErrorCode, negative_response
+from xcaliper.xcp import daq, std, timecorr
+from xcaliper.xcp.codes import (
+    DaqKeyByte,
+    DaqListProperties,
+    DaqProperties,
+    ErrorCode,
+    EventProperties,
+    Resource,
+    SessionStatus,
+    negative_response,
+)
 from xcaliper.xcp.daq_lists import DaqListSetup, ListKind, OdtEntry, OdtSetup
 from xcaliper.xcp.procedures.connect import Session
-from xcaliper.xcp.procedures.daq_info import list_info
-from xcaliper.xcp.procedures.daq_setup import SetupHabits, setup, stop_selected
+from xcaliper.xcp.procedures.daq_info import daq_info, list_info
+from xcaliper.xcp.procedures.daq_setup import (
+    SetupHabits,
+    clock,
+    free,
+    setup,
+    start,
+    stop,
+    stop_selected,
+)
 from xcaliper.xcp.profile import Profile
 
 SESSION = Session(profile=Profile(max_cto=8, max_dto=8))
@@ -103,3 +120,88 @@ def test_a_slave_that_selects_nothing_tells_its_pids_all_the_same() -> None:
 def test_lists_stop_one_by_one_where_nothing_else_works() -> None:
     _, steps = run_script(stop_selected([1, 2]), [NOT_VALID, PID, PID])
     assert [(s.request.mode, s.request.daq_list) for s in steps[1:]] == [(0, 1), (0, 2)]
+
+
+SEQUENCE = negative_response("X", ErrorCode.ERR_SEQUENCE)
+ACTIVE = negative_response("X", ErrorCode.ERR_DAQ_ACTIVE)
+DYNAMIC = DaqListSetup(0, 0, (entries(1),))
+
+
+def test_an_order_that_the_slave_finds_wrong_starts_again_and_ends_at_last() -> None:
+    whole = [OK] * 4 + [OK, OK, OK, PID]  # free, 3 × alloc; pointer, entry, mode, selection
+    pids, steps = run_script(setup(SESSION, (DYNAMIC,)), [OK, SEQUENCE, OK, ACTIVE, RANGE, *whole])
+    assert pids == (7,)
+    begins = [n for n, step in enumerate(steps) if isinstance(step.request, daq.FreeDaq)]
+    stops = [n for n, step in enumerate(steps) if isinstance(step.request, daq.StartStopSynch)]
+    assert (begins, stops) == ([0, 3, 5], [2, 4])
+    with pytest.raises(SequenceError):
+        run_script(setup(SESSION, (DYNAMIC,)), [SEQUENCE, OK, SEQUENCE, OK, SEQUENCE])
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_refused_start_is_believed_only_when_nothing_runs(running) -> None:
+    status = std.GetStatusResponse(
+        session_status=SessionStatus.of(daq_running=int(running)),
+        protection_status=Resource(0),
+    )
+    if running:
+        _, steps = run_script(start(), [RANGE, status])
+        assert len(steps) == 2
+    else:
+        with pytest.raises(NegativeResponseError, match="ERR_OUT_OF_RANGE"):
+            run_script(start(), [RANGE, status])
+
+
+def test_a_slave_that_does_not_stop_is_told_by_the_result() -> None:
+    assert run_script(stop(), [OK])[0] is True
+    assert run_script(stop(), [RANGE])[0] is False
+    assert run_script(free(), [UNKNOWN])[0] is False
+
+
+def test_a_clock_that_cannot_be_read_is_none() -> None:
+    assert run_script(clock(), [UNKNOWN])[0] is None
+    assert run_script(clock(), [timecorr.DaqClockLegacy(timestamp=5)])[0] == 5
+    assert run_script(clock(), [OK])[0] is None  # an answer of no known form
+
+
+def processor(events, max_daq=0, min_daq=0, *, dynamic=False):
+    return daq.GetDaqProcessorInfoResponse(
+        daq_properties=DaqProperties.of(dynamic=int(dynamic)),
+        max_daq=max_daq,
+        max_event_channel=events,
+        min_daq=min_daq,
+        daq_key_byte=DaqKeyByte(0),
+    )
+
+
+def event(name_length):
+    return daq.GetDaqEventInfoResponse(
+        daq_event_properties=EventProperties(4),
+        max_daq_list=1,
+        name_length=name_length,
+        time_cycle=1,
+        time_unit=6,
+        priority=0,
+    )
+
+
+def test_events_are_told_as_far_as_the_slave_tells_them() -> None:
+    """One with a name, one without, one whose name cannot be read, then none any more."""
+    named = std.UploadResponse(data=b"task\0")
+    script = [processor(4), UNKNOWN, event(5), named, event(0), event(3), RANGE, RANGE]
+    found, _ = run_script(daq_info(SESSION), script)
+    assert [one.name for one in found.events] == ["task", "", ""]
+    assert found.resolution is None
+    found, _ = run_script(daq_info(SESSION), [processor(2), UNKNOWN, RANGE])
+    assert found.events is None, "not one is known"
+
+
+def test_only_lists_that_can_exist_are_asked_for() -> None:
+    found, steps = run_script(daq_info(SESSION), [UNKNOWN, UNKNOWN])
+    assert (found.processor, found.events, found.lists) == (None, None, ())
+    assert len(steps) == 2
+    found, _ = run_script(daq_info(SESSION), [processor(0, 1, 2), UNKNOWN, info(4), info(4)])
+    assert len(found.lists) == 2, "MAX_DAQ counts the predefined ones as well"
+    told = [processor(0, 9, 1, dynamic=True), UNKNOWN, info(4)]
+    found, _ = run_script(daq_info(SESSION), told)
+    assert len(found.lists) == 1
