@@ -32,7 +32,7 @@ from xcaliper.xcp.procedures.pages import copy_page, get_pages, page_info, set_p
 from xcaliper.xcp.slave import SlaveMachine
 from xcaliper.xcp.slave_config import EventConfig, PageConfig, SegmentConfig
 from xcaliper.xcp.table import COMMANDS
-from xcaliper.xcp.tlcmd import ETH_COMMANDS
+from xcaliper.xcp.tlcmd import CAN_COMMANDS, ETH_COMMANDS, FLEXRAY_COMMANDS, USB_COMMANDS
 
 ORDERS = [ByteOrder.INTEL, ByteOrder.MOTOROLA]
 SIZES = [8, 64, 252]
