@@ -451,7 +451,15 @@ def test_memory_errors_have_their_classes() -> None:
 
 
 def test_every_handler_and_procedure_names_a_command_of_the_table() -> None:
+    transports = {
+        "CAN": CAN_COMMANDS,
+        "ETH": ETH_COMMANDS,
+        "USB": USB_COMMANDS,
+        "FLX": FLEXRAY_COMMANDS,
+    }
     known = {info.name for info in COMMANDS.extended(*ETH_COMMANDS)}
-    assert {r.__command__.name for r in HANDLERS} <= known
-    assert set(PROCEDURES) <= known
+    own = {f"{at} {r.__command__.name}" for at, rows in transports.items() for r in rows}
+    requests = {info.request for info in COMMANDS} | {r for t in transports.values() for r in t}
+    assert set(HANDLERS) <= requests
+    assert set(PROCEDURES) <= known | own
     assert IdType.A2L == 4

@@ -8,7 +8,7 @@ time has passed; so recovery reads from top to bottom like the matrix of the sta
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from xcaliper.core.address import Address
@@ -23,7 +23,7 @@ from xcaliper.core.errors import (
 from xcaliper.proto.exchange import Exchange, Running
 from xcaliper.proto.procedure import Ask, Burst, Collect, Step, Tell
 from xcaliper.wire.codec import codec_for
-from xcaliper.xcp import cal, daq, std
+from xcaliper.xcp import cal, daq, pgm, std
 from xcaliper.xcp.codes import (
     PID_ERR,
     PID_EV,
@@ -57,6 +57,8 @@ _MAX_TEXT: Final = 65_536
 _ECHO_WINDOW: Final = 8
 _QUIET_LIMIT: Final = 12
 _S: Final = 1_000_000_000
+_LEAST_CTO: Final = 8
+_COUNTERS: Final = 0x100
 _BUSY: Final = frozenset({ErrorCode.ERR_CMD_BUSY, ErrorCode.ERR_PGM_ACTIVE})
 _SYNCH: Final = bytes((0xFC,))
 
@@ -148,6 +150,7 @@ class MasterMachine:
         self._open_synchs = 0  # sent, not yet answered
         self._terminated = False
         self._mta: Address | None = None
+        self._functional = False
         self._daq_pointer: tuple[int, int, int] | None = None
         self._echo = b""
         self._echo_left = 0
@@ -172,6 +175,7 @@ class MasterMachine:
             )
         self._now_ns = now_ns
         self._mta = None
+        self._functional = False
         self._daq_pointer = None
         running = Running(procedure)
         self._running = running
@@ -505,7 +509,17 @@ class MasterMachine:
             return std.UploadResponse(data=bytes(packet[ag : ag + size]))
         codec = codec_for(request.__command__.response, profile.byte_order, profile.ag)
         found: Response = codec.decode(packet, request)
+        if isinstance(found, pgm.ProgramStartResponse):
+            self._enter_programming(found)
         return found
+
+    def _enter_programming(self, answer: pgm.ProgramStartResponse) -> None:
+        """Talk as PROGRAM_START settled, until the next CONNECT (XCP Base, MAX_CTO_PGM, 1.0)."""
+        self.profile = replace(
+            self.profile,
+            max_cto=max(answer.max_cto_pgm, _LEAST_CTO),
+            slave_block_mode=bool(answer.comm_mode_pgm.slave_block_mode),
+        )
 
     def _decode_connect(self, packet: bytes) -> Response:
         if len(packet) < 8:
@@ -638,6 +652,12 @@ class MasterMachine:
                 self._mta = Address(request.address, request.address_extension)
             case std.Upload() | cal.Download():
                 self._move(request.count)
+            case pgm.Program() | pgm.ProgramMax():
+                self._move_program(request)
+            case pgm.ProgramFormat():
+                self._functional = request.access_method == 1
+                if self._functional:
+                    self._mta = Address(1)
             case cal.DownloadMax():
                 self._move(self.profile.max_cto // self.profile.ag - 1)
             case std.BuildChecksum():
@@ -650,7 +670,7 @@ class MasterMachine:
                 self._next_entry(request.count)
             case std.GetId() | daq.GetDaqEventInfo() | std.Connect():
                 self._mta = None
-            case std.Disconnect():
+            case std.Disconnect() | pgm.ProgramReset():
                 self.connected = False
             case _:
                 pass
@@ -658,6 +678,16 @@ class MasterMachine:
     def _move(self, count_ag: int) -> None:
         if self._mta is not None:
             self._mta += count_ag
+
+    def _move_program(self, request: pgm.Program | pgm.ProgramMax) -> None:
+        """Functional access counts packets, absolute access elements."""
+        if self._functional and self._mta is not None:
+            counted = not isinstance(request, pgm.Program) or request.count
+            self._mta = Address((self._mta.value + bool(counted)) % _COUNTERS)
+        elif isinstance(request, pgm.Program):
+            self._move(request.count)
+        else:
+            self._move(self.profile.max_cto // self.profile.ag - 1)
 
     def _next_entry(self, steps: int) -> None:
         if self._daq_pointer is not None:

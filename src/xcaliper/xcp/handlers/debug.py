@@ -117,7 +117,9 @@ def set_hwio_event(slave: SlaveState, request: level1.DbgSetHwioEvent) -> EmptyR
     return EmptyResponse()
 
 
-def hwio_control(slave: SlaveState, request: level1.DbgHwioControl) -> level1.DbgHwioControlResponse:
+def hwio_control(
+    slave: SlaveState, request: level1.DbgHwioControl
+) -> level1.DbgHwioControlResponse:
     """Drive pins (XCP on software debugging, HWIO_CONTROL, 1.5)."""
     states = _fitting(slave, _target(slave).control_pins(request.pins), 1)
     return level1.DbgHwioControlResponse(states=states)
