@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.sim.describe import describe
 from xcaliper.sim.faults import FaultInjector, Faults
+from xcaliper.sim.flash import Flash
 from xcaliper.sim.image import build_image
 from xcaliper.sim.memory import EcuMemory
 from xcaliper.sim.tasks import Scheduler
@@ -59,6 +60,7 @@ class VirtualEcu:
     Attributes:
         image: placements and initial bytes.
         memory: live memory.
+        flash: what XCP programs, kept when the ECU starts anew; None = there is none.
         model: the application.
         scheduler: runs its tasks.
         slave: the slave machine.
@@ -82,6 +84,8 @@ class VirtualEcu:
         field = self._settings.identification_field
         self.faults = FaultInjector(faults, field, order) if faults else None
         self._reboots_ns = [int(at * 1e9) for at in sorted(faults.reboots_s)] if faults else []
+        program = self._settings.program
+        self.flash = Flash(program.sectors, ag=self._settings.ag) if program else None
         self._boot_ns = 0
         self.alignment = 1
         self._load()
@@ -89,7 +93,7 @@ class VirtualEcu:
 
     def _load(self) -> None:
         """Memory and application as they are after power-up."""
-        self.memory = EcuMemory(self.image)
+        self.memory = EcuMemory(self.image, self.flash)
         self.model = self._make_model(self.memory)
         self.scheduler = Scheduler(self.model.tasks)
 
@@ -143,8 +147,11 @@ class VirtualEcu:
         return items if self.faults is None else self.faults.spoil(items)
 
     def due(self) -> int:
-        """Time of the next task."""
+        """Time of the next task, or of the slave's work."""
         due_ns = self.scheduler.next_due_ns() + self._boot_ns
+        slave_due_ns = self.slave.due()
+        if slave_due_ns is not None:
+            due_ns = min(due_ns, slave_due_ns + self._boot_ns)
         return min(due_ns, self._reboots_ns[0]) if self._reboots_ns else due_ns
 
     def skip_to(self, now_ns: int) -> None:
@@ -157,6 +164,8 @@ class VirtualEcu:
             at_ns = self._reboots_ns.pop(0)
             self._run_until(at_ns)
             self.reboot(at_ns)
+        if self.slave.state.program.restart:  # its answer has gone out
+            self.reboot(now_ns)
         self._run_until(now_ns)
 
     def _run_until(self, now_ns: int) -> None:

@@ -15,7 +15,9 @@ from xcaliper.a2l.if_xcp import (
     XcpOnUdpIp,
     XcpPag,
     XcpPage,
+    XcpPgm,
     XcpProtocolLayer,
+    XcpSector,
     XcpSegment,
     XcpStim,
     XcpTimestamp,
@@ -138,6 +140,7 @@ def describe_slave(
         protocol_layer=_protocol_layer(config),
         daq=_daq(config, declaration) if config.events else None,
         pag=XcpPag(len(config.segments)) if config.segments else None,
+        pgm=_pgm(config),
         time_correlation=describe_clocks(config) if config.events else None,
         transports=tuple(_transport(endpoint, config) for endpoint in endpoints),
     )
@@ -166,6 +169,7 @@ def _protocol_layer(config: SlaveConfig) -> XcpProtocolLayer:
         if info.request in HANDLERS
         and not (info.mandatory and info.group == Group.STD)
         and info.name not in config.absent_commands
+        and info.group not in config.absent_groups
     ]
     return XcpProtocolLayer(
         version=_version(config.protocol_version),
@@ -230,6 +234,34 @@ def _daq(config: SlaveConfig, declaration: EcuDeclaration) -> XcpDaq:
         else None,
         daq_lists=_daq_lists(config),
         events=tuple(_event(event, short[event.channel], config) for event in config.events),
+    )
+
+
+def _pgm(config: SlaveConfig) -> XcpPgm | None:
+    program = config.program
+    if program is None:
+        return None
+    block = program.master_block_mode
+    return XcpPgm(
+        mode=int(program.absolute) | 2 * int(program.functional),
+        max_sectors=len(program.sectors),
+        max_cto_pgm=config.max_cto if program.max_cto is None else program.max_cto,
+        sectors=tuple(
+            XcpSector(
+                sector.name,
+                sector.number,
+                sector.address.value,
+                sector.size_bytes // config.ag,
+                sector.clear_sequence_number,
+                sector.program_sequence_number,
+                sector.programming_method,
+            )
+            for sector in program.sectors
+        ),
+        block_slave=program.slave_block_mode,
+        block_master=block,
+        max_bs=program.max_bs if block else 0,
+        min_st=program.min_st if block else 0,
     )
 
 
