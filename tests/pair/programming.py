@@ -42,7 +42,7 @@ class FlashedMemory(PagedMemory):
     def read(self, address: Address, size_bytes: int) -> bytes:
         for sector, cells in self.flash.runs():
             at = (address.value - sector.address.value) * self.ag
-            if 0 <= at and at + size_bytes <= sector.size_bytes:
+            if at >= 0 and at + size_bytes <= sector.size_bytes:
                 return bytes(cells[at : at + size_bytes])
         return super().read(address, size_bytes)
 
