@@ -71,7 +71,11 @@ class Flash:
     """
 
     def __init__(
-        self, sectors: Sequence[SectorConfig], *, ag: int = 1, initial: Mapping[int, bytes] | None = None
+        self,
+        sectors: Sequence[SectorConfig],
+        *,
+        ag: int = 1,
+        initial: Mapping[int, bytes] | None = None,
     ) -> None:
         self.sectors = tuple(sectors)
         self.unfinished: set[int] = set()
@@ -109,7 +113,9 @@ class Flash:
         for number, at, part in parts:
             cells = self._cells[number][at : at + len(part)]
             written = self._written[number][at : at + len(part)]
-            if any(done and old != new for done, old, new in zip(written, cells, part, strict=True)):
+            if any(
+                done and old != new for done, old, new in zip(written, cells, part, strict=True)
+            ):
                 raise _denied(f"flash at {address} has to be cleared before it is written")
         for number, at, part in parts:
             self._cells[number][at : at + len(part)] = part

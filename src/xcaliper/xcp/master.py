@@ -351,7 +351,7 @@ class MasterMachine:
     def _encode(self, request: Request[Any]) -> bytes:
         profile = self.profile
         packet = codec_for(type(request), profile.byte_order, profile.ag).encode(request)
-        if len(packet) > profile.max_cto:
+        if self.connected and len(packet) > profile.max_cto:  # discovery comes before CONNECT
             raise LocalProtocolError(
                 f"{request.__command__.name}: {len(packet)} bytes exceed MAX_CTO, "
                 f"which is {profile.max_cto}.",

@@ -293,7 +293,8 @@ class SlaveMachine:
             state.block = None
         state.before(entry.info)
         try:
-            served = entry.handler(state, entry.codec.decode(packet))
+            request = entry.codec.decode(packet)
+            served = entry.handler(state, request)
         except WireError:
             self._refuse(_ERR_SYNTAX)
         except NegativeResponseError as error:
@@ -302,9 +303,9 @@ class SlaveMachine:
             self._refuse(_ERR_DENIED)  # a plain memory says so when there is none
         else:
             if isinstance(served, Response):
-                self._out.append(self._encode(served))
+                self._out.append(self._encode(served, request))
             elif served is not None:
-                self._out.extend(map(self._encode, served))
+                self._out.extend(self._encode(one, request) for one in served)
             self._send_events()
         if before != (state.connected, state.daq.running):
             self._note(*before)
@@ -314,13 +315,15 @@ class SlaveMachine:
         while events:
             self._out.append(self._encode(events.pop(0)))
 
-    def _encode(self, response: Response | Event) -> bytes:
+    def _encode(
+        self, response: Response | Event, request: Request[Any] | None = None
+    ) -> bytes:
         cls = type(response)
         codec = self._encoders.get(cls)
         if codec is None:
             codec = codec_for(cls, self.config.byte_order, self.config.ag)
             self._encoders[cls] = codec
-        return codec.encode(response)
+        return codec.encode(response, request)
 
     def _note(self, connected: bool, running: bool) -> None:  # noqa: FBT001 -- state before
         state = self.state
