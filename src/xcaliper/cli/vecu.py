@@ -27,6 +27,7 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     timestamp_unit: Literal["1ns", "1us", "10us", "100us", "1ms"] = "1us",
     checksum: str = "XCP_CRC_32",
     disable: Annotated[list[str] | None, Parameter(negative=(), show_default=False)] = None,
+    flash: Annotated[bool, Parameter(negative="--no-flash")] = True,
     duration: float | None = None,
     seed: int = 1,
     signals: int = 10_000,
@@ -49,6 +50,7 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         timestamp_unit: one tick of the timestamps.
         checksum: algorithm of BUILD_CHECKSUM, such as XCP_ADD_11 or XCP_CRC_16_CITT.
         disable: standard name of an optional command that the slave shall refuse; may be repeated.
+        flash: offer programming of a flash of its own, beside calibration.
         duration: seconds; without it until Ctrl+C.
         seed: of the noise in the engine model.
         signals: how many signals many-signals has.
@@ -69,7 +71,7 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         timestamp_size,
         timestamp_unit,
     )
-    settings = _with_options(settings, checksum, tuple(disable or ()))
+    settings = _with_options(settings, checksum, tuple(disable or ()), flash=flash)
     if "://" in name:  # a URL alone: the demo engine is meant
         name, urls = "demo-engine", (name, *urls)
     listen = urls or ("udp://127.0.0.1:5555", "tcp://127.0.0.1:5555")
@@ -111,10 +113,13 @@ def _settings(  # one value per option of the shell
     )
 
 
-def _with_options(settings: SlaveConfig, checksum: str, disabled: tuple[str, ...]) -> SlaveConfig:
+def _with_options(
+    settings: SlaveConfig, checksum: str, disabled: tuple[str, ...], *, flash: bool
+) -> SlaveConfig:
     from dataclasses import replace
 
     from xcaliper.core.errors import NotFoundError
+    from xcaliper.sim.flash import flash_settings
     from xcaliper.xcp.codes import ChecksumType
     from xcaliper.xcp.table import COMMANDS
 
@@ -128,6 +133,7 @@ def _with_options(settings: SlaveConfig, checksum: str, disabled: tuple[str, ...
     return replace(
         settings,
         checksum=ChecksumType[checksum.upper()],
+        program=flash_settings(ag=settings.ag) if flash else None,
         disabled=frozenset(command.upper() for command in disabled),
     )
 

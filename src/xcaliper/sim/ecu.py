@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -15,8 +16,9 @@ from xcaliper.sim.tasks import Scheduler
 from xcaliper.sim.xcp_section import slave_config
 from xcaliper.xcp.slave import SlaveMachine
 from xcaliper.xcp.slave_config import SlaveConfig
+from xcaliper.xcp.slave_link import EthLink, EthPort
 from xcaliper.xcp.table import COMMANDS
-from xcaliper.xcp.tlcmd import EthGetDaqClockMulticast
+from xcaliper.xcp.tlcmd import ETH_COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from xcaliper.sim.tasks import Task
     from xcaliper.sim.xcp_section import Endpoint
     from xcaliper.transport.ports import Sent
+    from xcaliper.xcp.slave_link import LinkReply, LinkSettings
 
 __all__ = ["Model", "VirtualEcu"]
 
@@ -100,6 +103,7 @@ class VirtualEcu:
     def announce(self, endpoints: tuple[Endpoint, ...]) -> None:
         """Write the A2L anew for these endpoints; ends a running session."""
         config = slave_config(self.declaration, self._settings)
+        config = replace(config, link=self._link(endpoints))
         told = replace(config, **self.faults.faults.lies) if self.faults else config
         self.a2l = describe(self.image, told, endpoints)
         name = self.declaration.name
@@ -114,9 +118,19 @@ class VirtualEcu:
         self._config, self._told = replace(config, ids=ids), replace(told, ids=ids)
         self._power_up()
 
+    def _link(self, endpoints: tuple[Endpoint, ...]) -> LinkSettings:
+        """What the ECU tells when slaves are searched for; other links are as set."""
+        chosen = self._settings.link
+        if chosen is not None and not isinstance(chosen, EthLink):
+            return chosen
+        number = zlib.crc32(self.declaration.name.encode())
+        own = chosen or EthLink(b"\x02\0" + number.to_bytes(4, "big"))
+        ports = [EthPort(e.host, e.port, e.scheme == "tcp") for e in endpoints if ":" not in e.host]
+        return replace(own, ports=(*own.ports, *ports))
+
     def _power_up(self) -> None:
         """A slave without a session."""
-        table = COMMANDS.extended(EthGetDaqClockMulticast)
+        table = COMMANDS.extended(*ETH_COMMANDS)
         self.slave = SlaveMachine(self._config, self.memory, table)
         self.slave.state.announced = self._told
         if self.faults is not None and self.faults.faults.drop_samples:
@@ -133,6 +147,11 @@ class VirtualEcu:
     def receive(self, packet: bytes, now_ns: int) -> None:
         """Serve one packet of the master."""
         self.slave.receive(packet, now_ns - self._boot_ns)
+
+    def search(self, packet: bytes, now_ns: int) -> list[LinkReply]:
+        """Answers to a packet that searches for slaves, for the addresses that it names."""
+        self.receive(packet, now_ns)
+        return self.slave.replies()
 
     def outgoing(self) -> list[bytes]:
         """Packets to send, in order; each is given out once."""

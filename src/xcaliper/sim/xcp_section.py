@@ -35,6 +35,7 @@ from xcaliper.sim.clock_section import describe_clocks, takes_multicasts
 from xcaliper.xcp.codes import Group
 from xcaliper.xcp.handlers import HANDLERS
 from xcaliper.xcp.slave_config import EventConfig, PageConfig, SegmentConfig, SlaveConfig
+from xcaliper.xcp.slave_link import EthLink
 from xcaliper.xcp.table import COMMANDS
 
 if TYPE_CHECKING:
@@ -154,8 +155,14 @@ def _transport(endpoint: Endpoint, config: SlaveConfig) -> XcpOnUdpIp | XcpOnTcp
         port=endpoint.port,
         address=None if v6 else endpoint.host,
         ipv6=endpoint.host if v6 else None,
-        optional_subcmds=("GET_DAQ_CLOCK_MULTICAST",) if takes_multicasts(config) else (),
+        optional_subcmds=_subcommands(config),
     )
+
+
+def _subcommands(config: SlaveConfig) -> tuple[str, ...]:
+    found = ("GET_SLAVE_ID", "GET_SLAVE_ID_EXTENDED", "SET_SLAVE_IP_ADDRESS")
+    searched = found if isinstance(config.link, EthLink) else ()
+    return (*searched, *(("GET_DAQ_CLOCK_MULTICAST",) if takes_multicasts(config) else ()))
 
 
 def _version(minor: int) -> int:

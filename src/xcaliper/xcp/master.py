@@ -652,14 +652,6 @@ class MasterMachine:
                 self._mta = Address(request.address, request.address_extension)
             case std.Upload() | cal.Download():
                 self._move(request.count)
-            case pgm.Program() | pgm.ProgramMax():
-                self._move_program(request)
-            case pgm.ProgramFormat():
-                self._functional = request.access_method == 1
-                if self._functional:
-                    self._mta = Address(1)
-            case cal.DownloadMax():
-                self._move(self.profile.max_cto // self.profile.ag - 1)
             case std.BuildChecksum():
                 self._move(request.block_size)
             case daq.SetDaqPtr():
@@ -670,24 +662,29 @@ class MasterMachine:
                 self._next_entry(request.count)
             case std.GetId() | daq.GetDaqEventInfo() | std.Connect():
                 self._mta = None
-            case std.Disconnect() | pgm.ProgramReset():
+            case std.Disconnect():
                 self.connected = False
             case _:
-                pass
+                self._follow_program(request)
 
     def _move(self, count_ag: int) -> None:
         if self._mta is not None:
             self._mta += count_ag
 
-    def _move_program(self, request: pgm.Program | pgm.ProgramMax) -> None:
-        """Functional access counts packets, absolute access elements."""
-        if self._functional and self._mta is not None:
-            counted = not isinstance(request, pgm.Program) or request.count
-            self._mta = Address((self._mta.value + bool(counted)) % _COUNTERS)
-        elif isinstance(request, pgm.Program):
-            self._move(request.count)
-        else:
-            self._move(self.profile.max_cto // self.profile.ag - 1)
+    def _follow_program(self, request: Request[Any]) -> None:
+        """The same while programming: functional access counts packets, absolute access elements."""
+        if isinstance(request, pgm.ProgramReset):
+            self.connected = False
+        elif isinstance(request, pgm.ProgramFormat):
+            self._functional = request.access_method == 1
+            if self._functional:
+                self._mta = Address(1)
+        elif isinstance(request, pgm.Program | pgm.ProgramMax):
+            full = self.profile.max_cto // self.profile.ag - 1
+            count = request.count if isinstance(request, pgm.Program) else full
+            self._move(min(count, 1) if self._functional else count)
+            if self._functional and self._mta is not None:
+                self._mta = Address(self._mta.value % _COUNTERS)
 
     def _next_entry(self, steps: int) -> None:
         if self._daq_pointer is not None:

@@ -315,9 +315,7 @@ class SlaveMachine:
         while events:
             self._out.append(self._encode(events.pop(0)))
 
-    def _encode(
-        self, response: Response | Event, request: Request[Any] | None = None
-    ) -> bytes:
+    def _encode(self, response: Response | Event, request: Request[Any] | None = None) -> bytes:
         cls = type(response)
         codec = self._encoders.get(cls)
         if codec is None:

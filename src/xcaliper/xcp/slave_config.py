@@ -17,7 +17,6 @@ from xcaliper.xcp.slave_daq_config import (
     FixedList,
     check_daq,
 )
-from xcaliper.xcp.slave_program import ProgramSettings
 from xcaliper.xcp.slave_security import SecuritySettings
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from xcaliper.core.address import Address
     from xcaliper.xcp.slave_debug import DebugTarget
     from xcaliper.xcp.slave_link import LinkSettings
+    from xcaliper.xcp.slave_program import ProgramSettings
 
 __all__ = [
     "DaqMemory",

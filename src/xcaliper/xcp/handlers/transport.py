@@ -7,7 +7,6 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from xcaliper.core.errors import UsageError
 from xcaliper.wire.codec import encode
 from xcaliper.xcp import std, tlcmd
 from xcaliper.xcp.codes import ErrorCode

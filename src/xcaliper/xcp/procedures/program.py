@@ -106,10 +106,14 @@ class ProgramStep:
 # --- what there is -------------------------------------------------------------------------------
 
 
-def program_info(session: Session) -> Procedure[ProgramInfo | None]:
+def program_info(session: Session, *, sectors: bool = True) -> Procedure[ProgramInfo | None]:
     """Abilities and sectors; None when the slave does not tell (take the A2L's then).
 
     *(XCP Base, GET_PGM_PROCESSOR_INFO and GET_SECTOR_INFO, 1.0)*
+
+    Args:
+        session: of the connection.
+        sectors: False leaves out the sectors, which cost four exchanges each.
     """
     if not session.resource.pgm:
         return None
@@ -117,7 +121,7 @@ def program_info(session: Session) -> Procedure[ProgramInfo | None]:
     if told is None:
         return None
     found: list[Sector] = []
-    for number in range(told.max_sector):
+    for number in range(told.max_sector if sectors else 0):
         sector = yield from _sector(session, number)
         if sector is None:
             break
