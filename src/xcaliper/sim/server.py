@@ -72,7 +72,7 @@ class _Paced:
 
     def due(self) -> int:
         """When the next tasks run."""
-        if self.reboot_wanted.is_set():
+        if self.reboot_wanted.is_set() or self._ecu.slave.state.program.restart:
             return 0
         pace_ns = _PACE_NS if self._ecu.slave.daq_running else _IDLE_PACE_NS
         return max(self._ecu.due(), self._ran_ns + pace_ns)
