@@ -7,6 +7,7 @@ from typing import Final
 __all__ = ["NO_HANDLER", "NO_PROCEDURE", "NO_VECTOR"]
 
 #: No golden vector: the layouts have a single public source, or the row is the generic form of others.
+#: Their bytes, made by hand, stand in tests/vectors/xcp/unconfirmed.json.
 NO_VECTOR: Final[frozenset[str]] = frozenset(
     {
         "TRANSPORT_LAYER_CMD",
