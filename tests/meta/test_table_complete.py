@@ -88,9 +88,8 @@ def test_every_command_has_its_bytes_on_the_reference_page() -> None:
     tables = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tables)
     text = tables.commands_page()
-    sections = dict(
-        (part.partition("\n")[0], part) for part in re.split(r"^## ", text, flags=re.M)[1:]
-    )
+    parts = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    sections = {part.partition("\n")[0]: part for part in parts}
     names = {"FLX": "FLEXRAY"}
     for name, info in rows().items():
         where = name.partition(" ")[0] if " " in name else ""

@@ -13,13 +13,21 @@ from xcaliper.core.errors import (
     UnknownCommandError,
     UsageError,
 )
-from xcaliper.proto.procedure import run_script
+from xcaliper.proto.command import Request, Response, command
+from xcaliper.proto.procedure import ask, run_script
 from xcaliper.sim.debug_target import MemoryTarget
+from xcaliper.wire.layout import packet, u8
 from xcaliper.xcp import level1
-from xcaliper.xcp.codes import ErrorCode, Resource
+from xcaliper.xcp.codes import ErrorCode, Group, Resource, error_set
+from xcaliper.xcp.handlers import HANDLERS
 from xcaliper.xcp.level1 import HwioPin, HwioState, SequenceResult
+from xcaliper.xcp.master import MasterMachine
 from xcaliper.xcp.procedures import debug, user
-from xcaliper.xcp.slave_state import refuse
+from xcaliper.xcp.procedures.connect import connect
+from xcaliper.xcp.slave import SlaveMachine
+from xcaliper.xcp.slave_state import SlaveState, refuse
+from xcaliper.xcp.std import EmptyResponse
+from xcaliper.xcp.table import COMMANDS
 
 
 def debugged(*, ag: int = 1, pins: int = 2, **more) -> tuple[Pair, MemoryTarget]:
@@ -205,3 +213,46 @@ def test_packets_as_bytes() -> None:
         pair.run(user.send_packet(table, profile, b""))
     with pytest.raises(UsageError, match="SHORT_UPLOAD"):
         pair.run(user.send_packet(table, profile, b"\xf4"))
+
+
+@packet(0xFF)
+class GetTemperatureResponse(Response):
+    """Degrees."""
+
+    degrees: int = u8(1)
+
+
+@command(0xF1, 0x07, group=Group.STD, errors=error_set("B U S R"))
+class GetTemperature(Request[GetTemperatureResponse]):
+    """A command of a maker, behind USER_CMD."""
+
+    sensor: int = u8(2)
+
+
+@command(0xC1, 0x01, 0x02, 0x03, group=Group.STD, errors=error_set("B U S"))
+class DeepCommand(Request[EmptyResponse]):
+    """A command with four bytes of code."""
+
+
+def get_temperature(slave: SlaveState, request: GetTemperature) -> GetTemperatureResponse:
+    """20 degrees and the sensor's number; there are three sensors."""
+    if request.sensor > 2:
+        raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
+    return GetTemperatureResponse(degrees=20 + request.sensor)
+
+
+def test_a_command_of_ones_own_on_both_sides() -> None:
+    table = COMMANDS.extended(GetTemperature, DeepCommand)
+    own = {GetTemperature: get_temperature, DeepCommand: lambda slave, request: EmptyResponse()}
+    pair = Pair(config(user_command=serve), connected=False)
+    pair.slave = SlaveMachine(pair.config, pair.memory, table, {**HANDLERS, **own})
+    pair.master = MasterMachine(table)
+    pair.run(connect())
+    assert pair.run(ask(GetTemperature(sensor=2))).degrees == 22
+    pair.run(ask(DeepCommand()))
+    with pytest.raises(OutOfRangeError, match="GET_TEMPERATURE"):
+        pair.run(ask(GetTemperature(sensor=3)))
+    assert pair.run(user.user_cmd(5, b"ab")) == b"ba"  # what is not declared goes the general way
+    assert hexed(pair, "c101") == "fe34"
+    with pytest.raises(UnknownCommandError, match="DEEP_COMMAND"):
+        Pair().run(ask(DeepCommand()))
