@@ -26,8 +26,9 @@ from xcaliper.xcp.procedures import debug, user
 from xcaliper.xcp.procedures.connect import connect
 from xcaliper.xcp.slave import SlaveMachine
 from xcaliper.xcp.slave_state import SlaveState, refuse
-from xcaliper.xcp.std import EmptyResponse
+from xcaliper.xcp.std import EmptyResponse, TransportLayerCmdResponse
 from xcaliper.xcp.table import COMMANDS
+from xcaliper.xcp.tlcmd import GetDaqClockMulticast
 
 
 def debugged(*, ag: int = 1, pins: int = 2, **more) -> tuple[Pair, MemoryTarget]:
@@ -115,6 +116,14 @@ def test_words_on_coarse_addresses() -> None:
     assert pair.run(debug.read_words(pair.session, 0, RAM.value, 4, 40)) == data
 
 
+def test_few_words_go_in_one_packet() -> None:
+    pair, _ = debugged()
+    pair.forget()
+    pair.run(debug.write_words(pair.session, 0, RAM.value, 2, b"abcd"))
+    assert pair.seen == ["DBG_WRITE"]
+    assert pair.memory.read(RAM, 4) == b"abcd"
+
+
 def test_low_level() -> None:
     pair, _ = debugged()
     steps = pair.run(debug.run_sequence(0, 2, bytes.fromhex("0102030405060708")))
@@ -196,6 +205,8 @@ def test_user_and_pod_commands() -> None:
     for procedure in (user.user_cmd(1), debug.pod_command(1), user.transport_cmd(0x12)):
         with pytest.raises(UnknownCommandError):
             Pair().run(procedure)
+    told, _ = run_script(user.transport_cmd(1), [TransportLayerCmdResponse(data=b"x")])
+    assert told == b"x"
     old = Pair(config(protocol_version=2))
     assert hexed(old, "f212") == "fe20"
     assert hexed(Pair(), "f212") == "fe34"
@@ -207,6 +218,9 @@ def test_packets_as_bytes() -> None:
     table, profile = pair.master.table, pair.session.profile
     reply = pair.run(user.send_packet(table, profile, bytes.fromhex("f1010203")))
     assert reply.data == b"\x03\x02"
+    multicast = COMMANDS.extended(GetDaqClockMulticast)
+    assert pair.run(user.send_packet(multicast, profile, bytes.fromhex("f2fa010002"))) is None
+    assert pair.to_slave.sent[-1].hex() == "f2fa010002"
     with pytest.raises(UsageError, match="no such command"):
         pair.run(user.send_packet(table, profile, b"\xc1"))
     with pytest.raises(UsageError, match="without bytes"):
