@@ -21,7 +21,7 @@ SECTORS = (
 
 
 def cells(flash: Flash, number: int) -> bytes:
-    return bytes(dict((s.number, c) for s, c in flash.runs())[number])
+    return bytes({s.number: c for s, c in flash.runs()}[number])
 
 
 def test_cells_are_written_once() -> None:
