@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pair.link import PagedMemory, Pair, config
 from xcaliper.core.address import Address
 from xcaliper.sim.flash import Flash
+from xcaliper.wire.codec import encode
 from xcaliper.xcp.slave_program import ProgramSettings, SectorConfig
+
+if TYPE_CHECKING:
+    from xcaliper.wire.layout import Packet
 
 FLASH = Address(0x0900_0000)
 SECTOR_SIZE = 0x400
@@ -65,3 +71,10 @@ class FlashPair(Pair):
             self.slave.on_time(self.now_ns)
             return
         super().wait()
+
+
+def answer(pair: FlashPair, packet: bytes | Packet) -> str:
+    """What the slave sends at once, in hex; nothing is ''."""
+    raw = packet if isinstance(packet, bytes) else encode(packet, pair.config.byte_order)
+    pair.slave.receive(raw, pair.now_ns)
+    return " ".join(p.hex() for p in pair.slave.outgoing())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pair.link import RAM, PagedMemory, config
-from pair.programming import FLASH, MS, SECTOR_SIZE, FlashPair, sectors
+from pair.programming import FLASH, MS, SECTOR_SIZE, FlashPair, answer, sectors
 from pair.test_traces import packets_of
 from xcaliper.core.address import Address
 from xcaliper.core.datatypes import ByteOrder
@@ -19,21 +19,12 @@ from xcaliper.core.errors import (
 from xcaliper.proto.procedure import ask
 from xcaliper.wire.codec import encode
 from xcaliper.xcp import cal, daq, pgm, std
-from xcaliper.xcp.codes import ErrorCode
 from xcaliper.xcp.procedures import daq_setup, program
 from xcaliper.xcp.procedures.memory import read
+from xcaliper.xcp.procedures.program_sequence import ProgramStep, program_absolute
 from xcaliper.xcp.slave import SlaveMachine
 from xcaliper.xcp.slave_config import SlaveConfig
 from xcaliper.xcp.slave_program import ProgramSettings, SectorConfig
-
-E = ErrorCode
-
-
-def answer(pair: FlashPair, packet: bytes | pgm.Program) -> str:
-    """What the slave sends at once, in hex; nothing is ''."""
-    raw = packet if isinstance(packet, bytes) else encode(packet, pair.config.byte_order)
-    pair.slave.receive(raw, pair.now_ns)
-    return " ".join(p.hex() for p in pair.slave.outgoing())
 
 
 def started(**more) -> FlashPair:
@@ -117,9 +108,9 @@ def test_the_plain_sequence_programs_any_slave(
     pair = FlashPair(ag=ag, byte_order=order, max_cto=max_cto, program={"master_block_mode": block})
     assert pair.session.resource.pgm
     data = bytes((3 * i + 1) & 0xFF for i in range(SECTOR_SIZE + 64 * ag))
-    steps: list[program.ProgramStep] = []
+    steps: list[ProgramStep] = []
     parts = [(FLASH + SECTOR_SIZE // ag, data[: 16 * ag]), (FLASH + 4, data)]
-    done = pair.run(program.program_absolute(pair.session, parts[1:], step=steps.append))
+    done = pair.run(program_absolute(pair.session, parts[1:], step=steps.append))
     assert done
     assert pair.memory.read(FLASH + 4, SECTOR_SIZE - 4 * ag) == data[: SECTOR_SIZE - 4 * ag]
     rest = data[SECTOR_SIZE - 4 * ag :]
@@ -419,7 +410,7 @@ def test_slow_flash_keeps_the_master_waiting() -> None:
         }
     )
     parts = [(FLASH, b"1234")]
-    assert pair.run(program.program_absolute(pair.session, parts, verification=(0, 0, 0)))
+    assert pair.run(program_absolute(pair.session, parts, verification=(0, 0, 0)))
     pending = [p for p in pair.to_master.sent if p == b"\xfd\x05"]
     assert len(pending) == 2 + 249 + 1 + 1 + 1
     assert pair.now_ns == (250 + 25_000 + 150 + 150 + 120) * MS
@@ -530,9 +521,9 @@ def test_reset_may_stay_without_answer() -> None:
 def test_what_cannot_be_programmed_is_said_before_anything_is_erased() -> None:
     pair = FlashPair()
     with pytest.raises(UsageError, match="no known sector"):
-        pair.run(program.program_absolute(pair.session, [(RAM, b"1")]))
+        pair.run(program_absolute(pair.session, [(RAM, b"1")]))
     with pytest.raises(UsageError, match="nothing"):
-        pair.run(program.program_absolute(pair.session, [(RAM, b"")]))
+        pair.run(program_absolute(pair.session, [(RAM, b"")]))
 
 
 def test_locked_programming_is_refused() -> None:
@@ -549,12 +540,12 @@ def test_sectors_of_the_description_serve_where_the_slave_is_silent() -> None:
     info = pair.run(program.program_info(pair.session))
     assert (info.max_sector, info.sectors) == (3, ())
     known = [program.Sector(one.number, one.address, one.size_bytes) for one in sectors()]
-    assert pair.run(program.program_absolute(pair.session, [(FLASH, b"12")], sectors=known))
+    assert pair.run(program_absolute(pair.session, [(FLASH, b"12")], sectors=known))
     assert pair.memory.read(FLASH, 3) == b"12\xff"
     silent = FlashPair(disabled=gone | {"GET_PGM_PROCESSOR_INFO"})
     assert silent.run(program.program_info(silent.session)) is None
     with pytest.raises(UsageError):
-        silent.run(program.program_absolute(silent.session, [(FLASH, b"1")]))
+        silent.run(program_absolute(silent.session, [(FLASH, b"1")]))
     with pytest.raises(UsageError):
         silent.run(program.clear(silent.session, FLASH, 0))
 
@@ -600,128 +591,3 @@ def test_settings_that_make_no_sense(changes: dict, word: str) -> None:
 def test_memory_has_to_be_one_that_can_be_programmed() -> None:
     with pytest.raises(SettingsError, match="FlashMemory"):
         SlaveMachine(config(program=ProgramSettings(sectors())), PagedMemory())
-
-
-#: Codes that the table lists and this slave has no reason to send.
-NEVER = {
-    ("PROGRAM_RESET", E.ERR_PGM_ACTIVE),  # it stays available
-    ("PROGRAM_NEXT", E.ERR_OUT_OF_RANGE),  # PROGRAM has refused the block
-    ("PROGRAM_VERIFY", E.ERR_GENERIC),
-}
-
-MTA = "f600000000000009"
-CLEAR = "d100000000040000"
-FUNCTIONAL = ["d2", "d101000002000000", "cb00000001", *["d0fb" + "00" * 0xFB] * 4]
-
-#: (command, code) → settings, then packets; the last one is refused.
-SPECIAL = {
-    ("PROGRAM_START", E.ERR_GENERIC): (
-        {"kernel": (RAM, 64)},
-        [
-            "f600000000000020",
-            "cc000400",
-            MTA,
-            "d2",
-        ],
-    ),
-    ("PROGRAM_CLEAR", E.ERR_OUT_OF_RANGE): ({}, ["d2", MTA, "d100000001000000"]),
-    ("PROGRAM_CLEAR", E.ERR_ACCESS_DENIED): ({}, ["d2", CLEAR]),
-    ("PROGRAM", E.ERR_OUT_OF_RANGE): ({"master_block_mode": False}, ["d2", MTA, "d0ff" + "00" * 9]),
-    ("PROGRAM", E.ERR_ACCESS_DENIED): ({}, ["d2", "d00101"]),
-    ("PROGRAM", E.ERR_MEMORY_OVERFLOW): ({}, [*FUNCTIONAL, "d0fb" + "00" * 0xFB]),
-    ("PROGRAM_NEXT", E.ERR_ACCESS_DENIED): (
-        {},
-        [
-            "d2",
-            "f600000000000020",
-            "d0fe" + "00" * 0xFB,
-            "",
-        ],
-    ),
-    ("PROGRAM_NEXT", E.ERR_MEMORY_OVERFLOW): ({}, [*FUNCTIONAL, "d0fe" + "00" * 0xFD, "ca01ff"]),
-    ("PROGRAM_MAX", E.ERR_MEMORY_OVERFLOW): ({}, [*FUNCTIONAL, "c9" + "00" * 0xFE]),
-    ("PROGRAM_PREPARE", E.ERR_OUT_OF_RANGE): (
-        {"kernel": (RAM, 64)},
-        [
-            "f600000000000020",
-            "cc004100",
-        ],
-    ),
-    ("PROGRAM_PREPARE", E.ERR_GENERIC): ({"kernel": (RAM, 64)}, [MTA, "cc000100"]),
-    ("PROGRAM_FORMAT", E.ERR_OUT_OF_RANGE): ({}, ["d2", "cb01000000"]),
-    ("PROGRAM_VERIFY", E.ERR_OUT_OF_RANGE): ({}, ["d2", "c802000000000000"]),
-    ("PROGRAM_VERIFY", E.ERR_VERIFY): ({}, ["d2", "c801040000000000"]),
-    ("GET_SECTOR_INFO", E.ERR_MODE_NOT_VALID): ({}, ["cd0300"]),
-    ("GET_SECTOR_INFO", E.ERR_SEGMENT_NOT_VALID): ({}, ["cd0003"]),
-}
-SPECIAL["PROGRAM_NEXT", E.ERR_ACCESS_DENIED][1][2:] = ["d0fe" + "00" * 0xFD, "ca0100"]
-BODIES = {
-    "PROGRAM_CLEAR": "00" * 7,
-    "PROGRAM": "0101",
-    "GET_SECTOR_INFO": "0000",
-    "PROGRAM_PREPARE": "000100",
-    "PROGRAM_FORMAT": "00" * 4,
-    "PROGRAM_NEXT": "0101",
-    "PROGRAM_MAX": "00" * 254,
-    "PROGRAM_VERIFY": "00" * 7,
-}
-
-
-def common_refusal(name: str, code: ErrorCode) -> str | None:
-    """The answer to a command in a state that calls for a code; None = the code is a special one."""
-    from xcaliper.xcp.codes import Resource
-    from xcaliper.xcp.table import COMMANDS
-
-    packet = COMMANDS[name].prefix + bytes.fromhex(BODIES.get(name, ""))
-    more: dict = {"max_cto": 255, "program": {"kernel": (RAM, 64), "clear_ns": MS}}
-    if code is E.ERR_CMD_UNKNOWN:
-        return answer(FlashPair(disabled=frozenset({name}), **more), packet)
-    if code is E.ERR_ACCESS_LOCKED:
-        return answer(FlashPair(protected=Resource.of(pgm=1), **more), packet)
-    pair = FlashPair(**more)
-    if code is E.ERR_RESOURCE_TEMPORARY_NOT_ACCESSIBLE:
-        pair.slave.state.program.accessible = False
-    elif code is E.ERR_CMD_SYNTAX:
-        packet = packet[:-1] if len(packet) > 1 else packet.ljust(256, b"\0")
-        answer(pair, b"\xd2" if name != "PROGRAM_PREPARE" else b"\xfd")
-        answer(pair, bytes.fromhex(MTA))
-        if name == "PROGRAM_NEXT":
-            answer(pair, b"\xd0\xfe" + bytes(253))
-    elif code is E.ERR_CMD_BUSY:
-        for before in ("d2", MTA, CLEAR):
-            answer(pair, bytes.fromhex(before))
-    elif code is E.ERR_SEQUENCE:
-        answer(pair, b"\xd2" if name == "PROGRAM_PREPARE" else b"\xfd")
-    elif code is E.ERR_DAQ_ACTIVE:
-        from pair.session import lists
-
-        pair.run(daq_setup.setup(pair.session, lists()))
-        pair.run(daq_setup.start())
-    else:
-        return None
-    return answer(pair, packet)
-
-
-@pytest.mark.parametrize(
-    "name", sorted({"PROGRAM_START", "PROGRAM_RESET", "GET_PGM_PROCESSOR_INFO", *BODIES})
-)
-def test_every_refusal_that_the_standard_lists(name: str) -> None:
-    from xcaliper.xcp.table import COMMANDS
-
-    seen = set()
-    for number in COMMANDS[name].errors:
-        code = ErrorCode(number)
-        if (name, code) in NEVER:
-            continue
-        if (name, code) in SPECIAL:
-            settings, packets = SPECIAL[name, code]
-            pair = FlashPair(max_cto=255, program=settings)
-            answers = [answer(pair, bytes.fromhex(packet)) for packet in packets]
-            assert not any(one.startswith("fe") for one in answers[:-1]), (code.name, answers)
-            found = answers[-1]
-        else:
-            found = common_refusal(name, code)
-        assert found is not None, code.name
-        assert found.startswith(f"fe{code:02x}"), (code.name, found)
-        seen.add(number)
-    assert len(seen) + sum(one[0] == name for one in NEVER) == len(COMMANDS[name].errors)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from xcaliper.core.address import Address
 from xcaliper.core.errors import UsageError
-from xcaliper.xcp.procedures.program import Sector, program_absolute, program_info
+from xcaliper.xcp.procedures.program import Sector, program_info
+from xcaliper.xcp.procedures.program_sequence import program_absolute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from xcaliper.a2l.if_xcp import XcpPgm
     from xcaliper.transport.pump import Link
     from xcaliper.xcp.procedures.connect import Session
-    from xcaliper.xcp.procedures.program import ProgramInfo, ProgramStep
+    from xcaliper.xcp.procedures.program import ProgramInfo
+    from xcaliper.xcp.procedures.program_sequence import ProgramStep
 
 __all__ = ["Programming", "described_sectors"]
 

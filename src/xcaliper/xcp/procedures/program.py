@@ -1,8 +1,4 @@
-"""Program the flash: the commands one by one, and the plain sequence of absolute access.
-
-The plain sequence is start, clear, program, verify, reset, once through. Where it fails the slave
-stays in programming; what it holds then is incomplete and is not started.
-"""
+"""Program the flash: the commands one by one, data by address or as a flow."""
 
 from __future__ import annotations
 
@@ -22,21 +18,20 @@ from xcaliper.xcp.procedures import memory
 from xcaliper.xcp.procedures.connect import Session, optional
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable
 
     from xcaliper.proto.procedure import Procedure
 
 __all__ = [
     "ProgramInfo",
-    "ProgramStep",
     "ProgramWriter",
     "Sector",
+    "check_elements",
     "clear",
     "clear_areas",
     "end_segment",
     "prepare",
     "program",
-    "program_absolute",
     "program_functional",
     "program_info",
     "reset",
@@ -84,23 +79,6 @@ class ProgramInfo:
     properties: pgm.PgmProperties
     max_sector: int
     sectors: tuple[Sector, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ProgramStep:
-    """How far a sequence has come: told before each step that changes the flash, and at the end.
-
-    Attributes:
-        kind: ``start``, ``clear``, ``program``, ``verify``, ``reset`` or ``done``.
-        address: where, for clearing and programming.
-        done_bytes: programmed so far.
-        total_bytes: to be programmed in all.
-    """
-
-    kind: str
-    address: Address | None = None
-    done_bytes: int = 0
-    total_bytes: int = 0
 
 
 # --- what there is -------------------------------------------------------------------------------
@@ -310,7 +288,7 @@ class ProgramWriter:
             UsageError: the bytes are no whole elements.
         """
         ag = self.session.profile.ag
-        _check_elements(data, ag)
+        check_elements(data, ag)
         at = 0
         yield from ask(_set_mta(address))
         while at < len(data):
@@ -352,7 +330,7 @@ def program_functional(
         UsageError: the bytes are no whole elements.
     """
     ag = session.profile.ag
-    _check_elements(data, ag)
+    check_elements(data, ag)
     yield from ask(
         pgm.ProgramFormat(
             compression_method=compression,
@@ -373,104 +351,14 @@ def program_functional(
     yield from end_segment()
 
 
-# --- the plain sequence --------------------------------------------------------------------------
-
-
-def program_absolute(
-    session: Session,
-    parts: Iterable[tuple[Address, bytes]],
-    *,
-    sectors: Sequence[Sector] = (),
-    verification: tuple[int, int, int] | None = None,
-    step: Callable[[ProgramStep], None] | None = None,
-) -> Procedure[bool]:
-    """Start, clear, program, verify, reset; once through (XCP Base, PGM, 1.0).
-
-    Every sector that a part touches is cleared as a whole, in the order that the sectors give; the
-    parts are programmed in the order of their sectors.
-
-    Args:
-        session: of the connection; PGM is unlocked.
-        parts: addresses and bytes.
-        sectors: where the slave does not describe them.
-        verification: mode, type and value of PROGRAM_VERIFY; None = it is not sent.
-        step: told what comes next.
-
-    Returns:
-        Whether the slave answered PROGRAM_RESET.
+def check_elements(data: bytes, ag: int) -> None:
+    """Refuse data that are no whole elements.
 
     Raises:
-        UsageError: there is nothing to program, no sector is known, or a part lies outside of them.
+        UsageError: they are not.
     """
-    wanted = [(address, data) for address, data in parts if data]
-    if not wanted:
-        raise UsageError("program: there is nothing to program.")
-    ag = session.profile.ag
-    for _, data in wanted:
-        _check_elements(data, ag)
-    tell = step or _ignore
-    total = sum(len(data) for _, data in wanted)
-    known = tuple(sectors)
-    if not known:
-        info = yield from program_info(session)
-        known = info.sectors if info is not None else ()
-    ordered = _sort_parts(wanted, known, ag)
-    tell(ProgramStep("start", total_bytes=total))
-    inner = yield from start(session)
-    touched = {sector.number: sector for sector, _, _ in ordered}
-    for sector in sorted(touched.values(), key=lambda one: (one.clear_sequence_number, one.number)):
-        tell(ProgramStep("clear", sector.address, 0, total))
-        yield from clear(inner, sector.address, sector.size_bytes)
-    writer = ProgramWriter(inner, set())
-    done = 0
-    for _, address, data in ordered:
-        tell(ProgramStep("program", address, done, total))
-        yield from writer.program(address, data)
-        yield from end_segment()
-        done += len(data)
-    if verification is not None:
-        tell(ProgramStep("verify", None, done, total))
-        mode, kind, value = verification
-        yield from verify(mode=mode, verification_type=kind, value=value)
-    tell(ProgramStep("reset", None, done, total))
-    answered = yield from reset()
-    tell(ProgramStep("done", None, done, total))
-    return answered
-
-
-def _check_elements(data: bytes, ag: int) -> None:
     if len(data) % ag:
         raise UsageError(f"program: {len(data)} bytes are no whole elements of {ag} bytes.")
-
-
-def _ignore(_step: ProgramStep) -> None:
-    return
-
-
-def _sort_parts(
-    parts: Sequence[tuple[Address, bytes]], sectors: Sequence[Sector], ag: int
-) -> list[tuple[Sector, Address, bytes]]:
-    """Parts cut at the borders of sectors, in the order of programming, each with its sector."""
-    found: list[tuple[Sector, Address, bytes]] = []
-    for whole_address, whole in parts:
-        address, data = whole_address, whole
-        while data:
-            sector = next((one for one in sectors if _holds(one, address, ag)), None)
-            if sector is None:
-                raise UsageError(
-                    f"program: no known sector holds {address}.",
-                    hint="Give the sectors, as the A2L has them.",
-                )
-            room = sector.size_bytes - (address.value - sector.address.value) * ag
-            found.append((sector, address, data[:room]))
-            address, data = address + room // ag, data[room:]
-    found.sort(key=lambda one: (one[0].program_sequence_number, one[0].number, one[1].value))
-    return found
-
-
-def _holds(sector: Sector, address: Address, ag: int) -> bool:
-    at = (address.value - sector.address.value) * ag
-    return sector.address.extension == address.extension and 0 <= at < sector.size_bytes
 
 
 def _set_mta(address: Address) -> std.SetMta:
