@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from xcaliper.xcp.slave_sampler import ListSampler
     from xcaliper.xcp.slave_state import DaqList, Handler
 
-__all__ = ["SlaveCounters", "SlaveEvent", "SlaveMachine"]
+__all__ = ["Area", "SlaveCounters", "SlaveEvent", "SlaveMachine"]
 
 _CONNECT: Final = 0xFF
 _SYNC_STATE_CHANGED: Final = 4

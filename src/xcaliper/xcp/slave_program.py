@@ -24,6 +24,7 @@ __all__ = [
     "CAL_AREA",
     "CODE_AREA",
     "NVRAM_AREA",
+    "Decoder",
     "FlashMemory",
     "ProgramBlock",
     "ProgramSettings",

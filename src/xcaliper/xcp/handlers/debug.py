@@ -22,7 +22,33 @@ if TYPE_CHECKING:
     from xcaliper.xcp.slave_debug import DebugTarget
     from xcaliper.xcp.slave_state import Handler, SlaveState
 
-__all__ = ["HANDLERS"]
+__all__ = [
+    "HANDLERS",
+    "attach",
+    "exclusive_target_access",
+    "get_hwio_info",
+    "get_jtag_id",
+    "get_mode_info",
+    "get_tri_desc_tbl",
+    "get_vendor_info",
+    "halt_after_reset",
+    "hwio_control",
+    "llbt",
+    "llt",
+    "pod_command",
+    "read",
+    "read_can1",
+    "read_can2",
+    "read_modify_write",
+    "sequence_multiple",
+    "set_hwio_event",
+    "user_cmd",
+    "write",
+    "write_can1",
+    "write_can2",
+    "write_can_next",
+    "write_next",
+]
 
 _VERSION: Final = (1, 0)
 _WIDTHS: Final = (1, 2, 4, 8)

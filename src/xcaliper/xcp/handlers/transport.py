@@ -29,7 +29,24 @@ if TYPE_CHECKING:
     from xcaliper.xcp.slave_link import EthPort
     from xcaliper.xcp.slave_state import Handler, SlaveState
 
-__all__ = ["DISCOVERY", "HANDLERS"]
+__all__ = [
+    "DISCOVERY",
+    "HANDLERS",
+    "can_get_daq_id",
+    "can_get_slave_id",
+    "can_set_daq_id",
+    "eth_get_slave_id",
+    "eth_get_slave_id_extended",
+    "eth_set_slave_ip_address",
+    "flx_activate",
+    "flx_assign",
+    "flx_deactivate",
+    "flx_get_daq_buffers",
+    "flx_set_daq_buffers",
+    "transport_layer_cmd",
+    "usb_get_daq_ep",
+    "usb_set_daq_ep",
+]
 
 _NEWER: Final = 3
 _CONFIRM: Final = 1
