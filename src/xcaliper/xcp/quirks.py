@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from xcaliper.core.errors import NotFoundError, SettingsError
 
@@ -29,7 +29,7 @@ class Quirk(Enum):
     meaning: str
     need: str
 
-    def __new__(cls, meaning: str, need: str) -> Quirk:
+    def __new__(cls, meaning: str, need: str) -> Self:
         """A member with its two sentences; the value is a running number."""
         member = object.__new__(cls)
         member._value_ = len(cls.__members__) + 1
@@ -37,8 +37,10 @@ class Quirk(Enum):
         return member
 
     CONTRADICTING_A2L = (
-        "The A2L says that DTOs have a two-byte identification field and an overload bit; they "
-        "have a four-byte one and no such bit, as GET_DAQ_PROCESSOR_INFO says.",
+        (
+            "The A2L says that DTOs have a two-byte identification field and an overload bit; they "
+            "have a four-byte one and no such bit, as GET_DAQ_PROCESSOR_INFO says."
+        ),
         "Believe the slave, and report each contradiction once.",
     )
     FILLED_DTOS = (
@@ -70,13 +72,17 @@ class Quirk(Enum):
         "Stop, plan everything together, start.",
     )
     STRICT_LIST_MODE = (
-        "Timestamps are fixed, so SET_DAQ_LIST_MODE without them is ERR_CMD_SYNTAX; a prescaler, "
-        "direction STIM, alternating display and PID_OFF are ERR_OUT_OF_RANGE.",
+        (
+            "Timestamps are fixed, so SET_DAQ_LIST_MODE without them is ERR_CMD_SYNTAX; a prescaler, "
+            "direction STIM, alternating display and PID_OFF are ERR_OUT_OF_RANGE."
+        ),
         "Keep to TIMESTAMP_FIXED and to PRESCALER_SUPPORTED.",
     )
     EVENT_IN_ADDRESS = (
-        "Measurements have addresses that hold the event: extension 2, event in the upper half, "
-        "offset in the lower; a list takes those of its own event only.",
+        (
+            "Measurements have addresses that hold the event: extension 2, event in the upper half, "
+            "offset in the lower; a list takes those of its own event only."
+        ),
         "Group signals by event before they are packed.",
     )
     PARAMETERS_NOT_MEASURED = (
@@ -92,8 +98,10 @@ class Quirk(Enum):
         "Extend them by the clock, by the other lists and by the time of arrival.",
     )
     COUNTED_LOSSES = (
-        "Messages that found no room in the queue use up their transport counter, which answers "
-        "and DTOs share: a gap tells how many messages are missing.",
+        (
+            "Messages that found no room in the queue use up their transport counter, which answers "
+            "and DTOs share: a gap tells how many messages are missing."
+        ),
         "Watch the counter over all messages, not per kind.",
     )
     BURSTS = (
@@ -101,8 +109,10 @@ class Quirk(Enum):
         "Draw on the slave's time; ask for a priority where values are needed at once.",
     )
     SILENT_TAKEOVER = (
-        "A datagram of any other sender ends the session; CONNECT takes it over, and the first "
-        "master hears nothing of it.",
+        (
+            "A datagram of any other sender ends the session; CONNECT takes it over, and the first "
+            "master hears nothing of it."
+        ),
         "Find out by silence, within bounded time; use one socket for everything.",
     )
     BARE_CONNECT = (
@@ -110,18 +120,24 @@ class Quirk(Enum):
         "Do not fill packets up on Ethernet.",
     )
     PRIVATE_COMMANDS = (
-        "Command 0xC1 does nothing and is not answered; sub-commands that do not exist give "
-        "ERR_CMD_UNKNOWN and not ERR_SUBCMD_UNKNOWN.",
+        (
+            "Command 0xC1 does nothing and is not answered; sub-commands that do not exist give "
+            "ERR_CMD_UNKNOWN and not ERR_SUBCMD_UNKNOWN."
+        ),
         "Trying commands costs one time-out, and both errors mean the same.",
     )
     EMPTY_IDS = (
-        "GET_ID answers length 0 for texts that are empty, ERR_OUT_OF_RANGE for types that it "
-        "does not know, and never gives a text within the answer.",
+        (
+            "GET_ID answers length 0 for texts that are empty, ERR_OUT_OF_RANGE for types that it "
+            "does not know, and never gives a text within the answer."
+        ),
         "An empty identification is no error; take texts by UPLOAD.",
     )
     A2L_PER_RUN = (
-        "The A2L is made when a master connects: addresses move, the EPK is a time of building "
-        "that stays.",
+        (
+            "The A2L is made when a master connects: addresses move, the EPK is a time of building "
+            "that stays."
+        ),
         "Know descriptions by their content, and not by the EPK alone.",
     )
     PAGE_AS_INIT_SEGMENT = (
@@ -129,8 +145,10 @@ class Quirk(Enum):
         "Do not use INIT_SEGMENT.",
     )
     DENIED_PAGES = (
-        "Pages and segments that do not exist give ERR_ACCESS_DENIED; COPY_CAL_PAGE only copies "
-        "page 1 onto page 0, and then in all segments.",
+        (
+            "Pages and segments that do not exist give ERR_ACCESS_DENIED; COPY_CAL_PAGE only copies "
+            "page 1 onto page 0, and then in all segments."
+        ),
         "Error codes are hints; read back.",
     )
     SEGMENT_NAMES = (
@@ -138,8 +156,10 @@ class Quirk(Enum):
         "Nothing; who wants the name may take it.",
     )
     EXTENDED_CLOCK_CLAIMED = (
-        "TIME_CORRELATION_PROPERTIES always claims the extended format and ignores the cluster, "
-        "while GET_DAQ_CLOCK goes on as before.",
+        (
+            "TIME_CORRELATION_PROPERTIES always claims the extended format and ignores the cluster, "
+            "while GET_DAQ_CLOCK goes on as before."
+        ),
         "Trust the length of the next answer to GET_DAQ_CLOCK.",
     )
     UNKNOWN_CYCLES = (
@@ -155,13 +175,17 @@ class Quirk(Enum):
         "Close with DISCONNECT, take what still comes, shut down, close.",
     )
     UNAPPLIED_WRITES = (
-        "Writes into calibration segments are taken and read back, but the ECU does not use "
-        "them; a SERV_TEXT says so afterwards.",
+        (
+            "Writes into calibration segments are taken and read back, but the ECU does not use "
+            "them; a SERV_TEXT says so afterwards."
+        ),
         "Show what the slave says; where it matters, look at what the ECU does.",
     )
     UNUSUAL_A2L = (
-        "The A2L has arrays to measure as CHARACTERISTIC VAL_BLK with DAQ_EVENT, limits rounded "
-        "to six digits that exceed the type, UTF-8 text, and its AML only by /include.",
+        (
+            "The A2L has arrays to measure as CHARACTERISTIC VAL_BLK with DAQ_EVENT, limits rounded "
+            "to six digits that exceed the type, UTF-8 text, and its AML only by /include."
+        ),
         "Measure characteristics too and split them; tolerate limits; a missing file is a warning.",
     )
     UNKNOWN_INFO = (
@@ -173,13 +197,17 @@ class Quirk(Enum):
         "Take the DAQ section of the A2L; each costs one time-out, once.",
     )
     PADDED_FRAMES = (
-        "MAX_CTO is 8, MAX_DTO as small as the header allows, and every packet is filled up to "
-        "eight bytes, each time with something else.",
+        (
+            "MAX_CTO is 8, MAX_DTO as small as the header allows, and every packet is filled up to "
+            "eight bytes, each time with something else."
+        ),
         "Cut every answer to its length.",
     )
     PAGE_BEFORE_WRITE = (
-        "Writing is refused with ERR_WRITE_PROTECTED until SET_CAL_PAGE has chosen a page for XCP "
-        "in this session.",
+        (
+            "Writing is refused with ERR_WRITE_PROTECTED until SET_CAL_PAGE has chosen a page for XCP "
+            "in this session."
+        ),
         "Choose the page that is in use, repeat the write, and say so.",
     )
     ODTS_BEFORE_ENTRIES = (
@@ -199,8 +227,10 @@ class Quirk(Enum):
         "Repeat CONNECT; no SYNCH before its first answer.",
     )
     BUSY_AFTER_WRITE = (
-        "A write keeps the slave busy for a second and a half, in which it answers every command "
-        "with ERR_CMD_BUSY and never sends EV_CMD_PENDING.",
+        (
+            "A write keeps the slave busy for a second and a half, in which it answers every command "
+            "with ERR_CMD_BUSY and never sends EV_CMD_PENDING."
+        ),
         "Repeat for a bounded time, and say what is waited for.",
     )
     EARLY_DTOS = (

@@ -5,31 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from xcaliper.core.errors import WireError
 from xcaliper.core.ticks import TickClock
-from xcaliper.wire.codec import codec_for
 from xcaliper.wire.layout import layout_of
-from xcaliper.xcp import daq, pag, std
-from xcaliper.xcp.codes import PID_ERR, PID_RES, ErrorCode
+from xcaliper.xcp import std
+from xcaliper.xcp.codes import PID_ERR, PID_RES
 from xcaliper.xcp.handlers import HANDLERS
+from xcaliper.xcp.quirk_rules import REFUSALS, SEQUELS, Code
 from xcaliper.xcp.quirks import Quirk
 from xcaliper.xcp.slave import SlaveMachine
 from xcaliper.xcp.table import COMMANDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from xcaliper.core.address import Address
     from xcaliper.proto.command import CommandTable, Request, Response
+    from xcaliper.xcp.codes import ErrorCode
     from xcaliper.xcp.dto_block import DtoBlock
     from xcaliper.xcp.events import Event
-    from xcaliper.xcp.slave_config import SegmentConfig, SlaveConfig, SlaveMemory
+    from xcaliper.xcp.slave_config import SlaveConfig, SlaveMemory
     from xcaliper.xcp.slave_state import DaqList, Handler
 
 __all__ = [
     "BURST_NS",
-    "BUSY_NS",
-    "DYNAMIC_EXTENSION",
     "LATE_STOP_NS",
     "QuirkySlave",
     "described_config",
@@ -37,14 +34,10 @@ __all__ = [
     "quirky_config",
 ]
 
-#: Address extension of measurements whose address holds the event.
-DYNAMIC_EXTENSION: Final = 2
 #: How long DTOs are held back.
 BURST_NS: Final = 50_000_000
 #: How long the answer to a stop is held back.
 LATE_STOP_NS: Final = 250_000_000
-#: How long a write keeps the slave busy.
-BUSY_NS: Final = 1_500_000_000
 #: How long the answer to a start waits for the first DTO.
 _EARLY_NS: Final = 100_000_000
 _BURST_BYTES: Final = 1_400
@@ -54,22 +47,7 @@ _FRAME_FILLS: Final = (0x00, 0x55, 0xAA, None)  # None: what was there before
 _STALE: Final = 0xF8
 _TOP: Final = 256
 
-_CONNECT, _SYNCH, _GET_STATUS, _GET_ID = 0xFF, 0xFC, 0xFD, 0xFA
-_SET_CAL_PAGE, _GET_SEGMENT_INFO, _GET_PAGE_INFO, _COPY_CAL_PAGE = 0xEB, 0xE8, 0xE7, 0xE4
-_WRITE_DAQ, _WRITE_DAQ_MULTIPLE, _SET_DAQ_LIST_MODE = 0xE1, 0xC7, 0xE0
-_START_STOP_DAQ_LIST, _START_STOP_SYNCH, _ALLOC_ODT_ENTRY = 0xDE, 0xDD, 0xD3
-_CLOCK_PROPERTIES, _PRIVATE = 0xC6, 0xC1
-_WRITES: Final = frozenset({0xF0, 0xEF, 0xEE, 0xED, 0xEC})
-_PAGING: Final = frozenset(range(0xE4, 0xEC))
-_INFO: Final = frozenset({_GET_STATUS, 0xDA, 0xD9})
-_EMPTY_IDS: Final = frozenset({3, 4})
-_NO_DIRECTION: Final = 0xFD
-_UNWANTED_MODES: Final = 0x23  # alternating, direction STIM, PID_OFF
-_EXTENDED: Final = 2
-_UNKNOWN: Final = bytes((PID_ERR, ErrorCode.ERR_CMD_UNKNOWN))
-_SUBCMD: Final = bytes((PID_ERR, ErrorCode.ERR_SUBCMD_UNKNOWN))
-_DENIED: Final = bytes((PID_ERR, ErrorCode.ERR_ACCESS_DENIED))
-_NO_PAGE: Final = frozenset({ErrorCode.ERR_PAGE_NOT_VALID, ErrorCode.ERR_SEGMENT_NOT_VALID})
+_INFO: Final = frozenset({Code.GET_STATUS, 0xDA, 0xD9})
 
 
 # -- settings -------------------------------------------------------------------------------------
@@ -138,6 +116,11 @@ class QuirkySlave(SlaveMachine):
         memory: what it reads and writes.
         table: commands.
         handlers: request class → function.
+
+    Attributes:
+        now_ns: latest time that anybody told.
+        page_chosen: True once SET_CAL_PAGE has chosen a page for XCP in this session.
+        busy_until_ns: until when commands are answered by ERR_CMD_BUSY.
     """
 
     def __init__(
@@ -149,14 +132,16 @@ class QuirkySlave(SlaveMachine):
     ) -> None:
         super().__init__(quirky_config(config), memory, table, handlers)
         self._has = self.config.quirks.__contains__
-        self._refusals = [check for quirk, check in _REFUSALS.items() if self._has(quirk)]
-        self._sequels = [sequel for quirk, sequel in _SEQUELS.items() if self._has(quirk)]
-        self._now_ns = 0
+        self._refusals = [check for quirk, check in REFUSALS.items() if self._has(quirk)]
+        self._sequels = [sequel for quirk, sequel in SEQUELS.items() if self._has(quirk)]
+        self.now_ns = 0
         self._connects = 0
-        self._page_chosen = False
-        self._busy_until_ns = 0
+        self.page_chosen = False
+        self.busy_until_ns = 0
         self._parked: tuple[int, bytes] | None = None  # a stop: when it is served
-        self._late_answer: tuple[int, bytes] | None = None  # of a start: when it goes at the latest
+        self._late_answer: tuple[int, bytes | DtoBlock] | None = (
+            None  # of a start: when it goes at the latest
+        )
         self._held: list[DtoBlock] = []
         self._held_since_ns = 0
         self._release = False
@@ -168,7 +153,7 @@ class QuirkySlave(SlaveMachine):
 
     def receive(self, packet: bytes, now_ns: int) -> None:
         """Serve one command, or do with it what the quirks want."""
-        self._now_ns = max(now_ns, self._now_ns)
+        self.now_ns = max(now_ns, self.now_ns)
         self._serve_parked()
         if packet and self._ignores(packet):
             self.counters.ignored += 1
@@ -180,18 +165,18 @@ class QuirkySlave(SlaveMachine):
                 self._refuse(bytes((PID_ERR, code)))
                 return
             if self._has(Quirk.LATE_STOP) and self._stops(packet):
-                self._parked = (self._now_ns + LATE_STOP_NS, packet)
+                self._parked = (self.now_ns + LATE_STOP_NS, packet)
                 return
         self._serve_changed(packet)
 
     def _ignores(self, packet: bytes) -> bool:
         code = packet[0]
-        if code == _CONNECT:
+        if code == Code.CONNECT:
             if self._has(Quirk.BARE_CONNECT) and len(packet) != 2:
                 return True
             self._connects += 1
             return self._has(Quirk.SECOND_CONNECT) and self._connects == 1
-        return (code == _PRIVATE and self._has(Quirk.PRIVATE_COMMANDS)) or (
+        return (code == Code.PRIVATE and self._has(Quirk.PRIVATE_COMMANDS)) or (
             code in _INFO and self._has(Quirk.SILENT_INFO)
         )
 
@@ -204,28 +189,37 @@ class QuirkySlave(SlaveMachine):
 
     def _stops(self, packet: bytes) -> bool:
         """True for a START_STOP_SYNCH that stops lists which run."""
-        return packet[:1] == bytes((_START_STOP_SYNCH,)) and packet[1:2] in (b"\0", b"\2") and (
-            self.state.daq.running
-        )  # fmt: skip
+        stops = packet[0] == Code.START_STOP_SYNCH and packet[1:2] in (b"\0", b"\2")
+        return stops and self.state.daq.running
 
     def _serve_changed(self, packet: bytes) -> None:
         first = len(self._out)
-        super().receive(self._changed(packet), self._now_ns)
-        if packet and len(self._out) > first:
-            for sequel in self._sequels:
-                sequel(self, packet, first)
+        super().receive(self._changed(packet), self.now_ns)
+        answer = self._out[first] if len(self._out) > first else None
+        if not packet or not isinstance(answer, bytes):
+            return
+        for sequel in self._sequels:
+            answer = sequel(self, packet, answer)
+        self._out[first] = answer
+        if packet[0] == Code.CONNECT and self._has(Quirk.DOUBLE_CONNECT):
+            self._out.append(answer)
+        starts = packet[:2] == bytes((Code.START_STOP_SYNCH, 1)) and answer[0] == PID_RES
+        if starts and self._has(Quirk.EARLY_DTOS):
+            self._late_answer = (self.now_ns + _EARLY_NS, self._out.pop(first))
 
     def _changed(self, packet: bytes) -> bytes:
         """The packet as the slave understands it."""
-        if len(packet) == 8 and packet[0] == _SET_DAQ_LIST_MODE:
+        if len(packet) == 8 and packet[0] == Code.SET_DAQ_LIST_MODE:
             changed = bytearray(packet)
             if self._has(Quirk.STIM_IGNORED):
-                changed[1] &= _NO_DIRECTION
+                changed[1] &= 0xFD
             if self._has(Quirk.NO_EVENT_INFO):
                 high = 5 if self.config.byte_order.value == "little" else 4
                 changed[high] = 0
             return bytes(changed)
-        if packet[:1] == bytes((_CLOCK_PROPERTIES,)) and self._has(Quirk.EXTENDED_CLOCK_CLAIMED):
+        if packet[:1] == bytes((Code.CLOCK_PROPERTIES,)) and self._has(
+            Quirk.EXTENDED_CLOCK_CLAIMED
+        ):
             return packet[:1] + b"\0" + packet[2:]
         return packet
 
@@ -239,33 +233,6 @@ class QuirkySlave(SlaveMachine):
         self._out += [*self._held, *waiting]
         self._held.clear()
         self._release = True
-
-    # -- what refusals look at --------------------------------------------------------------------
-
-    def entries_of(self, packet: bytes) -> list[tuple[Address, int]]:
-        """Address and size in AG of the entries that a packet writes; none for other packets."""
-        kinds: dict[int, type[Any]] = {
-            _WRITE_DAQ: daq.WriteDaq,
-            _WRITE_DAQ_MULTIPLE: daq.WriteDaqMultiple,
-        }
-        kind = kinds.get(packet[0])
-        if kind is None:
-            return []
-        try:
-            request = codec_for(kind, self.config.byte_order, self.config.ag).decode(packet)
-        except WireError:
-            return []  # the plain slave says what is wrong
-        elements = request.elements if kind is daq.WriteDaqMultiple else (request,)
-        return [(_address_of(one), one.size) for one in elements]
-
-    def segment_at(self, address: Address) -> SegmentConfig | None:
-        """The calibration segment at an address."""
-        for one in self.config.segments:
-            start, size = one.address, one.size_bytes // self.config.ag
-            inside = start.value <= address.value < start.value + size
-            if inside and start.extension == address.extension:
-                return one
-        return None
 
     # -- answers ----------------------------------------------------------------------------------
 
@@ -296,7 +263,7 @@ class QuirkySlave(SlaveMachine):
 
     def event(self, channel: int, now_ns: int) -> None:
         """The application reached an event; lists with a priority let nothing wait."""
-        self._now_ns = max(now_ns, self._now_ns)
+        self.now_ns = max(now_ns, self.now_ns)
         super().event(channel, now_ns)
         if self._has(Quirk.BURSTS):
             lists = self.state.daq.by_event.get(channel, ())
@@ -319,7 +286,7 @@ class QuirkySlave(SlaveMachine):
         items = self._paced(super().outgoing_blocks())
         if self._late_answer is not None:
             at_ns, answer = self._late_answer
-            if at_ns <= self._now_ns or any(not isinstance(one, bytes) for one in items):
+            if at_ns <= self.now_ns or any(not isinstance(one, bytes) for one in items):
                 items.append(answer)
                 self._late_answer = None
         out: list[bytes | DtoBlock] = []
@@ -344,10 +311,10 @@ class QuirkySlave(SlaveMachine):
             held, self._held = self._held, []
             return [*held, *items]
         if fresh and not self._held:
-            self._held_since_ns = self._now_ns
+            self._held_since_ns = self.now_ns
         self._held += fresh
         size = sum(one.count * one.layout.stride for one in self._held)
-        if self._now_ns - self._held_since_ns >= BURST_NS or size >= _BURST_BYTES:
+        if self.now_ns - self._held_since_ns >= BURST_NS or size >= _BURST_BYTES:
             held, self._held = self._held, []
             return [*answers, *held]
         self._queued_dtos = sum(map(len, self._held))
@@ -363,7 +330,7 @@ class QuirkySlave(SlaveMachine):
 
     def on_time(self, now_ns: int) -> None:
         """Serve what was parked until now."""
-        self._now_ns = max(now_ns, self._now_ns)
+        self.now_ns = max(now_ns, self.now_ns)
         super().on_time(now_ns)
         if self._parked is not None and self._parked[0] <= now_ns:
             self._serve_parked()
@@ -373,12 +340,6 @@ class QuirkySlave(SlaveMachine):
         self._parked = self._late_answer = None
         self._held.clear()
         super().drop(now_ns)
-
-
-def _address_of(entry: daq.WriteDaq | daq.DaqElement) -> Address:
-    from xcaliper.core.address import Address
-
-    return Address(entry.address, entry.address_extension)
 
 
 def _reserved(cls: type[Any], size: int) -> list[int]:
@@ -392,164 +353,3 @@ def _reserved(cls: type[Any], size: int) -> list[int]:
     if cls is std.GetStatusResponse:
         covered.discard(3)  # reserved before the state number came *(1.3)*
     return [at for at in range(size) if at not in covered]
-
-
-# -- refusals: packet → error, None to serve it ---------------------------------------------------
-
-
-def _empty_stop(slave: QuirkySlave, packet: bytes) -> ErrorCode | None:
-    stops = packet[:2] == bytes((_START_STOP_SYNCH, 0))
-    return ErrorCode.ERR_DAQ_CONFIG if stops and not slave.state.daq.lists else None
-
-
-def _single_start(_slave: QuirkySlave, packet: bytes) -> ErrorCode | None:
-    starts = packet[:2] == bytes((_START_STOP_DAQ_LIST, 1))
-    return ErrorCode.ERR_MODE_NOT_VALID if starts else None
-
-
-def _second_start(slave: QuirkySlave, packet: bytes) -> ErrorCode | None:
-    starts = packet[0] in (_START_STOP_SYNCH, _START_STOP_DAQ_LIST) and packet[1:2] == b"\1"
-    return ErrorCode.ERR_DAQ_ACTIVE if starts and slave.state.daq.running else None
-
-
-def _strict_mode(slave: QuirkySlave, packet: bytes) -> ErrorCode | None:
-    if packet[0] != _SET_DAQ_LIST_MODE or len(packet) < 2:
-        return None
-    unwanted = _UNWANTED_MODES
-    if Quirk.STIM_IGNORED in slave.config.quirks:
-        unwanted &= _NO_DIRECTION
-    return ErrorCode.ERR_OUT_OF_RANGE if packet[1] & unwanted else None
-
-
-def _event_in_address(slave: QuirkySlave, packet: bytes) -> ErrorCode | None:
-    """Entries of one list, and the event of its mode, must name the same event."""
-    lists = slave.state.daq.lists
-    if packet[0] == _SET_DAQ_LIST_MODE and len(packet) == 8:
-        request = codec_for(daq.SetDaqListMode, slave.config.byte_order).decode(packet)
-        if request.daq_list >= len(lists):
-            return None
-        wanted = {request.event_channel}
-        written = lists[request.daq_list]
-    else:
-        pointer = slave.state.daq.pointer
-        wanted = {
-            address.value >> 16
-            for address, _ in slave.entries_of(packet)
-            if address.extension == DYNAMIC_EXTENSION
-        }
-        if pointer is None or not wanted:
-            return None
-        written = lists[pointer[0]]
-    wanted |= {
-        entry.address.value >> 16
-        for odt in written.odts
-        for entry in odt
-        if entry is not None and entry.address.extension == DYNAMIC_EXTENSION
-    }
-    return ErrorCode.ERR_OUT_OF_RANGE if len(wanted) > 1 else None
-
-
-def _parameter_entry(slave: QuirkySlave, packet: bytes) -> ErrorCode | None:
-    entries = slave.entries_of(packet)
-    denied = any(slave.segment_at(address) is not None for address, _ in entries)
-    return ErrorCode.ERR_ACCESS_DENIED if denied else None
-
-
-def _unknown_id(slave: QuirkySlave, packet: bytes) -> ErrorCode | None:
-    if packet[0] != _GET_ID or len(packet) < 2:
-        return None
-    known = packet[1] in _EMPTY_IDS or packet[1] in slave.config.ids
-    return None if known else ErrorCode.ERR_OUT_OF_RANGE
-
-
-def _copy_of_page_1(_slave: QuirkySlave, packet: bytes) -> ErrorCode | None:
-    other = packet[0] == _COPY_CAL_PAGE and packet[2:5:2] != b"\1\0"
-    return ErrorCode.ERR_ACCESS_DENIED if other else None
-
-
-def _no_status(_slave: QuirkySlave, packet: bytes) -> ErrorCode | None:
-    return ErrorCode.ERR_CMD_UNKNOWN if packet[0] == _GET_STATUS else None
-
-
-def _no_page_chosen(slave: QuirkySlave, packet: bytes) -> ErrorCode | None:
-    early = packet[0] in _WRITES and not slave._page_chosen  # noqa: SLF001 -- the same module
-    return ErrorCode.ERR_WRITE_PROTECTED if early else None
-
-
-def _entries_too_early(slave: QuirkySlave, packet: bytes) -> ErrorCode | None:
-    lists = slave.state.daq.lists[slave.state.daq.first_dynamic :]
-    early = packet[0] == _ALLOC_ODT_ENTRY and any(not one.odts for one in lists)
-    return ErrorCode.ERR_SEQUENCE if early else None
-
-
-def _busy(slave: QuirkySlave, packet: bytes) -> ErrorCode | None:
-    if packet[0] in (_CONNECT, _SYNCH):
-        return None
-    busy = slave._now_ns < slave._busy_until_ns  # noqa: SLF001 -- the same module
-    return ErrorCode.ERR_CMD_BUSY if busy else None
-
-
-_REFUSALS: Final[dict[Quirk, Callable[[QuirkySlave, bytes], ErrorCode | None]]] = {
-    Quirk.BUSY_AFTER_WRITE: _busy,  # a busy slave does not look at the rest
-    Quirk.EMPTY_STOP_REFUSED: _empty_stop,
-    Quirk.SYNCHRONOUS_START_ONLY: _single_start,
-    Quirk.ONE_SET_AT_A_TIME: _second_start,
-    Quirk.STRICT_LIST_MODE: _strict_mode,
-    Quirk.EVENT_IN_ADDRESS: _event_in_address,
-    Quirk.PARAMETERS_NOT_MEASURED: _parameter_entry,
-    Quirk.EMPTY_IDS: _unknown_id,
-    Quirk.DENIED_PAGES: _copy_of_page_1,
-    Quirk.UNKNOWN_INFO: _no_status,
-    Quirk.PAGE_BEFORE_WRITE: _no_page_chosen,
-    Quirk.ODTS_BEFORE_ENTRIES: _entries_too_early,
-}
-
-
-# -- sequels: what follows an answer, which is at a position of the queue -------------------------
-
-
-def _private(slave: QuirkySlave, _packet: bytes, first: int) -> None:
-    if slave._out[first] == _SUBCMD:  # noqa: SLF001 -- the same module
-        slave._out[first] = _UNKNOWN  # noqa: SLF001 -- the same module
-
-
-def _init_segment(slave: QuirkySlave, packet: bytes, first: int) -> None:
-    answer = slave._out[first]  # noqa: SLF001 -- the same module
-    if packet[0] == _GET_PAGE_INFO and isinstance(answer, bytes) and answer[0] == PID_RES:
-        slave._out[first] = answer[:2] + b"\1" + answer[3:]  # noqa: SLF001 -- the same module
-
-
-def _denied_page(slave: QuirkySlave, packet: bytes, first: int) -> None:
-    answer = slave._out[first]  # noqa: SLF001 -- the same module
-    if packet[0] not in _PAGING or not isinstance(answer, bytes):
-        return
-    if answer[0] == PID_ERR and answer[1] in _NO_PAGE:
-        slave._out[first] = _DENIED  # noqa: SLF001 -- the same module
-    elif packet[0] == _COPY_CAL_PAGE and answer[0] == PID_RES:
-        for segment in slave.config.segments:
-            if len(segment.pages) > 1:
-                slave.state.memory.copy_page((segment.number, 1), (segment.number, 0))
-
-
-def _segment_name(slave: QuirkySlave, packet: bytes, first: int) -> None:
-    asks = packet[:2] == bytes((_GET_SEGMENT_INFO, 0)) and packet[3:4] == b"\2"
-    if asks and packet[2] < len(slave.config.segments):
-        name = slave.config.segments[packet[2]].name.encode("ascii", "replace")
-        slave.state.point_text(name)
-        answer = pag.SegmentValueInfo(value=len(name))
-        slave._out[first] = slave._encode(answer)  # noqa: SLF001 -- the same module
-
-
-def _claimed_clock(slave: QuirkySlave, packet: bytes, first: int) -> None:
-    answer = slave._out[first]  # noqa: SLF001 -- the same module
-    if packet[0] == _CLOCK_PROPERTIES and isinstance(answer, bytes) and answer[0] == PID_RES:
-        claimed = bytes((answer[1] & 0xFC | _EXTENDED,))
-        slave._out[first] = answer[:1] + claimed + answer[2:]  # noqa: SLF001 -- the same module
-
-
-def _chosen_page(slave: QuirkySlave, packet: bytes, first: int) -> None:
-    taken = slave._out[first][:1] == bytes((PID_RES,))  # type: ignore[index] # noqa: SLF001
-    if packet[0] == _CONNECT:
-        slave._page_chosen = False  # noqa: SLF001 -- the same module
-    elif packet[0] == _SET_CAL_PAGE and taken and packet[1] & 2:
-        slave._page_chosen = True  # noqa: SLF001 -- the same module
