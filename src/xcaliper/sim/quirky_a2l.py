@@ -67,7 +67,7 @@ def _measured(module: Module) -> Iterator[tuple[Any, str]]:
         if characteristic.if_data:  # a text to measure
             yield characteristic, "address"
     for instance in module.instance:
-        yield instance, "start_address"
+        yield instance, "address"
 
 
 def _move(module: Module, declaration: EcuDeclaration, config: SlaveConfig, run: int) -> None:
