@@ -61,10 +61,10 @@ class WriteAccess:
 
     def _segment_at(self, address: Address) -> SegmentInfo | None:
         for one in self._segments:
-            start = one.address
-            if start is None:
+            start, size = one.address, one.size_bytes
+            if start is None or size is None:
                 continue
-            if start <= address.value < start + one.size_bytes // self._ag:
+            if start <= address.value < start + size // self._ag:
                 return one
         return None
 

@@ -225,7 +225,7 @@ def _denied_page(slave: QuirkySlave, packet: bytes, answer: bytes) -> bytes:
     if packet[0] in _PAGING and answer[0] == PID_ERR and answer[1] in _NO_PAGE:
         return bytes((PID_ERR, ErrorCode.ERR_ACCESS_DENIED))
     if packet[0] == Code.COPY_CAL_PAGE and answer[0] == PID_RES:
-        for one in slave.config.segments:
+        for one in (one for one in slave.config.segments if len(one.pages) > 1):
             slave.state.memory.copy_page((one.number, 1), (one.number, 0))
     return answer
 
