@@ -51,7 +51,11 @@ ECU = EcuDeclaration(
         Measurement(name="FastMinus", datatype=DataType.SLONG, text="minus runs", event="Fast"),
         Measurement(name="FastHalf", datatype=DataType.FLOAT32_IEEE, text="half", event="Fast"),
         Measurement(
-            name="FastArray", datatype=DataType.ULONG, text="and index", event="Fast", shape=(ARRAY,)
+            name="FastArray",
+            datatype=DataType.ULONG,
+            text="and index",
+            event="Fast",
+            shape=(ARRAY,),
         ),
         Measurement(name="SlowCount", datatype=DataType.ULONG, text="runs", event="Slow"),
         Measurement(name="SlowMinus", datatype=DataType.SLONG, text="minus runs", event="Slow"),
@@ -201,9 +205,7 @@ class Bench:
 
     def open_link(self) -> Link:
         self.line.transport = LoopbackTransport(self.line)
-        return Link(
-            self.line.transport, MasterMachine(), threaded=False, clock=self.line.clock
-        )
+        return Link(self.line.transport, MasterMachine(), threaded=False, clock=self.line.clock)
 
     def connect(self) -> Connection:
         link = self.open_link()
@@ -228,9 +230,7 @@ class Bench:
         plan = client.select(names, **options).plan
         decoder, _ = client.port.setup(plan)
         blocks: list = []
-        client.port.listen(
-            decoder, lambda batch: blocks.extend(decoder.feed(batch)), blocks.extend
-        )
+        client.port.listen(decoder, lambda batch: blocks.extend(decoder.feed(batch)), blocks.extend)
         try:
             client.port.go(plan)
             self.run(time_ns)

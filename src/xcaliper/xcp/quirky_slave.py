@@ -38,6 +38,8 @@ __all__ = [
 BURST_NS: Final = 50_000_000
 #: How long the answer to a stop is held back.
 LATE_STOP_NS: Final = 250_000_000
+#: DTOs of the last part of that time follow the answer.
+_TAIL_NS: Final = 20_000_000
 #: How long the answer to a start waits for the first DTO.
 _EARLY_NS: Final = 100_000_000
 _BURST_BYTES: Final = 1_400
@@ -301,20 +303,22 @@ class QuirkySlave(SlaveMachine):
         return out
 
     def _paced(self, items: list[bytes | DtoBlock]) -> list[bytes | DtoBlock]:
-        """Answers now; DTOs when a burst is complete."""
-        if not self._has(Quirk.BURSTS):
+        """Answers now; DTOs when a burst is complete, the last ones behind the answer to a stop."""
+        tail = self._parked is not None and self.now_ns >= self._parked[0] - _TAIL_NS
+        if not (tail or self._has(Quirk.BURSTS)):
             return items
-        answers = [one for one in items if isinstance(one, bytes)]
-        fresh = [one for one in items if not isinstance(one, bytes)]
-        if self._release or not self.state.daq.running:
+        if not tail and (self._release or not self.state.daq.running):
             self._release = False
             held, self._held = self._held, []
             return [*held, *items]
+        answers = [one for one in items if isinstance(one, bytes)]
+        fresh = [one for one in items if not isinstance(one, bytes)]
         if fresh and not self._held:
             self._held_since_ns = self.now_ns
         self._held += fresh
         size = sum(one.count * one.layout.stride for one in self._held)
-        if self.now_ns - self._held_since_ns >= BURST_NS or size >= _BURST_BYTES:
+        late = self.now_ns - self._held_since_ns >= BURST_NS or size >= _BURST_BYTES
+        if late and not tail:
             held, self._held = self._held, []
             return [*answers, *held]
         self._queued_dtos = sum(map(len, self._held))
