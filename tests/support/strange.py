@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -219,8 +218,7 @@ class Bench:
         until = self.line.clock() + time_ns
         while self.line.clock() < until:
             self.line.run_until(min(self.line.clock() + 5 * MS, until))
-            with suppress(AttributeError):
-                self.connection.link.poll()
+            self.connection.link.poll()
 
     def measure(
         self, names: str | Iterable[str], time_ns: int = 60 * MS, during=None, **options
