@@ -255,7 +255,7 @@ def test_counted_losses() -> None:
     again = bench.measure("FastCount", 20 * MS, during=lose)["Fast"]
     assert again.lost == bench.connection.link.lost_messages - before == 3
     bench.check_samples({"Fast": again}, whole=False)
-    plain = Bench()
+    plain = Bench(Quirk.DOUBLE_CONNECT)
     plain.ecu.slave.drops = drops
     plain.measure("FastCount", 50 * MS)
     assert plain.connection.link.lost_messages == 0, "without the quirk the counter knows nothing"

@@ -273,7 +273,8 @@ class QuirkySlave(SlaveMachine):
 
     def _lose(self, daq_list: DaqList, now_ns: int) -> None:
         super()._lose(daq_list, now_ns)
-        if self._has(Quirk.COUNTED_LOSSES) and daq_list.sampler is not None:
+        if self._has(Quirk.COUNTED_LOSSES):
+            assert daq_list.sampler is not None, "only a running list loses samples"
             self._lost_messages += daq_list.sampler.packets
 
     def take_lost_messages(self) -> int:
