@@ -7,6 +7,7 @@ import random
 import pytest
 
 from support.strange import ALL_FAST, MS, SLOW, Bench
+from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import NotFoundError, SettingsError
 from xcaliper.xcp.quirks import ALL_COMPATIBLE, CONFLICTS, Quirk, check_quirks, quirks_named
 from xcaliper.xcp.quirky_slave import QuirkySlave, make_slave, quirky_config
@@ -16,8 +17,8 @@ from xcaliper.xcp.slave_config import SlaveConfig
 SEEDS = 50
 
 
-def survive(quirks: frozenset[Quirk], time_ns: int = 40 * MS) -> None:
-    bench = Bench(*quirks)
+def survive(quirks: frozenset[Quirk], time_ns: int = 40 * MS, **settings) -> None:
+    bench = Bench(*quirks, **settings)
     bench.check_samples(bench.measure((*ALL_FAST, *SLOW), time_ns))
     assert bench.quality.unknown == bench.quality.malformed == bench.quality.lost_messages == 0
     bench.check_calibration()
@@ -49,11 +50,20 @@ def test_random_choices(start: int) -> None:
         rnd = random.Random(seed)
         wanted = set(rnd.sample(sorted(Quirk, key=lambda one: one.value), rnd.randint(2, 20)))
         quirks = without_rivals(wanted)
+        ag = rnd.choice((1, 1, 2, 4))
+        settings = {
+            "byte_order": rnd.choice((ByteOrder.INTEL, ByteOrder.MOTOROLA)),
+            "ag": ag,
+            "max_cto": rnd.choice((32, 252)),
+            "granularity_odt_entry": ag,
+            "max_odt_entry_size": 240,
+            "identification_field": rnd.randrange(4),
+        }
         try:
-            survive(quirks, rnd.choice((40, 60, 90)) * MS)
+            survive(quirks, rnd.choice((40, 60, 90)) * MS, **settings)
         except Exception as error:
             names = " ".join(sorted(one.label for one in quirks))
-            error.add_note(f"seed {seed}: {names}")
+            error.add_note(f"seed {seed}: {names} {settings}")
             raise
 
 

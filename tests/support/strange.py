@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -151,9 +151,8 @@ class Bench:
         **settings,
     ) -> None:
         self.line = LoopbackLine()
-        self.ecu = VirtualEcu(
-            ECU, Counters, SlaveConfig(**({"quirks": frozenset(quirks)} | settings))
-        )
+        made = SlaveConfig(**({"quirks": frozenset(quirks)} | settings))
+        self.ecu = VirtualEcu(replace(ECU, byte_order=made.byte_order), Counters, made)
         self.commands: list[bytes] = []
         self.packets: list[bytes] = []
         self.arrivals_ns: list[int] = []

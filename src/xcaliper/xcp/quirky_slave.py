@@ -74,7 +74,9 @@ def quirky_config(config: SlaveConfig) -> SlaveConfig:
         disabled.add("GET_DAQ_EVENT_INFO")
     if Quirk.PADDED_FRAMES in config.quirks:
         field = changes.get("identification_field", config.identification_field)
-        small = _FRAME if field < 2 else 2 * _FRAME
+        stamp = changes.get("timestamp", config.timestamp).size_bytes
+        fits = field + 1 + stamp + config.granularity_odt_entry <= _FRAME
+        small = _FRAME if fits else 2 * _FRAME
         changes |= {"max_cto": _FRAME, "max_dto": small, "max_odt_entry_size": _FRAME - 4}
     return replace(config, disabled=frozenset(disabled), **changes)
 
