@@ -193,6 +193,12 @@ def test_parameters_not_measured() -> None:
             other.measure(names, event={"Gain": "Fast"})
         assert "Gain" in caught.value.hint
         assert "polling" in caught.value.hint
+        again = other.connection.plan(names, polling=True)
+        assert [one.name for one in again.polled] == ["Gain"], "learned"
+        with pytest.raises(AccessDeniedError):
+            other.measure(names)  # nobody allowed polling
+        with pytest.raises(AccessDeniedError):
+            other.measure(names, event={"Gain": "Fast"}, polling=True)
         other.check_samples(other.measure(EVERYTHING))
 
 

@@ -56,6 +56,7 @@ class DaqPort:
         connection: as given.
         measurement: the one that has the lists, or had them last.
         cluster: cluster of GET_DAQ_CLOCK_MULTICAST that the slave is put into; None leaves it.
+        refused: signals in entries that the slave refused (ERR_ACCESS_DENIED).
     """
 
     def __init__(self, connection: Connection, *, multiple: bool | None) -> None:
@@ -71,6 +72,7 @@ class DaqPort:
         self._clocks: ClockProperties | None = None
         self._asked_clocks = False
         self.cluster: int | None = None
+        self.refused: set[str] = set()
         self._events_lock = threading.Lock()
         self._events: deque[Any] = deque(maxlen=_MAX_EVENTS)
 
@@ -157,7 +159,7 @@ class DaqPort:
         try:
             pids = link.run(daq_setup.setup(session, plan.lists, habits=self._habits))
         except AccessDeniedError as error:
-            _explain(error, plan, session.profile.ag)
+            self.refused |= _explain(error, plan, session.profile.ag)
             raise
         numbered = {one.daq_list: pid for one, pid in zip(plan.lists, pids, strict=True)}
         if plan.clock is not None:
@@ -335,8 +337,8 @@ class DaqPort:
         return count
 
 
-def _explain(error: AccessDeniedError, plan: DaqPlan, ag: int) -> None:
-    """Say which signals lie where the slave does not measure, and what can be done."""
+def _explain(error: AccessDeniedError, plan: DaqPlan, ag: int) -> set[str]:
+    """Say which signals lie where the slave does not measure, and what can be done; their names."""
     request = error.request
     entries: tuple[daq.WriteDaq | daq.DaqElement, ...] = ()
     if isinstance(request, daq.WriteDaq):
@@ -356,5 +358,7 @@ def _explain(error: AccessDeniedError, plan: DaqPlan, ag: int) -> None:
     if names:
         error.hint = (
             f"Among {', '.join(names[:8])} are some that the slave does not measure, as it may be "
-            "with parameters; have them read again and again: event={name: 'polling'}."
+            "with parameters; have them read again and again: polling=True, or "
+            "event={name: 'polling'}."
         )
+    return set(names)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
-from xcaliper.core.errors import NegativeResponseError, WriteProtectedError
+from xcaliper.core.errors import (
+    ExchangeTimeoutError,
+    NegativeResponseError,
+    WriteProtectedError,
+)
+from xcaliper.proto.procedure import ask
 from xcaliper.xcp import pag
 from xcaliper.xcp.procedures import pages
-from xcaliper.xcp.procedures.connect import optional
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,9 +76,12 @@ class WriteAccess:
 
 def _choose(segment: int) -> Procedure[bool]:
     """Choose the page of XCP once more; False when the slave does not let it."""
-    now = yield from optional(pag.GetCalPage(access_mode=_BY_XCP, segment=segment))
+    page = 0
+    with suppress(NegativeResponseError, ExchangeTimeoutError):
+        told = yield from ask(pag.GetCalPage(access_mode=_BY_XCP, segment=segment), attempts=1)
+        page = told.page
     try:
-        yield from pages.set_page(segment, now.page if now is not None else 0, ecu=False)
+        yield from pages.set_page(segment, page, ecu=False)
     except NegativeResponseError:
         return False
     return True
