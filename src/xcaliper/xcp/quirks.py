@@ -134,10 +134,7 @@ class Quirk(Enum):
         "An empty identification is no error; take texts by UPLOAD.",
     )
     A2L_PER_RUN = (
-        (
-            "The A2L is made when a master connects: addresses move, the EPK is a time of building "
-            "that stays."
-        ),
+        "The A2L differs from run to run: addresses move with each power-up, the EPK stays.",
         "Know descriptions by their content, and not by the EPK alone.",
     )
     PAGE_AS_INIT_SEGMENT = (
