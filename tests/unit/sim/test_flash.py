@@ -10,6 +10,7 @@ from xcaliper.core.address import Address
 from xcaliper.core.errors import AccessDeniedError, NegativeResponseError, WriteProtectedError
 from xcaliper.sim.flash import Flash, flash_settings
 from xcaliper.sim.gallery import build_ecu
+from xcaliper.xcp.quirks import Quirk
 from xcaliper.xcp.slave_config import SlaveConfig
 from xcaliper.xcp.slave_program import SectorConfig
 
@@ -115,3 +116,12 @@ def test_an_ecu_without_flash() -> None:
     ):
         with pytest.raises(NegativeResponseError, match="ERR_ACCESS_DENIED"):
             act()
+
+
+def test_a_strange_slave_programs_as_well() -> None:
+    quirks = frozenset({Quirk.PADDED_ANSWERS})
+    ecu = build_ecu("demo-engine", SlaveConfig(program=flash_settings(), quirks=quirks))
+    answers = exchange(ecu, "ff00", "d2", "f600000000001008", "d100000000400000", "d00401020304")
+    assert [one[:2] for one in answers] == ["ff"] * 5
+    assert [one[:2] for one in exchange(ecu, "d000", "c800000000000000")] == ["ff", "ff"]
+    assert ecu.memory.read(Address(0x0810_0000), 4) == b"\x01\x02\x03\x04"
