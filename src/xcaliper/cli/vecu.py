@@ -27,6 +27,7 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     timestamp_unit: Literal["1ns", "1us", "10us", "100us", "1ms"] = "1us",
     checksum: str = "XCP_CRC_32",
     disable: Annotated[list[str] | None, Parameter(negative=(), show_default=False)] = None,
+    flash: Annotated[bool, Parameter(negative="--no-flash")] = True,
     quirk: Annotated[list[str] | None, Parameter(negative=(), show_default=False)] = None,
     quirks: Literal["all-compatible"] | None = None,
     list_quirks: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
@@ -52,6 +53,7 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         timestamp_unit: one tick of the timestamps.
         checksum: algorithm of BUILD_CHECKSUM, such as XCP_ADD_11 or XCP_CRC_16_CITT.
         disable: standard name of an optional command that the slave shall refuse; may be repeated.
+        flash: offer programming of a flash of its own, beside calibration.
         quirk: something that the slave shall do differently, as real ones do; may be repeated.
         quirks: all-compatible: every quirk that goes with those before it in the list.
         list_quirks: print the quirks that there are, and end.
@@ -78,7 +80,7 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         timestamp_unit,
     )
     wanted = [*(quirk or ()), *([quirks] if quirks else ())]
-    settings = _with_options(settings, checksum, tuple(disable or ()), wanted)
+    settings = _with_options(settings, checksum, tuple(disable or ()), wanted, flash=flash)
     if "://" in name:  # a URL alone: the demo engine is meant
         name, urls = "demo-engine", (name, *urls)
     listen = urls or ("udp://127.0.0.1:5555", "tcp://127.0.0.1:5555")
@@ -121,11 +123,17 @@ def _settings(  # one value per option of the shell
 
 
 def _with_options(
-    settings: SlaveConfig, checksum: str, disabled: tuple[str, ...], quirks: list[str]
+    settings: SlaveConfig,
+    checksum: str,
+    disabled: tuple[str, ...],
+    quirks: list[str],
+    *,
+    flash: bool,
 ) -> SlaveConfig:
     from dataclasses import replace
 
     from xcaliper.core.errors import NotFoundError
+    from xcaliper.sim.flash import flash_settings
     from xcaliper.xcp.codes import ChecksumType
     from xcaliper.xcp.quirks import quirks_named
     from xcaliper.xcp.table import COMMANDS
@@ -140,6 +148,7 @@ def _with_options(
     return replace(
         settings,
         checksum=ChecksumType[checksum.upper()],
+        program=flash_settings(ag=settings.ag) if flash else None,
         disabled=frozenset(command.upper() for command in disabled),
         quirks=quirks_named(quirks),
     )

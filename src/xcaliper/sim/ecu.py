@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.sim.describe import describe
 from xcaliper.sim.faults import FaultInjector, Faults
+from xcaliper.sim.flash import Flash
 from xcaliper.sim.image import build_image
 from xcaliper.sim.memory import EcuMemory
 from xcaliper.sim.quirky_a2l import describe_quirky
@@ -18,8 +20,9 @@ from xcaliper.transport.ports import Lost
 from xcaliper.xcp.quirks import Quirk
 from xcaliper.xcp.quirky_slave import QuirkySlave, described_config, make_slave, quirky_config
 from xcaliper.xcp.slave_config import SlaveConfig
+from xcaliper.xcp.slave_link import EthLink, EthPort
 from xcaliper.xcp.table import COMMANDS
-from xcaliper.xcp.tlcmd import EthGetDaqClockMulticast
+from xcaliper.xcp.tlcmd import ETH_COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from xcaliper.sim.xcp_section import Endpoint
     from xcaliper.transport.ports import Sent
     from xcaliper.xcp.slave_config import SlaveMemory
+    from xcaliper.xcp.slave_link import LinkReply, LinkSettings
 
 __all__ = ["Model", "VirtualEcu"]
 
@@ -64,6 +68,7 @@ class VirtualEcu:
     Attributes:
         image: placements and initial bytes.
         memory: live memory.
+        flash: what XCP programs, kept when the ECU starts anew; None = there is none.
         model: the application.
         scheduler: runs its tasks.
         slave: the slave machine.
@@ -87,6 +92,8 @@ class VirtualEcu:
         field = self._settings.identification_field
         self.faults = FaultInjector(faults, field, order) if faults else None
         self._reboots_ns = [int(at * 1e9) for at in sorted(faults.reboots_s)] if faults else []
+        program = self._settings.program
+        self.flash = Flash(program.sectors, ag=self._settings.ag) if program else None
         self._boot_ns = 0
         self._run = 0
         self._endpoints = endpoints
@@ -96,7 +103,7 @@ class VirtualEcu:
 
     def _load(self) -> None:
         """Memory and application as they are after power-up."""
-        self.memory = EcuMemory(self.image)
+        self.memory = EcuMemory(self.image, self.flash)
         self.model = self._make_model(self.memory)
         self.scheduler = Scheduler(self.model.tasks)
 
@@ -104,6 +111,7 @@ class VirtualEcu:
         """Write the A2L anew for these endpoints; ends a running session."""
         self._endpoints = endpoints
         config = quirky_config(slave_config(self.declaration, self._settings))
+        config = replace(config, link=self._link(endpoints))
         told = replace(config, **self.faults.faults.lies) if self.faults else config
         if config.quirks:
             written = described_config(told)
@@ -122,9 +130,19 @@ class VirtualEcu:
         self._config, self._told = replace(config, ids=ids), replace(told, ids=ids)
         self._power_up()
 
+    def _link(self, endpoints: tuple[Endpoint, ...]) -> LinkSettings:
+        """What the ECU tells when slaves are searched for; other links are as set."""
+        chosen = self._settings.link
+        if chosen is not None and not isinstance(chosen, EthLink):
+            return chosen
+        number = zlib.crc32(self.declaration.name.encode())
+        own = chosen or EthLink(b"\x02\0" + number.to_bytes(4, "big"))
+        ports = [EthPort(e.host, e.port, e.scheme == "tcp") for e in endpoints if ":" not in e.host]
+        return replace(own, ports=(*own.ports, *ports))
+
     def _power_up(self) -> None:
         """A slave without a session."""
-        table = COMMANDS.extended(EthGetDaqClockMulticast)
+        table = COMMANDS.extended(*ETH_COMMANDS)
         memory: SlaveMemory = self.memory
         if self._config.quirks:
             memory = QuirkyMemory(self.memory, self.declaration, self._config, self._run)
@@ -149,6 +167,11 @@ class VirtualEcu:
         """Serve one packet of the master."""
         self.slave.receive(packet, now_ns - self._boot_ns)
 
+    def search(self, packet: bytes, now_ns: int) -> list[LinkReply]:
+        """Answers to a packet that searches for slaves, for the addresses that it names."""
+        self.receive(packet, now_ns)
+        return self.slave.replies()
+
     def outgoing(self) -> list[bytes]:
         """Packets to send, in order; each is given out once."""
         if self.faults is None:
@@ -164,7 +187,7 @@ class VirtualEcu:
         return [*sent, Lost(lost)] if lost else sent
 
     def due(self) -> int:
-        """Time of the next task."""
+        """Time of the next task, or of the slave's work."""
         due_ns = self.scheduler.next_due_ns() + self._boot_ns
         slave_ns = self.slave.due()
         if slave_ns is not None:
@@ -181,6 +204,8 @@ class VirtualEcu:
             at_ns = self._reboots_ns.pop(0)
             self._run_until(at_ns)
             self.reboot(at_ns)
+        if self.slave.state.program.restart:  # its answer has gone out
+            self.reboot(now_ns)
         self._run_until(now_ns)
 
     def _run_until(self, now_ns: int) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from xcaliper.sim.declare import EcuDeclaration
     from xcaliper.sim.memory import EcuMemory
     from xcaliper.xcp.slave_config import SlaveConfig
+    from xcaliper.xcp.slave_program import SectorConfig
 
 __all__ = ["MIRROR_EXTENSION", "QuirkyMemory", "run_shift"]
 
@@ -100,3 +101,19 @@ class QuirkyMemory:
     def copy_page(self, source: tuple[int, int], destination: tuple[int, int]) -> None:
         """Copy (segment, page) onto (segment, page)."""
         self._memory.copy_page(source, destination)
+
+    def clear(self, sector: SectorConfig) -> None:
+        """Erase a sector of the flash."""
+        self._memory.clear(sector)
+
+    def program(self, address: Address, data: bytes) -> None:
+        """Write erased cells of the flash."""
+        self._memory.program(address, data)
+
+    def end_segment(self) -> None:
+        """What was written to the flash is complete."""
+        self._memory.end_segment()
+
+    def verify(self, mode: int, verification_type: int, value: int) -> bool:
+        """Whether the flash is as it should be."""
+        return self._memory.verify(mode, verification_type, value)

@@ -8,7 +8,7 @@ time has passed; so recovery reads from top to bottom like the matrix of the sta
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from xcaliper.core.address import Address
@@ -23,7 +23,7 @@ from xcaliper.core.errors import (
 from xcaliper.proto.exchange import Exchange, Running
 from xcaliper.proto.procedure import Ask, Burst, Collect, Step, Tell
 from xcaliper.wire.codec import codec_for
-from xcaliper.xcp import cal, daq, std
+from xcaliper.xcp import cal, daq, pgm, std
 from xcaliper.xcp.codes import (
     PID_ERR,
     PID_EV,
@@ -57,6 +57,8 @@ _MAX_TEXT: Final = 65_536
 _ECHO_WINDOW: Final = 8
 _QUIET_LIMIT: Final = 12
 _S: Final = 1_000_000_000
+_LEAST_CTO: Final = 8
+_COUNTERS: Final = 0x100
 _BUSY: Final = frozenset({ErrorCode.ERR_CMD_BUSY, ErrorCode.ERR_PGM_ACTIVE})
 _SYNCH: Final = bytes((0xFC,))
 
@@ -148,6 +150,7 @@ class MasterMachine:
         self._open_synchs = 0  # sent, not yet answered
         self._terminated = False
         self._mta: Address | None = None
+        self._functional = False
         self._daq_pointer: tuple[int, int, int] | None = None
         self._echo = b""
         self._echo_left = 0
@@ -172,6 +175,7 @@ class MasterMachine:
             )
         self._now_ns = now_ns
         self._mta = None
+        self._functional = False
         self._daq_pointer = None
         running = Running(procedure)
         self._running = running
@@ -347,7 +351,7 @@ class MasterMachine:
     def _encode(self, request: Request[Any]) -> bytes:
         profile = self.profile
         packet = codec_for(type(request), profile.byte_order, profile.ag).encode(request)
-        if len(packet) > profile.max_cto:
+        if self.connected and len(packet) > profile.max_cto:  # discovery comes before CONNECT
             raise LocalProtocolError(
                 f"{request.__command__.name}: {len(packet)} bytes exceed MAX_CTO, "
                 f"which is {profile.max_cto}.",
@@ -505,7 +509,17 @@ class MasterMachine:
             return std.UploadResponse(data=bytes(packet[ag : ag + size]))
         codec = codec_for(request.__command__.response, profile.byte_order, profile.ag)
         found: Response = codec.decode(packet, request)
+        if isinstance(found, pgm.ProgramStartResponse):
+            self._enter_programming(found)
         return found
+
+    def _enter_programming(self, answer: pgm.ProgramStartResponse) -> None:
+        """Talk as PROGRAM_START settled, until the next CONNECT (XCP Base, MAX_CTO_PGM, 1.0)."""
+        self.profile = replace(
+            self.profile,
+            max_cto=max(answer.max_cto_pgm, _LEAST_CTO),
+            slave_block_mode=bool(answer.comm_mode_pgm.slave_block_mode),
+        )
 
     def _decode_connect(self, packet: bytes) -> Response:
         if len(packet) < 8:
@@ -638,8 +652,6 @@ class MasterMachine:
                 self._mta = Address(request.address, request.address_extension)
             case std.Upload() | cal.Download():
                 self._move(request.count)
-            case cal.DownloadMax():
-                self._move(self.profile.max_cto // self.profile.ag - 1)
             case std.BuildChecksum():
                 self._move(request.block_size)
             case daq.SetDaqPtr():
@@ -653,11 +665,26 @@ class MasterMachine:
             case std.Disconnect():
                 self.connected = False
             case _:
-                pass
+                self._follow_program(request)
 
     def _move(self, count_ag: int) -> None:
         if self._mta is not None:
             self._mta += count_ag
+
+    def _follow_program(self, request: Request[Any]) -> None:
+        """The same while programming: functional access counts packets, absolute access elements."""
+        if isinstance(request, pgm.ProgramReset):
+            self.connected = False
+        elif isinstance(request, pgm.ProgramFormat):
+            self._functional = request.access_method == 1
+            if self._functional:
+                self._mta = Address(1)
+        elif isinstance(request, pgm.Program | pgm.ProgramMax):
+            full = self.profile.max_cto // self.profile.ag - 1
+            count = request.count if isinstance(request, pgm.Program) else full
+            self._move(min(count, 1) if self._functional else count)
+            if self._functional and self._mta is not None:
+                self._mta = Address(self._mta.value % _COUNTERS)
 
     def _next_entry(self, steps: int) -> None:
         if self._daq_pointer is not None:

@@ -240,8 +240,8 @@ class QuirkySlave(SlaveMachine):
 
     # -- answers ----------------------------------------------------------------------------------
 
-    def _encode(self, response: Response | Event) -> bytes:
-        packet = super()._encode(response)
+    def _encode(self, response: Response | Event, request: Request[Any] | None = None) -> bytes:
+        packet = super()._encode(response, request)
         if not self._has(Quirk.STALE_RESERVED):
             return packet
         kept = bytearray(packet)
