@@ -18,6 +18,7 @@ from xcaliper.xcp.slave_daq_config import (
     check_daq,
 )
 from xcaliper.xcp.slave_security import SecuritySettings
+from xcaliper.xcp.slave_stim import StimSettings
 
 if TYPE_CHECKING:
     from xcaliper.core.address import Address
@@ -127,6 +128,7 @@ class SlaveConfig:
         transport_version: minor version of the transport.
         transport_major: major version of the transport, as CONNECT tells.
         clocks: clocks of slave, ECU and grandmaster, and how they run.
+        stim: what happens when STIM data is missing or wrong.
         driver_version: high nibble major, low nibble minor (GET_COMM_MODE_INFO).
     """
 
@@ -183,6 +185,7 @@ class SlaveConfig:
     transport_major: int = 1
     driver_version: int = 0x10
     clocks: ClockSettings = field(default_factory=ClockSettings)
+    stim: StimSettings = field(default_factory=StimSettings)
 
     def __post_init__(self) -> None:
         self._check_sizes()
@@ -215,7 +218,7 @@ class SlaveConfig:
     @property
     def resources(self) -> Resource:
         """What CONNECT announces."""
-        return Resource.of(cal_pag=1, daq=int(bool(self.events)))
+        return Resource.of(cal_pag=1, daq=int(bool(self.events)), stim=int(self.takes_stim))
 
     @property
     def takes_blocks(self) -> bool:
