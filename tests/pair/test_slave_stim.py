@@ -262,10 +262,9 @@ def test_stim_has_fewer_pids_and_an_own_packet_size() -> None:
 def test_a_packet_of_the_master_must_tell_its_list() -> None:
     pair = Pair(config(events=events(), identification_field=0, pid_off=True))
     pair.run(setup(pair.session, [stim_list(0, entries((0, 1)))]))
+    mode = DaqListModeRequest(0x22)
+    request = daq.SetDaqListMode(mode=mode, daq_list=0, event_channel=0, prescaler=1)
     with pytest.raises(NegativeResponseError) as caught:
-        request = daq.SetDaqListMode(
-            mode=DaqListModeRequest(0x22), daq_list=0, event_channel=0, prescaler=1
-        )
         pair.run(ask(request))
     assert caught.value.code == ErrorCode.ERR_MODE_NOT_VALID
 

@@ -189,6 +189,11 @@ class SlaveMachine:
         """True when any list runs."""
         return self.state.daq.running
 
+    @property
+    def stim_running(self) -> bool:
+        """True when any list of direction STIM runs."""
+        return bool(self.state.daq.stimulated)
+
     def receive(self, packet: bytes, now_ns: int) -> None:
         """Serve one packet of the master; silent before CONNECT."""
         state = self.state
