@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from struct import Struct
 from struct import error as struct_error
+from threading import Lock
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from xcaliper.core.errors import (
@@ -91,6 +92,7 @@ class Driver:
         self.closing = False
         self._clock = clock
         self._send = transport.send
+        self._sending = Lock()  # counters go out in order, whoever sends
         self._frame = self.framing.frame
         self._feed: Callable[[bytes, int], list[bytes]] = self.reader.feed
         self._acquisition: Acquisition | None = None
@@ -170,9 +172,27 @@ class Driver:
             if packet[0] == _CONNECT:
                 self._restart_counters()
             try:
-                self._send_once(self._frame(packet))
+                with self._sending:
+                    self._send_once(self._frame(packet))
             except OSError as cause:
                 raise self._fail(cause, "sending") from cause
+
+    def send_data(self, packets: Sequence[bytes], limit: int) -> None:
+        """Send packets that nobody answers, as few datagrams as it takes; any thread may.
+
+        Raises:
+            LinkError: the link is closed, or failed.
+        """
+        self.check()
+        try:
+            with self._sending:
+                if len(packets) == 1:
+                    self._send_once(self._frame(packets[0]))
+                    return
+                for datagram in self.framing.frame_many(packets, limit):
+                    self._send_once(datagram)
+        except OSError as cause:
+            raise self._fail(cause, "sending") from cause
 
     def _send_once(self, data: bytes) -> None:
         try:
@@ -364,7 +384,8 @@ class Driver:
         packets: list[bytes] = []
         framed = self._acquisition is not None
         try:
-            self._send(self._frame(request))
+            with self._sending:
+                self._send(self._frame(request))
             for _ in range(_FEW_PASSED if framed else _MAX_PASSED):
                 packets = self._feed(self.transport.receive(), self._clock())
                 if not packets and framed:

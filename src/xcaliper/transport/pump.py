@@ -8,6 +8,7 @@ the inbox to the sink. Nothing is woken across threads.
 from __future__ import annotations
 
 import contextlib
+import select
 import sys
 import threading
 import time
@@ -24,12 +25,13 @@ from xcaliper.core.errors import (
     XcaliperError,
 )
 from xcaliper.proto.procedure import ask
+from xcaliper.transport.acquisition import BufferedSource
 from xcaliper.transport.driver import HOLD_BYTES, LATE_BYTES, Driver
 from xcaliper.transport.inbox import DaqInbox
 from xcaliper.xcp.std import Disconnect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from xcaliper.daq.framed import FramedDecoder
@@ -57,6 +59,10 @@ _MANY_WAITS: Final = 3
 _HURRY_S: Final = 0.001
 _CLOSE_NS: Final = 500_000_000
 _SLICE_S: Final = 0.1
+#: How long a prompt pump waits for the socket: submitted procedures wait as long.
+_PROMPT_TICK_S: Final = 0.002
+#: Bytes of packets that share a datagram: what an Ethernet frame holds.
+_DATAGRAM_BYTES: Final = 1472
 _STOP_S: Final = 5.0
 _MAX_FINAL_POLLS: Final = 1024
 
@@ -121,6 +127,7 @@ class Link:
         self._large = min((transport.buffer_size or HOLD_BYTES) // 8, HOLD_BYTES // 2)
         self._pause_s = self._daq_tick_s
         self._longest_s = self._daq_tick_s
+        self._prompt_fd = -1
         self._thread: threading.Thread | None = None
         if threaded:
             self._thread = threading.Thread(
@@ -308,18 +315,35 @@ class Link:
 
         self._begin_daq(begin)
 
-    def start_daq(self, sink: DaqSink) -> None:
+    def start_daq(self, sink: DaqSink, *, prompt: bool = False) -> None:
         """Give every DAQ packet from now on to the sink, in batches and in order.
 
         The sink is called by the pump thread, never while a synchronous caller waits for it. What
         it raises ends the delivery and is raised by :meth:`stop_daq`.
+
+        Args:
+            sink: gets the packets.
+            prompt: let the pump wait for the socket and not for its next tick, so that the sink is
+                called as soon as something comes. It costs more where much comes.
 
         Raises:
             UsageError: a sink is set already.
             LinkError: the link is closed or failed.
         """
         self._longest_s = self._daq_tick_s
+        transport = self.transport
+        self._prompt_fd = (
+            transport.fileno() if prompt and isinstance(transport, BufferedSource) else -1
+        )
         self._begin_daq(lambda: self._inbox.start(sink))
+
+    def send_data(self, packets: Sequence[bytes]) -> None:
+        """Send packets that nobody answers (STIM), in order; any thread may, a sink as well.
+
+        Raises:
+            LinkError: the link is closed or failed.
+        """
+        self._driver.send_data(packets, _DATAGRAM_BYTES)
 
     def _begin_daq(self, begin: Callable[[], None]) -> None:
         self._driver.check()
@@ -358,6 +382,7 @@ class Link:
     def _end_daq(self) -> Exception | None:
         if not self._inbox.running:
             return None
+        self._prompt_fd = -1
         if self._switch_before:
             if sys.getswitchinterval() == self._switch_now:  # nobody else has set it meanwhile
                 sys.setswitchinterval(self._switch_before)
@@ -411,7 +436,10 @@ class Link:
         while not self._driver.closing:
             if not more:
                 running = self._inbox.running
-                self._wake.acquire(timeout=self._pause_s if running else _IDLE_TICK_S)
+                if running and self._prompt_fd >= 0:
+                    self._await_data(self._prompt_fd)
+                else:
+                    self._wake.acquire(timeout=self._pause_s if running else _IDLE_TICK_S)
             try:
                 more = self._tick()
             except Exception as error:  # noqa: BLE001 - whatever it is, callers shall hear of it
@@ -421,6 +449,17 @@ class Link:
             if self._driver.failure is not None:
                 self._inbox.deliver(self._clock())
                 self._fail_submitted()
+
+    def _await_data(self, descriptor: int) -> None:
+        """Wait until something comes, a tick at most.
+
+        Whoever holds the lock may take what came: then there is nothing to hurry for.
+        """
+        if self._lock.locked():
+            self._wake.acquire(timeout=_SHORT_TICK_S)
+            return
+        with contextlib.suppress(OSError, ValueError):  # closed meanwhile
+            select.select((descriptor,), (), (), _PROMPT_TICK_S)
 
     def _tick(self) -> bool:
         """One turn of the pump; True when the next one should follow at once."""
