@@ -68,9 +68,9 @@ class BypassResult:
 
     def __str__(self) -> str:
         lines = [
-            f"bypass: {self.samples} samples in {self.duration_s:.1f} s, {self.answered} answered, "
-            f"{self.lost} lost, {self.late} late, {self.timeouts} time-outs of the slave, "
-            f"{self.clamped} values limited",
+            f"bypass: {self.samples} samples in {self.duration_s:.1f} s, {self.answered} answered",
+            f"        {self.lost} lost, {self.late} late, {self.clamped} values limited",
+            f"        {self.timeouts} time-outs of the slave",
             f"reaction of the host: {self.reaction}",
             f"sample to answer:     {self.round_trip}",
         ]
@@ -275,11 +275,7 @@ class Bypass(StimSession):
             for place, at in self._order[raster]:
                 values[place] = read[at]
         try:
-            found = self._call(values)
-            if len(found) != len(self.outputs):
-                raise UsageError(
-                    f"algorithm: it gave {len(found)} values, there are {len(self.outputs)} outputs."
-                )
+            found = self._computed(values)
             for writer, name, place in self._put:
                 writer.put(name, found[place])
         except Exception as error:  # noqa: BLE001 - whatever the user's function raises
@@ -287,6 +283,14 @@ class Bypass(StimSession):
             return
         self._send(counter or 0, sample.ticks or 0)
         self._note(sample, came_ns, values, found)
+
+    def _computed(self, values: list[Any]) -> list[Any]:
+        found = self._call(values)
+        if len(found) != len(self.outputs):
+            raise UsageError(
+                f"algorithm: it gave {len(found)} values, there are {len(self.outputs)} outputs."
+            )
+        return found
 
     def _note(self, sample: DtoSet, came_ns: int, values: list[Any], found: list[Any]) -> None:
         """Keep times and values, after the answer is on its way."""

@@ -33,6 +33,8 @@ _MAX_EVENTS: Final = 4096
 _SETTLE_S: Final = 0.02
 _STOP_TIMEOUT_NS: Final = 500_000_000
 _STOP_S: Final = 1.5
+#: The same while data comes: the receiver may be too slow for it.
+_STOP_LIMIT_S: Final = 10.0
 _FREE_S: Final = 1.0
 _ALIVE_S: Final = 1.5
 
@@ -132,6 +134,11 @@ class DaqPort:
 
     def read_clock(self, clock: TickClock) -> ClockReading | None:
         """The clock of DAQ timestamps with the host's time in the middle of the exchange."""
+        found = self.time_clock(clock)
+        return None if found is None else found[0]
+
+    def time_clock(self, clock: TickClock) -> tuple[ClockReading, int] | None:
+        """The same, and by how many ns the host's time may be wrong."""
         from xcaliper.daq.correlation import daq_stamp
         from xcaliper.daq.timeline import ClockReading
 
@@ -139,7 +146,8 @@ class DaqPort:
         stamp = None if sample is None else daq_stamp(sample, self.clocks(), clock)
         if sample is None or stamp is None or sample.sent_ns is None:
             return None
-        return ClockReading(stamp.ticks, (sample.sent_ns + sample.received_ns) // 2)
+        middle_ns = (sample.sent_ns + sample.received_ns) // 2
+        return ClockReading(stamp.ticks, middle_ns), (sample.received_ns - sample.sent_ns) // 2
 
     def renew(self) -> None:
         """A new session has begun: what was set in the slave may be gone."""
@@ -154,7 +162,7 @@ class DaqPort:
         from xcaliper.daq.decode import DaqDecoder
         from xcaliper.daq.framed import FramedDecoder, is_suitable
         from xcaliper.daq.timeline import ClockReading
-        from xcaliper.transport.drain import control_block, drain_kernel, prepare
+        from xcaliper.transport.drain import control_block, drain_kernel, prepare, reside_kernel
 
         prepare()
         if not plan.lists:
@@ -169,7 +177,15 @@ class DaqPort:
         if not is_suitable(plan):
             return DaqDecoder(plan, numbered, start), now
         control = control_block()
-        return FramedDecoder(plan, numbered, start, kernel=drain_kernel, control=control), now
+        decoder = FramedDecoder(
+            plan,
+            numbered,
+            start,
+            kernel=drain_kernel,
+            resident=reside_kernel,
+            control=control,
+        )
+        return decoder, now
 
     def setup_lists(self, plan: DaqPlan) -> dict[int, int]:
         """Allocate, fill and select the lists; gives list → FIRST_PID.
@@ -221,7 +237,7 @@ class DaqPort:
         reachable = link.is_open and not self._silent and lists
         try:
             if reachable:
-                link.run(daq_setup.stop(timeout_ns=_STOP_TIMEOUT_NS), _STOP_S)
+                self._stop()
                 time.sleep(_SETTLE_S)
         except ExchangeTimeoutError as error:
             raise self._gone("stopping", error) from error
@@ -229,6 +245,24 @@ class DaqPort:
             link.stop_daq()
         if reachable:
             link.run(daq_setup.free(attempts=1), _FREE_S)
+
+    def _stop(self) -> None:
+        """Stop every list; a slave whose data keeps coming is there, though its answer got lost.
+
+        Raises:
+            ExchangeTimeoutError: there is no answer.
+        """
+        link = self.connection.link
+        until = time.monotonic() + _STOP_LIMIT_S
+        while True:
+            before = link.daq_received
+            try:
+                link.run(daq_setup.stop(timeout_ns=_STOP_TIMEOUT_NS), _STOP_S)
+            except ExchangeTimeoutError:
+                if link.daq_received == before or time.monotonic() > until:
+                    raise
+            else:
+                return
 
     def read(self, address: Address, size_bytes: int) -> bytes:
         """Bytes of memory as they are now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypedDict, cast
 
 from xcaliper.client.binding import Signal
 from xcaliper.client.selection import Selection, event_number
@@ -17,16 +17,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from xcaliper.client.connection import Connection
-    from xcaliper.client.selection import PlanOptions
     from xcaliper.daq.capabilities import DaqCapabilities
     from xcaliper.daq.wanted import WantedSignal
 
-__all__ = ["make_stimulation", "select_bypass"]
+__all__ = ["StimOptions", "make_stimulation", "select_bypass"]
 
 #: Name of the sample that says when to send, where nothing else is measured.
 CLOCK: Final = "{} (as measured)"
 _WORD_BYTES: Final = 4
-_TAKEN: Final = ("timestamp", "priority", "dto_ctr", "predefined", "stim_timestamp")
+
+
+class StimOptions(TypedDict, total=False):
+    """What can be chosen about the plan of a stimulation or a bypass.
+
+    Attributes:
+        timestamp: False = switch timestamps of samples off, where the slave allows.
+        priority: of the lists; 0 = the slave may buffer them.
+        dto_ctr: DTOs carry a counter *(1.3)*; not given = where the description says that they can.
+        predefined: True = predefined lists may be used.
+        stim_timestamp: STIM packets carry the timestamp of the sample that they answer to.
+    """
+
+    timestamp: bool
+    priority: int
+    dto_ctr: bool
+    predefined: bool
+    stim_timestamp: bool
 
 
 def _listed(names: str | Iterable[str]) -> list[str]:
@@ -43,7 +59,7 @@ def _capabilities(connection: Connection) -> DaqCapabilities:
     return daq
 
 
-def _counted(daq: DaqCapabilities, options: PlanOptions) -> bool:
+def _counted(daq: DaqCapabilities, options: StimOptions) -> bool:
     """Whether DTOs shall carry a counter: where the description says that they can."""
     chosen = options.get("dto_ctr")
     return bool(daq.dto_ctr) if chosen is None else chosen
@@ -63,12 +79,13 @@ def _select(
     signals: Mapping[str, Signal],
     wanted: Sequence[WantedSignal],
     events: Mapping[str, int],
-    options: PlanOptions,
+    options: StimOptions,
 ) -> Selection:
-    unknown = set(options) - set(_TAKEN)
+    known = StimOptions.__annotations__
+    unknown = set(options) - set(known)
     if unknown:
         raise TypeError(
-            f"no such option: {', '.join(sorted(unknown))}; there are {', '.join(_TAKEN)}"
+            f"no such option: {', '.join(sorted(unknown))}; there are {', '.join(known)}"
         )
     daq = _capabilities(connection)
     plan = compile_plan(
@@ -92,7 +109,7 @@ def select_bypass(  # what is told about a bypass
     outputs: str | Iterable[str],
     event: str | int | None,
     output_event: str | int | None,
-    options: PlanOptions,
+    options: StimOptions,
 ) -> Selection:
     """Inputs and outputs with their plan; nothing is sent.
 
@@ -160,5 +177,5 @@ def make_stimulation(  # what is told about a stimulation
         signals[clock] = Signal(first.bound, first.window)
         wanted.append(replace(first.wanted(), name=clock))
         events[clock] = number
-    selection = _select(connection, signals, wanted, events, cast("PlanOptions", options))
+    selection = _select(connection, signals, wanted, events, cast("StimOptions", options))
     return Stimulation(connection, selection, values, stream, t_s)

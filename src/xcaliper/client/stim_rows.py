@@ -60,7 +60,7 @@ class RowReader:
 
     def __init__(self, raster: Raster, signals: Mapping[str, Signal]) -> None:
         self.names = raster.signals
-        fields = raster.dtype.fields or {}
+        fields: Mapping[str, Any] = raster.dtype.fields or {}
         self._readers = [self._reader(raster, name, signals[name], fields) for name in self.names]
 
     @staticmethod
@@ -107,7 +107,7 @@ class RowWriter:
         self.row = bytearray(raster.dtype.itemsize)
         self.names = raster.signals
         self.clamped = 0
-        fields = raster.dtype.fields or {}
+        fields: Mapping[str, Any] = raster.dtype.fields or {}
         self._writers: dict[str, Callable[[Any], None]] = {}
         for name in self.names:
             dtype, at = fields[name][:2]

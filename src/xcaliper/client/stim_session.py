@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["StimSession"]
 
 _LOOK_S: Final = 0.05
+#: Readings of the clock before the start, and the drift that a later one has to beat.
+_READINGS: Final = 5
+_DRIFT: Final = 1e-4
 _CLOCK_PERIOD_NS: Final = 500_000_000
 _BOTH_MODES: Final = 0b101  # MODIFIER: related event and STIM mode
 
@@ -73,6 +76,7 @@ class StimSession:
         self._owners: dict[DtoSet, Raster] = {}
         self._restore: list[timecorr.DtoCtrProperties] = []
         self._reading: ClockReading | None = None
+        self._wrong_ns = 0
         self._tick_ns = float(plan.clock.tick_ns) if plan.clock is not None else 0.0
         self._begin_ns = 0
         self._end_ns = 0
@@ -110,7 +114,8 @@ class StimSession:
         self._sets, self._owners = sample_sets(self.plan, pids)
         if self._check_counter:
             self._demand_counters()
-        self._read_clock()
+        for _ in range(_READINGS):
+            self._read_clock()
         link = self.connection.link
         self._port.take_stim_timeouts()
         link.start_daq(self._on_batch, prompt=True)
@@ -148,8 +153,18 @@ class StimSession:
             self._restore.append(_check(channel, before.related_event_channel, before.mode))
 
     def _read_clock(self) -> None:
-        if self.plan.clock is not None:
-            self._reading = self._port.read_clock(self.plan.clock)
+        """Read the slave's clock, and keep the best of what is known."""
+        clock = self.plan.clock
+        found = None if clock is None else self._port.time_clock(clock)
+        if found is None:
+            return
+        reading, wrong_ns = found
+        before = self._reading
+        if before is not None:
+            drifted_ns = (reading.t_ns - before.t_ns) * _DRIFT
+            if wrong_ns > self._wrong_ns + drifted_ns:
+                return
+        self._reading, self._wrong_ns = reading, wrong_ns
 
     def wait(self, duration_s: float) -> bool:
         """Let it run; False when it ended before the time was over."""
