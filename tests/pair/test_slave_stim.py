@@ -179,6 +179,17 @@ def test_each_odt_counts_alone_where_the_event_says_so(consistency: int) -> None
     assert counted(pair)["applied"] == 3
 
 
+def test_an_odt_without_entries_is_not_waited_for() -> None:
+    for consistency in (0, 1):
+        pair = running(
+            stim_list(0, entries((0, 1)), entries((0, 0)), entries((4, 1))), consistency=consistency
+        )
+        send(pair, "00 00 aa", "02 00 bb")
+        pair.event(0)
+        assert ram(pair, 0, 5) == "aa010203bb"
+        assert "missing" not in counted(pair)
+
+
 def test_all_lists_of_an_event_are_written_together_or_not_at_all() -> None:
     lists = (stim_list(0, entries((0, 1))), stim_list(1, entries((4, 1))))
     pair = running(*lists, consistency=2)

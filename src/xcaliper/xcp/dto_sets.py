@@ -143,7 +143,7 @@ class DtoSets:
         """
         counters, kind = self.counters, self._kind
         key = packet[:1] + packet[2:4] if kind == 3 else packet[: kind + 1]
-        if self._mask != 0xFF:
+        if self._mask != 0xFF and key:
             key = bytes([key[0] & self._mask]) + key[1:]
         found = self._known.get(key)
         if found is None:
