@@ -144,9 +144,7 @@ def test_the_memory_holds_what_was_sent(seed):
         pair = Pair(slave(local))
         caps = replace(asked(pair), dto_ctr=True)
         signals = wish(local, pair.config)
-        wanted = Wanted(
-            signals, dto_ctr=local.random() < 0.5, stim_timestamp=local.random() < 0.5
-        )
+        wanted = Wanted(signals, dto_ctr=local.random() < 0.5, stim_timestamp=local.random() < 0.5)
         try:
             plan = compile_plan(wanted, caps)
         except PlanError:

@@ -8,12 +8,11 @@ import sys
 import numpy as np
 import pytest
 
-from xcaliper.a2l import A2lFile
+from xcaliper.a2l import parse
 from xcaliper.client.binding import Signal
 from xcaliper.client.bypass import adapt_algorithm
 from xcaliper.client.reaction import KEPT, Durations
 from xcaliper.client.stim_rows import RowReader, RowWriter
-from xcaliper.core.address import Address
 from xcaliper.core.errors import UsageError
 from xcaliper.daq.capabilities import DaqCapabilities, EventChannel
 from xcaliper.daq.plan import compile_plan
@@ -39,7 +38,7 @@ NAMES = ("speed", "real", "list", "state", "flag")
 
 
 def rastered(order: str, names=NAMES):
-    catalog = Catalog(A2lFile.parse(MODULE.format(order=order)))
+    catalog = Catalog(parse(MODULE.format(order=order)))
     signals = {name: Signal.of(catalog.bind(name), None) for name in names}
     caps = DaqCapabilities(events=(EventChannel(0, "e", 1_000_000, stim=True),), max_dto=100)
     plan = compile_plan(Wanted(tuple(s.wanted() for s in signals.values()), event_channel=0), caps)
