@@ -271,6 +271,21 @@ class Driver:
             else:
                 inbox.put(packet)
 
+    def take_one(self) -> None:
+        """Hand on one datagram or piece that is known to wait.
+
+        Raises:
+            LinkError: the link failed.
+        """
+        self.transport.set_wait(_MILLISECOND_NS)
+        try:
+            data = self.transport.receive()
+        except BlockingIOError:  # somebody else was quicker
+            return
+        except OSError as cause:
+            raise self._fail(cause, "receiving") from cause
+        self.take(data, self._clock())
+
     def poll(self, limit: int = HOLD_BYTES, until_ns: int = 0) -> int:
         """Hand on what waits now, without blocking; gives the number of bytes.
 

@@ -9,7 +9,6 @@ many ticks, until somebody wants the lock.
 from __future__ import annotations
 
 import contextlib
-import select
 import sys
 import threading
 import time
@@ -28,6 +27,7 @@ from xcaliper.core.errors import (
 from xcaliper.daq.kernels import LARGE
 from xcaliper.proto.procedure import ask
 from xcaliper.transport.acquisition import BufferedSource
+from xcaliper.transport.base import readable_within
 from xcaliper.transport.drain import Stay
 from xcaliper.transport.driver import HOLD_BYTES, LATE_BYTES, Driver
 from xcaliper.transport.inbox import DaqInbox
@@ -138,7 +138,7 @@ class Link:
         self._large = min((transport.buffer_size or HOLD_BYTES) // 8, HOLD_BYTES // 2)
         self._pause_s = self._daq_tick_s
         self._longest_s = self._daq_tick_s
-        self._prompt_fd = -1
+        self._prompt: Callable[[float], bool] | None = None
         self._thread: threading.Thread | None = None
         if threaded:
             self._thread = threading.Thread(
@@ -348,9 +348,8 @@ class Link:
         """
         self._longest_s = self._daq_tick_s
         transport = self.transport
-        self._prompt_fd = (
-            transport.fileno() if prompt and isinstance(transport, BufferedSource) else -1
-        )
+        if prompt and isinstance(transport, BufferedSource):
+            self._prompt = readable_within(transport.fileno())
         self._begin_daq(lambda: self._inbox.start(sink))
 
     def send_data(self, packets: Sequence[bytes]) -> None:
@@ -413,7 +412,7 @@ class Link:
     def _end_daq(self) -> Exception | None:
         if not self._inbox.running:
             return None
-        self._prompt_fd = -1
+        self._prompt = None
         self._settling = 0
         self._switch_back()
         self._leave()
@@ -474,14 +473,12 @@ class Link:
         self._pump_id = threading.get_ident()
         more = False
         while not self._driver.closing:
-            if not more:
+            prompt = self._prompt if self._inbox.running else None
+            if not more and prompt is None:
                 running = self._inbox.running
-                if running and self._prompt_fd >= 0:
-                    self._await_data(self._prompt_fd)
-                else:
-                    self._wake.acquire(timeout=self._pause_s if running else _IDLE_TICK_S)
+                self._wake.acquire(timeout=self._pause_s if running else _IDLE_TICK_S)
             try:
-                more = self._tick()
+                more = self._tick() if prompt is None else self._turn_promptly(prompt)
             except Exception as error:  # noqa: BLE001 - whatever it is, callers shall hear of it
                 more = False
                 if self._driver.failure is None and not isinstance(error, LinkError):
@@ -490,16 +487,25 @@ class Link:
                 self._inbox.deliver(self._clock())
                 self._fail_submitted()
 
-    def _await_data(self, descriptor: int) -> None:
-        """Wait until something comes, a tick at most.
-
-        Whoever holds the lock may take what came: then there is nothing to hurry for.
-        """
-        if self._lock.locked():
+    def _turn_promptly(self, is_readable: Callable[[float], bool]) -> bool:
+        """Wait for the socket, a few ms at most, and hand on what has come."""
+        ready = False
+        if self._driver.failure is not None:
+            self._wake.acquire(timeout=_IDLE_TICK_S)
+        elif self._lock.locked():  # whoever holds it takes what comes
             self._wake.acquire(timeout=_SHORT_TICK_S)
-            return
-        with contextlib.suppress(OSError, ValueError):  # closed meanwhile
-            select.select((descriptor,), (), (), _PROMPT_TICK_S)
+        else:
+            ready = is_readable(_PROMPT_TICK_S)
+        if ready and self._lock.acquire(False):
+            try:
+                self._driver.take_one()
+                self._collect()
+            finally:
+                self._lock.release()
+        self._deliver()
+        if self._submitted:
+            self._run_submitted()
+        return False
 
     def _tick(self) -> bool:
         """One turn of the pump; True when the next one should follow at once."""
