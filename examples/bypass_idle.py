@@ -34,17 +34,17 @@ class IdleController:
 
 
 def as_it_is(ecu: xcaliper.Connection) -> tuple[np.ndarray, np.ndarray]:
-    """Time and engine speed while the ECU controls it."""
+    """Time since the load step and engine speed, while the ECU controls it."""
     measurement = ecu.measure(["EngineSpeed"], event="10ms", duration_s=LENGTH_S)
-    blocks, loaded = [], False
+    blocks, loaded_s = [], 0.0
     for block in measurement:
         blocks.append(block)
-        if not loaded and block.t[-1] > STEP_S:
+        if not loaded_s and block.t[-1] > STEP_S:
             ecu.write("StimulusTorque", LOAD_NM)  # somebody switches the air conditioning on
-            loaded = True
+            loaded_s = block.t[-1]
     ecu.write("StimulusTorque", 0.0)
     return (
-        np.concatenate([block.t for block in blocks]),
+        np.concatenate([block.t for block in blocks]) - loaded_s,
         np.concatenate([block["EngineSpeed"] for block in blocks]),
     )
 
@@ -60,12 +60,13 @@ def bypassed(ecu: xcaliper.Connection) -> tuple[np.ndarray, np.ndarray]:
     print(bypass.describe())
     with bypass:
         bypass.wait(STEP_S)
+        loaded_s = bypass.result().t_s[-1]
         ecu.write("StimulusTorque", LOAD_NM)
         bypass.wait(LENGTH_S - STEP_S)
     ecu.write("StimulusTorque", 0.0)
     result = bypass.result()
     print(result)  # counts, and how long the answers took
-    return result.t_s, result.inputs["EngineSpeed"]
+    return result.t_s - loaded_s, result.inputs["EngineSpeed"]
 
 
 def draw(curves: dict[str, tuple[np.ndarray, np.ndarray]], target: float) -> None:
@@ -76,11 +77,11 @@ def draw(curves: dict[str, tuple[np.ndarray, np.ndarray]], target: float) -> Non
     for label, (t, speed) in curves.items():
         axes.plot(t, speed, label=label)
     axes.axhline(target, color="grey", linewidth=0.8, linestyle="--", label="target")
-    axes.axvline(STEP_S, color="grey", linewidth=0.8, linestyle=":")
+    axes.axvline(0, color="grey", linewidth=0.8, linestyle=":")
     axes.set(
-        xlabel="t in s",
+        xlabel="time since the load step in s",
         ylabel="EngineSpeed in rpm",
-        title=f"Idle speed, {LOAD_NM:g} Nm from {STEP_S:g} s on",
+        title=f"Idle speed of the engine, {LOAD_NM:g} Nm more on its crankshaft",
     )
     axes.legend()
     figure.savefig(PICTURE, dpi=100)
@@ -97,7 +98,7 @@ def main() -> None:
         curves["function in Python"] = bypassed(ecu)
         target = ecu.read("IdleSpeedTarget")
     for label, (t, speed) in curves.items():
-        dip = target - speed[t > STEP_S].min()
+        dip = speed[t < 0][-1] - speed[t > 0].min()
         print(f"{label}: the speed drops by {dip:.0f} rpm")
     draw(curves, target)
     print("picture:", PICTURE)

@@ -45,7 +45,7 @@ def test_a_function_takes_the_place_of_one_in_the_ecu(ecu) -> None:
     assert "STIM" in bypass.describe()
     with bypass:
         wait_for(lambda: ecu.counters().applied >= 20)
-        seen = ecu.read("IdleThrottle")
+        wait_for(lambda: ecu.read("IdleThrottle") > 4.0)
         assert ecu.slave().stim_running
     result = bypass.result()
     assert result.samples == result.answered >= 20
@@ -53,7 +53,6 @@ def test_a_function_takes_the_place_of_one_in_the_ecu(ecu) -> None:
     assert result.reaction.count == result.round_trip.count == result.answered
     speed, target = result.inputs["EngineSpeed"], result.inputs["IdleSpeedTarget"]
     assert np.allclose(result.outputs["IdleThrottle"], opening(speed, target))
-    assert 3.5 < seen < 5.5
     assert (np.diff(result.t_s) > 0).all()
     assert "samples" in str(result)
     assert result.to_dict()["reaction"]["count"] == result.answered
@@ -73,7 +72,7 @@ def test_an_error_of_the_algorithm_brings_the_own_value_back(ecu) -> None:
     bypass = ecu.bypass("EngineSpeed", "IdleThrottle", breaks, event="10ms").start()
     assert bypass.wait(20) is False
     wait_for(lambda: not ecu.slave().stim_running)
-    with pytest.raises(AlgorithmError, match="sample 5 .*ZeroDivisionError") as caught:
+    with pytest.raises(AlgorithmError, match=r"sample 5 .*ZeroDivisionError") as caught:
         bypass.stop()
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
     assert len(calls) == 5
@@ -142,35 +141,37 @@ def test_the_slave_checks_the_counter_and_tells() -> None:
         EventConfig(2, "", stim=True, counter=CounterConfig()),
         EventConfig(3, ""),
     )
-    with serve(settings=SlaveConfig(events=events)) as server:
-        with xcaliper.connect(server.url, cache=False) as ecu:
-            stim = server.ecu.slave.state.stim
-            options = {"event": 1, "check_counter": True, "dto_ctr": True}
-            with ecu.bypass("EngineSpeed", "IdleThrottle", lambda s: 3.0, **options) as bypass:
-                wait_for(lambda: stim.counters.applied >= 10)
-                mode = server.ecu.slave.state.daq.counters[1]
-                assert (mode.stim_mode, mode.related_event) == (1, 1)
-            assert server.ecu.slave.state.daq.counters[1].stim_mode == 0  # as it was
-            assert stim.counters.late == 0
-            assert bypass.result().lost == 0
-            # The 100 ms event follows that of 10 ms at once: an answer is always one behind.
-            before = stim.counters.applied
-            with ecu.bypass(
-                "EngineSpeed", "IdleThrottle", lambda s: 3.0, output_event=2, **options
-            ) as bypass:
-                assert server.ecu.slave.state.daq.counters[2].related_event == 1
-                wait_for(lambda: stim.counters.wrong_counter > 0, 20)
-                wait_for(lambda: bypass.look() or bypass.timeouts > 0)
-            assert stim.counters.applied == before
-            with pytest.raises(UsageError, match="check_counter"):
-                ecu.bypass(
-                    "EngineSpeed",
-                    "IdleThrottle",
-                    lambda s: 3.0,
-                    event=1,
-                    check_counter=True,
-                    dto_ctr=False,
-                ).start()
+    with (
+        serve(settings=SlaveConfig(events=events)) as server,
+        xcaliper.connect(server.url, cache=False) as ecu,
+    ):
+        stim = server.ecu.slave.state.stim
+        options = {"event": 1, "check_counter": True, "dto_ctr": True}
+        with ecu.bypass("EngineSpeed", "IdleThrottle", lambda s: 3.0, **options) as bypass:
+            wait_for(lambda: stim.counters.applied >= 10)
+            mode = server.ecu.slave.state.daq.counters[1]
+            assert (mode.stim_mode, mode.related_event) == (1, 1)
+        assert server.ecu.slave.state.daq.counters[1].stim_mode == 0  # as it was
+        assert stim.counters.late == 0
+        assert bypass.result().lost == 0
+        # The 100 ms event follows that of 10 ms at once: an answer is always one behind.
+        before = stim.counters.applied
+        with ecu.bypass(
+            "EngineSpeed", "IdleThrottle", lambda s: 3.0, output_event=2, **options
+        ) as bypass:
+            assert server.ecu.slave.state.daq.counters[2].related_event == 1
+            wait_for(lambda: stim.counters.wrong_counter > 0, 20)
+            wait_for(lambda: bypass.look() or bypass.timeouts > 0)
+        assert stim.counters.applied == before
+        with pytest.raises(UsageError, match="check_counter"):
+            ecu.bypass(
+                "EngineSpeed",
+                "IdleThrottle",
+                lambda s: 3.0,
+                event=1,
+                check_counter=True,
+                dto_ctr=False,
+            ).start()
 
 
 def test_a_slow_algorithm_is_late_and_the_slave_says_so(ecu) -> None:
@@ -203,9 +204,9 @@ def test_a_slave_without_stim() -> None:
     with (
         serve(settings=SlaveConfig(events=events)) as server,
         xcaliper.connect(server.url, cache=False) as ecu,
+        pytest.raises(UsageError, match="no event of the slave serves STIM"),
     ):
-        with pytest.raises(UsageError, match="no event of the slave serves STIM"):
-            ecu.stimulate({"StimulusTorque": 1.0})
+        ecu.stimulate({"StimulusTorque": 1.0})
 
 
 # -- stimulation ----------------------------------------------------------------------------------
@@ -214,7 +215,8 @@ def test_a_slave_without_stim() -> None:
 def test_a_value_is_held_until_it_is_changed(ecu) -> None:
     with ecu.stimulate({"StimulusTorque": 5.0, "IdleThrottle": 4.0}, event="10ms") as stimulation:
         wait_for(lambda: ecu.counters().applied >= 3)
-        assert (ecu.read("StimulusTorque"), ecu.read("IdleThrottle")) == (5.0, 4.0)
+        wait_for(lambda: ecu.read("IdleThrottle") == 4.0)  # between two events without data
+        assert ecu.read("StimulusTorque") == 5.0
         stimulation.set(StimulusTorque=-7.5)
         stimulation["IdleThrottle"] = 6.0
         wait_for(lambda: ecu.read("StimulusTorque") == -7.5)
@@ -247,7 +249,7 @@ def test_a_stream_over_time_and_an_iterator(ecu) -> None:
         {"IdleThrottle": 5.0}, stream={"StimulusTorque": [1.0, 2.0, 3.0]}, t_s=t_s, event=1
     ) as stimulation:
         assert stimulation.join(20)
-    assert 15 <= stimulation.events <= 40
+    assert 1 < stimulation.sent < stimulation.events <= 40
     rows = ({"StimulusTorque": float(n)} for n in range(5))
     with ecu.stimulate(stream=rows, names=["StimulusTorque"], event=1) as stimulation:
         assert stimulation.join(20)

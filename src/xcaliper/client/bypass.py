@@ -39,7 +39,7 @@ class BypassResult:
         samples: of the inputs that came.
         answered: samples whose outputs were sent.
         lost: samples of the inputs that are missing, by the DTO counter; or were incomplete.
-        late: answers sent later than one cycle after their sample had come.
+        late: answers sent later than one cycle after their sample was taken; without timestamps, had come.
         clamped: output values that were brought to a limit.
         timeouts: EV_STIM_TIMEOUT of the slave.
         reaction: from the sample's last packet, as taken from the socket, until the outputs were handed
@@ -296,9 +296,9 @@ class Bypass(StimSession):
         """Keep times and values, after the answer is on its way."""
         now_ns = time.monotonic_ns()
         self.reaction.add(now_ns - came_ns)
-        if self._cycle_ns and now_ns - came_ns > self._cycle_ns:
-            self.late += 1
         sampled_ns = None if sample.ticks is None else self._host_ns(sample.ticks)
+        if self._cycle_ns and now_ns - (sampled_ns or came_ns) > self._cycle_ns:
+            self.late += 1
         if sampled_ns is not None:
             self.round_trip.add(now_ns - sampled_ns)
         if not len(self._kept):
