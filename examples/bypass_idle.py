@@ -81,7 +81,7 @@ def draw(curves: dict[str, tuple[np.ndarray, np.ndarray]], target: float) -> Non
     axes.set(
         xlabel="time since the load step in s",
         ylabel="EngineSpeed in rpm",
-        title=f"Idle speed of the engine, {LOAD_NM:g} Nm more on its crankshaft",
+        title=f"Idle speed of the engine, {-LOAD_NM:g} Nm more to be driven",
     )
     axes.legend()
     figure.savefig(PICTURE, dpi=100)

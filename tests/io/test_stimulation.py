@@ -9,6 +9,7 @@ import pytest
 
 import xcaliper
 from support.served import wait_for
+from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import AlgorithmError, PlanError, UsageError
 from xcaliper.sim.gallery import build_ecu
 from xcaliper.sim.server import EcuServer
@@ -298,6 +299,52 @@ def test_the_clock_of_the_host_says_when_where_the_event_serves_no_daq() -> None
         assert stimulation.sent >= 5
         with pytest.raises(UsageError, match="not cyclic"):
             ecu.stimulate({"StimulusTorque": 5.0}, event=3)
+
+
+@pytest.mark.parametrize("how", ["silent", "terminated", "restarted"])
+def test_a_slave_that_goes_ends_a_stimulation(monkeypatch, how) -> None:
+    monkeypatch.setattr("xcaliper.client.stim_session.SILENCE_NS", 300_000_000)
+    with (
+        serve() as server,
+        xcaliper.connect(server.url, cache=False, timeout_s=0.2) as ecu,
+    ):
+        stimulation = ecu.stimulate({"StimulusTorque": 5.0}, event=1).start()
+        wait_for(lambda: stimulation.sent > 0)
+        if how == "silent":
+            monkeypatch.setattr(server.ecu.slave, "receive", lambda *_: None)
+            monkeypatch.setattr(server.ecu.slave, "event", lambda *_: None)
+        elif how == "terminated":
+            server.ecu.slave.terminate(0)
+        else:
+            server.ecu.slave.state.daq.free()
+        assert stimulation.wait(30) is False
+        with pytest.raises(xcaliper.XcaliperError) as caught:
+            stimulation.stop()
+        words = {"silent": "no answer", "terminated": "ended the session", "restarted": "stopped"}
+        assert words[how] in str(caught.value)
+
+
+def test_an_event_that_does_not_occur_is_no_error(monkeypatch) -> None:
+    monkeypatch.setattr("xcaliper.client.stim_session.SILENCE_NS", 50_000_000)
+    with (
+        serve() as server,
+        xcaliper.connect(server.url, cache=False) as ecu,
+        ecu.stimulate({"StimulusTorque": 5.0}, event=1) as stimulation,
+    ):
+        monkeypatch.setattr(server.ecu.slave, "event", lambda *_: None)
+        assert stimulation.wait(0.3)
+
+
+@pytest.mark.parametrize("order", [ByteOrder.INTEL, ByteOrder.MOTOROLA])
+def test_single_bits(order) -> None:
+    settings = SlaveConfig(byte_order=order, bit_stim=True)
+    with (
+        serve(settings=settings) as server,
+        xcaliper.connect(server.url, cache=False) as ecu,
+        ecu.stimulate({"FlagRevLimit": "ON", "FlagBrake": "ON"}, event=1),
+    ):
+        wait_for(lambda: server.ecu.slave.state.stim.counters.applied >= 3)
+        wait_for(lambda: ecu.read("StatusWord") & 0x01C0 == 0x0140)
 
 
 def test_a_link_that_goes_ends_a_stimulation() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from xcaliper.client.connection import Connection
     from xcaliper.client.selection import Selection
-    from xcaliper.core.frames import DtoBatch
+    from xcaliper.daq.plan import Raster
     from xcaliper.xcp.dto_sets import DtoSet
 
 __all__ = ["Bypass", "BypassResult", "adapt_algorithm"]
@@ -247,19 +247,10 @@ class Bypass(StimSession):
         self._kept_outputs = [(n, one) for n, one in enumerate(self.outputs) if one in scalars]
         self._kept = np.zeros((keep, 1 + len(self._kept_inputs) + len(self._kept_outputs)))
 
-    def _on_batch(self, batch: DtoBatch) -> None:
-        sets = self._sets
-        assert sets is not None, "made before the start"
-        for packet in batch.packets:
-            if self._over.is_set():
-                return
-            done = sets.receive(packet)
-            if done is None:
-                continue
-            raster = self._owners[done]
-            self._rows[raster.index] = done.data
-            if raster.index == self._trigger and len(self._rows) == len(self._readers):
-                self._answer(done, batch.t_ns)
+    def _on_sample(self, sample: DtoSet, raster: Raster, came_ns: int) -> None:
+        self._rows[raster.index] = sample.data
+        if raster.index == self._trigger and len(self._rows) == len(self._readers):
+            self._answer(sample, came_ns)
 
     def _answer(self, sample: DtoSet, came_ns: int) -> None:
         """Compute and send; an error of the algorithm ends the bypass."""

@@ -7,7 +7,12 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from xcaliper.client.stim_rows import RowReader, RowWriter
-from xcaliper.core.errors import NegativeResponseError, UsageError, XcaliperError
+from xcaliper.core.errors import (
+    NegativeResponseError,
+    RemoteProtocolError,
+    UsageError,
+    XcaliperError,
+)
 from xcaliper.daq.stim import StimEncoder, sample_sets
 from xcaliper.proto.procedure import ask
 from xcaliper.xcp import timecorr
@@ -27,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["StimSession"]
 
+#: Silence after which the slave is asked whether it is still there.
+SILENCE_NS: Final = 2_000_000_000
 _LOOK_S: Final = 0.05
 #: Readings of the clock before the start, and the drift that a later one has to beat.
 _READINGS: Final = 5
@@ -78,7 +85,7 @@ class StimSession:
         self._reading: ClockReading | None = None
         self._wrong_ns = 0
         self._tick_ns = float(plan.clock.tick_ns) if plan.clock is not None else 0.0
-        self._begin_ns = 0
+        self._begin_ns = self._came_ns = 0
         self._end_ns = 0
         self._state = "new"
         self._over = Event()
@@ -118,9 +125,9 @@ class StimSession:
             self._read_clock()
         link = self.connection.link
         self._port.take_stim_timeouts()
-        link.start_daq(self._on_batch, prompt=True)
+        link.start_daq(self._take, prompt=True)
         self._state = "running"
-        self._begin_ns = time.monotonic_ns()
+        self._begin_ns = self._came_ns = time.monotonic_ns()
         try:
             self._port.go(self.plan)
         except BaseException:
@@ -133,7 +140,20 @@ class StimSession:
     def _started(self) -> None:
         """The lists run."""
 
-    def _on_batch(self, batch: DtoBatch) -> None:
+    def _take(self, batch: DtoBatch) -> None:
+        """Put samples together and answer each one as soon as it is complete."""
+        self._came_ns = batch.t_ns
+        sets = self._sets
+        assert sets is not None, "made before the start"
+        for packet in batch.packets:
+            if self._over.is_set():
+                return
+            done = sets.receive(packet)
+            if done is not None:
+                self._on_sample(done, self._owners[done], batch.t_ns)
+
+    def _on_sample(self, sample: DtoSet, raster: Raster, came_ns: int) -> None:
+        """A sample of the slave is complete."""
         raise NotImplementedError
 
     def _demand_counters(self) -> None:
@@ -183,11 +203,34 @@ class StimSession:
         return False
 
     def look(self) -> None:
-        """Take note of what the slave told, and of a link that failed."""
+        """Take note of what the slave told, of a link that failed and of a slave that fell silent."""
         self.timeouts += self._port.take_stim_timeouts()
         failure = self._port.failure
+        if failure is None and self._port.terminated:
+            failure = RemoteProtocolError(
+                f"{self.name}: the slave ended the session.", hint="Connect again."
+            )
+        if failure is None:
+            failure = self._silence()
         if failure is not None:
             self._fail(failure)
+
+    def _silence(self) -> XcaliperError | None:
+        """Why samples of a cyclic event do not come any more; None while they do."""
+        cycles = [raster.cycle_ns for raster in self.plan.rasters if raster.cycle_ns]
+        now_ns = time.monotonic_ns()
+        if not cycles or now_ns - self._came_ns < max(SILENCE_NS, 3 * max(cycles)):
+            return None
+        self._came_ns = now_ns
+        try:
+            if self._port.is_running():
+                return None  # the event does not occur
+        except XcaliperError as error:
+            return error
+        return RemoteProtocolError(
+            f"{self.name}: the slave stopped its lists.",
+            hint="It may have restarted, or another master took over.",
+        )
 
     def stop(self) -> None:
         """Stop the lists: the ECU's own values come back. Harmless when repeated.

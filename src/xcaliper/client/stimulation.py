@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from xcaliper.client.connection import Connection
     from xcaliper.client.selection import Selection
-    from xcaliper.core.frames import DtoBatch
+    from xcaliper.daq.plan import Raster
+    from xcaliper.xcp.dto_sets import DtoSet
 
 __all__ = ["Stimulation"]
 
@@ -149,19 +150,10 @@ class Stimulation(StimSession):
                 next_ns += cycle_ns * max((now_ns - next_ns) // cycle_ns, 1)
             self._over.wait(max(next_ns - time.monotonic_ns(), 0) * 1e-9)
 
-    def _on_batch(self, batch: DtoBatch) -> None:
-        sets = self._sets
-        assert sets is not None, "made before the start"
-        for packet in batch.packets:
-            if self._over.is_set():
-                return
-            done = sets.receive(packet)
-            if done is None:
-                continue
-            came_ns = batch.t_ns
-            if done.ticks is not None:
-                came_ns = self._host_ns(done.ticks) or came_ns
-            self._tell(came_ns, done.counter or 0, done.ticks or 0)
+    def _on_sample(self, sample: DtoSet, raster: Raster, came_ns: int) -> None:  # noqa: ARG002
+        if sample.ticks is not None:
+            came_ns = self._host_ns(sample.ticks) or came_ns
+        self._tell(came_ns, sample.counter or 0, sample.ticks or 0)
 
     def _tell(self, now_ns: int, counter: int, ticks: int) -> None:
         """Send what is due now; the end of a stream or an error ends it."""
@@ -205,10 +197,6 @@ class Stimulation(StimSession):
     def join(self, timeout_s: float = 60.0) -> bool:
         """Wait for the end of the stream; True when it has come."""
         return not self.wait(timeout_s)
-
-    def start(self) -> Self:
-        """As described for every session."""
-        return super().start()
 
     def _finish(self) -> None:
         if self._thread is not None:
