@@ -13,9 +13,9 @@ from xcaliper.core.ticks import TickClock
 from xcaliper.proto.procedure import ask
 from xcaliper.xcp import daq, timecorr
 from xcaliper.xcp.codes import DaqListModeRequest, ErrorCode
-from xcaliper.xcp.daq_lists import DaqListSetup, OdtEntry, OdtSetup
+from xcaliper.xcp.daq_lists import DaqListSetup, OdtEntry, OdtSetup, PackedMode
 from xcaliper.xcp.procedures.daq_setup import setup, start
-from xcaliper.xcp.slave_daq_config import CounterConfig
+from xcaliper.xcp.slave_daq_config import CounterConfig, PackedConfig
 from xcaliper.xcp.slave_stim import StimSettings
 
 SECOND = 1_000_000_000
@@ -152,6 +152,23 @@ def test_a_slave_may_stop_a_list_that_gets_nothing() -> None:
     assert not pair.slave.daq_running
     pair.slave.receive(b"\0\0\xaa\xbb", 0)
     assert pair.slave.counters.ignored == 1
+
+
+def test_packed_samples_of_daq_hold_what_was_written_at_each_event() -> None:
+    packed = PackedConfig(mode=2, sample_count=2)
+    pair = running(
+        DaqListSetup(0, 0, (entries((0, 2)),), timestamp=False, packed=PackedMode(2, 2)),
+        stim_list(1, entries((0, 1))),
+        events=(replace(events()[0], packed=packed), *events()[1:]),
+    )
+    for n in range(4):
+        send(pair, f"00 01 a{n}")
+        pair.event(0)
+    assert [packet.hex() for packet in pair.dtos] == ["0000a001a101", "0000a201a301"]
+    stim = stim_list(0, entries((0, 1)), packed=PackedMode(2, 2))
+    with pytest.raises(NegativeResponseError) as caught:
+        running(stim, events=(replace(events()[0], packed=packed), *events()[1:]))
+    assert caught.value.code == ErrorCode.ERR_MODE_NOT_VALID  # STIM is not packed
 
 
 # -- consistency ----------------------------------------------------------------------------------
