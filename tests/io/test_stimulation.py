@@ -35,7 +35,7 @@ def ecu(request):
 
 
 def opening(speed, target):
-    return 4.0 + 0.001 * (target - speed)
+    return 9.0 + 0.0005 * (target - speed)
 
 
 # -- bypass ---------------------------------------------------------------------------------------
@@ -46,7 +46,7 @@ def test_a_function_takes_the_place_of_one_in_the_ecu(ecu) -> None:
     assert "STIM" in bypass.describe()
     with bypass:
         wait_for(lambda: ecu.counters().applied >= 20)
-        wait_for(lambda: ecu.read("IdleThrottle") > 4.0)
+        wait_for(lambda: 8.0 < ecu.read("IdleThrottle") < 10.0)
         assert ecu.slave().stim_running
     result = bypass.result()
     assert result.samples == result.answered >= 20

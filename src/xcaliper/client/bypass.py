@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -285,7 +284,7 @@ class Bypass(StimSession):
 
     def _note(self, sample: DtoSet, came_ns: int, values: list[Any], found: list[Any]) -> None:
         """Keep times and values, after the answer is on its way."""
-        now_ns = time.monotonic_ns()
+        now_ns = self._now()
         self.reaction.add(now_ns - came_ns)
         sampled_ns = None if sample.ticks is None else self._host_ns(sample.ticks)
         if self._cycle_ns and now_ns - (sampled_ns or came_ns) > self._cycle_ns:
@@ -301,7 +300,7 @@ class Bypass(StimSession):
 
     def result(self) -> BypassResult:
         """What it has come to so far."""
-        end_ns = self._end_ns or time.monotonic_ns()
+        end_ns = self._end_ns or self._now()
         count = min(self.reaction.count, len(self._kept))
         rows = self._kept[:count]
         if count and self.reaction.count > count:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -75,6 +74,7 @@ class StimSession:
         self.sent = 0
         self.timeouts = 0
         self._port = connection.port
+        self._now = connection.link.clock
         self._check_counter = check_counter
         self._writers = [RowWriter(one, selection.signals) for one in plan.stim_rasters]
         self._readers = [RowReader(one, selection.signals) for one in plan.rasters]
@@ -127,7 +127,7 @@ class StimSession:
         self._port.take_stim_timeouts()
         link.start_daq(self._take, prompt=True)
         self._state = "running"
-        self._begin_ns = self._came_ns = time.monotonic_ns()
+        self._begin_ns = self._came_ns = self._now()
         try:
             self._port.go(self.plan)
         except BaseException:
@@ -188,18 +188,18 @@ class StimSession:
 
     def wait(self, duration_s: float) -> bool:
         """Let it run; False when it ended before the time was over."""
-        until_ns = time.monotonic_ns() + int(duration_s * 1e9)
-        read_ns = time.monotonic_ns()
+        until_ns = self._now() + int(duration_s * 1e9)
+        read_ns = self._now()
         while self.is_running and not self._over.is_set():
-            left_ns = until_ns - time.monotonic_ns()
+            left_ns = until_ns - self._now()
             if left_ns <= 0:
                 self.look()
                 return True
             self._over.wait(min(left_ns * 1e-9, _LOOK_S))
             self.look()
-            if time.monotonic_ns() - read_ns > _CLOCK_PERIOD_NS:
+            if self._now() - read_ns > _CLOCK_PERIOD_NS:
                 self._read_clock()
-                read_ns = time.monotonic_ns()
+                read_ns = self._now()
         return False
 
     def look(self) -> None:
@@ -218,7 +218,7 @@ class StimSession:
     def _silence(self) -> XcaliperError | None:
         """Why samples of a cyclic event do not come any more; None while they do."""
         cycles = [raster.cycle_ns for raster in self.plan.rasters if raster.cycle_ns]
-        now_ns = time.monotonic_ns()
+        now_ns = self._now()
         if not cycles or now_ns - self._came_ns < max(SILENCE_NS, 3 * max(cycles)):
             return None
         self._came_ns = now_ns
@@ -241,7 +241,7 @@ class StimSession:
         if self._state == "running":
             self._state = "stopped"
             self._over.set()
-            self._end_ns = time.monotonic_ns()
+            self._end_ns = self._now()
             self._finish()
         if self.error is not None:
             error, self.error = self.error, None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -142,13 +141,13 @@ class Stimulation(StimSession):
 
     def _keep_time(self) -> None:
         cycle_ns = max(self._cycle_ns, _SHORTEST_NS)
-        next_ns = time.monotonic_ns()
+        next_ns = self._now()
         while not self._over.is_set():
-            now_ns = time.monotonic_ns()
+            now_ns = self._now()
             if now_ns >= next_ns:
                 self._tell(now_ns, 0, 0)
                 next_ns += cycle_ns * max((now_ns - next_ns) // cycle_ns, 1)
-            self._over.wait(max(next_ns - time.monotonic_ns(), 0) * 1e-9)
+            self._over.wait(max(next_ns - self._now(), 0) * 1e-9)
 
     def _on_sample(self, sample: DtoSet, raster: Raster, came_ns: int) -> None:  # noqa: ARG002
         if sample.ticks is not None:
