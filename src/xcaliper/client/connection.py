@@ -42,13 +42,16 @@ from xcaliper.xcp.recovery import Timers
 from xcaliper.xcp.table import COMMANDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
+    from xcaliper.client.bypass import Bypass
     from xcaliper.client.calculated import Calculated
     from xcaliper.client.measurement import Measurement
     from xcaliper.client.recording import Record
+    from xcaliper.client.stim_plan import StimOptions
+    from xcaliper.client.stimulation import Stimulation
     from xcaliper.daq.capabilities import DaqCapabilities
     from xcaliper.daq.plan import DaqPlan
     from xcaliper.proto.command import Request
@@ -653,6 +656,80 @@ class Connection:
             keep=keep,
             calculated=calculated,
             reconnect=reconnect,
+        )
+
+    # --- stimulating ---
+
+    def stimulate(
+        self,
+        values: Mapping[str, Any] | None = None,
+        *,
+        event: str | int | None = None,
+        stream: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None,
+        names: Sequence[str] = (),
+        t_s: Any = None,
+        **options: Unpack[StimOptions],
+    ) -> Stimulation:
+        """Values to be written by the slave at every event, in place of what the ECU computes.
+
+        Args:
+            values: name → physical value, held until ``set()`` changes it.
+            event: event for all of them (name, number or period); None = as the description says.
+            stream: name → array of values, one for each event or over ``t_s``; or an iterable of
+                name → value, one for each event.
+            names: what an iterable gives values of.
+            t_s: times of the arrays in seconds, from the first event on.
+            options: what concerns the plan, see :class:`~xcaliper.client.stim_plan.StimOptions`.
+
+        Raises:
+            NotFoundError: no such name or event.
+            PlanError: it does not fit, or the event does not serve STIM; carries every reason.
+            UsageError: something else has the lists, or a value is missing.
+        """
+        from xcaliper.client.stim_plan import make_stimulation
+
+        return make_stimulation(self, values or {}, event, stream, names, t_s, options)
+
+    def bypass(  # noqa: PLR0913  # options by name
+        self,
+        inputs: str | Sequence[str],
+        outputs: str | Sequence[str],
+        algorithm: Callable[..., Any],
+        *,
+        event: str | int | None = None,
+        output_event: str | int | None = None,
+        arrays: bool = False,
+        check_counter: bool = False,
+        keep: int = 100_000,
+        **options: Unpack[StimOptions],
+    ) -> Bypass:
+        """A function of the ECU replaced: inputs are sampled, outputs computed here and sent back.
+
+        Args:
+            inputs: names of what the algorithm gets.
+            outputs: names of what it gives.
+            algorithm: called for every sample of the inputs with physical values, in the thread that
+                receives; see :func:`~xcaliper.client.bypass.adapt_algorithm` for its forms.
+            event: at which inputs are sampled; None = as the description says.
+            output_event: at which outputs are written; None = that of the inputs.
+            arrays: the algorithm takes ``float64[inputs]`` and fills ``float64[outputs]``; compiled where
+                numba is installed.
+            check_counter: have the slave refuse answers to another cycle *(1.3)*.
+            keep: samples that the result remembers.
+            options: what concerns the plan, see :class:`~xcaliper.client.stim_plan.StimOptions`.
+
+        Raises:
+            NotFoundError: no such name or event.
+            PlanError: it does not fit, or an event does not serve STIM; carries every reason.
+            UsageError: something else has the lists, or the algorithm does not fit.
+        """
+        from xcaliper.client.bypass import Bypass
+        from xcaliper.client.stim_plan import select_bypass
+
+        self._port.check_free()
+        selection = select_bypass(self, inputs, outputs, event, output_event, options)
+        return Bypass(
+            self, selection, algorithm, arrays=arrays, check_counter=check_counter, keep=keep
         )
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from xcaliper.core.address import Address
 from xcaliper.core.errors import (
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from xcaliper.client.connection import Connection
-    from xcaliper.client.measurement import Measurement
     from xcaliper.core.errors import XcaliperError
     from xcaliper.core.frames import DtoBatch
     from xcaliper.core.samples import SampleBlock
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from xcaliper.daq.timeline import ClockReading
     from xcaliper.xcp.procedures.clock import ClockProperties
 
-__all__ = ["DaqPort"]
+__all__ = ["DaqPort", "ListUser"]
 
 _MAX_EVENTS: Final = 4096
 _SETTLE_S: Final = 0.02
@@ -43,6 +42,23 @@ _STOP_S: Final = 1.5
 _STOP_LIMIT_S: Final = 10.0
 _FREE_S: Final = 1.0
 _ALIVE_S: Final = 1.5
+
+
+class ListUser(Protocol):
+    """What has the lists: a measurement, a stimulation or a bypass."""
+
+    @property
+    def is_running(self) -> bool:
+        """True until it is over."""
+        ...
+
+    def stop(self) -> object:
+        """End it."""
+        ...
+
+    def mark(self, text: str, *, name: str = "") -> object:
+        """Take note that something was changed in the ECU."""
+        ...
 
 
 class DaqPort:
@@ -61,13 +77,14 @@ class DaqPort:
 
     def __init__(self, connection: Connection, *, multiple: bool | None) -> None:
         self.connection = connection
-        self.measurement: Measurement | None = None
+        self.measurement: ListUser | None = None
         self._habits = daq_setup.SetupHabits(multiple=multiple)
         self._claim_lock = threading.Lock()
         self._silent = False
         self._tells_status = True
         self._terminated = False
         self._overloads = 0
+        self._stim_timeouts = 0
         self._fresh: list[Any] = []
         self._clocks: ClockProperties | None = None
         self._asked_clocks = False
@@ -90,7 +107,7 @@ class DaqPort:
                 hint="Stop it, or put all signals into one.",
             )
 
-    def claim(self, measurement: Measurement) -> None:
+    def claim(self, measurement: ListUser) -> None:
         """Give the DAQ lists of the slave to one measurement.
 
         Raises:
@@ -123,8 +140,13 @@ class DaqPort:
             self._clocks, self._asked_clocks = found, True
         return self._clocks
 
-    def _read_clock(self, clock: TickClock) -> ClockReading | None:
+    def read_clock(self, clock: TickClock) -> ClockReading | None:
         """The clock of DAQ timestamps with the host's time in the middle of the exchange."""
+        found = self.time_clock(clock)
+        return None if found is None else found[0]
+
+    def time_clock(self, clock: TickClock) -> tuple[ClockReading, int] | None:
+        """The same, and by how many ns the host's time may be wrong."""
         from xcaliper.daq.correlation import daq_stamp
         from xcaliper.daq.timeline import ClockReading
 
@@ -133,7 +155,8 @@ class DaqPort:
         stamp = None if sample is None else daq_stamp(sample, self.clocks(), clock)
         if sample is None or stamp is None or sample.sent_ns is None:
             return None
-        return ClockReading(stamp.ticks, (sample.sent_ns + sample.received_ns) // 2)
+        middle_ns = (sample.sent_ns + sample.received_ns) // 2
+        return ClockReading(stamp.ticks, middle_ns), (sample.received_ns - sample.sent_ns) // 2
 
     def renew(self) -> None:
         """A new session has begun: what was set in the slave may be gone."""
@@ -151,20 +174,15 @@ class DaqPort:
         from xcaliper.transport.drain import control_block, drain_kernel, prepare, reside_kernel
 
         prepare()
-        link, session = self.connection.link, self.connection.session
-        self._silent = self._terminated = False
+        link = self.connection.link
         if not plan.lists:
+            self._silent = self._terminated = False
             now = link.clock()
             return DaqDecoder(plan, {}, ClockReading(0, now)), now
-        try:
-            pids = link.run(daq_setup.setup(session, plan.lists, habits=self._habits))
-        except AccessDeniedError as error:
-            self.refused |= _explain(error, plan, session.profile.ag)
-            raise
-        numbered = {one.daq_list: pid for one, pid in zip(plan.lists, pids, strict=True)}
+        numbered = self.setup_lists(plan)
         if plan.clock is not None:
             self.clocks()  # before the clock is read: it settles the form of the answer
-        start = self._read_clock(plan.clock) if plan.clock is not None else None
+        start = self.read_clock(plan.clock) if plan.clock is not None else None
         now = link.clock() if start is None else start.t_ns
         if not is_suitable(plan):
             return DaqDecoder(plan, numbered, start), now
@@ -178,6 +196,21 @@ class DaqPort:
             control=control,
         )
         return decoder, now
+
+    def setup_lists(self, plan: DaqPlan) -> dict[int, int]:
+        """Allocate, fill and select the lists; gives list → FIRST_PID.
+
+        Raises:
+            NegativeResponseError: the slave refused.
+        """
+        link, session = self.connection.link, self.connection.session
+        self._silent = self._terminated = False
+        try:
+            pids = link.run(daq_setup.setup(session, plan.lists, habits=self._habits))
+        except AccessDeniedError as error:
+            self.refused |= _explain(error, plan, session.profile.ag)
+            raise
+        return {one.daq_list: pid for one, pid in zip(plan.lists, pids, strict=True)}
 
     def listen(
         self,
@@ -312,6 +345,7 @@ class DaqPort:
             self._fresh = [*self._fresh, *fresh][-_MAX_EVENTS:]
             for event in fresh:
                 self._overloads += event.name == "EV_DAQ_OVERLOAD"
+                self._stim_timeouts += event.name == "EV_STIM_TIMEOUT"
                 self._terminated |= event.name == "EV_SESSION_TERMINATED"
 
     def events(self) -> list[Any]:
@@ -328,6 +362,13 @@ class DaqPort:
         with self._events_lock:
             found, self._fresh = self._fresh, []
         return found
+
+    def take_stim_timeouts(self) -> int:
+        """How often the slave told of missing or wrong STIM data since the last call."""
+        self.look()
+        with self._events_lock:
+            count, self._stim_timeouts = self._stim_timeouts, 0
+        return count
 
     def take_overloads(self) -> int:
         """How often the slave told of lost samples since the last call."""

@@ -64,8 +64,8 @@ class PlanOptions(TypedDict, total=False):
         pid_off: leave the identification field out, one ODT per list.
         alternating: take every second cycle of display events.
         predefined: False = leave predefined lists alone.
-        stim: signals, of those named, that shall be sent to the slave instead; they can be planned
-            only.
+        stim: signals, of those named, that are sent to the slave instead; see
+            :meth:`~xcaliper.client.connection.Connection.stimulate`.
     """
 
     event: str | int | Mapping[str, str | int] | None

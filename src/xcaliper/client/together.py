@@ -141,8 +141,8 @@ def make_measurement(  # noqa: PLR0913  # options by name
         assert one.connection is not None, "checked by the caller"
         if one.plan.stim_rasters:
             raise UsageError(
-                "measure: stimulation can be planned, but not carried out yet.",
-                hint="Leave out stim=…",
+                "measure: what is sent to the slave is not measured.",
+                hint="Leave out stim=…; stimulate() and bypass() send.",
             )
         acquisitions.append(
             Acquisition(

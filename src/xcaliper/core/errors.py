@@ -8,6 +8,7 @@ __all__ = [
     "A2lError",
     "AccessDeniedError",
     "AccessLockedError",
+    "AlgorithmError",
     "BusyError",
     "DaqActiveError",
     "ExchangeTimeoutError",
@@ -309,6 +310,12 @@ class LinkError(XcaliperError, OSError):
     """Cable, driver or socket failed; keeps its cause."""
 
     slug = "link"
+
+
+class AlgorithmError(XcaliperError):
+    """A function of the user failed while the ECU used its results; what it raised is the cause."""
+
+    slug = "algorithm"
 
 
 class SourceError(XcaliperError):

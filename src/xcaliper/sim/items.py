@@ -67,6 +67,7 @@ class Event:
         short_name: at most 8 characters.
         priority: 255 is the highest.
         cycle_us: period that is no whole number of milliseconds; counts instead of ``cycle_ms``.
+        stim: lists of direction STIM may use it too.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Event:
     short_name: str
     priority: int = 0
     cycle_us: int | None = None
+    stim: bool = False
 
     @property
     def period_ns(self) -> int:

@@ -75,6 +75,8 @@ class _Paced:
         """When the next tasks run."""
         if self.reboot_wanted.is_set() or self._ecu.slave.state.program.restart:
             return 0
+        if self._ecu.slave.stim_running:
+            return self._ecu.due()  # somebody answers to what is sampled: no time may be lost
         pace_ns = _PACE_NS if self._ecu.slave.daq_running else _IDLE_PACE_NS
         return max(self._ecu.due(), self._ran_ns + pace_ns)
 

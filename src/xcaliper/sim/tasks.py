@@ -19,10 +19,10 @@ _SHORTEST_NS: Final = 1_000
 
 
 class Firing(NamedTuple):
-    """A task has just run; its signals are consistent until the next firing.
+    """A task has just run, or is about to; its signals are consistent until the next firing.
 
     Attributes:
-        t_ns: time the task was due, virtual.
+        t_ns: time the task was due or, where it takes time, ends; virtual.
         channel: event channel; -1 for a task without one.
     """
 
@@ -40,6 +40,10 @@ class Task:
         period_ns: fixed period, or a function that tells the time to the next run and 0
             while there is none (an engine at standstill).
         offset_ns: first due time.
+        start_channel: event channel that fires before each run; -1 for none. A bypass takes its
+            inputs there and gives its outputs at ``channel``.
+        runtime_ns: time from ``start_channel`` to the end of the run, as if the work took so long:
+            what a master has to answer in. 0 = no time passes.
     """
 
     name: str
@@ -47,6 +51,8 @@ class Task:
     run: Callable[[int], None]
     period_ns: int | Callable[[], int]
     offset_ns: int = 0
+    start_channel: int = -1
+    runtime_ns: int = 0
 
 
 class Scheduler:
@@ -66,10 +72,16 @@ class Scheduler:
         for task in tasks:
             if isinstance(task.period_ns, int) and task.period_ns < _SHORTEST_NS:
                 raise UsageError(f"task {task.name}: a period is at least {_SHORTEST_NS} ns.")
+            longest = task.period_ns if isinstance(task.period_ns, int) else 1
+            if not 0 <= task.runtime_ns < longest:
+                raise UsageError(
+                    f"task {task.name}: a run lasts 0 ns, or less than a fixed period of the task."
+                )
         self.skipped = 0
         self._tasks = tasks
         self._heap = [(task.offset_ns, at) for at, task in enumerate(tasks)]
         heapq.heapify(self._heap)
+        self._begun: set[int] = set()
         self._standing = {
             at for at, task in enumerate(tasks) if not isinstance(task.period_ns, int)
         }
@@ -100,11 +112,21 @@ class Scheduler:
                 self._standing.discard(at)
                 heapq.heapreplace(self._heap, (due_ns + wait_ns, at))
                 continue
-            task.run(due_ns)
+            begun_ns = due_ns
+            if at in self._begun:
+                self._begun.discard(at)
+                begun_ns -= task.runtime_ns
+            elif task.start_channel >= 0:
+                yield Firing(due_ns, task.start_channel)
+                if task.runtime_ns:
+                    self._begun.add(at)
+                    heapq.heapreplace(self._heap, (due_ns + task.runtime_ns, at))
+                    continue
+            task.run(begun_ns)
             wait_ns = self._wait_ns(task)
             if not wait_ns:
                 self._standing.add(at)
-            heapq.heapreplace(self._heap, (due_ns + (wait_ns or STANDSTILL_NS), at))
+            heapq.heapreplace(self._heap, (begun_ns + (wait_ns or STANDSTILL_NS), at))
             yield Firing(due_ns, task.channel)
 
     def _wait_ns(self, task: Task) -> int:
@@ -124,6 +146,9 @@ class Scheduler:
             if due_ns >= now_ns:
                 continue
             period_ns = self._tasks[at].period_ns
+            if at in self._begun:
+                self._begun.discard(at)
+                due_ns -= self._tasks[at].runtime_ns  # noqa: PLW2901  # back on its grid
             if isinstance(period_ns, int):
                 count = -((due_ns - now_ns) // period_ns)
                 self._heap[index] = (due_ns + count * period_ns, at)

@@ -35,6 +35,7 @@ from xcaliper.sim.clock_section import describe_clocks, takes_multicasts
 from xcaliper.xcp.codes import Group
 from xcaliper.xcp.handlers import HANDLERS
 from xcaliper.xcp.slave_config import EventConfig, PageConfig, SegmentConfig, SlaveConfig
+from xcaliper.xcp.slave_daq_config import CounterConfig
 from xcaliper.xcp.slave_link import EthLink
 from xcaliper.xcp.table import COMMANDS
 
@@ -53,6 +54,7 @@ _TYPES_WITH_STRICT: Final = (1, 2, 3)
 _CONSISTENCY: Final = ("ODT", "DAQ", "EVENT", "NONE")
 _GROUPINGS: Final = {1: "ELEMENT_GROUPED", 2: "EVENT_GROUPED"}
 _STAMPS: Final = ("STS_LAST", "STS_FIRST")
+_DAQ_MODES: Final = ("INSERT_COUNTER", "INSERT_STIM_COUNTER_COPY")
 _STIM_MODES: Final = ("DO_NOT_CHECK_COUNTER", "CHECK_COUNTER")
 
 
@@ -110,12 +112,18 @@ def slave_config(declaration: EcuDeclaration, settings: SlaveConfig) -> SlaveCon
 def _event_config(event: Event, chosen: EventConfig | None) -> EventConfig:
     cycle, unit = _cycle(event.period_ns)
     return replace(
-        chosen or EventConfig(event.channel, event.name),
+        chosen or _own_config(event),
         name=event.name,
         time_cycle=cycle,
         time_unit=unit,
         priority=event.priority,
     )
+
+
+def _own_config(event: Event) -> EventConfig:
+    """An event channel as the declaration has it; with STIM its DTO counter can be chosen *(1.3)*."""
+    counter = CounterConfig() if event.stim else None
+    return EventConfig(event.channel, event.name, stim=event.stim, counter=counter)
 
 
 def _cycle(period_ns: int) -> tuple[int, int]:
@@ -358,8 +366,9 @@ def _event(event: EventConfig, short_name: str, config: SlaveConfig) -> XcpEvent
             related_event=related,
             related_event_fixed=counter.related_event_fixed,
             event_counter_present=True,
-            dto_ctr_daq_mode="INSERT_COUNTER",
-            dto_ctr_daq_mode_fixed=True,
+            dto_ctr_daq_mode=_DAQ_MODES[counter.daq_mode],
+            dto_ctr_daq_mode_fixed=counter.daq_mode_fixed or not config.takes_stim,
+            stim_dto_ctr_copy_present=config.takes_stim,
         )
         if event.stim:
             made = replace(

@@ -23,6 +23,7 @@ __all__ = [
     "format_address",
     "is_readable",
     "link_error",
+    "readable_within",
     "resolve",
     "set_wait",
 ]
@@ -138,6 +139,27 @@ def is_readable(sock: socket.socket) -> bool:
     import select
 
     return bool(select.select([sock], [], [], 0)[0])
+
+
+def readable_within(descriptor: int) -> Callable[[float], bool]:
+    """A function that waits so many seconds for a descriptor; True when a receive would not block.
+
+    True for one that was closed as well: the receive tells.
+    """
+    import select
+
+    if hasattr(select, "poll"):
+        poller = select.poll()
+        poller.register(descriptor, select.POLLIN)
+        return lambda wait_s: bool(poller.poll(wait_s * 1000))
+
+    def wait(wait_s: float) -> bool:
+        try:
+            return bool(select.select([descriptor], [], [], wait_s)[0])
+        except (OSError, ValueError):
+            return True
+
+    return wait
 
 
 Resolved = tuple[socket.AddressFamily, "tuple[str, int] | tuple[str, int, int, int]"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from struct import Struct
 from struct import error as struct_error
+from threading import Lock
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from xcaliper.core.errors import (
@@ -91,6 +92,7 @@ class Driver:
         self.closing = False
         self._clock = clock
         self._send = transport.send
+        self._sending = Lock()  # counters go out in order, whoever sends
         self._frame = self.framing.frame
         self._feed: Callable[[bytes, int], list[bytes]] = self.reader.feed
         self._acquisition: Acquisition | None = None
@@ -170,9 +172,27 @@ class Driver:
             if packet[0] == _CONNECT:
                 self._restart_counters()
             try:
-                self._send_once(self._frame(packet))
+                with self._sending:
+                    self._send_once(self._frame(packet))
             except OSError as cause:
                 raise self._fail(cause, "sending") from cause
+
+    def send_data(self, packets: Sequence[bytes], limit: int) -> None:
+        """Send packets that nobody answers, as few datagrams as it takes; any thread may.
+
+        Raises:
+            LinkError: the link is closed, or failed.
+        """
+        self.check()
+        try:
+            with self._sending:
+                if len(packets) == 1:
+                    self._send_once(self._frame(packets[0]))
+                    return
+                for datagram in self.framing.frame_many(packets, limit):
+                    self._send_once(datagram)
+        except OSError as cause:
+            raise self._fail(cause, "sending") from cause
 
     def _send_once(self, data: bytes) -> None:
         try:
@@ -250,6 +270,21 @@ class Driver:
                     self._learn()  # the slave ended the session
             else:
                 inbox.put(packet)
+
+    def take_one(self) -> None:
+        """Hand on one datagram or piece that is known to wait.
+
+        Raises:
+            LinkError: the link failed.
+        """
+        self.transport.set_wait(_MILLISECOND_NS)
+        try:
+            data = self.transport.receive()
+        except BlockingIOError:  # somebody else was quicker
+            return
+        except OSError as cause:
+            raise self._fail(cause, "receiving") from cause
+        self.take(data, self._clock())
 
     def poll(self, limit: int = HOLD_BYTES, until_ns: int = 0) -> int:
         """Hand on what waits now, without blocking; gives the number of bytes.
@@ -375,7 +410,8 @@ class Driver:
         packets: list[bytes] = []
         framed = self._acquisition is not None
         try:
-            self._send(self._frame(request))
+            with self._sending:
+                self._send(self._frame(request))
             for _ in range(_FEW_PASSED if framed else _MAX_PASSED):
                 packets = self._feed(self.transport.receive(), self._clock())
                 if not packets and framed:

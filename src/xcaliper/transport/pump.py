@@ -26,13 +26,15 @@ from xcaliper.core.errors import (
 )
 from xcaliper.daq.kernels import LARGE
 from xcaliper.proto.procedure import ask
+from xcaliper.transport.acquisition import BufferedSource
+from xcaliper.transport.base import readable_within
 from xcaliper.transport.drain import Stay
 from xcaliper.transport.driver import HOLD_BYTES, LATE_BYTES, Driver
 from xcaliper.transport.inbox import DaqInbox
 from xcaliper.xcp.std import Disconnect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from xcaliper.daq.framed import FramedDecoder
@@ -65,6 +67,10 @@ _TICKS_OF_STAY: Final = 20
 _SETTLING_STAYS: Final = 25
 _CLOSE_NS: Final = 500_000_000
 _SLICE_S: Final = 0.1
+#: How long a prompt pump waits for the socket: submitted procedures wait as long.
+_PROMPT_TICK_S: Final = 0.002
+#: Bytes of packets that share a datagram: what an Ethernet frame holds.
+_DATAGRAM_BYTES: Final = 1472
 _STOP_S: Final = 5.0
 _MAX_FINAL_POLLS: Final = 1024
 
@@ -132,6 +138,7 @@ class Link:
         self._large = min((transport.buffer_size or HOLD_BYTES) // 8, HOLD_BYTES // 2)
         self._pause_s = self._daq_tick_s
         self._longest_s = self._daq_tick_s
+        self._prompt: Callable[[float], bool] | None = None
         self._thread: threading.Thread | None = None
         if threaded:
             self._thread = threading.Thread(
@@ -329,18 +336,34 @@ class Link:
 
         self._begin_daq(begin)
 
-    def start_daq(self, sink: DaqSink) -> None:
+    def start_daq(self, sink: DaqSink, *, prompt: bool = False) -> None:
         """Give every DAQ packet from now on to the sink, in batches and in order.
 
         The sink is called by the pump thread, never while a synchronous caller waits for it. What
         it raises ends the delivery and is raised by :meth:`stop_daq`.
+
+        Args:
+            sink: gets the packets.
+            prompt: let the pump wait for the socket and not for its next tick, so that the sink is
+                called as soon as something comes. It costs more where much comes.
 
         Raises:
             UsageError: a sink is set already.
             LinkError: the link is closed or failed.
         """
         self._longest_s = self._daq_tick_s
+        transport = self.transport
+        if prompt and isinstance(transport, BufferedSource):
+            self._prompt = readable_within(transport.fileno())
         self._begin_daq(lambda: self._inbox.start(sink))
+
+    def send_data(self, packets: Sequence[bytes]) -> None:
+        """Send packets that nobody answers (STIM), in order; any thread may, a sink as well.
+
+        Raises:
+            LinkError: the link is closed or failed.
+        """
+        self._driver.send_data(packets, _DATAGRAM_BYTES)
 
     def _begin_daq(self, begin: Callable[[], None]) -> None:
         self._driver.check()
@@ -394,6 +417,7 @@ class Link:
     def _end_daq(self) -> Exception | None:
         if not self._inbox.running:
             return None
+        self._prompt = None
         self._settling = 0
         self._switch_back()
         self._leave()
@@ -454,11 +478,12 @@ class Link:
         self._pump_id = threading.get_ident()
         more = False
         while not self._driver.closing:
-            if not more:
+            prompt = self._prompt if self._inbox.running else None
+            if not more and prompt is None:
                 running = self._inbox.running
                 self._wake.acquire(timeout=self._pause_s if running else _IDLE_TICK_S)
             try:
-                more = self._tick()
+                more = self._tick() if prompt is None else self._turn_promptly(prompt)
             except Exception as error:  # noqa: BLE001 - whatever it is, callers shall hear of it
                 more = False
                 if self._driver.failure is None and not isinstance(error, LinkError):
@@ -466,6 +491,26 @@ class Link:
             if self._driver.failure is not None:
                 self._inbox.deliver(self._clock())
                 self._fail_submitted()
+
+    def _turn_promptly(self, is_readable: Callable[[float], bool]) -> bool:
+        """Wait for the socket, a few ms at most, and hand on what has come."""
+        ready = False
+        if self._driver.failure is not None:
+            self._wake.acquire(timeout=_IDLE_TICK_S)
+        elif self._lock.locked():  # whoever holds it takes what comes
+            self._wake.acquire(timeout=_SHORT_TICK_S)
+        else:
+            ready = is_readable(_PROMPT_TICK_S)
+        if ready and self._lock.acquire(False):
+            try:
+                self._driver.take_one()
+                self._collect()
+            finally:
+                self._lock.release()
+        self._deliver()
+        if self._submitted:
+            self._run_submitted()
+        return False
 
     def _tick(self) -> bool:
         """One turn of the pump; True when the next one should follow at once."""

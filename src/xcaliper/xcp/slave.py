@@ -74,7 +74,8 @@ class SlaveCounters:
     Attributes:
         commands: packets that were served or refused.
         refused: ERR answers, those to SYNCH left out.
-        ignored: packets without any effect: before CONNECT, empty, STIM, or answers not drained.
+        ignored: packets without any effect: before CONNECT, empty, STIM while no list takes it, or
+            answers not drained.
         dtos: DAQ packets queued.
         lost_samples: samples of one list that were dropped because the queue was full.
     """
@@ -208,10 +209,17 @@ class SlaveMachine:
         """True when any list runs."""
         return self.state.daq.running
 
+    @property
+    def stim_running(self) -> bool:
+        """True when any list of direction STIM runs."""
+        return bool(self.state.daq.stimulated)
+
     def receive(self, packet: bytes, now_ns: int) -> None:
-        """Serve one command; silent before CONNECT; STIM packets are counted and dropped."""
+        """Serve one packet of the master; silent before CONNECT."""
         state = self.state
         if len(packet) == 8 and packet[0] == _SHORT_UPLOAD and self._short_way(packet):
+            return
+        if packet and packet[0] < _FIRST_COMMAND and state.stim.receive(packet):
             return
         if not packet or packet[0] < _FIRST_COMMAND or len(self._out) > self._backlog:
             self.counters.ignored += 1
@@ -336,7 +344,7 @@ class SlaveMachine:
     # -- data acquisition -------------------------------------------------------------------------
 
     def event(self, channel: int, now_ns: int) -> None:
-        """The application reached an event: sample every running list bound to it.
+        """The application reached an event: write what has come for it, sample every running list of it.
 
         Lists go out in order of priority, each prescaled on its own; a list whose DTOs do not fit
         the queue any more loses the sample, which is counted and told as configured.
@@ -346,9 +354,13 @@ class SlaveMachine:
         """
         if not 0 <= channel < len(self._event_counters):
             raise UsageError(f"event channel {channel}: the slave has {len(self._event_counters)}.")
+        daq = self.state.daq
+        if daq.stimulated:
+            for told in self.state.stim.apply(channel, self._event_counters, now_ns):
+                self._out.append(self._encode(told))
         counter = (self._event_counters[channel] + 1) & 0xFF
         self._event_counters[channel] = counter
-        lists = self.state.daq.by_event.get(channel)
+        lists = daq.by_event.get(channel)
         if not lists:
             return
         ticks = self.state.clocks.daq_ticks(now_ns)
@@ -381,7 +393,10 @@ class SlaveMachine:
         """The counter that DTOs of a channel carry (XCP Base, DTO_CTR_PROPERTIES, 1.3)."""
         made = self.state.daq.counters.get(channel) or self.config.events[channel].counter
         related = made.related_event if made is not None else None
-        return self._event_counters[channel if related is None else related]
+        source = channel if related is None else related
+        if made is not None and made.daq_mode:
+            return self.state.stim.counter_copy(source)
+        return self._event_counters[source]
 
     def _lose(self, daq_list: DaqList, now_ns: int) -> None:
         """Count lost samples; tell once until the list gets through again.

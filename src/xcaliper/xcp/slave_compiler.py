@@ -11,6 +11,7 @@ from xcaliper.xcp.slave_config import ScratchMemory
 from xcaliper.xcp.slave_resources import used_entries
 from xcaliper.xcp.slave_sampler import Head, ListSampler, PackedSampler, SamplePlan, dto_head
 from xcaliper.xcp.slave_state import Packing, refuse
+from xcaliper.xcp.slave_stim import MAX_PIDS, StimList
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from xcaliper.xcp.slave_config import SlaveConfig
     from xcaliper.xcp.slave_state import DaqList, SlaveState
 
-__all__ = ["check_packing", "compile_sampler"]
+__all__ = ["check_packing", "compile_sampler", "compile_stimulus"]
 
 _TIMESTAMP_CODES: Final = {0: "", 1: "B", 2: "H", 4: "I"}
 _LAST_MODE: Final = 2
@@ -65,18 +66,12 @@ def compile_sampler(
 
     Raises:
         NegativeResponseError: ERR_DAQ_CONFIG: no event, no entries, an ODT exceeds MAX_DTO or breaks
-            a rule of the slave; ERR_MODE_NOT_VALID: stimulation is not served.
+            a rule of the slave.
         AccessDeniedError: an entry lies outside the memory.
     """
     config = slave.config
-    odts = used_entries(daq_list)
-    if not odts or not odts[0] or daq_list.event_channel is None:
-        raise refuse(ErrorCode.ERR_DAQ_CONFIG)
-    if daq_list.stim:
-        raise refuse(ErrorCode.ERR_MODE_NOT_VALID)
+    odts = _checked(slave, daq_list, first_pid)
     fmt = slave.dto_format(daq_list)
-    _check_mode(config, daq_list, fmt, first_pid)
-    _check_entries(config, odts, stim=daq_list.stim)
     packing = daq_list.packing
     views: list[list[memoryview]] = []
     heads: list[bytes] = []
@@ -84,10 +79,6 @@ def compile_sampler(
     for odt, entries in enumerate(odts):
         if not entries:
             continue
-        header = fmt.first_header_size if odt == 0 else fmt.header_size
-        payload = sum(entry.size for entry in entries) * config.ag * packing.sample_count
-        if header + payload > config.max_dto:
-            raise refuse(ErrorCode.ERR_DAQ_CONFIG)
         pid = odt + (first_pid if config.identification_field == 0 else 0)
         field = dto_head(config.identification_field, pid, number, mark)
         heads.append(b"" if daq_list.pid_off else field)
@@ -111,6 +102,49 @@ def compile_sampler(
     memory = slave.memory
     scratch = memory.scratch() if isinstance(memory, ScratchMemory) else None
     return ListSampler(SamplePlan(views, head, alignment=slave.alignment, scratch=scratch))
+
+
+def compile_stimulus(slave: SlaveState, number: int, daq_list: DaqList, first_pid: int) -> StimList:
+    """Check a list of direction STIM and make it ready to take packets.
+
+    Raises:
+        NegativeResponseError: ERR_DAQ_CONFIG: no event, no entries, no PIDs below 0xC0, an ODT exceeds
+            MAX_DTO or breaks a rule of the slave; or what the memory says to a write.
+        AccessDeniedError: an entry lies outside the memory.
+    """
+    config = slave.config
+    odts = _checked(slave, daq_list, first_pid)
+    base = first_pid if config.identification_field == 0 else 0
+    if base + len(odts) > MAX_PIDS:
+        raise refuse(ErrorCode.ERR_DAQ_CONFIG)
+    assert daq_list.event_channel is not None, "checked"
+    made = StimList(
+        number,
+        odts,
+        slave.dto_format(daq_list),
+        base,
+        config.events[daq_list.event_channel].consistency,
+        config,
+    )
+    made.probe(slave.memory, config.ag)
+    return made
+
+
+def _checked(slave: SlaveState, daq_list: DaqList, first_pid: int) -> list[list[OdtEntry]]:
+    """Entries of a list that can be started, by ODT."""
+    config = slave.config
+    odts = used_entries(daq_list)
+    if not odts or not odts[0] or daq_list.event_channel is None:
+        raise refuse(ErrorCode.ERR_DAQ_CONFIG)
+    fmt = slave.dto_format(daq_list)
+    _check_mode(config, daq_list, fmt, first_pid)
+    _check_entries(config, odts, stim=daq_list.stim)
+    for odt, entries in enumerate(odts):
+        header = fmt.first_header_size if odt == 0 else fmt.header_size
+        payload = sum(entry.size for entry in entries) * config.ag * daq_list.packing.sample_count
+        if entries and header + payload > config.largest_dto(stim=daq_list.stim):
+            raise refuse(ErrorCode.ERR_DAQ_CONFIG)
+    return odts
 
 
 def _counter_at(fmt: DtoFormat) -> int:

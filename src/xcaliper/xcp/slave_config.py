@@ -19,6 +19,7 @@ from xcaliper.xcp.slave_daq_config import (
     check_daq,
 )
 from xcaliper.xcp.slave_security import SecuritySettings
+from xcaliper.xcp.slave_stim import StimSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,6 +141,7 @@ class SlaveConfig:
         transport_version: minor version of the transport.
         transport_major: major version of the transport, as CONNECT tells.
         clocks: clocks of slave, ECU and grandmaster, and how they run.
+        stim: what happens when STIM data is missing or wrong.
         driver_version: high nibble major, low nibble minor (GET_COMM_MODE_INFO).
         quirks: what the slave does differently; see :class:`~xcaliper.xcp.quirks.Quirk`.
     """
@@ -202,6 +204,7 @@ class SlaveConfig:
     transport_major: int = 1
     driver_version: int = 0x10
     clocks: ClockSettings = field(default_factory=ClockSettings)
+    stim: StimSettings = field(default_factory=StimSettings)
     quirks: frozenset[Quirk] = frozenset()
 
     def __post_init__(self) -> None:
@@ -239,6 +242,7 @@ class SlaveConfig:
         return Resource.of(
             cal_pag=1,
             daq=int(bool(self.events)),
+            stim=int(self.takes_stim),
             pgm=int(self.program is not None),
             dbg=int(self.debug is not None),
         )

@@ -49,17 +49,20 @@ class PackedConfig:
 class CounterConfig:
     """Where the DTO counter of an event channel comes from (XCP Base, DTO_CTR_PROPERTIES, 1.3).
 
-    DAQ_MODE is INSERT_COUNTER and fixed: no STIM packet is taken whose counter could be copied.
-
     Attributes:
         related_event: channel whose counter is inserted; None = the own one.
         related_event_fixed: it cannot be changed.
-        stim_mode: 0 the counter of STIM packets is not looked at.
+        daq_mode: 0 DAQ packets carry the counter of the related event, 1 the one that came last in a STIM
+            packet for that event.
+        daq_mode_fixed: it cannot be changed; without any event for STIM it never can.
+        stim_mode: 0 the counter of STIM packets is not looked at, 1 it must be that of the related event.
         stim_mode_fixed: it cannot be changed.
     """
 
     related_event: int | None = None
     related_event_fixed: bool = False
+    daq_mode: int = 0
+    daq_mode_fixed: bool = False
     stim_mode: int = 0
     stim_mode_fixed: bool = False
 
@@ -273,6 +276,8 @@ def _check_events(config: SlaveConfig) -> None:
         ):
             raise SettingsError("events", f"{event.name}: packed mode is not possible like this")
         if counter is not None and not (
-            (counter.related_event or 0) < len(config.events) and counter.stim_mode in (0, 1)
+            (counter.related_event or 0) < len(config.events)
+            and counter.stim_mode in (0, 1)
+            and counter.daq_mode in (0, 1)
         ):
             raise SettingsError("events", f"{event.name}: the counter is not possible like this")

@@ -17,6 +17,7 @@ from xcaliper.xcp.slave_debug import DebugState
 from xcaliper.xcp.slave_link import LinkState
 from xcaliper.xcp.slave_program import FlashMemory, ProgramState
 from xcaliper.xcp.slave_security import SecurityState
+from xcaliper.xcp.slave_stim import StimState
 
 if TYPE_CHECKING:
     from xcaliper.core.errors import NegativeResponseError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from xcaliper.xcp.slave_config import SlaveConfig, SlaveMemory
     from xcaliper.xcp.slave_daq_config import CounterConfig, FixedList
     from xcaliper.xcp.slave_sampler import ListSampler
+    from xcaliper.xcp.slave_stim import StimList
 
 __all__ = [
     "Alloc",
@@ -73,7 +75,8 @@ class DaqList:
         odts: entries of each ODT; None = not written.
         event_channel: None until SET_DAQ_LIST_MODE.
         packing: packed mode.
-        sampler: what START compiled; None while stopped.
+        sampler: what START compiled of a list of direction DAQ; None while stopped.
+        stimulus: the same of direction STIM.
         period: events from one sample to the next while it runs.
         skipped: events since the last sample.
         lost: True after dropped samples, until the next one went out.
@@ -92,6 +95,7 @@ class DaqList:
     packing: Packing = field(default_factory=Packing)
     selected: bool = False
     sampler: ListSampler | None = None
+    stimulus: StimList | None = None
     period: int = 1
     skipped: int = 0
     lost: bool = False
@@ -99,7 +103,11 @@ class DaqList:
     @property
     def running(self) -> bool:
         """True between start and stop."""
-        return self.sampler is not None
+        return self.sampler is not None or self.stimulus is not None
+
+    def stop(self) -> None:
+        """Stop; :meth:`DaqState.schedule` has to follow."""
+        self.sampler = self.stimulus = None
 
     @property
     def predefined(self) -> bool:
@@ -139,15 +147,17 @@ class DaqState:
         lists: by number; the fixed ones first.
         last: latest of the four allocation commands.
         pointer: list, ODT and entry of SET_DAQ_PTR.
-        by_event: running lists of each event channel, highest priority first.
+        by_event: running lists of direction DAQ of each event channel, highest priority first.
+        stimulated: the same of direction STIM; another object after every change.
         counters: how the DTO counter of an event channel behaves, where it was changed.
     """
 
-    __slots__ = ("_fixed", "by_event", "counters", "last", "lists", "pointer")
+    __slots__ = ("_fixed", "by_event", "counters", "last", "lists", "pointer", "stimulated")
 
     def __init__(self, fixed: Sequence[FixedList] = ()) -> None:
         self._fixed = tuple(fixed)
         self.by_event: dict[int, list[tuple[int, DaqList]]] = {}
+        self.stimulated: dict[int, list[tuple[int, DaqList]]] = {}
         self.counters: dict[int, CounterConfig] = {}
         self.pointer: tuple[int, int, int] | None = None
         self.last = Alloc.NONE
@@ -166,26 +176,27 @@ class DaqState:
     @property
     def running(self) -> bool:
         """True when any list runs."""
-        return bool(self.by_event)
+        return bool(self.by_event or self.stimulated)
 
     def schedule(self) -> None:
         """Sort the running lists to their events."""
-        self.by_event = {}
+        self.by_event, self.stimulated = {}, {}
         for number, daq_list in enumerate(self.lists):
             if daq_list.running and daq_list.event_channel is not None:
-                self.by_event.setdefault(daq_list.event_channel, []).append((number, daq_list))
-        for lists in self.by_event.values():
+                running = self.by_event if daq_list.stimulus is None else self.stimulated
+                running.setdefault(daq_list.event_channel, []).append((number, daq_list))
+        for lists in (*self.by_event.values(), *self.stimulated.values()):
             lists.sort(key=lambda item: -item[1].priority)
 
     def free(self) -> None:
         """Stop every list and remove the dynamic ones."""
         del self.lists[self.first_dynamic :]
         for one in self.lists:
-            one.sampler = None
+            one.stop()
             one.selected = False
         self.last = Alloc.NONE
         self.pointer = None
-        self.by_event = {}
+        self.by_event, self.stimulated = {}, {}
 
     def clear(self) -> None:
         """Begin afresh, as after CONNECT: fixed lists are as they were made."""
@@ -216,6 +227,7 @@ class SlaveState:
         program: programming of the flash.
         link: identifiers, endpoints or buffers of the transport.
         debug: software debugging.
+        stim: packets of direction STIM on their way into the memory.
         security: locks, seeds and keys.
         events: packets that a handler wants to be sent behind its answer.
         alignment: bytes that the transport aligns messages to.
@@ -249,6 +261,7 @@ class SlaveState:
         self.program = ProgramState(config.program)
         self.link = LinkState(config.link)
         self.debug = DebugState()
+        self.stim = StimState(config, memory, self.daq)
         self.security = SecurityState(self)
 
     def reset(self, *, connected: bool) -> None:
@@ -261,6 +274,7 @@ class SlaveState:
         self.program.reset(connected=connected)
         self.link.reset(connected=connected)
         self.debug.reset(connected=connected)
+        self.stim.reset(connected=connected)
         self.security.reset(connected=connected)
         self.events.clear()
         self.clocks.begin_session(self.now_ns)
@@ -331,7 +345,7 @@ class SlaveState:
             identification_field=self.config.identification_field,
             timestamp_size=self.config.timestamp.size_bytes if daq_list.timestamp else 0,
             dto_ctr=daq_list.dto_ctr,
-            overload_msb=self.config.overload == 1,
+            overload_msb=self.config.overload == 1 and not daq_list.stim,
             pid_off=daq_list.pid_off,
         )
 

@@ -97,3 +97,29 @@ def test_nonsense_is_refused():
 def test_a_period_that_is_too_short_cannot_hang_the_scheduler():
     scheduler = Scheduler((Task("a", 0, nothing, lambda: 1),))
     assert len(list(scheduler.run_until(10_000))) <= 10
+
+
+def test_a_task_may_fire_before_it_runs_and_take_its_time():
+    seen = []
+    slow = Task("slow", 1, seen.append, 10 * MS, start_channel=0, runtime_ns=4 * MS)
+    fast = Task("fast", 2, seen.append, 5 * MS)
+    scheduler = Scheduler((slow, fast))
+    fired = [(f.t_ns // MS, f.channel) for f in scheduler.run_until(12 * MS)]
+    assert fired == [(0, 0), (0, 2), (4, 1), (5, 2), (10, 0), (10, 2)]
+    assert scheduler.next_due_ns() == 14 * MS
+    assert seen == [0, 0, 5 * MS, 10 * MS]  # a run gets the time at which it was due
+    at_once = Scheduler((Task("a", 1, nothing, MS, start_channel=0),))
+    assert list(at_once.run_until(0)) == [Firing(0, 0), Firing(0, 1)]
+
+
+def test_a_run_that_was_begun_is_given_up_as_a_whole():
+    scheduler = Scheduler((Task("a", 1, nothing, 10 * MS, start_channel=0, runtime_ns=4 * MS),))
+    assert [f.channel for f in scheduler.run_until(0)] == [0]
+    assert scheduler.skip_to(25 * MS) == 3
+    assert [(f.t_ns // MS, f.channel) for f in scheduler.run_until(34 * MS)] == [(30, 0), (34, 1)]
+
+
+@pytest.mark.parametrize("runtime_ns", [-1, MS])
+def test_a_run_is_shorter_than_the_period(runtime_ns):
+    with pytest.raises(UsageError, match="lasts"):
+        Scheduler((Task("a", 0, nothing, MS, runtime_ns=runtime_ns),))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from xcaliper.xcp import daq, level1, timecorr
 from xcaliper.xcp.codes import DaqListModeState, ErrorCode
 from xcaliper.xcp.handlers.daq_alloc import daq_list_of, idle_list
-from xcaliper.xcp.slave_compiler import check_packing, compile_sampler
+from xcaliper.xcp.slave_compiler import check_packing, compile_sampler, compile_stimulus
 from xcaliper.xcp.slave_daq_config import CounterConfig
 from xcaliper.xcp.slave_resources import check_resources
 from xcaliper.xcp.slave_state import Packing, refuse
+from xcaliper.xcp.slave_stim import StimList
 from xcaliper.xcp.std import EmptyResponse
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from xcaliper.xcp.slave_daq_config import EventConfig
     from xcaliper.xcp.slave_sampler import ListSampler
     from xcaliper.xcp.slave_state import DaqList, SlaveState
+
+    Ready: TypeAlias = "tuple[DaqList, ListSampler | StimList]"
 
 __all__ = [
     "dto_ctr_properties",
@@ -53,8 +56,8 @@ def _mode_possible(
         return False
     if mode.alternating and (mode.timestamp or config.alternating != event.channel):
         return False
-    if mode.pid_off and not config.pid_off:
-        return False
+    if mode.pid_off and (stim or not config.pid_off):
+        return False  # a packet of the master must tell its list
     return not (
         (mode.dto_ctr and not config.dto_ctr)
         or (mode.timestamp and not config.timestamp.size_bytes)
@@ -166,29 +169,34 @@ def dto_ctr_properties(
         if made.related_event_fixed or request.related_event_channel >= len(events):
             raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
         related = request.related_event_channel
-    if modifier.daq_mode and mode.daq_mode:  # fixed: there is no STIM counter to be copied
-        raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
+    copies = slave.config.takes_stim  # else there is no STIM counter to be copied
+    daq_mode = now.daq_mode
+    if modifier.daq_mode and mode.daq_mode != daq_mode:
+        if made.daq_mode_fixed or not copies:
+            raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
+        daq_mode = mode.daq_mode
     stim_mode = now.stim_mode
     if modifier.stim_mode and mode.stim_mode != stim_mode:
         if made.stim_mode_fixed or not event.stim:
             raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
         stim_mode = mode.stim_mode
-    changed = CounterConfig(related, stim_mode=stim_mode)
+    changed = CounterConfig(related, daq_mode=daq_mode, stim_mode=stim_mode)
     if modifier and slave.daq.running:
         raise refuse(ErrorCode.ERR_DAQ_ACTIVE)
     slave.daq.counters[event.channel] = changed
     return timecorr.DtoCtrPropertiesResponse(
         properties=timecorr.DtoCtrPropertyBits.of(
             related_event_fixed=int(made.related_event_fixed),
-            daq_mode_fixed=1,
+            daq_mode_fixed=int(made.daq_mode_fixed or not copies),
             stim_mode_fixed=int(made.stim_mode_fixed),
             related_event_present=1,
             daq_mode_present=1,
             stim_mode_present=int(event.stim),
+            stim_dto_ctr_copy_present=int(copies),
             evt_ctr_present=1,
         ),
         related_event_channel=related,
-        mode=timecorr.DtoCtrMode.of(stim_mode=stim_mode),
+        mode=timecorr.DtoCtrMode.of(daq_mode=daq_mode, stim_mode=stim_mode),
     )
 
 
@@ -202,19 +210,25 @@ def first_pid(slave: SlaveState, number: int) -> int:
     return sum(len(daq_list.odts) for daq_list in slave.daq.lists[:number])
 
 
-def _ready(slave: SlaveState, numbers: Sequence[int]) -> list[tuple[DaqList, ListSampler]]:
+def _ready(slave: SlaveState, numbers: Sequence[int]) -> list[Ready]:
     """Lists that do not run yet and what starting compiles: all of them or none."""
     lists = slave.daq.lists
     waiting = [number for number in numbers if not lists[number].running]
-    ready = [(lists[n], compile_sampler(slave, n, lists[n], first_pid(slave, n))) for n in waiting]
+    ready: list[Ready] = []
+    for n in waiting:
+        compiled = compile_stimulus if lists[n].stim else compile_sampler
+        ready.append((lists[n], compiled(slave, n, lists[n], first_pid(slave, n))))
     check_resources(slave, [daq_list for daq_list, _ in ready])
     return ready
 
 
-def _run(ready: Sequence[tuple[DaqList, ListSampler]]) -> None:
+def _run(ready: Sequence[Ready]) -> None:
     turn = 0
-    for daq_list, sampler in ready:
-        daq_list.sampler = sampler
+    for daq_list, made in ready:
+        if isinstance(made, StimList):
+            daq_list.stimulus = made
+        else:
+            daq_list.sampler = made
         daq_list.period = daq_list.prescaler * (2 if daq_list.alternating else 1)
         daq_list.skipped = daq_list.period - 1  # the first event is sampled
         if daq_list.alternating:
@@ -233,7 +247,7 @@ def start_stop_daq_list(
     if request.mode == _SELECT:
         daq_list.selected = True
     elif request.mode == _STOP:
-        daq_list.sampler = None
+        daq_list.stop()
     else:
         _run(_ready(slave, [request.daq_list]))
     slave.daq.schedule()
@@ -257,7 +271,7 @@ def start_stop_synch(slave: SlaveState, request: daq.StartStopSynch) -> EmptyRes
     else:
         for daq_list in lists:
             if mode == _STOP or daq_list.selected:
-                daq_list.sampler = None
+                daq_list.stop()
     for daq_list in lists:
         daq_list.selected = False
     slave.daq.schedule()

@@ -55,7 +55,7 @@ def demo_engine(*, byte_order: ByteOrder = ByteOrder.INTEL) -> EcuDeclaration:
         byte_order=byte_order,
         events=(
             Event(TASK_1MS, 0, 1, "1ms", priority=4),
-            Event(TASK_10MS, 1, 10, "10ms", priority=3),
+            Event(TASK_10MS, 1, 10, "10ms", priority=3, stim=True),
             Event(TASK_100MS, 2, 100, "100ms", priority=1),
             Event(CRANK, 3, None, "crank", priority=5),
         ),

@@ -23,6 +23,7 @@ __all__ = ["DemoEngine"]
 _STATES: Final = ("engine stopped", "cranking", "idle", "running", "overrun")
 _ORDER: Final = (0, 2, 3, 1)  # firing order 1-3-4-2
 _MS: Final = 0.001
+_PERCENT: Final = 0.01
 
 
 def _clamp(value: float, low: float, high: float) -> float:
@@ -69,6 +70,7 @@ class DemoEngine:
                 "KnockCounts",
                 "Cylinder",
                 "StimulusTorque",
+                "IdleThrottle",
             )
         }
         self._reset()
@@ -102,6 +104,7 @@ class DemoEngine:
         self._idle_target = self._idle_error = 0.0
         self._idle_p = self._idle_i = self._idle_d = 0.0
         self._idle_throttle = 0.0
+        self._idle_written = 0
         self._idle_angle = self._cold_angle = 0.0
         self._lambda_error = self._lambda_p = self._lambda_i = 0.0
         self._factor, self._warmup = 1.0, 0.0
@@ -183,10 +186,18 @@ class DemoEngine:
         self._torque_request = min(
             0.01 * wanted * self._torque_max.at(self._speed), c["cTorqueLimit"]
         )
-        self._throttle_target = _clamp(max(wanted, self._idle_throttle), 0.0, 100.0)
+        self._throttle_target = _clamp(max(wanted, self._idle_opening), 0.0, 100.0)
         step = c["cThrottleRate"] * _MS
         self._throttle += _clamp(self._throttle_target - self._throttle, -step, step)
         self._act.throttle = self._throttle
+
+    @property
+    def _idle_opening(self) -> float:
+        """What the idle controller wants, or what somebody wrote in its place: its output can be bypassed."""
+        raw = self._views["IdleThrottle"][()]
+        if raw == self._idle_written:
+            return self._idle_throttle
+        return _PERCENT * float(raw)
 
     def _charge(self) -> None:
         pressure = self._plant.pressure
@@ -449,6 +460,7 @@ class DemoEngine:
                 "DriverSpeedTarget": self._driver.target,
             }
         )
+        self._idle_written = int(self._views["IdleThrottle"][()])
         self._views["WheelSpeed"][:] = (wheel * np.array((1.0, 1.001, 0.999, 1.0)) * 100.0).clip(
             0, 65535
         )
