@@ -1,0 +1,124 @@
+"""A slave machine as a port for the conformance suite: virtual time, and wrongs on demand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xcaliper.conformance.model import Permission
+from xcaliper.conformance.probe import Limits, Probe
+from xcaliper.conformance.runner import Outcome, run
+from xcaliper.core.ticks import unit_ns
+from xcaliper.xcp.framing.eth import EthFraming
+from xcaliper.xcp.slave import SlaveMachine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from xcaliper.conformance.model import Rule
+    from xcaliper.xcp.slave_config import SlaveConfig, SlaveMemory
+
+ALL = frozenset(Permission)
+ROUND_TRIP_NS = 50_000
+
+
+class Wrong:
+    """What a broken slave does otherwise; this one does everything right.
+
+    ``request`` may change a command before the slave sees it (b"" hides it), ``answer`` what the slave
+    says to a command, ``data`` a DAQ packet (b"" drops it), ``datagram`` a whole datagram.
+    """
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        return packet
+
+    def answer(self, asked: bytes, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        return came
+
+    def data(self, packet: bytes) -> bytes:
+        return packet
+
+    def datagram(self, data: bytes) -> bytes:
+        return data
+
+    def idle(self, slave: SlaveMachine) -> list[bytes]:
+        return []
+
+
+class MachinePort:
+    """A slave machine that answers at once; its cyclic events fire as virtual time passes."""
+
+    is_stream = False
+
+    def __init__(self, config: SlaveConfig, memory: SlaveMemory, wrong: Wrong | None = None) -> None:
+        self.slave = SlaveMachine(config, memory)
+        self.wrong = wrong or Wrong()
+        self.now = 1_000_000_000
+        self.framing = EthFraming()
+        self.waiting: list[bytes] = []
+        self.cycles = {
+            event.channel: int(event.time_cycle * unit_ns(event.time_unit))
+            for event in config.events
+            if event.time_cycle
+        }
+        self.next = {channel: self.now + cycle for channel, cycle in self.cycles.items()}
+
+    def now_ns(self) -> int:
+        return self.now
+
+    def send(self, data: bytes) -> None:
+        at = 0
+        while at + 4 <= len(data):
+            size = int.from_bytes(data[at : at + 2], "little")
+            self._serve(data[at + 4 : at + 4 + size])
+            at += 4 + size
+
+    def _serve(self, packet: bytes) -> None:
+        self.now += ROUND_TRIP_NS
+        if packet[:1] == b"\xff":
+            self.framing.reset()
+        changed = self.wrong.request(packet, self.slave)
+        if changed:
+            self.slave.receive(changed, self.now)
+        came = self.slave.outgoing()
+        self._post(self.wrong.answer(packet, came, self.slave))
+
+    def _post(self, packets: Iterable[bytes]) -> None:
+        for packet in packets:
+            if packet and packet[0] < 0xFC:
+                packet = self.wrong.data(packet)
+            if packet:
+                self.waiting.append(self.wrong.datagram(self.framing.frame(packet)))
+
+    def receive(self, until_ns: int) -> bytes | None:
+        while not self.waiting:
+            due = min(self.next.values(), default=until_ns + 1)
+            if due > until_ns:
+                self.now = max(self.now, until_ns)
+                return None
+            self.now = max(self.now, due)
+            self._fire()
+        return self.waiting.pop(0)
+
+    def _fire(self) -> None:
+        for channel, due in self.next.items():
+            if due <= self.now:
+                self.slave.event(channel, self.now)
+                self.next[channel] = due + self.cycles[channel]
+        self._post(self.slave.outgoing())
+        self._post(self.wrong.idle(self.slave))
+
+
+def judged(
+    config: SlaveConfig,
+    memory: SlaveMemory,
+    rules: Iterable[Rule],
+    wrong: Wrong | None = None,
+    *,
+    allow: frozenset[Permission] = ALL,
+    told: Callable[[object], None] | None = None,
+    **options: object,
+) -> Outcome:
+    """A run of rules on a machine, with everything allowed unless told otherwise."""
+    port = MachinePort(config, memory, wrong)
+    probe = Probe(port, limits=Limits(), allow=allow, **options)
+    return run(probe, rules, told)
