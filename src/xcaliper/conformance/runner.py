@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from xcaliper.conformance.probe import Probe
 
-__all__ = ["Outcome", "run", "run_each"]
+__all__ = ["Outcome", "begin", "judge", "leave", "run", "run_each"]
 
 _TRIES: Final = 3
 #: Questions in a row without an answer after which a slave counts as gone.
@@ -60,7 +60,11 @@ class Outcome:
 
 
 def run(
-    probe: Probe, rules: Iterable[Rule], told: Callable[[Result], None] | None = None
+    probe: Probe,
+    rules: Iterable[Rule],
+    told: Callable[[Result], None] | None = None,
+    *,
+    take_over_lists: bool = False,
 ) -> Outcome:
     """Run rules, tell each result, and end the session whatever happens.
 
@@ -68,11 +72,12 @@ def run(
         probe: the slave.
         rules: in order.
         told: called with each result as it comes.
+        take_over_lists: configure DAQ lists also when lists ran at the first CONNECT.
     """
     results: list[Result] = []
     stopped = ""
     try:
-        for result in run_each(probe, rules):
+        for result in run_each(probe, rules, take_over_lists=take_over_lists):
             results.append(result)
             if told is not None:
                 told(result)
@@ -81,26 +86,37 @@ def run(
     return Outcome(tuple(results), stopped)
 
 
-def run_each(probe: Probe, rules: Iterable[Rule]) -> Iterator[Result]:
+def run_each(
+    probe: Probe, rules: Iterable[Rule], *, take_over_lists: bool = False
+) -> Iterator[Result]:
     """Results one by one; closing the generator ends the session as well.
 
     Raises:
         StoppedError: the slave does not answer, or the time is up.
     """
     try:
-        probe.begin_rule()
-        if not _connected(probe):
-            raise StoppedError(
-                "CONNECT was not answered positively.",
-                hint="Check address and power, and that no other master is connected.",
-            )
-        probe.note_status()
+        begin(probe, take_over_lists=take_over_lists)
         for rule in rules:
             yield judge(probe, rule)
-            if probe.silent >= _DEAF:
-                raise StoppedError("the slave does not answer any more.")
     finally:
-        _leave(probe)
+        leave(probe)
+
+
+def begin(probe: Probe, *, take_over_lists: bool = False) -> None:
+    """Connect and look whether lists run, which are then left alone.
+
+    Raises:
+        StoppedError: CONNECT is not answered.
+    """
+    probe.begin_rule()
+    if not _connected(probe):
+        raise StoppedError(
+            "CONNECT was not answered positively.",
+            hint="Check address and power, and that no other master is connected.",
+        )
+    probe.note_status()
+    if probe.running_at_start and not take_over_lists:
+        probe.allow -= {Permission.DAQ}
 
 
 def _connected(probe: Probe) -> bool:
@@ -114,7 +130,9 @@ def judge(probe: Probe, rule: Rule) -> Result:
     Raises:
         StoppedError: the whole run cannot go on.
     """
-    begin = probe.port.now_ns()
+    if probe.silent >= _DEAF:
+        raise StoppedError("the slave does not answer any more.")
+    begun = probe.port.now_ns()
     probe.begin_rule()
     reason = _not_allowed(probe, rule)
     if reason:
@@ -133,7 +151,7 @@ def judge(probe: Probe, rule: Rule) -> Result:
         verdict, reason = Verdict.ERROR, f"{type(error).__name__}: {error}"
     steps, left_out = probe.transcript()
     _settle(probe, steps)
-    took = probe.port.now_ns() - begin
+    took = probe.port.now_ns() - begun
     return Result(rule, verdict, reason, steps, took, left_out)
 
 
@@ -148,7 +166,8 @@ def _prepare(probe: Probe, rule: Rule) -> None:
 def _not_allowed(probe: Probe, rule: Rule) -> str:
     missing = [one.value for one in rule.needs if one not in probe.allow]
     if missing:
-        return f"not allowed; --allow {','.join(missing)} runs it."
+        why = "lists ran at the first CONNECT" if probe.running_at_start else "not allowed"
+        return f"{why}; --allow {','.join(missing)} runs it."
     return ""
 
 
@@ -163,7 +182,7 @@ def _settle(probe: Probe, steps: tuple[object, ...]) -> None:
         probe.connected = False
 
 
-def _leave(probe: Probe) -> None:
+def leave(probe: Probe) -> None:
     """End the session: stop what a rule left running, say DISCONNECT."""
     if not probe.connected:
         return

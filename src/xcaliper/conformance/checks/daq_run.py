@@ -179,10 +179,7 @@ def _steps(probe: Probe, found: Recorded) -> list[int]:
     stamps = [d.timestamp for d in found.decoded(probe) if d.timestamp is not None]
     if len(stamps) < _FEW:
         raise SkippedError("builds on DAQ packets; too few came.")
-    return [
-        (after - before) % (1 << 8 * size)
-        for before, after in itertools.pairwise(stamps)
-    ]
+    return [(after - before) % (1 << 8 * size) for before, after in itertools.pairwise(stamps)]
 
 
 @rule(
