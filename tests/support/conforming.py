@@ -62,6 +62,9 @@ class MachinePort:
         }
         self.next = {channel: self.now + cycle for channel, cycle in self.cycles.items()}
 
+    def reopen(self) -> None:
+        raise AssertionError("a datagram link has no end")
+
     def now_ns(self) -> int:
         return self.now
 

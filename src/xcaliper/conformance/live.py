@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from xcaliper.a2l.xcp_model import XcpDescription
     from xcaliper.conformance.model import Permission
-    from xcaliper.transport.base import Transport
+    from xcaliper.transport.url import LinkUrl
 
 __all__ = ["TransportPort", "limits_of", "opened", "parse_region", "read_description"]
 
@@ -33,12 +33,17 @@ class TransportPort:
     """Datagrams and pieces of a transport, with deadlines.
 
     Args:
-        transport: open; the port owns and closes it.
+        where: address of the slave.
         clock: monotonic nanoseconds.
+
+    Raises:
+        UsageError: the host has no address.
+        LinkError: the link cannot be opened.
     """
 
-    def __init__(self, transport: Transport, clock: Callable[[], int] = time.monotonic_ns) -> None:
-        self._transport = transport
+    def __init__(self, where: LinkUrl, clock: Callable[[], int] = time.monotonic_ns) -> None:
+        self._where = where
+        self._transport = open_transport(where)
         self._clock = clock
         self._waiting: deque[bytes] = deque()
 
@@ -89,6 +94,16 @@ class TransportPort:
         except (BlockingIOError, TimeoutError):
             return None
 
+    def reopen(self) -> None:
+        """Open the link anew.
+
+        Raises:
+            LinkError: it cannot be opened.
+        """
+        self._transport.close()
+        self._waiting.clear()
+        self._transport = open_transport(self._where)
+
     def close(self) -> None:
         """Give the transport back."""
         self._transport.close()
@@ -110,7 +125,7 @@ def opened(
         LinkError: the link cannot be opened.
     """
     where = parse_url(url)
-    port = TransportPort(open_transport(where))
+    port = TransportPort(where)
     try:
         yield Probe(
             port,

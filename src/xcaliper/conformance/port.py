@@ -40,7 +40,15 @@ class Port(Protocol):
         """The next datagram or piece; None when nothing came until then.
 
         Raises:
-            StoppedError: the peer ended the stream, or the link failed.
+            LinkError: the slave ended the stream, or the link failed.
+        """
+        ...
+
+    def reopen(self) -> None:
+        """Open a stream anew that the slave has ended.
+
+        Raises:
+            LinkError: it cannot be opened.
         """
         ...
 
@@ -93,6 +101,12 @@ class Messages:
         """A CONNECT follows: counters start again on both sides (XCP on Ethernet, header, 1.0)."""
         self._framing.reset()
         self._expected = None
+
+    def reopen(self) -> None:
+        """Begin anew behind a stream that the slave has ended."""
+        self.port.reopen()
+        self._stream.clear()
+        self._waiting.clear()
 
     def skip_counter(self, count: int) -> None:
         """Leave out counters, as if messages had been lost on their way."""

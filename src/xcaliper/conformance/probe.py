@@ -9,7 +9,7 @@ from xcaliper.conformance.model import FaultError, Permission, SkippedError, Ste
 from xcaliper.conformance.port import Messages
 from xcaliper.conformance.words import answer_text, command_name, error_name, question_text
 from xcaliper.core.datatypes import ByteOrder
-from xcaliper.core.errors import WireError
+from xcaliper.core.errors import LinkError, WireError
 from xcaliper.wire.codec import codec_for
 from xcaliper.xcp.codes import PID_ERR, PID_EV, PID_RES, PID_SERV, ErrorCode, EventCode
 from xcaliper.xcp.profile import Profile
@@ -112,6 +112,7 @@ class Probe:
         profile: what the CONNECT response says, as far as it makes sense.
         connect_packet: the first answer to CONNECT.
         connected: True inside a session.
+        ended: True when the slave has closed the stream; CONNECT opens it again.
         measuring: True while lists were started by a rule.
         dtos: DAQ packets with their time, since the last :meth:`take_dtos`.
         observed: what came besides answers.
@@ -137,6 +138,7 @@ class Probe:
         self.profile = Profile()
         self.connect_packet = b""
         self.connected = False
+        self.ended = False
         self.measuring = False
         self.dtos: list[tuple[int, bytes]] = []
         self.observed = Observed()
@@ -217,7 +219,7 @@ class Probe:
         until = min(begin + wait_ns, self._rule_end_ns)
         came: list[bytes] = []
         data: list[bytes] = []
-        while (message := self.messages.receive(until)) is not None:
+        while (message := self._receive(until)) is not None:
             if self._sort(message):
                 self._note_stray(message.packet)
             kept, most = (
@@ -236,13 +238,37 @@ class Probe:
 
     def _send(self, *packets: bytes) -> None:
         if packets[0][:1] == b"\xff":
+            if self.ended:
+                self.messages.reopen()
+                self.ended = False
             self.messages.restart()
-        self.messages.send(*packets)
+        if self.ended:
+            return
+        try:
+            self.messages.send(*packets)
+        except LinkError as error:
+            self._end_stream(error)
+
+    def _receive(self, until_ns: int) -> Message | None:
+        if self.ended:
+            return None
+        try:
+            return self.messages.receive(until_ns)
+        except LinkError as error:
+            self._end_stream(error)
+            return None
+
+    def _end_stream(self, error: LinkError) -> None:
+        """A slave may end a stream with the session; anything else ends the run."""
+        if not self.port.is_stream:
+            raise error
+        self.ended = True
+        self.connected = False
 
     def _answer(self, start_ns: int, wait_ns: int) -> bytes | None:
         limit = min(start_ns + max(self.limits.patience_ns, wait_ns), self._rule_end_ns)
         until = min(start_ns + wait_ns, limit)
-        while (message := self.messages.receive(until)) is not None:
+        while (message := self._receive(until)) is not None:
             if self._sort(message):
                 return message.packet
             if message.packet[:2] == bytes((PID_EV, EventCode.EV_CMD_PENDING)):
@@ -270,7 +296,7 @@ class Probe:
 
     def _clear_line(self) -> None:
         """Whatever answers wait now belong to no question."""
-        while (message := self.messages.receive(self.port.now_ns())) is not None:
+        while (message := self._receive(self.port.now_ns())) is not None:
             if self._sort(message):
                 self._note_stray(message.packet)
 
