@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING
 
 from xcaliper.conformance.model import Permission
@@ -10,6 +11,8 @@ from xcaliper.conformance.runner import Outcome, run
 from xcaliper.core.ticks import unit_ns
 from xcaliper.xcp.framing.eth import EthFraming
 from xcaliper.xcp.slave import SlaveMachine
+from xcaliper.xcp.table import COMMANDS
+from xcaliper.xcp.tlcmd import EthGetDaqClockMulticast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,8 +43,18 @@ class Wrong:
     def datagram(self, data: bytes) -> bytes:
         return data
 
-    def idle(self, slave: SlaveMachine) -> list[bytes]:
+    def idle(self, slave: SlaveMachine, now_ns: int) -> list[bytes]:
         return []
+
+    def order(self, packets: list[bytes]) -> list[bytes]:
+        """Answers to several commands of one datagram."""
+        return packets
+
+    def deaf_to_gaps(self) -> bool:
+        """Whether a command behind a gap of the master's counter is dropped."""
+        return False
+
+    first_counter = 0
 
 
 class MachinePort:
@@ -49,8 +62,11 @@ class MachinePort:
 
     is_stream = False
 
-    def __init__(self, config: SlaveConfig, memory: SlaveMemory, wrong: Wrong | None = None) -> None:
-        self.slave = SlaveMachine(config, memory)
+    def __init__(
+        self, config: SlaveConfig, memory: SlaveMemory, wrong: Wrong | None = None
+    ) -> None:
+        self.slave = SlaveMachine(config, memory, COMMANDS.extended(EthGetDaqClockMulticast))
+        self.expected = 0
         self.wrong = wrong or Wrong()
         self.now = 1_000_000_000
         self.framing = EthFraming()
@@ -69,28 +85,33 @@ class MachinePort:
         return self.now
 
     def send(self, data: bytes) -> None:
-        at = 0
+        at, packets, count = 0, [], 0
         while at + 4 <= len(data):
-            size = int.from_bytes(data[at : at + 2], "little")
-            self._serve(data[at + 4 : at + 4 + size])
+            size, counter = struct.unpack_from("<HH", data, at)
+            packets += self._serve(data[at + 4 : at + 4 + size], counter)
             at += 4 + size
+            count += 1
+        self._post(self.wrong.order(packets) if count > 1 else packets)
 
-    def _serve(self, packet: bytes) -> None:
+    def _serve(self, packet: bytes, counter: int) -> list[bytes]:
         self.now += ROUND_TRIP_NS
         if packet[:1] == b"\xff":
             self.framing.reset()
+            self.framing.take(self.wrong.first_counter)
+        elif counter != self.expected and self.wrong.deaf_to_gaps():
+            self.expected = counter + 1
+            return []
+        self.expected = counter + 1
         changed = self.wrong.request(packet, self.slave)
         if changed:
             self.slave.receive(changed, self.now)
-        came = self.slave.outgoing()
-        self._post(self.wrong.answer(packet, came, self.slave))
+        return self.wrong.answer(packet, self.slave.outgoing(), self.slave)
 
     def _post(self, packets: Iterable[bytes]) -> None:
         for packet in packets:
-            if packet and packet[0] < 0xFC:
-                packet = self.wrong.data(packet)
-            if packet:
-                self.waiting.append(self.wrong.datagram(self.framing.frame(packet)))
+            sent = self.wrong.data(packet) if packet and packet[0] < 0xFC else packet
+            if sent:
+                self.waiting.append(self.wrong.datagram(self.framing.frame(sent)))
 
     def receive(self, until_ns: int) -> bytes | None:
         while not self.waiting:
@@ -108,7 +129,7 @@ class MachinePort:
                 self.slave.event(channel, self.now)
                 self.next[channel] = due + self.cycles[channel]
         self._post(self.slave.outgoing())
-        self._post(self.wrong.idle(self.slave))
+        self._post(self.wrong.idle(self.slave, self.now))
 
 
 def judged(

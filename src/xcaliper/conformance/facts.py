@@ -13,6 +13,8 @@ from xcaliper.wire.codec import codec_for
 from xcaliper.xcp import daq, pag, std
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xcaliper.conformance.probe import Probe
 
 __all__ = [
@@ -28,11 +30,13 @@ __all__ = [
     "resolution",
     "segments",
     "steady",
+    "telling",
 ]
 
 _MAX_EVENTS: Final = 64
 _MAX_SEGMENTS: Final = 64
 _CLOSE_READS: Final = 3
+_LOOK_FOR: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,3 +191,26 @@ def steady(probe: Probe, count: int) -> tuple[Region, bytes]:
             return place, before
         before = again
     raise SkippedError("the memory at the address changes all the time; name steady memory.")
+
+
+def telling(probe: Probe, count: int, apart: Callable[[bytes], bool]) -> tuple[Region, bytes]:
+    """Steady memory whose content shows where it was read, so that a wrong place can be told from the right one.
+
+    Args:
+        probe: the slave.
+        count: elements.
+        apart: whether the content of so many elements will do.
+
+    Raises:
+        SkippedError: there is none in the first 512 elements.
+    """
+    place = region(probe, count)
+    most = min(place.count, _LOOK_FOR)
+    ag, data = probe.profile.ag, probe.fact("content", lambda p: read(p, place.address, most))
+    for at in range(most - count + 1):
+        if not apart(data[at * ag : (at + count) * ag]):
+            continue
+        found = Region(place.address + at, place.count - at)
+        if read(probe, found.address, count) == data[at * ag : (at + count) * ag]:
+            return found, data[at * ag : (at + count) * ag]
+    raise SkippedError("the memory has the same content everywhere, or changes; name other memory.")

@@ -203,8 +203,8 @@ def write_entries(probe: Probe, setup: Setup) -> None:
     """Fill all entries of all ODTs with neighbouring elements."""
     at = setup.address
     for odt in range(setup.odts):
-        probe.use(daq.SetDaqPtr(daq_list=setup.number, odt=odt, odt_entry=0))
-        for _ in range(setup.entries):
+        for entry in range(setup.entries):
+            probe.use(daq.SetDaqPtr(daq_list=setup.number, odt=odt, odt_entry=entry))
             probe.use(
                 daq.WriteDaq(size=setup.size, address=at.value, address_extension=at.extension)
             )
@@ -215,7 +215,10 @@ def bind(
     probe: Probe, setup: Setup, *, prescaler: int = 1, counted: bool = False
 ) -> tuple[DaqListModeRequest, Setup]:
     """Give the list its event and mode; gives the mode and the list as it is now."""
-    stamped = bool(resolution(probe).timestamp_mode.size)
+    size = resolution(probe).timestamp_mode.size
+    if size not in (0, 1, 2, 4):
+        raise SkippedError("builds on the width of timestamps, which another rule judges.")
+    stamped = bool(size)
     mode = DaqListModeRequest.of(timestamp=int(stamped), dto_ctr=int(counted))
     probe.use(
         daq.SetDaqListMode(

@@ -176,6 +176,8 @@ def _no_list(probe: Probe) -> None:
 )
 def _max_daq(probe: Probe) -> None:
     number = _dynamic(probe)
+    if number > daq_info(probe).max_daq:
+        raise SkippedError("builds on MIN_DAQ and MAX_DAQ, which another rule judges.")
     with cleared(probe):
         probe.use(daq.FreeDaq())
         probe.use(daq.AllocDaq(daq_count=2))
@@ -258,6 +260,20 @@ def _same(found: daq.ReadDaqResponse, setup: Setup, entry: int) -> bool:
     return (found.bit_offset, found.size, found.address_extension, found.address) == right
 
 
+def _write_one(probe: Probe, setup: Setup, entry: int = 0) -> None:
+    at = setup.address + entry * setup.size
+    probe.use(daq.WriteDaq(size=setup.size, address=at.value, address_extension=at.extension))
+
+
+def _read_back_works(probe: Probe, setup: Setup) -> None:
+    """Skip the rule unless a single entry reads as written."""
+    probe.use(daq.SetDaqPtr(daq_list=setup.number, odt=0, odt_entry=0))
+    _write_one(probe, setup)
+    if not _same(_written(probe, setup, 0), setup, 0):
+        raise SkippedError("builds on READ_DAQ, which another rule judges.")
+    probe.use(daq.SetDaqPtr(daq_list=setup.number, odt=0, odt_entry=0))
+
+
 @rule(
     "DQC-014",
     _DQC,
@@ -269,7 +285,8 @@ def _same(found: daq.ReadDaqResponse, setup: Setup, entry: int) -> bool:
 def _read_back(probe: Probe) -> None:
     with cleared(probe):
         setup = set_up(probe)
-        write_entries(probe, setup)
+        probe.use(daq.SetDaqPtr(daq_list=setup.number, odt=0, odt_entry=0))
+        _write_one(probe, setup)
         found = _written(probe, setup, 0)
         probe.demand(_same(found, setup, 0), f"the first entry reads as {found}.")
 
@@ -285,11 +302,12 @@ def _read_back(probe: Probe) -> None:
 def _write_moves(probe: Probe) -> None:
     with cleared(probe):
         setup = set_up(probe)
-        write_entries(probe, setup)
-        if not _same(_written(probe, setup, 0), setup, 0):
-            raise SkippedError("builds on READ_DAQ, which another rule judges.")
-        found = _written(probe, setup, 1)
-        probe.demand(_same(found, setup, 1), f"the second entry reads as {found}.")
+        _read_back_works(probe, setup)
+        _write_one(probe, setup, 0)
+        _write_one(probe, setup, 1)
+        found = [_written(probe, setup, entry) for entry in (0, 1)]
+        good = all(_same(one, setup, entry) for entry, one in enumerate(found))
+        probe.demand(good, f"two entries written in a row read as {found}.")
 
 
 @rule(
@@ -324,12 +342,12 @@ def _multiple(probe: Probe) -> None:
         raise SkippedError("MAX_CTO has no room for two entries.")
     with cleared(probe):
         setup = set_up(probe)
+        _read_back_works(probe, setup)
         places = [setup.address + entry * setup.size for entry in (0, 1)]
         parts = tuple(
             daq.DaqElement(size=setup.size, address=at.value, address_extension=at.extension)
             for at in places
         )
-        probe.use(daq.SetDaqPtr(daq_list=setup.number, odt=0, odt_entry=0))
         probe.subject(daq.WriteDaqMultiple(count=2, elements=parts))
         good = all(_same(_written(probe, setup, entry), setup, entry) for entry in (0, 1))
         probe.demand(good, "the entries read otherwise than they were written.")
@@ -345,6 +363,8 @@ def _multiple(probe: Probe) -> None:
 )
 def _too_large(probe: Probe) -> None:
     largest = resolution(probe).max_entry_size_daq
+    if largest * probe.profile.ag < resolution(probe).granularity_daq:
+        raise SkippedError("builds on the largest entry, which another rule judges.")
     with cleared(probe):
         setup = set_up(probe)
         size = largest + setup.size
@@ -365,6 +385,8 @@ def _too_large(probe: Probe) -> None:
     needs=_MAY,
 )
 def _odd_size(probe: Probe) -> None:
+    if resolution(probe).granularity_daq not in (1, 2, 4, 8):
+        raise SkippedError("builds on the granularity, which another rule judges.")
     if resolution(probe).granularity_daq <= probe.profile.ag:
         raise SkippedError("every size fits.")
     with cleared(probe):

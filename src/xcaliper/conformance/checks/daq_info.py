@@ -317,6 +317,8 @@ def _lists(probe: Probe) -> None:
 def _fixed(probe: Probe) -> int:
     """Lists that are there whatever is allocated."""
     found = daq_info(probe)
+    if found.min_daq > found.max_daq:
+        raise SkippedError("builds on MIN_DAQ and MAX_DAQ, which another rule judges.")
     count = found.min_daq if found.daq_properties.dynamic else found.max_daq
     if not count:
         raise SkippedError("there are no lists without allocation.")

@@ -86,6 +86,11 @@ def _lengths(probe: Probe) -> None:
     probe.demand(not found, f"{len(found)} messages; first (LEN, bytes there): {found[:1]}.")
 
 
+def _limits_known(probe: Probe) -> None:
+    if probe.unusable:
+        raise SkippedError(f"builds on CONNECT: {probe.unusable}.")
+
+
 @rule(
     "TRN-006",
     _TRN,
@@ -94,6 +99,7 @@ def _lengths(probe: Probe) -> None:
     _ETH,
 )
 def _longest(probe: Probe) -> None:
+    _limits_known(probe)
     found = probe.messages.facts.longest
     most = max(probe.profile.max_cto, probe.profile.max_dto)
     probe.demand(found <= most, f"a message had {found} bytes; the limit is {most}.")
@@ -134,6 +140,7 @@ def _errors(probe: Probe) -> None:
     "packet types, 1.0",
 )
 def _longest_answer(probe: Probe) -> None:
+    _limits_known(probe)
     found, most = probe.observed.longest_answer, probe.profile.max_cto
     probe.demand(found <= most, f"an answer had {found} bytes; MAX_CTO is {most}.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from xcaliper.conformance.facts import comm_mode, read, region, steady
+from xcaliper.conformance.facts import comm_mode, read, region, steady, telling
 from xcaliper.conformance.model import (
     FaultError,
     Group,
@@ -20,7 +20,7 @@ from xcaliper.xcp.checksum import block_alignment, checksum
 from xcaliper.xcp.codes import ChecksumType, ErrorCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from xcaliper.conformance.probe import Probe, Region
 
@@ -47,6 +47,11 @@ def _short(place: Region, count: int) -> std.ShortUpload:
 def _data(probe: Probe, answer: bytes, count: int) -> bytes:
     ag = probe.profile.ag
     return answer[ag : ag * (1 + count)]
+
+
+def _halves_apart(data: bytes) -> bool:
+    half = len(data) // 2
+    return data[:half] != data[half:]
 
 
 # -- reading --------------------------------------------------------------------------------------
@@ -76,7 +81,7 @@ def _same(probe: Probe) -> None:
     "UPLOAD, 1.0",
 )
 def _moves(probe: Probe) -> None:
-    place, expected = steady(probe, 4)
+    place, expected = telling(probe, 4, _halves_apart)
     ag = probe.profile.ag
     _point(probe, place)
     first = _data(probe, probe.subject(std.Upload(count=2), 3 * ag), 2)
@@ -94,7 +99,7 @@ def _moves(probe: Probe) -> None:
     "SHORT_UPLOAD, 1.0",
 )
 def _leaves(probe: Probe) -> None:
-    place, expected = steady(probe, 4)
+    place, expected = telling(probe, 4, _halves_apart)
     ag = probe.profile.ag
     probe.use(_short(place, 2))
     found = _data(probe, probe.subject(std.Upload(count=2), 3 * ag), 2)
@@ -267,8 +272,8 @@ def _checksum_top(probe: Probe) -> None:
     "BUILD_CHECKSUM, 1.0",
 )
 def _checksum_moves(probe: Probe) -> None:
-    place, expected = steady(probe, 18)
     ag = probe.profile.ag
+    place, expected = telling(probe, 18, lambda data: data[: 2 * ag] != data[16 * ag :])
     _point(probe, place)
     probe.use(std.BuildChecksum(block_size=16))
     found = _data(probe, probe.subject(std.Upload(count=2), 3 * ag), 2)
@@ -295,9 +300,11 @@ def _checksum_align(probe: Probe) -> None:
 
 
 @contextmanager
-def _restored(probe: Probe, count: int) -> Iterator[tuple[Region, bytes]]:
+def _restored(
+    probe: Probe, count: int, apart: Callable[[bytes], bool] | None = None
+) -> Iterator[tuple[Region, bytes]]:
     """Memory to write, with its content; it is written back at the end, also after a failed rule."""
-    place, before = steady(probe, count)
+    place, before = steady(probe, count) if apart is None else telling(probe, count, apart)
     try:
         yield place, before
     finally:
@@ -349,7 +356,7 @@ def _download(probe: Probe) -> None:
     needs=_WRITE,
 )
 def _download_moves(probe: Probe) -> None:
-    with _restored(probe, 4) as (place, before):
+    with _restored(probe, 4, _halves_apart) as (place, before):
         ag = probe.profile.ag
         _point(probe, place)
         probe.use(cal.Download(count=2, data=before[: 2 * ag]))
@@ -412,8 +419,8 @@ def _short_download(probe: Probe) -> None:
 )
 def _short_download_moves(probe: Probe) -> None:
     _room_for_short(probe)
-    with _restored(probe, 3) as (place, before):
-        ag = probe.profile.ag
+    ag = probe.profile.ag
+    with _restored(probe, 3, lambda data: data[: 2 * ag] != data[ag:]) as (place, before):
         probe.use(_short_request(place, before[:ag]))
         found = _data(probe, probe.subject(std.Upload(count=2), 3 * ag), 2)
         probe.demand(found == before[ag:], "UPLOAD did not go on behind SHORT_DOWNLOAD.")
@@ -460,7 +467,10 @@ def _modify(probe: Probe) -> None:
 def _modify_mta(probe: Probe) -> None:
     ag = probe.profile.ag
     count = 4 // ag + 1
-    with _restored(probe, count) as (place, before):
+    with _restored(probe, count, lambda data: data[:ag] != data[ag : 2 * ag]) as (
+        place,
+        before,
+    ):
         _point(probe, place)
         probe.use(cal.ModifyBits(shift=0, and_mask=0xFFFF, xor_mask=0))
         found = _data(probe, probe.subject(std.Upload(count=1), 2 * ag), 1)

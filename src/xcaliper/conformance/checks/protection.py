@@ -151,7 +151,7 @@ def _refuses(probe: Probe) -> None:
     "protection, 1.0",
 )
 def _has_seed(probe: Probe) -> None:
-    if not int(_protected(probe)):
+    if not int(_protected(probe)) & int(connect_response(probe).resource):
         raise SkippedError("no resource is protected.")
     known = probe.knows(b"\xf8")
     probe.demand(known is not False, "resources are protected and GET_SEED is unknown.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from xcaliper.conformance.facts import connect_response, daq_info, read, steady
+from xcaliper.conformance.facts import connect_response, daq_info, read, steady, telling
 from xcaliper.conformance.model import Group, Permission, Rule, Severity, SkippedError, rule
 from xcaliper.xcp import std
 from xcaliper.xcp.codes import PID_ERR, PID_RES, ErrorCode
@@ -80,7 +80,7 @@ def _transport(probe: Probe) -> None:
     "command codes, 1.0",
 )
 def _no_effect(probe: Probe) -> None:
-    place, expected = steady(probe, 2)
+    place, expected = telling(probe, 3, _tail_apart(probe.profile.ag))
     read(probe, place.address, 1)
     answer = probe.ask(b"\xc3\x01\x02\x03\x04\x05\x06\x07", wait_ns=probe.limits.quiet_ns)
     if answer is None or answer[:2] != b"\xfe\x20":
@@ -88,6 +88,10 @@ def _no_effect(probe: Probe) -> None:
     ag = probe.profile.ag
     found = probe.subject(std.Upload(count=1), 2 * ag)[ag : 2 * ag]
     probe.demand(found == expected[ag : 2 * ag], "the MTA was moved by an unknown command.")
+
+
+def _tail_apart(ag: int) -> Callable[[bytes], bool]:
+    return lambda data: len({data[:ag], data[ag : 2 * ag], data[2 * ag :]}) == 3
 
 
 def _absent(resource: str, packet: bytes, name: str) -> Callable[[Probe], None]:

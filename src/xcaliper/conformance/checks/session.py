@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from xcaliper.conformance.facts import connect_response
 from xcaliper.conformance.model import Group, Rule, Severity, SkippedError, rule
-from xcaliper.xcp.codes import PID_ERR, PID_RES, ErrorCode
+from xcaliper.xcp.codes import PID_ERR, PID_RES
 from xcaliper.xcp.std import GetStatus
 
 if TYPE_CHECKING:
@@ -211,7 +211,10 @@ def _disconnect(probe: Probe) -> None:
     "SYNCH, 1.0",
 )
 def _synch(probe: Probe) -> None:
-    probe.refused(_SYNCH, ErrorCode.ERR_CMD_SYNCH)
+    answer = probe.ask(_SYNCH)
+    probe.demand(answer is not None, "SYNCH was not answered.")
+    found = (answer or b"").hex(" ")
+    probe.demand(found[:5] == "fe 00", f"SYNCH was answered with {found}.")
 
 
 @rule(
@@ -222,6 +225,7 @@ def _synch(probe: Probe) -> None:
     "SYNCH, 1.0",
 )
 def _synch_again(probe: Probe) -> None:
+    probe.ask(_STATUS)
     answers = [probe.ask(_SYNCH) for _ in range(4)]
     if answers[0] is None or answers[0][:2] != b"\xfe\x00":
         raise SkippedError("builds on SYNCH, which another rule judges.")
