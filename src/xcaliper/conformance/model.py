@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from xcaliper.conformance.words import answer_text, question_text
 from xcaliper.core.errors import XcaliperError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xcaliper.conformance.probe import Probe
+    from xcaliper.xcp.profile import Profile
 
 __all__ = [
     "FaultError",
@@ -140,15 +142,23 @@ class Step:
         asked: packet; empty when the suite only listened.
         came: packets in order of arrival.
         t_ns: when it was asked, since the start of the run.
-        question: the packet in words.
-        answers: the packets that came, in words.
+        profile: how its bytes are to be read.
     """
 
     asked: bytes
     came: tuple[bytes, ...]
     t_ns: int
-    question: str
-    answers: tuple[str, ...]
+    profile: Profile
+
+    @property
+    def question(self) -> str:
+        """The packet in words."""
+        return question_text(self.asked, self.profile)
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The packets that came, in words."""
+        return tuple(answer_text(packet, self.asked, self.profile) for packet in self.came)
 
 
 @dataclass(frozen=True, slots=True)

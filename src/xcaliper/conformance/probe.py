@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from xcaliper.conformance.model import FaultError, Permission, SkippedError, Step, StoppedError
 from xcaliper.conformance.port import Messages
-from xcaliper.conformance.words import answer_text, command_name, error_name, question_text
+from xcaliper.conformance.words import command_name, error_name
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import LinkError, WireError
 from xcaliper.wire.codec import codec_for
@@ -332,10 +332,7 @@ class Probe:
         if len(self._steps) >= _KEEP_STEPS:
             self._left_out += 1
             return
-        profile = self.profile
-        words = tuple(answer_text(packet, asked, profile) for packet in came)
-        question = question_text(asked, profile)
-        self._steps.append(Step(asked, came, t_ns - self._start_ns, question, words))
+        self._steps.append(Step(asked, came, t_ns - self._start_ns, self.profile))
 
     # -- judging ----------------------------------------------------------------------------------
 

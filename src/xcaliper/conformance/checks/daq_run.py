@@ -202,7 +202,7 @@ def _monotonous(probe: Probe) -> None:
 def _wraps_within(probe: Probe) -> bool:
     size, tick = resolution(probe).timestamp_mode.size, tick_ns(probe)
     cycle = choose_event(probe).cycle_ns
-    return not tick or (1 << 8 * size - 1) * tick < 2 * cycle
+    return not size or not tick or (1 << 8 * size - 1) * tick < 2 * cycle
 
 
 @rule(
