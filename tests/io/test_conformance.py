@@ -23,9 +23,8 @@ SRC = Path(__file__).resolve().parents[2] / "src"
 
 @pytest.fixture(scope="module")
 def server():
-    with EcuServer(
-        build_ecu("demo-engine"), ("udp://127.0.0.1:0", "tcp://127.0.0.1:0")
-    ).start() as made:
+    urls = ("udp://127.0.0.1:0", "tcp://127.0.0.1:0")
+    with EcuServer(build_ecu("demo-engine"), urls) as made:
         yield made
 
 
