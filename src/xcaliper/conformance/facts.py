@@ -69,6 +69,7 @@ def connect_response(probe: Probe) -> std.ConnectResponse:
     Raises:
         SkippedError: it is too short.
     """
+    probe.cite("connect")
     if len(probe.connect_packet) < 8:
         raise SkippedError("builds on CONNECT, whose answer is too short.")
     found: std.ConnectResponse = codec_for(std.ConnectResponse, probe.profile.byte_order).decode(

@@ -52,7 +52,7 @@ summary .why{grid-column:3;color:var(--dim);font-size:14px}
 table{border-collapse:collapse;width:100%;margin-top:8px;background:var(--code);border-radius:8px}
 td{padding:4px 10px;vertical-align:top;overflow-wrap:anywhere}td:first-child{white-space:nowrap;
 width:1%;text-align:right;color:var(--dim);font-variant-numeric:tabular-nums}
-td.w{width:1%;white-space:nowrap;color:var(--dim)}.stop{border-left:4px solid var(--bad);
+td span{margin-left:6px}td.w{width:1%;white-space:nowrap;color:var(--dim)}.stop{border-left:4px solid var(--bad);
 padding:8px 14px;background:var(--bad-bg);border-radius:6px}
 @media(max-width:640px){summary{grid-template-columns:80px 1fr}summary .t{grid-column:1/-1}
 summary .why{grid-column:1/-1}.body{padding-left:14px}}
@@ -189,4 +189,4 @@ def _step(step: Step) -> str:
 
 def _line(time: str, what: str, data: str, words: str) -> str:
     shown = data if len(data) < 200 else data[:200] + " …"
-    return f"<tr><td>{time}</td><td class=w>{what}</td><td><code>{shown}</code> {escape(words)}</td></tr>"
+    return f"<tr><td>{time}</td><td class=w>{what}</td><td><code>{shown}</code> <span>{escape(words)}</span></td></tr>"

@@ -145,6 +145,7 @@ class Probe:
         self.silent = 0
         self.status_at_start: bytes = b""
         self._facts: dict[str, tuple[Any, SkippedError | None]] = {}
+        self._sources: dict[str, tuple[Step, ...]] = {}
         self._steps: list[Step] = []
         self._left_out = 0
         self._start_ns = port.now_ns()
@@ -318,6 +319,16 @@ class Probe:
         self._steps, self._left_out = [], 0
         self._rule_end_ns = min(self.port.now_ns() + self.limits.rule_ns, self._end_ns)
 
+    def cite(self, name: str) -> None:
+        """Put what an earlier rule asked into the transcript, once."""
+        for step in self._sources.get(name, ()):
+            if step not in self._steps and len(self._steps) < _KEEP_STEPS:
+                self._steps.append(step)
+
+    def witness(self, asked: bytes, *came: bytes) -> None:
+        """Put something that was seen earlier into the transcript."""
+        self._keep(asked, came, self.port.now_ns())
+
     def begin_last(self) -> None:
         """A little time for the last words, also when the time of the run is up."""
         self._end_ns = self.port.now_ns() + 4 * self.limits.answer_ns
@@ -455,6 +466,7 @@ class Probe:
         if not self.connect_packet:
             self.connect_packet = answer
             self._take_over(answer)
+            self._sources["connect"] = tuple(self._steps[-1:])
         return answer
 
     def _take_over(self, answer: bytes) -> None:
@@ -493,16 +505,24 @@ class Probe:
         answer = self.ask(GetStatus())
         if answer is not None and answer[0] == PID_RES:
             self.status_at_start = answer
+            self._sources["status"] = tuple(self._steps[-1:])
 
     # -- facts ------------------------------------------------------------------------------------
 
     def fact(self, name: str, find: Callable[[Probe], T]) -> T:
-        """Something found out once and used by many rules; what it skipped with is remembered too."""
-        if name not in self._facts:
+        """Something found out once and used by many rules; what it skipped with is remembered too.
+
+        What was asked for it stands in the transcript of every rule that uses it.
+        """
+        if name in self._facts:
+            self.cite(name)
+        else:
+            begin = len(self._steps)
             try:
                 self._facts[name] = (find(self), None)
             except SkippedError as skipped:
                 self._facts[name] = (None, skipped)
+            self._sources[name] = tuple(self._steps[begin:])
         value, why = self._facts[name]
         if why is not None:
             raise SkippedError(str(why))

@@ -114,6 +114,8 @@ def _longest(probe: Probe) -> None:
 )
 def _strays(probe: Probe) -> None:
     found = probe.observed.strays
+    for asked, packet in found[:8]:
+        probe.witness(asked, packet)
     after = command_name(found[0][0]) if found else ""
     probe.demand(not found, f"{len(found)} answers too many; the first after {after}.")
 
@@ -156,6 +158,7 @@ def _longest_answer(probe: Probe) -> None:
 def _events(probe: Probe) -> None:
     known = {int(code) for code in EventCode}
     for packet in probe.observed.events:
+        probe.witness(b"", packet)
         code = packet[1] if len(packet) > 1 else -1
         probe.demand(code in known, f"event packet {packet.hex(' ')}: no such event.")
         try:
@@ -174,6 +177,7 @@ def _events(probe: Probe) -> None:
 )
 def _services(probe: Probe) -> None:
     known = {int(code) for code in ServiceCode}
+    probe.witness(b"", *probe.observed.services[:8])
     wrong = [p.hex(" ") for p in probe.observed.services if len(p) < 2 or p[1] not in known]
     probe.demand(not wrong, f"service requests {wrong[:3]}.")
 

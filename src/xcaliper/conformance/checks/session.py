@@ -59,6 +59,7 @@ def _silent_synch(probe: Probe) -> None:
     "CONNECT, 1.0",
 )
 def _connect_length(probe: Probe) -> None:
+    probe.cite("connect")
     size = len(probe.connect_packet)
     probe.demand(size >= 8, f"the answer to CONNECT has {size} bytes instead of 8.")
 
@@ -170,6 +171,7 @@ def _transport_version(probe: Probe) -> None:
     "CONNECT, 1.0",
 )
 def _connect_again(probe: Probe) -> None:
+    probe.cite("connect")
     answer = probe.subject(_CONNECT)
     same = answer[:8] == probe.connect_packet[:8]
     probe.demand(same, "the parameters are others than in the first answer.")
@@ -315,6 +317,7 @@ def _status_twice(probe: Probe) -> None:
     severity=Severity.NOTE,
 )
 def _running(probe: Probe) -> None:
+    probe.cite("status")
     probe.demand(
         not probe.running_at_start or probe.status_at_start[1] & 0x80,
         "DAQ_RUNNING was set at the first CONNECT without RESUME.",
