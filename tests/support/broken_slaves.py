@@ -423,6 +423,11 @@ def programming(**changed: bytes) -> Wrong:
     )
 
 
+def stimulating() -> Wrong:
+    """A slave whose event channel 2 serves STIM."""
+    return Chain(mask(b"\xff\x00", 1, on=0x08), mask(b"\xd7\x00\x02", 1, on=0x08))
+
+
 # -- what the rows are built on -------------------------------------------------------------------
 
 WORDS = {"ag": 2, "granularity_odt_entry": 2}
@@ -530,6 +535,7 @@ BROKEN: dict[str, Broken] = {
     "STA-004": b(lambda: SlyCounter(b"\xfd", lambda p, n: p[:4] + bytes((n & 0xFF, 0)))),
     "STA-005": b(lambda: mask(b"\xfd", 1, on=0x40)),
     "STA-006": b(lambda: mask(b"\xfd", 1, on=0x01)),
+    "STA-007": b(lambda: reply(b"\xf9", OK)),
     # identification and communication modes
     "IDN-001": b(lambda: Chain(*(cut(bytes((0xFA, kind)), 7) for kind in range(6)))),
     "IDN-002": b(lambda: put(b"\xfa\x01", 4, 5), id_in_packet_limit=16),
@@ -670,6 +676,8 @@ BROKEN: dict[str, Broken] = {
     "DAQ-023": b(lambda: mask(b"\xd8\x00\x01", 1, off=0x0C), **STATIC),
     "DAQ-024": b(lambda: put(b"\xd8\x00\x01", 2, 0), **STATIC),
     "DAQ-025": b(lambda: forgive(b"\xd8\x00\xff\xff", OK + bytes(5))),
+    "DAQ-026": b(lambda: Chain(stimulating(), put(b"\xd9", 3, 3)), stimulating),
+    "DAQ-027": b(lambda: mask(b"\xd7\x00\x02", 1, on=0x08)),
     # configuring lists
     "DQC-001": b(lambda: reply(b"\xd6", b"\xfe\x31")),
     "DQC-002": b(lambda: reply(b"\xd4", OK, after=b"\xd6")),
@@ -699,6 +707,10 @@ BROKEN: dict[str, Broken] = {
     "DQC-026": b(lambda: forgive(b"\xde\x7e", b"\xff\x00")),
     "DQC-027": b(lambda: forgive(b"\xdd\x7e")),
     "DQC-028": b(lambda: forgive(b"\xde\x02\xfe\xff", b"\xff\x00")),
+    "DQC-029": b(
+        lambda: Chain(forgive(b"\xe1\xff\xff"), reply(b"\xde\x01", b"\xff\x00", after=b"\xe1"))
+    ),
+    "DQC-030": b(lambda: forgive(b"\xe0\x02\x00\x00\x00")),
     # running lists
     "RUN-001": b(lambda: Data(lambda _: b"")),
     "RUN-002": b(lambda: mask(b"\xfd", 1, off=0x40)),
@@ -722,6 +734,8 @@ BROKEN: dict[str, Broken] = {
     "RUN-018": b(lambda: forgive(b"\xd5", when=running)),
     "RUN-019": b(lambda: Late(b"\xfe")),
     "RUN-020": b(lambda: Ask(b"\xde\0\0\0", lambda *_: b"", b"\xff\x00")),
+    "RUN-021": b(lambda: Ask(b"\xdd\x02", lambda *_: b"", OK)),
+    "RUN-022": b(lambda: reply(b"\xde\x01", b"\xfe\x27", after=b"\xe0")),
     # clocks
     "TIM-001": b(lambda: Edit(b"\xdc", positive(lambda p: p if p[3] else p[:7]))),
     "TIM-002": b(lambda: clock(lambda v, n: v - 1_000_000 * n)),
@@ -742,6 +756,7 @@ BROKEN: dict[str, Broken] = {
     "TIM-011": b(Multicast),
     "TIM-012": b(lambda: reply(b"\xf5", DENIED, after=b"\xc6")),
     "TIM-013": b(lambda: put(b"\xf5", 11, 0x20, after=b"\xc6")),
+    "TIM-014": b(lambda: put(b"\xc6\x00", 6, 7, size=2)),
     # seed and key, programming
     "SEC-001": b(lambda: reply(b"\xf8\x00\x00", b"\xff\x00")),
     "SEC-002": b(lambda: reply(b"\xf8\x00\x05", b"\xff\x00")),

@@ -311,6 +311,30 @@ def _clock_unit(probe: Probe) -> None:
     probe.demand(good, f"the clock counts {clock.timestamp_ticks} of unit {clock.timestamp_unit}.")
 
 
+@rule(
+    "TIM-014",
+    _TIM,
+    "Cluster is kept",
+    "The cluster identifier that was set is told from then on.",
+    "TIME_CORRELATION_PROPERTIES, 1.3",
+    severity=Severity.DEVIATION,
+    needs=_MAY,
+)
+def _cluster(probe: Probe) -> None:
+    before = probe.use(timecorr.TimeCorrelationProperties()).cluster_identifier
+    wanted = timecorr.SetProperties.of(set_cluster_id=1)
+
+    def put(cluster: int) -> timecorr.TimeCorrelationProperties:
+        return timecorr.TimeCorrelationProperties(set_properties=wanted, cluster_identifier=cluster)
+
+    try:
+        probe.use(put(before ^ 0x0123))
+        found = probe.use(timecorr.TimeCorrelationProperties()).cluster_identifier
+        probe.demand(found == before ^ 0x0123, f"the cluster is 0x{found:04X} after it was set.")
+    finally:
+        probe.use(put(before))
+
+
 RULES: Final[tuple[Rule, ...]] = (
     _length,
     _monotonous,
@@ -325,4 +349,5 @@ RULES: Final[tuple[Rule, ...]] = (
     _time_sync,
     _information,
     _clock_unit,
+    _cluster,
 )

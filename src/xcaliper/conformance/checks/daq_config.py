@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from xcaliper.conformance.facts import daq_info, event_infos, resolution
+from xcaliper.conformance.facts import daq_info, event_infos, region, resolution
 from xcaliper.conformance.lists import bind, cleared, set_up, write_entries
 from xcaliper.conformance.model import Group, Permission, Rule, Severity, SkippedError, rule
 from xcaliper.xcp import daq
-from xcaliper.xcp.codes import DaqListModeRequest, ErrorCode
+from xcaliper.xcp.codes import PID_ERR, DaqListModeRequest, ErrorCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -552,6 +552,62 @@ def _start_nothing(probe: Probe) -> None:
     probe.refused(daq.StartStopDaqList(mode=2, daq_list=0xFFFE), _RANGE, _CONFIG)
 
 
+@rule(
+    "DQC-029",
+    _DQC,
+    "ODT that is too long",
+    "Entries that do not fit MAX_DTO together are refused, when written or at the start.",
+    "WRITE_DAQ, 1.0",
+    needs=_MAY,
+)
+def _too_long(probe: Probe) -> None:
+    ag, grain = probe.profile.ag, max(resolution(probe).granularity_daq, 1)
+    size = min(resolution(probe).max_entry_size_daq, region(probe).count)
+    size -= size * ag % grain // ag
+    if size * ag < grain:
+        raise SkippedError("builds on the largest entry, which another rule judges.")
+    count = probe.profile.max_dto // (size * ag) + 1
+    if count > 0xFF:
+        raise SkippedError("an ODT of so many entries cannot be had.")
+    with cleared(probe):
+        setup = set_up(probe, entries=count)
+        _, setup = bind(probe, setup)
+        at = setup.address
+        for entry in range(count):
+            probe.use(daq.SetDaqPtr(daq_list=setup.number, odt=0, odt_entry=entry))
+            request = daq.WriteDaq(size=size, address=at.value, address_extension=at.extension)
+            answer = probe.ask(request)
+            if answer is not None and answer[0] == PID_ERR:
+                return
+        probe.measuring = True
+        start = daq.StartStopDaqList(mode=1, daq_list=setup.number)
+        probe.refused(start, _CONFIG, _RANGE, ErrorCode.ERR_MEMORY_OVERFLOW)
+
+
+@rule(
+    "DQC-030",
+    _DQC,
+    "STIM where it is not possible",
+    "Direction STIM at an event channel that serves DAQ only is refused.",
+    "SET_DAQ_LIST_MODE, 1.0",
+    severity=Severity.DEVIATION,
+    needs=_MAY,
+)
+def _no_stim(probe: Probe) -> None:
+    for event in event_infos(probe):
+        bits = event.info.daq_event_properties
+        if bits.daq and not bits.stim and event.info.max_daq_list:
+            break
+    else:
+        raise SkippedError("every event channel serves STIM.")
+    fixed = resolution(probe).timestamp_mode.fixed
+    mode = DaqListModeRequest.of(direction_stim=1, timestamp=int(bool(fixed)))
+    with cleared(probe):
+        setup = set_up(probe)
+        request = daq.SetDaqListMode(mode=mode, daq_list=setup.number, event_channel=event.number)
+        probe.refused(request, _NO_MODE, _RANGE, _SYNTAX)
+
+
 RULES: Final[tuple[Rule, ...]] = (
     _free,
     _odt_first,
@@ -581,4 +637,6 @@ RULES: Final[tuple[Rule, ...]] = (
     _list_mode,
     _synch_mode,
     _start_nothing,
+    _too_long,
+    _no_stim,
 )

@@ -383,6 +383,34 @@ def _no_list(probe: Probe) -> None:
     probe.refused(daq.GetDaqListInfo(daq_list=0xFFFF), _RANGE)
 
 
+@rule(
+    "DAQ-026",
+    _DAQ,
+    "Granularity for STIM exists",
+    "A slave with STIM has a granularity of 1, 2, 4 or 8 bytes for that direction.",
+    "GET_DAQ_RESOLUTION_INFO, 1.0",
+)
+def _granularity_stim(probe: Probe) -> None:
+    if not connect_response(probe).resource.stim:
+        raise SkippedError("the slave does not announce STIM.")
+    found = resolution(probe).granularity_stim
+    probe.demand(found in (1, 2, 4, 8), f"the granularity for STIM is {found}.")
+
+
+@rule(
+    "DAQ-027",
+    _DAQ,
+    "STIM as announced",
+    "Some event channel serves STIM where RESOURCE announces it, and none where it does not.",
+    "GET_DAQ_EVENT_INFO, 1.0",
+    severity=_DEVIATION,
+)
+def _stim_events(probe: Probe) -> None:
+    said = bool(connect_response(probe).resource.stim)
+    found = any(event.info.daq_event_properties.stim for event in event_infos(probe))
+    probe.demand(said == found, f"STIM in RESOURCE is {said}, event channels say {found}.")
+
+
 RULES: Final[tuple[Rule, ...]] = (
     _info,
     _overload,
@@ -409,4 +437,6 @@ RULES: Final[tuple[Rule, ...]] = (
     _list_directions,
     _list_room,
     _no_list,
+    _granularity_stim,
+    _stim_events,
 )

@@ -442,6 +442,46 @@ def _stop_one(probe: Probe) -> None:
         probe.demand(not after, "DAQ_RUNNING is set after the only list was stopped.")
 
 
+@rule(
+    "RUN-021",
+    _RUN,
+    "Stopping selected lists",
+    "START_STOP_SYNCH with mode 2 stops the lists that were selected.",
+    "START_STOP_SYNCH, 1.0",
+    needs=_MAY,
+)
+def _stop_selected(probe: Probe) -> None:
+    with cleared(probe):
+        setup = set_up(probe)
+        write_entries(probe, setup)
+        _, setup = bind(probe, setup)
+        setup, _ = start(probe, setup)
+        if not int(probe.use(GetStatus()).session_status) & _RUNNING:
+            raise SkippedError("builds on DAQ_RUNNING, which another rule judges.")
+        probe.use(daq.StartStopDaqList(mode=2, daq_list=setup.number))
+        probe.subject(daq.StartStopSynch(mode=2))
+        after = int(probe.use(GetStatus()).session_status) & _RUNNING
+        probe.demand(not after, "DAQ_RUNNING is set after the only list was stopped.")
+
+
+@rule(
+    "RUN-022",
+    _RUN,
+    "Starting one list",
+    "START_STOP_DAQ_LIST with mode 1 starts a list without START_STOP_SYNCH.",
+    "START_STOP_DAQ_LIST, 1.0",
+    severity=Severity.DEVIATION,
+    needs=_MAY,
+)
+def _start_one(probe: Probe) -> None:
+    with cleared(probe):
+        setup = set_up(probe)
+        write_entries(probe, setup)
+        _, setup = bind(probe, setup)
+        probe.measuring = True
+        probe.subject(daq.StartStopDaqList(mode=1, daq_list=setup.number), 2)
+
+
 RULES: Final[tuple[Rule, ...]] = (
     _sends,
     _status,
@@ -463,4 +503,6 @@ RULES: Final[tuple[Rule, ...]] = (
     _allocate,
     _disconnect,
     _stop_one,
+    _stop_selected,
+    _start_one,
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.conformance.facts import connect_response
-from xcaliper.conformance.model import Group, Rule, Severity, SkippedError, rule
-from xcaliper.xcp.codes import PID_ERR, PID_RES
+from xcaliper.conformance.model import Group, Permission, Rule, Severity, SkippedError, rule
+from xcaliper.xcp.codes import PID_ERR, PID_RES, ErrorCode
 from xcaliper.xcp.std import GetStatus
 
 if TYPE_CHECKING:
@@ -337,6 +337,19 @@ def _pending(probe: Probe) -> None:
     probe.demand(not found, f"SESSION_STATUS shows pending requests: 0x{found:02X}.")
 
 
+@rule(
+    "STA-007",
+    Group.STATUS,
+    "Unknown mode of SET_REQUEST",
+    "SET_REQUEST with reserved bits only is refused with ERR_OUT_OF_RANGE.",
+    "SET_REQUEST, 1.0",
+    needs=Permission.STORE,
+)
+def _set_request(probe: Probe) -> None:
+    codes = (ErrorCode.ERR_OUT_OF_RANGE, ErrorCode.ERR_MODE_NOT_VALID)
+    probe.refused(b"\xf9\xc0\x00\x00", *codes)
+
+
 RULES: Final[tuple[Rule, ...]] = (
     _silent_status,
     _silent_synch,
@@ -362,4 +375,5 @@ RULES: Final[tuple[Rule, ...]] = (
     _status_twice,
     _running,
     _pending,
+    _set_request,
 )
