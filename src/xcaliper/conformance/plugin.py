@@ -146,7 +146,8 @@ class RuleItem(pytest.Item):
         super().__init__(**options)
         self.rule = rule
         self._suite = suite
-        self.add_marker(pytest.mark.timeout(0))  # the suite has deadlines of its own
+        if self.config.pluginmanager.hasplugin("timeout"):
+            self.add_marker(pytest.mark.timeout(0))  # the suite has deadlines of its own
 
     def runtest(self) -> None:
         """Judge the rule; failures below the wanted severity are expected ones."""
