@@ -588,7 +588,7 @@ BROKEN: dict[str, Broken] = {
     "SYN-011": b(lambda: reply(b"\xe1\xff\x01", OK, exact=True)),
     "SYN-012": b(lambda: reply(b"\xe0\x00\x00", OK, exact=True)),
     "SYN-013": b(lambda: reply(b"\xde\x00", OK, exact=True)),
-    "SYN-014": b(lambda: reply(b"\xfd" + bytes(7), SYNTAX, exact=True)),
+    "SYN-014": b(lambda: reply(b"\xfc" + bytes(7), SYNTAX, exact=True)),
     "SYN-015": b(lambda: reply(b"\xf6\xa5", RANGE)),
     "SYN-016": b(lambda: reply(b"\xfd" + bytes(64), OK + bytes(5), exact=True)),
     # reading

@@ -10,7 +10,7 @@ from xcaliper.conformance.probe import Limits, Probe
 from xcaliper.conformance.runner import Outcome, run
 from xcaliper.core.ticks import unit_ns
 from xcaliper.xcp.framing.eth import EthFraming
-from xcaliper.xcp.slave import SlaveMachine
+from xcaliper.xcp.quirky_slave import make_slave
 from xcaliper.xcp.table import COMMANDS
 from xcaliper.xcp.tlcmd import EthGetDaqClockMulticast
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from xcaliper.conformance.model import Rule
+    from xcaliper.xcp.slave import SlaveMachine
     from xcaliper.xcp.slave_config import SlaveConfig, SlaveMemory
 
 ALL = frozenset(Permission)
@@ -65,7 +66,7 @@ class MachinePort:
     def __init__(
         self, config: SlaveConfig, memory: SlaveMemory, wrong: Wrong | None = None
     ) -> None:
-        self.slave = SlaveMachine(config, memory, COMMANDS.extended(EthGetDaqClockMulticast))
+        self.slave = make_slave(config, memory, COMMANDS.extended(EthGetDaqClockMulticast))
         self.expected = 0
         self.wrong = wrong or Wrong()
         self.now = 1_000_000_000
@@ -116,6 +117,8 @@ class MachinePort:
     def receive(self, until_ns: int) -> bytes | None:
         while not self.waiting:
             due = min(self.next.values(), default=until_ns + 1)
+            own = self.slave.due()
+            due = due if own is None else min(due, own)
             if due > until_ns:
                 self.now = max(self.now, until_ns)
                 return None
@@ -124,6 +127,9 @@ class MachinePort:
         return self.waiting.pop(0)
 
     def _fire(self) -> None:
+        own = self.slave.due()
+        if own is not None and own <= self.now:
+            self.slave.on_time(self.now)
         for channel, due in self.next.items():
             if due <= self.now:
                 self.slave.event(channel, self.now)

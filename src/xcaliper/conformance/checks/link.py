@@ -18,6 +18,7 @@ __all__ = ["LAST", "RULES"]
 _TRN: Final = Group.TRANSPORT
 _OBS: Final = Group.OBSERVED
 _STATUS: Final = b"\xfd"
+_SYNCH: Final = b"\xfc"
 _ETH: Final = "XCP on Ethernet, header, 1.0"
 
 
@@ -45,7 +46,7 @@ def _together(probe: Probe) -> None:
 )
 def _counter_gap(probe: Probe) -> None:
     probe.messages.skip_counter(3)
-    answer = probe.ask(_STATUS)
+    answer = probe.ask(_SYNCH)
     probe.demand(answer is not None, "a command behind a gap in CTR was not answered.")
 
 

@@ -17,7 +17,7 @@ from xcaliper.conformance.model import (
 )
 from xcaliper.xcp import cal, std
 from xcaliper.xcp.checksum import block_alignment, checksum
-from xcaliper.xcp.codes import ChecksumType, ErrorCode
+from xcaliper.xcp.codes import PID_ERR, ChecksumType, ErrorCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -299,11 +299,31 @@ def _checksum_align(probe: Probe) -> None:
 # -- writing --------------------------------------------------------------------------------------
 
 
+def _writable(probe: Probe) -> None:
+    """Write one element as it is, once a run.
+
+    Raises:
+        SkippedError: the memory cannot be written now.
+    """
+
+    def attempt(one: Probe) -> bool:
+        place, before = steady(one, 1)
+        _point(one, place)
+        answer = one.ask(cal.Download(count=1, data=before))
+        if answer is None or answer[0] != PID_ERR or len(answer) < 2:
+            return True
+        return answer[1] not in (ErrorCode.ERR_WRITE_PROTECTED, ErrorCode.ERR_ACCESS_DENIED)
+
+    if not probe.fact("writable", attempt):
+        raise SkippedError("the memory cannot be written; switch its page, or name other memory.")
+
+
 @contextmanager
 def _restored(
     probe: Probe, count: int, apart: Callable[[bytes], bool] | None = None
 ) -> Iterator[tuple[Region, bytes]]:
     """Memory to write, with its content; it is written back at the end, also after a failed rule."""
+    _writable(probe)
     place, before = steady(probe, count) if apart is None else telling(probe, count, apart)
     try:
         yield place, before
@@ -373,6 +393,7 @@ def _download_moves(probe: Probe) -> None:
     needs=_WRITE,
 )
 def _download_nothing(probe: Probe) -> None:
+    _writable(probe)
     _point(probe, region(probe))
     probe.refused(cal.Download(count=0, data=b""), _RANGE)
 

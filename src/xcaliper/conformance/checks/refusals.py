@@ -251,10 +251,13 @@ _SHORT_PACKETS: Final[tuple[Rule, ...]] = (
     "packet structure, 1.0",
 )
 def _padded(probe: Probe) -> None:
-    answer = probe.ask(b"\xfd" + bytes(7))
+    plain = probe.ask(b"\xfc")
+    if plain is None or plain[:2] != b"\xfe\x00":
+        raise SkippedError("builds on SYNCH, which another rule judges.")
+    answer = probe.ask(b"\xfc" + bytes(7))
     probe.demand(
-        answer is not None and answer[0] == PID_RES,
-        "GET_STATUS with seven fill bytes was not accepted.",
+        answer is not None and answer[:2] == b"\xfe\x00",
+        "SYNCH with seven fill bytes was not served.",
     )
 
 
