@@ -522,6 +522,28 @@ def a2l_rule_page(rule: Any) -> str:
     return page(code(rule.slug), lead, *parts)
 
 
+def conformance_page() -> str:
+    """The rules of the conformance suite, group by group."""
+    lead = (
+        "What `xcaliper conformance` demands of a slave, in the order of a run. A rule that needs something is run when "
+        "`--allow` names it; `daq` is allowed unless lists run already. See [](../../guide/conformance.md)."
+    )
+    found = module("xcaliper.conformance.rules")
+    if found is None:
+        return page("Conformance rules", lead, ABSENT)
+    groups: dict[str, list[list[str]]] = {}
+    for rule in found.RULES:
+        needs = ", ".join(sorted(need.value for need in rule.needs))
+        what = f"**{escape(rule.title)}.** {escape(rule.demands)} *({escape(rule.source)})*"
+        row = [code(rule.id), rule.severity.value, needs, what]
+        groups.setdefault(rule.group.value, []).append(row)
+    parts = [
+        f"## {name}\n\n{table(('rule', 'severity', 'needs', 'demand'), rows)}"
+        for name, rows in groups.items()
+    ]
+    return page("Conformance rules", lead, *parts)
+
+
 def api_page() -> str:
     """Public names with signature and docstring."""
     package = importlib.import_module("xcaliper")
@@ -566,6 +588,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "cli.md": cli_page,
     "commands.md": commands_page,
     "errors.md": errors_page,
+    "conformance-rules.md": conformance_page,
     "keywords.md": keywords_page,
     "mdf-blocks.md": blocks_page,
     "packets.md": packets_page,

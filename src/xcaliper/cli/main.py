@@ -82,6 +82,15 @@ VERBS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         "Show what a measurement would use, from the A2L alone.",
         ("xcaliper plan ecu.a2l 'Engine*'", "xcaliper plan ecu.a2l --list signals.lab --json"),
     ),
+    (
+        "conformance",
+        "Check any slave against the standard, with a report of what was asked and what came.",
+        (
+            f"xcaliper conformance {_URL}",
+            f"xcaliper conformance {_URL} --allow write,page --html report.html",
+            "xcaliper conformance --rules --group memory",
+        ),
+    ),
     ("a2l", "Look into an ASAP2 description and check it.", ()),
 )
 

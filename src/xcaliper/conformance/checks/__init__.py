@@ -1,0 +1,1 @@
+"""The rules, one module per group; each declares them and lists them in RULES."""

@@ -1,0 +1,195 @@
+"""Runs rules one after the other on one slave and leaves it as it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from xcaliper.conformance.model import (
+    FaultError,
+    Group,
+    Permission,
+    Result,
+    Rule,
+    Severity,
+    SkippedError,
+    StoppedError,
+    Verdict,
+)
+from xcaliper.core.errors import LinkError, XcaliperError
+from xcaliper.xcp.daq import StartStopSynch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from xcaliper.conformance.probe import Probe
+
+__all__ = ["Outcome", "begin", "judge", "leave", "run", "run_each"]
+
+_TRIES: Final = 3
+#: Questions in a row without an answer after which a slave counts as gone.
+_DEAF: Final = 12
+_WITHOUT_CONNECT: Final = (Group.SESSION, Group.OBSERVED, Group.TRANSPORT)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run found.
+
+    Attributes:
+        results: one per rule, in order.
+        stopped: why the run could not go on; empty when it went through.
+    """
+
+    results: tuple[Result, ...]
+    stopped: str = ""
+
+    def count(self, verdict: Verdict, severity: Severity | None = None) -> int:
+        """Rules with a verdict, of one severity or of all."""
+        return sum(
+            one.verdict is verdict and (severity is None or one.rule.severity is severity)
+            for one in self.results
+        )
+
+    @property
+    def exit_code(self) -> int:
+        """0 no violation, 1 violations, 2 the run could not be finished."""
+        if self.stopped or self.count(Verdict.ERROR):
+            return 2
+        return 1 if self.count(Verdict.FAILED, Severity.VIOLATION) else 0
+
+
+def run(
+    probe: Probe,
+    rules: Iterable[Rule],
+    told: Callable[[Result], None] | None = None,
+    *,
+    take_over_lists: bool = False,
+) -> Outcome:
+    """Run rules, tell each result, and end the session whatever happens.
+
+    Args:
+        probe: the slave.
+        rules: in order.
+        told: called with each result as it comes.
+        take_over_lists: configure DAQ lists also when lists ran at the first CONNECT.
+    """
+    results: list[Result] = []
+    stopped = ""
+    try:
+        for result in run_each(probe, rules, take_over_lists=take_over_lists):
+            results.append(result)
+            if told is not None:
+                told(result)
+    except (StoppedError, LinkError) as error:
+        stopped = str(error)
+    return Outcome(tuple(results), stopped)
+
+
+def run_each(
+    probe: Probe, rules: Iterable[Rule], *, take_over_lists: bool = False
+) -> Iterator[Result]:
+    """Results one by one; closing the generator ends the session as well.
+
+    Raises:
+        StoppedError: the slave does not answer, or the time is up.
+    """
+    try:
+        begin(probe, take_over_lists=take_over_lists)
+        for rule in rules:
+            yield judge(probe, rule)
+    finally:
+        leave(probe)
+
+
+def begin(probe: Probe, *, take_over_lists: bool = False) -> None:
+    """Connect and look whether lists run, which are then left alone.
+
+    Raises:
+        StoppedError: CONNECT is not answered.
+    """
+    probe.begin_rule()
+    if not _connected(probe):
+        raise StoppedError(
+            "CONNECT was not answered positively.",
+            hint="Check address and power, and that no other master is connected.",
+        )
+    probe.note_status()
+    if probe.running_at_start and not take_over_lists:
+        probe.allow -= {Permission.DAQ}
+
+
+def _connected(probe: Probe) -> bool:
+    """Be in a session, after a slave that may need a second CONNECT."""
+    return any(probe.connected or probe.connect() is not None for _ in range(_TRIES))
+
+
+def judge(probe: Probe, rule: Rule) -> Result:
+    """Run one rule.
+
+    Raises:
+        StoppedError: the whole run cannot go on.
+    """
+    if probe.silent >= _DEAF:
+        raise StoppedError("the slave does not answer any more.")
+    begun = probe.port.now_ns()
+    probe.begin_rule()
+    reason = _not_allowed(probe, rule)
+    if reason:
+        return Result(rule, Verdict.SKIPPED, reason)
+    verdict, reason = Verdict.PASSED, ""
+    try:
+        _prepare(probe, rule)
+        rule.check(probe)
+    except FaultError as error:
+        verdict, reason = Verdict.FAILED, str(error)
+    except SkippedError as error:
+        verdict, reason = Verdict.SKIPPED, str(error)
+    except (StoppedError, LinkError):
+        raise
+    except XcaliperError as error:
+        verdict, reason = Verdict.ERROR, f"{type(error).__name__}: {error}"
+    steps, left_out = probe.transcript()
+    _settle(probe, steps)
+    took = probe.port.now_ns() - begun
+    return Result(rule, verdict, reason, steps, took, left_out)
+
+
+def _prepare(probe: Probe, rule: Rule) -> None:
+    """Be in a session that a rule can build on."""
+    if rule.group is not Group.OBSERVED and not _connected(probe):
+        raise SkippedError("the slave does not answer CONNECT any more.")
+    if probe.unusable and rule.group not in _WITHOUT_CONNECT:
+        raise SkippedError(f"builds on CONNECT: {probe.unusable}.")
+
+
+def _not_allowed(probe: Probe, rule: Rule) -> str:
+    missing = [one.value for one in rule.needs if one not in probe.allow]
+    if missing:
+        why = "lists ran at the first CONNECT" if probe.running_at_start else "not allowed"
+        return f"{why}; --allow {','.join(missing)} runs it."
+    return ""
+
+
+def _settle(probe: Probe, steps: tuple[object, ...]) -> None:
+    """After a question without an answer the next one must not get a late one."""
+    last = steps[-1] if steps else None
+    if last is None or not probe.silent or not probe.connected:
+        return
+    probe.begin_rule()
+    answer = probe.ask(b"\xfc")
+    if answer is None:
+        probe.connected = False
+
+
+def leave(probe: Probe) -> None:
+    """End the session: stop what a rule left running, say DISCONNECT."""
+    if not probe.connected:
+        return
+    probe.begin_last()
+    try:
+        if probe.measuring and Permission.DAQ in probe.allow:
+            probe.ask(StartStopSynch(mode=0))
+        probe.disconnect()
+    except (XcaliperError, OSError):
+        return  # the link is gone, and the session with it

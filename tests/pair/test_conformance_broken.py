@@ -1,0 +1,53 @@
+"""Each rule of the conformance suite has a slave that breaks it, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from pair.link import PagedMemory, config
+from support.broken_slaves import BROKEN, DESCRIPTION, Broken
+from support.conforming import judged
+from xcaliper.conformance.model import Verdict
+from xcaliper.conformance.rules import RULES
+
+
+def varied(ag: int) -> PagedMemory:
+    """Memory whose content tells places apart."""
+    memory = PagedMemory(ag)
+    for page in memory.pages.values():
+        page[:] = bytes((7 * at + at // 64) & 0xFF for at in range(len(page)))
+    for segment in (0, 1):
+        memory._show(segment)
+    return memory
+
+
+def failed(broken: Broken, make, description) -> dict[str, str]:
+    made = config(**broken.config)
+    outcome = judged(made, varied(made.ag), RULES, make(), description=description)
+    assert not outcome.stopped
+    bad = (Verdict.FAILED, Verdict.ERROR)
+    return {one.rule.id: one.reason for one in outcome.results if one.verdict in bad}
+
+
+@pytest.mark.parametrize("number", BROKEN)
+def test_a_broken_slave_breaks_one_rule(number):
+    broken = BROKEN[number]
+    found = failed(broken, broken.make, broken.description)
+    assert set(found) == {number}, found
+
+
+def test_sound_slaves_of_the_same_settings_break_nothing():
+    seen = set()
+    for number, broken in BROKEN.items():
+        key = (repr(sorted(broken.config.items())), broken.right)
+        if key in seen:
+            continue
+        seen.add(key)
+        assert not failed(broken, broken.right, None), number
+    assert len(seen) > 10
+    plain = BROKEN["SES-001"]
+    assert not failed(plain, plain.right, DESCRIPTION)
+
+
+def test_every_rule_has_a_broken_slave():
+    assert set(BROKEN) == {rule.id for rule in RULES}

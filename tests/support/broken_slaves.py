@@ -1,0 +1,807 @@
+"""One broken slave per rule of the conformance suite: each does one thing wrong.
+
+Bytes are those of an Intel slave with MAX_CTO 64 unless the base of a row says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from support.conforming import Wrong
+from xcaliper.a2l.xcp_model import (
+    XcpDaq,
+    XcpDescription,
+    XcpEvent,
+    XcpProtocolLayer,
+    XcpTimestamp,
+)
+from xcaliper.core.datatypes import ByteOrder
+from xcaliper.xcp.codes import ChecksumType, Resource
+from xcaliper.xcp.slave_config import FixedList
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xcaliper.xcp.slave import SlaveMachine
+
+OK = b"\xff"
+UNKNOWN = b"\xfe\x20"
+SYNTAX = b"\xfe\x21"
+RANGE = b"\xfe\x22"
+DENIED = b"\xfe\x24"
+
+
+# -- ways to be wrong -----------------------------------------------------------------------------
+
+
+class Edit(Wrong):
+    """Changes the answers to commands that begin so; ``exact`` for the whole command."""
+
+    def __init__(
+        self,
+        prefix: bytes,
+        edit: Callable[..., list[bytes]],
+        *,
+        exact: bool = False,
+        after: bytes = b"",
+    ) -> None:
+        self.prefix, self.edit, self.exact, self.after = prefix, edit, exact, after
+        self.before = self.now = b""
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        self.before, self.now = self.now, packet
+        return packet
+
+    def matches(self, asked: bytes) -> bool:
+        fits = asked == self.prefix if self.exact else asked.startswith(self.prefix)
+        return fits and self.before.startswith(self.after)
+
+    def answer(self, asked: bytes, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        return self.edit(came, slave) if self.matches(asked) else came
+
+
+def reply(prefix: bytes, *packets: bytes, exact: bool = False, after: bytes = b"") -> Wrong:
+    """Always these answers, inside a session."""
+
+    def edit(came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        return list(packets) if slave.connected or prefix[:1] == b"\xff" else came
+
+    return Edit(prefix, edit, exact=exact, after=after)
+
+
+def positive(edit: Callable[[bytes], bytes]) -> Callable[..., list[bytes]]:
+    """An edit of positive answers only."""
+    return lambda came, slave: [edit(p) if p[0] == 0xFF else p for p in came]
+
+
+def cut(prefix: bytes, size: int, *, after: bytes = b"") -> Wrong:
+    return Edit(prefix, positive(lambda p: p[:size]), after=after)
+
+
+def put(prefix: bytes, index: int, value: int, *, after: bytes = b"", size: int = 1) -> Wrong:
+    def edit(p: bytes) -> bytes:
+        return p[:index] + value.to_bytes(size, "little") + p[index + size :]
+
+    return Edit(prefix, positive(edit), after=after)
+
+
+def mask(prefix: bytes, index: int, *, on: int = 0, off: int = 0, after: bytes = b"") -> Wrong:
+    def edit(p: bytes) -> bytes:
+        return p[:index] + bytes(((p[index] & ~off) | on,)) + p[index + 1 :]
+
+    return Edit(prefix, positive(edit), after=after)
+
+
+def forgive(prefix: bytes, good: bytes = OK, when: Callable[..., bool] | None = None) -> Wrong:
+    """A refusal becomes a positive answer."""
+
+    def edit(came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        if when is not None and not when(slave):
+            return came
+        return [good if p[0] == 0xFE else p for p in came]
+
+    return Edit(prefix, edit)
+
+
+class Ask(Wrong):
+    """Lets the slave see another command, or none, and says what it should have said."""
+
+    def __init__(self, prefix: bytes, change: Callable[..., bytes], *answers: bytes) -> None:
+        self.prefix, self.change, self.answers = prefix, change, answers
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        return self.change(packet, slave) if packet.startswith(self.prefix) else packet
+
+    def answer(self, asked: bytes, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        if asked.startswith(self.prefix) and self.answers:
+            return list(self.answers)
+        return came
+
+
+def ignored(prefix: bytes, move: int = 0) -> Wrong:
+    """The command is answered and not carried out, but for the MTA."""
+
+    def change(packet: bytes, slave: SlaveMachine) -> bytes:
+        state = slave.state
+        if move and packet[0] == 0xED:
+            address = int.from_bytes(packet[4:8], "little")
+            state.point(
+                replace(state.mta, value=address + move) if state.mta else _address(address + move)
+            )
+        elif move and state.mta is not None:
+            state.point(state.mta + move)
+        return b""
+
+    return Ask(prefix, change, OK)
+
+
+def _address(value: int) -> Any:
+    from xcaliper.core.address import Address
+
+    return Address(value)
+
+
+class StuckMta(Wrong):
+    """The command leaves the MTA where it was, or puts it at the command's own address."""
+
+    def __init__(self, prefix: bytes, *, own: bool = False, shift: int = 0) -> None:
+        self.prefix, self.own, self.shift = prefix, own, shift
+        self.mta: Any = None
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        if packet.startswith(self.prefix):
+            self.mta = (
+                _address(int.from_bytes(packet[4:8], "little")) if self.own else slave.state.mta
+            )
+        return packet
+
+    def answer(self, asked: bytes, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        if asked.startswith(self.prefix) and self.mta is not None and slave.state.text is None:
+            slave.state.mta = self.mta + self.shift
+        return came
+
+
+class StuckPointer(Wrong):
+    """The command leaves the DAQ pointer where it was."""
+
+    def __init__(self, prefix: bytes) -> None:
+        self.prefix = prefix
+        self.pointer: Any = None
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        if packet.startswith(self.prefix):
+            self.pointer = slave.state.daq.pointer
+        return packet
+
+    def answer(self, asked: bytes, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        if asked.startswith(self.prefix):
+            slave.state.daq.pointer = self.pointer
+        return came
+
+
+class Data(Wrong):
+    """Changes DAQ packets."""
+
+    def __init__(self, change: Callable[[bytes], bytes]) -> None:
+        self.change = change
+
+    def data(self, packet: bytes) -> bytes:
+        return self.change(packet)
+
+
+class Chain(Wrong):
+    """Several of them; the first that changes an answer wins."""
+
+    def __init__(self, *parts: Wrong) -> None:
+        self.parts = parts
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        for part in self.parts:
+            packet = part.request(packet, slave)
+        return packet
+
+    def answer(self, asked: bytes, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        for part in self.parts:
+            changed = part.answer(asked, came, slave)
+            if changed != came:
+                return changed
+        return came
+
+
+class SlyCounter(Edit):
+    """Edits with a number that grows by each match."""
+
+    def __init__(self, prefix: bytes, edit: Callable[[bytes, int], bytes], **options: Any) -> None:
+        super().__init__(prefix, self._edit, **options)
+        self.count, self.change = 0, edit
+
+    def _edit(self, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        self.count += 1
+        return [self.change(p, self.count) if p[0] == 0xFF else p for p in came]
+
+
+class InSession(Edit):
+    """Another MAX_DTO for a CONNECT inside a session."""
+
+    def __init__(self) -> None:
+        super().__init__(b"\xff\x00", self._other, exact=True)
+        self.inside = False
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        self.inside = slave.connected
+        return super().request(packet, slave)
+
+    def _other(self, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        return [p[:4] + b"\x10" + p[5:] for p in came] if self.inside else came
+
+
+class OneSynch(Wrong):
+    """Answers one SYNCH of several in a row."""
+
+    def __init__(self) -> None:
+        self.row = 0
+
+    def answer(self, asked: bytes, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        self.row = self.row + 1 if asked == b"\xfc" else 0
+        return came if self.row < 2 else []
+
+
+class Reversed(Edit):
+    """Interleaved mode whose answers come in the wrong order."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            b"\xfb", lambda came, _: [b"\xff\x00\x03\x00\x20\x00\x02\x10" for _ in came]
+        )
+
+    def order(self, packets: list[bytes]) -> list[bytes]:
+        return packets[::-1]
+
+
+class Early(Wrong):
+    """A DAQ packet before the answer to the start."""
+
+    def answer(self, asked: bytes, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        if asked != b"\xdd\x01" or not slave.daq_running:
+            return came
+        for channel in slave.state.daq.by_event:
+            slave.event(channel, slave.state.now_ns)
+        return slave.outgoing() + came
+
+
+class Late(Wrong):
+    """A DAQ packet 300 ms after lists were stopped by a command, once."""
+
+    def __init__(self, command: bytes) -> None:
+        self.command, self.due, self.last, self.running = command, 0, b"", False
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        if packet == self.command and slave.daq_running and self.due == 0:
+            self.due = -1
+        return packet
+
+    def data(self, packet: bytes) -> bytes:
+        self.last = packet
+        return packet
+
+    def idle(self, slave: SlaveMachine, now_ns: int) -> list[bytes]:
+        if self.due == -1:
+            self.due = now_ns + 300_000_000
+        if 0 < self.due <= now_ns:
+            self.due = 1 << 63
+            return [self.last]
+        return []
+
+
+class StillRunning(Wrong):
+    """DAQ_RUNNING stays after START_STOP_SYNCH stop all."""
+
+    def __init__(self) -> None:
+        self.stuck = False
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        if packet == b"\xdd\x00":
+            self.stuck = slave.daq_running
+        return packet
+
+    def answer(self, asked: bytes, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        if asked == b"\xfd" and self.stuck:
+            self.stuck = False
+            return [p[:1] + bytes((p[1] | 0x40,)) + p[2:] for p in came]
+        return came
+
+
+class LostOdt(Wrong):
+    """Every second ODT 1 is missing."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def data(self, packet: bytes) -> bytes:
+        if packet[0] != 1:
+            return packet
+        self.count += 1
+        return packet if self.count % 2 else b""
+
+
+class Counted(Wrong):
+    """Changes the DAQ packets of lists with a counter."""
+
+    def __init__(self, change: Callable[[bytes], bytes]) -> None:
+        self.counted, self.change = False, change
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        if packet[:1] == b"\xe0" and len(packet) >= 8:
+            self.counted = bool(packet[1] & 8)
+        return packet
+
+    def data(self, packet: bytes) -> bytes:
+        return self.change(packet) if self.counted else packet
+
+
+class Datagram(Wrong):
+    """Changes one datagram, the 50th."""
+
+    def __init__(self, change: Callable[[bytes], bytes]) -> None:
+        self.count, self.change = 0, change
+
+    def datagram(self, data: bytes) -> bytes:
+        self.count += 1
+        return self.change(data) if self.count == 50 else data
+
+
+class Once(Wrong):
+    """An extra packet behind the first answer to a command."""
+
+    def __init__(self, prefix: bytes, packet: bytes) -> None:
+        self.prefix, self.packet, self.done = prefix, packet, False
+
+    def answer(self, asked: bytes, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        if self.done or not asked.startswith(self.prefix) or not came:
+            return came
+        self.done = True
+        return [*came, self.packet]
+
+
+class NoPrescaler(Wrong):
+    """Takes a prescaler of 0 for 1."""
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        zero = packet[:1] == b"\xe0" and packet[6:7] == b"\0"
+        return packet[:6] + b"\x01" + packet[7:] if zero else packet
+
+
+class DeafToGaps(Wrong):
+    def deaf_to_gaps(self) -> bool:
+        return True
+
+
+class LateCounter(Wrong):
+    first_counter = 5
+
+
+class FirstOnly(Wrong):
+    def order(self, packets: list[bytes]) -> list[bytes]:
+        return packets[:1]
+
+
+class Multicast(Edit):
+    """Another counter in EV_TIME_SYNC."""
+
+    def __init__(self) -> None:
+        super().__init__(b"\xf2\xfa", lambda came, _: [p.replace(b"\x5a", b"\x5b") for p in came])
+
+
+def seeds(**changed: bytes) -> Wrong:
+    """GET_SEED and UNLOCK of a slave that protects CAL/PAG."""
+    said = {"known": SYNTAX, "seed": b"\xff\x04\x01\x02\x03\x04", "key": b"\xfe\x25"} | changed
+    return Chain(
+        reply(b"\xf8", said["known"], exact=True),
+        reply(b"\xf7", said["known"], exact=True),
+        reply(b"\xf8\x00\x01", said["seed"]),
+        reply(b"\xf7", said["key"], after=b"\xf8"),
+        reply(b"\xf7", b"\xfe\x29"),
+    )
+
+
+def programming(**changed: bytes) -> Wrong:
+    """What a slave with PGM and one sector tells."""
+    said = {
+        "info": b"\xff\x01\x01",
+        "sector": b"\xff\x00\x00\x00\x00\x00\x01\x00",
+        "beyond": b"\xfe\x28",
+        "clear": b"\xfe\x29",
+    } | changed
+    return Chain(
+        mask(b"\xff\x00", 1, on=0x10),
+        reply(b"\xce", said["info"]),
+        reply(b"\xcd\x00\x00", said["sector"]),
+        reply(b"\xcd\x01\x00", said["sector"]),
+        reply(b"\xcd\x00\x01", said["beyond"]),
+        reply(b"\xd1", said["clear"]),
+    )
+
+
+def stimulating() -> Wrong:
+    """A slave whose event channel 2 serves STIM."""
+    return Chain(mask(b"\xff\x00", 1, on=0x08), mask(b"\xd7\x00\x02", 1, on=0x08))
+
+
+# -- what the rows are built on -------------------------------------------------------------------
+
+WORDS = {"ag": 2, "granularity_odt_entry": 2}
+STATIC = {"dynamic": False, "fixed_lists": (FixedList(max_odt=2, max_odt_entries=4),) * 2}
+PROTECTED = {"protected": Resource.of(cal_pag=1)}
+LAYER = XcpProtocolLayer(max_cto=64, max_dto=128, block_slave=True)
+DAQ = XcpDaq(
+    identification_field=1,
+    granularity_daq=1,
+    max_odt_entry_size_daq=255,
+    overload=2,
+    timestamp=XcpTimestamp(1, 4, 3),
+    prescaler_supported=True,
+    events=(
+        XcpEvent("1ms", "1ms", 0, time_cycle=1),
+        XcpEvent("10ms", "10ms", 1, time_cycle=10),
+        XcpEvent("crank", "crank", 2),
+    ),
+)
+DESCRIPTION = XcpDescription(protocol_layer=LAYER, daq=DAQ)
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A slave that breaks one rule.
+
+    Attributes:
+        make: makes what is wrong, anew for each run.
+        config: settings that the rule needs.
+        right: what the sound slave of the same settings does, to show that it breaks nothing.
+        description: what the A2L says.
+    """
+
+    make: Callable[[], Wrong]
+    config: dict[str, Any] = field(default_factory=dict)
+    right: Callable[[], Wrong] = Wrong
+    description: XcpDescription | None = None
+
+
+def layer(**changes: Any) -> Broken:
+    told = replace(DESCRIPTION, protocol_layer=replace(LAYER, **changes))
+    return Broken(Wrong, description=told)
+
+
+def acquisition(**changes: Any) -> Broken:
+    return Broken(Wrong, description=replace(DESCRIPTION, daq=replace(DAQ, **changes)))
+
+
+def b(make: Callable[[], Wrong], right: Callable[[], Wrong] = Wrong, **config: Any) -> Broken:
+    return Broken(make, config, right)
+
+
+def running(slave: SlaveMachine) -> bool:
+    return slave.daq_running
+
+
+def big(came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+    return [p[:-1] + bytes((p[-1] ^ 1,)) for p in came]
+
+
+def backwards(packet: bytes) -> bytes:
+    stamp = 0xFFFF_FFFF - int.from_bytes(packet[2:6], "little")
+    return packet[:2] + stamp.to_bytes(4, "little") + packet[6:]
+
+
+def too_fast(packet: bytes) -> bytes:
+    stamp = int.from_bytes(packet[2:6], "little") * 8 & 0xFFFF_FFFF
+    return packet[:2] + stamp.to_bytes(4, "little") + packet[6:]
+
+
+def clock(change: Callable[[int, int], int]) -> Wrong:
+    def edit(p: bytes, count: int) -> bytes:
+        if p[3:4] != b"\0":
+            return p
+        return p[:4] + (change(int.from_bytes(p[4:8], "little"), count) % (1 << 32)).to_bytes(
+            4, "little"
+        )
+
+    return SlyCounter(b"\xdc", edit)
+
+
+BROKEN: dict[str, Broken] = {
+    # CONNECT, DISCONNECT, SYNCH, GET_STATUS
+    "SES-001": b(lambda: Edit(b"\xfd", lambda came, _: came or [OK + bytes(5)])),
+    "SES-002": b(lambda: Edit(b"\xfc", lambda came, _: came or [b"\xfe\x00"])),
+    "SES-003": b(lambda: cut(b"\xff", 7)),
+    "SES-004": b(lambda: mask(b"\xff\x00", 1, on=0x02)),
+    "SES-005": b(lambda: mask(b"\xff\x00", 2, on=0x08)),
+    "SES-006": b(lambda: mask(b"\xff\x00", 2, on=0x06)),
+    "SES-007": b(lambda: put(b"\xff\x00", 3, 4)),
+    "SES-008": b(lambda: put(b"\xff\x00", 3, 65), **WORDS),
+    "SES-009": b(lambda: put(b"\xff\x00", 4, 4, size=2)),
+    "SES-010": b(lambda: put(b"\xff\x00", 4, 129, size=2), **WORDS),
+    "SES-011": b(lambda: put(b"\xff\x00", 6, 2)),
+    "SES-012": b(lambda: put(b"\xff\x00", 7, 0)),
+    "SES-013": b(InSession),
+    "SES-014": b(lambda: reply(b"\xff\x7e", OK + bytes(7))),
+    "SES-015": b(lambda: Ask(b"\xfe", lambda *_: b"", b"\xfe\x10")),
+    "SES-016": b(lambda: reply(b"\xfc", b"\xfe\x31")),
+    "SES-017": b(OneSynch),
+    "SES-018": b(lambda: Ask(b"\xff\x00\x00", lambda *_: b"")),
+    "STA-001": b(lambda: cut(b"\xfd", 5)),
+    "STA-002": b(lambda: mask(b"\xfd", 1, on=0x20)),
+    "STA-003": b(lambda: mask(b"\xfd", 2, on=0x10)),
+    "STA-004": b(lambda: SlyCounter(b"\xfd", lambda p, n: p[:4] + bytes((n & 0xFF, 0)))),
+    "STA-005": b(lambda: mask(b"\xfd", 1, on=0x40)),
+    "STA-006": b(lambda: mask(b"\xfd", 1, on=0x01)),
+    "STA-007": b(lambda: reply(b"\xf9", OK)),
+    # identification and communication modes
+    "IDN-001": b(lambda: Chain(*(cut(bytes((0xFA, kind)), 7) for kind in range(6)))),
+    "IDN-002": b(lambda: put(b"\xfa\x01", 4, 5), id_in_packet_limit=16),
+    "IDN-003": b(lambda: reply(b"\xf5", DENIED, after=b"\xfa")),
+    "IDN-004": b(
+        lambda: SlyCounter(
+            b"\xf5", lambda p, n: p[:1] + bytes((p[1] ^ n & 1,)) + p[2:], after=b"\xfa"
+        )
+    ),
+    "IDN-005": b(lambda: reply(b"\xfa\x7e", b"\xff\0\0\0\x04\0\0\0")),
+    "IDN-006": b(lambda: mask(b"\xfa", 1, on=0x80)),
+    "IDN-007": b(lambda: mask(b"\xf5", 1, on=0x80, after=b"\xfa\x01")),
+    "COM-001": b(lambda: reply(b"\xfb", UNKNOWN)),
+    "COM-002": b(lambda: cut(b"\xfb", 7)),
+    "COM-003": b(lambda: mask(b"\xfb", 2, on=0x80)),
+    "COM-004": b(lambda: put(b"\xfb", 4, 0)),
+    "COM-005": b(lambda: put(b"\xfb", 6, 2)),
+    "COM-006": b(Reversed),
+    "COM-007": b(lambda: Edit(b"\xf5", lambda came, _: came[:2])),
+    "COM-008": b(
+        lambda: Edit(b"\xf5", lambda came, _: big(came, None) if len(came) == 3 else came)
+    ),
+    "COM-009": b(lambda: forgive(b"\xf5\x40", OK + bytes(63)), slave_block_mode=False),
+    "COM-010": b(lambda: cut(b"\xc0\x00", 5)),
+    "COM-011": b(lambda: put(b"\xc0\x00", 2, 2)),
+    # commands that do not exist, syntax
+    "UNK-001": b(lambda: reply(b"\xc2", OK)),
+    "UNK-002": b(lambda: reply(b"\xc0\x7e", OK)),
+    "UNK-003": b(lambda: reply(b"\xf2\x7e", OK)),
+    "UNK-004": b(lambda: StuckMta(b"\xc3", shift=1)),
+    "UNK-005": b(lambda: reply(b"\xda", OK + bytes(7)), events=()),
+    "UNK-006": b(lambda: reply(b"\xce", b"\xff\x01\x00")),
+    "UNK-007": b(lambda: reply(b"\xe1", UNKNOWN, exact=True)),
+    "UNK-008": b(lambda: reply(b"\xf0", UNKNOWN, exact=True)),
+    "UNK-009": b(lambda: reply(b"\xeb", UNKNOWN, exact=True)),
+    "UNK-010": b(
+        lambda: Chain(reply(b"\xf8", SYNTAX, exact=True), reply(b"\xf7", UNKNOWN, exact=True))
+    ),
+    "UNK-011": b(lambda: reply(b"\xd4", UNKNOWN, exact=True)),
+    "SYN-001": b(lambda: reply(b"\xfa", OK, exact=True)),
+    "SYN-002": b(lambda: reply(b"\xf6\x00\x00", OK, exact=True)),
+    "SYN-003": b(lambda: reply(b"\xf5", OK, exact=True)),
+    "SYN-004": b(lambda: reply(b"\xf4\x01\x00\x00", OK, exact=True)),
+    "SYN-005": b(lambda: reply(b"\xf3\x00\x00\x00", OK, exact=True)),
+    "SYN-006": b(lambda: reply(b"\xea", OK, exact=True)),
+    "SYN-007": b(lambda: reply(b"\xe8\x00", OK, exact=True)),
+    "SYN-008": b(lambda: reply(b"\xd7\x00", OK, exact=True)),
+    "SYN-009": b(lambda: reply(b"\xd8\x00", OK, exact=True)),
+    "SYN-010": b(lambda: reply(b"\xe2\x00\x00", OK, exact=True)),
+    "SYN-011": b(lambda: reply(b"\xe1\xff\x01", OK, exact=True)),
+    "SYN-012": b(lambda: reply(b"\xe0\x00\x00", OK, exact=True)),
+    "SYN-013": b(lambda: reply(b"\xde\x00", OK, exact=True)),
+    "SYN-014": b(lambda: reply(b"\xfc" + bytes(7), SYNTAX, exact=True)),
+    "SYN-015": b(lambda: reply(b"\xf6\xa5", RANGE)),
+    "SYN-016": b(lambda: reply(b"\xfd" + bytes(64), OK + bytes(5), exact=True)),
+    # reading
+    "MEM-001": b(lambda: Edit(b"\xf4\x04", big)),
+    "MEM-002": b(lambda: StuckMta(b"\xf5\x02")),
+    "MEM-003": b(lambda: StuckMta(b"\xf4\x02", own=True)),
+    "MEM-004": b(lambda: forgive(b"\xf5\x00")),
+    "MEM-005": b(lambda: forgive(b"\xf4\x00")),
+    "MEM-006": b(lambda: forgive(b"\xf4\x40", OK + bytes(63))),
+    "MEM-007": b(lambda: reply(b"\xf5\x3f", RANGE)),
+    "MEM-008": b(lambda: put(b"\xf5", 1, 0xAA), **WORDS),
+    "MEM-009": b(lambda: reply(b"\xf5", OK + bytes(1), after=b"\xff")),
+    "MEM-010": b(lambda: cut(b"\xf3", 7)),
+    "MEM-011": b(lambda: put(b"\xf3", 1, 0x55)),
+    "MEM-012": b(lambda: Edit(b"\xf3", positive(lambda p: p[:4] + bytes((p[4] ^ 1,)) + p[5:]))),
+    "MEM-013": b(lambda: put(b"\xf3", 7, 1), checksum=ChecksumType.XCP_ADD_11),
+    "MEM-014": b(lambda: StuckMta(b"\xf3")),
+    "MEM-015": b(
+        lambda: forgive(b"\xf3\0\0\0\x03", b"\xff\x04" + bytes(6)),
+        checksum=ChecksumType.XCP_ADD_22,
+    ),
+    # writing
+    "CAL-001": b(lambda: ignored(b"\xf0\x02", 2)),
+    "CAL-002": b(lambda: StuckMta(b"\xf0\x02")),
+    "CAL-003": b(lambda: forgive(b"\xf0\x00")),
+    "CAL-004": b(lambda: forgive(b"\xf0\x04")),
+    "CAL-005": b(lambda: ignored(b"\xed", 1)),
+    "CAL-006": b(lambda: StuckMta(b"\xed", own=True)),
+    "CAL-007": b(lambda: Ask(b"\xec\x04", lambda p, _: p[:4] + b"\0\0" + p[6:])),
+    "CAL-008": b(lambda: StuckMta(b"\xec\x00", shift=1)),
+    "CAL-009": b(lambda: ignored(b"\xee")),
+    "CAL-010": b(lambda: Ask(b"\xef\x01", lambda p, _: p[:2] + bytes((p[2] ^ 1,)) + p[3:])),
+    "CAL-011": b(lambda: reply(b"\xef", OK, after=b"\xf6")),
+    "CAL-012": b(lambda: Edit(b"\xef", lambda came, _: [p[:2] for p in came], after=b"\xf0")),
+    "CAL-013": b(lambda: reply(b"\xef", OK, after=b"\xfc")),
+    "CAL-014": b(lambda: forgive(b"\xf0\x3f"), master_block_mode=False),
+    # pages
+    "PAG-001": b(lambda: cut(b"\xe9", 2)),
+    "PAG-002": b(lambda: mask(b"\xe9", 2, on=0x80)),
+    "PAG-003": b(lambda: cut(b"\xe8\x01", 5)),
+    "PAG-004": b(lambda: cut(b"\xe8\x00", 7)),
+    "PAG-005": b(lambda: put(b"\xe8\x01\x01", 1, 0)),
+    "PAG-006": b(lambda: put(b"\xe8\x00\x01\x01", 4, 0, size=4)),
+    "PAG-007": b(lambda: forgive(b"\xe8\x01\x02", OK + bytes(5))),
+    "PAG-008": b(lambda: forgive(b"\xe8\x7e", OK + bytes(5))),
+    "PAG-009": b(lambda: reply(b"\xe8\x02", RANGE)),
+    "PAG-010": b(lambda: put(b"\xea\x02\x01", 3, 7)),
+    "PAG-011": b(lambda: forgive(b"\xea\x00", OK + bytes(3))),
+    "PAG-012": b(lambda: forgive(b"\xea\x02\x02", OK + bytes(3))),
+    "PAG-013": b(lambda: cut(b"\xe7", 2)),
+    "PAG-014": b(lambda: mask(b"\xe7", 1, on=0x80)),
+    "PAG-015": b(lambda: put(b"\xe7", 2, 9)),
+    "PAG-016": b(lambda: forgive(b"\xe7\x00\x00\x02", OK + bytes(2))),
+    "PAG-017": b(lambda: put(b"\xe5\x00\x00", 2, 1), freeze=False),
+    "PAG-018": b(lambda: forgive(b"\xe5\x00\x02", OK + bytes(2))),
+    "PAG-019": b(lambda: ignored(b"\xeb\x02\x00\x01")),
+    "PAG-020": b(lambda: Ask(b"\xeb\x02", lambda p, _: b"\xeb\x03" + p[2:])),
+    "PAG-021": b(lambda: forgive(b"\xeb\x00")),
+    "PAG-022": b(lambda: forgive(b"\xeb\x02\x00\x02")),
+    "PAG-023": b(lambda: forgive(b"\xeb\x02\x02")),
+    "PAG-024": b(lambda: ignored(b"\xe6")),
+    # what is told of data acquisition
+    "DAQ-001": b(lambda: cut(b"\xda", 7)),
+    "DAQ-002": b(lambda: mask(b"\xda", 1, on=0xC0)),
+    "DAQ-003": b(lambda: put(b"\xda", 6, 5)),
+    "DAQ-004": b(lambda: put(b"\xda", 2, 0, size=2), **STATIC),
+    "DAQ-005": b(lambda: mask(b"\xda", 7, on=0x20)),
+    "DAQ-006": b(lambda: mask(b"\xda", 7, on=0x07)),
+    "DAQ-007": b(lambda: mask(b"\xda", 1, on=0x20)),
+    "DAQ-008": b(lambda: cut(b"\xd9", 7)),
+    "DAQ-009": b(lambda: put(b"\xd9", 1, 3)),
+    "DAQ-010": b(lambda: put(b"\xd9", 1, 1), **WORDS),
+    "DAQ-011": b(lambda: put(b"\xd9", 2, 0)),
+    "DAQ-012": b(lambda: mask(b"\xd9", 5, on=0x03, off=0x04)),
+    "DAQ-013": b(lambda: mask(b"\xda", 1, off=0x10)),
+    "DAQ-014": b(lambda: mask(b"\xd9", 5, on=0xD0, off=0x20)),
+    "DAQ-015": b(lambda: put(b"\xd9", 6, 0, size=2)),
+    "DAQ-016": b(lambda: cut(b"\xd7", 6)),
+    "DAQ-017": b(lambda: put(b"\xd7\x00\x02", 1, 0)),
+    "DAQ-018": b(lambda: put(b"\xd7\x00\x02", 5, 0x0D)),
+    "DAQ-019": b(lambda: reply(b"\xf5", DENIED, after=b"\xd7")),
+    "DAQ-020": b(lambda: forgive(b"\xd7\x00\x03", OK + bytes(6))),
+    "DAQ-021": b(lambda: cut(b"\xd8", 3), **STATIC),
+    "DAQ-022": b(lambda: mask(b"\xd8\x00\x01", 1, on=0x01), **STATIC),
+    "DAQ-023": b(lambda: mask(b"\xd8\x00\x01", 1, off=0x0C), **STATIC),
+    "DAQ-024": b(lambda: put(b"\xd8\x00\x01", 2, 0), **STATIC),
+    "DAQ-025": b(lambda: forgive(b"\xd8\x00\xff\xff", OK + bytes(5))),
+    "DAQ-026": b(lambda: Chain(stimulating(), put(b"\xd9", 3, 3)), stimulating),
+    "DAQ-027": b(lambda: mask(b"\xd7\x00\x02", 1, on=0x08)),
+    # configuring lists
+    "DQC-001": b(lambda: reply(b"\xd6", b"\xfe\x31")),
+    "DQC-002": b(lambda: reply(b"\xd4", OK, after=b"\xd6")),
+    "DQC-003": b(lambda: reply(b"\xd3", OK, after=b"\xd6")),
+    "DQC-004": b(lambda: reply(b"\xd3", OK, after=b"\xd5")),
+    "DQC-005": b(lambda: reply(b"\xd5", OK, after=b"\xd4")),
+    "DQC-006": b(lambda: reply(b"\xd4", OK, after=b"\xd3")),
+    "DQC-007": b(lambda: forgive(b"\xd5\0\0\0")),
+    "DQC-008": b(lambda: forgive(b"\xd4\x00\x01\x00")),
+    "DQC-009": b(lambda: put(b"\xda", 2, 0, size=2)),
+    "DQC-010": b(lambda: reply(b"\xe2", OK, after=b"\xd6")),
+    "DQC-011": b(lambda: forgive(b"\xe2\x00\xfe\xff")),
+    "DQC-012": b(lambda: forgive(b"\xe2\0\0\0\x01")),
+    "DQC-013": b(lambda: forgive(b"\xe2\0\0\0\0\x02")),
+    "DQC-014": b(lambda: put(b"\xdb", 2, 7)),
+    "DQC-015": b(lambda: StuckPointer(b"\xe1")),
+    "DQC-016": b(lambda: StuckPointer(b"\xdb")),
+    "DQC-017": b(lambda: Ask(b"\xc7", lambda p, _: p[:12] + bytes((p[12] + 1,)) + p[13:])),
+    "DQC-018": b(lambda: forgive(b"\xe1\xff\x09"), max_odt_entry_size=8),
+    "DQC-019": b(lambda: forgive(b"\xe1\xff\x05"), granularity_odt_entry=4, max_odt_entry_size=8),
+    "DQC-020": b(lambda: put(b"\xdf", 6, 9)),
+    "DQC-021": b(NoPrescaler),
+    "DQC-022": b(lambda: forgive(b"\xe0\x10\0\0\x03")),
+    "DQC-023": b(lambda: forgive(b"\xe0\0\0\0"), timestamp_fixed=True),
+    "DQC-024": b(lambda: mask(b"\xdf", 1, off=0x01)),
+    "DQC-025": b(lambda: forgive(b"\xde\x01", b"\xff\x00")),
+    "DQC-026": b(lambda: forgive(b"\xde\x7e", b"\xff\x00")),
+    "DQC-027": b(lambda: forgive(b"\xdd\x7e")),
+    "DQC-028": b(lambda: forgive(b"\xde\x02\xfe\xff", b"\xff\x00")),
+    "DQC-029": b(
+        lambda: Chain(forgive(b"\xe1\xff\xff"), reply(b"\xde\x01", b"\xff\x00", after=b"\xe1"))
+    ),
+    "DQC-030": b(lambda: forgive(b"\xe0\x02\x00\x00\x00")),
+    # running lists
+    "RUN-001": b(lambda: Data(lambda _: b"")),
+    "RUN-002": b(lambda: mask(b"\xfd", 1, off=0x40)),
+    "RUN-003": b(lambda: mask(b"\xdf", 1, off=0x40)),
+    "RUN-004": b(lambda: mask(b"\xdf", 1, on=0x01)),
+    "RUN-005": b(Early),
+    "RUN-006": b(lambda: Data(lambda p: p + bytes(8))),
+    "RUN-007": b(lambda: Data(lambda p: p[:1] + bytes((p[1] + 1,)) + p[2:])),
+    "RUN-008": b(lambda: Data(backwards), dto_ctr=False),
+    "RUN-009": b(lambda: Data(too_fast), dto_ctr=False),
+    "RUN-010": b(lambda: Data(lambda p: p[:-1] + bytes((p[-1] ^ 1,)))),
+    "RUN-011": b(lambda: Late(b"\xdd\x00")),
+    "RUN-012": b(StillRunning),
+    "RUN-013": b(LostOdt),
+    "RUN-014": b(
+        lambda: Ask(b"\xe0", lambda p, _: p[:6] + b"\x01" + p[7:] if p[6:7] == b"\x02" else p)
+    ),
+    "RUN-015": b(lambda: Counted(lambda p: p[:2] + b"\x07" + p[3:])),
+    "RUN-016": b(lambda: forgive(b"\xe2", when=running)),
+    "RUN-017": b(lambda: forgive(b"\xe0", when=running)),
+    "RUN-018": b(lambda: forgive(b"\xd5", when=running)),
+    "RUN-019": b(lambda: Late(b"\xfe")),
+    "RUN-020": b(lambda: Ask(b"\xde\0\0\0", lambda *_: b"", b"\xff\x00")),
+    "RUN-021": b(lambda: Ask(b"\xdd\x02", lambda *_: b"", OK)),
+    "RUN-022": b(lambda: reply(b"\xde\x01", b"\xfe\x27", after=b"\xe0")),
+    # clocks
+    "TIM-001": b(lambda: Edit(b"\xdc", positive(lambda p: p if p[3] else p[:7]))),
+    "TIM-002": b(lambda: clock(lambda v, n: v - 1_000_000 * n)),
+    "TIM-003": b(lambda: clock(lambda v, n: 2 * v)),
+    "TIM-004": b(
+        lambda: Edit(b"\xdc", positive(lambda p: p[:2] + b"\x01" + p[3:] if p[3] == 0 else p))
+    ),
+    "TIM-005": b(lambda: cut(b"\xc6", 7)),
+    "TIM-006": b(
+        lambda: Edit(
+            b"\xc6", positive(lambda p: p if p[1] & 3 else p[:1] + bytes((p[1] | 1,)) + p[2:])
+        )
+    ),
+    "TIM-007": b(lambda: forgive(b"\xc6\x03", OK + bytes(7))),
+    "TIM-008": b(lambda: mask(b"\xc6\x02", 1, off=0x03)),
+    "TIM-009": b(lambda: Edit(b"\xdc", positive(lambda p: p[:5] if p[3] else p))),
+    "TIM-010": b(lambda: Edit(b"\xf2\xfa", lambda came, _: [OK, *came])),
+    "TIM-011": b(Multicast),
+    "TIM-012": b(lambda: reply(b"\xf5", DENIED, after=b"\xc6")),
+    "TIM-013": b(lambda: put(b"\xf5", 11, 0x20, after=b"\xc6")),
+    "TIM-014": b(lambda: put(b"\xc6\x00", 6, 7, size=2)),
+    # seed and key, programming
+    "SEC-001": b(lambda: reply(b"\xf8\x00\x00", b"\xff\x00")),
+    "SEC-002": b(lambda: reply(b"\xf8\x00\x05", b"\xff\x00")),
+    "SEC-003": b(lambda: reply(b"\xf8\x01\x01", b"\xff\x00")),
+    "SEC-004": b(lambda: reply(b"\xf8\x7e", b"\xff\x00")),
+    "SEC-005": b(lambda: reply(b"\xf8\x00\x01", b"\xff\x04" + bytes(4))),
+    "SEC-006": b(lambda: seeds(seed=b"\xff\x00"), seeds, **PROTECTED),
+    "SEC-007": b(lambda: Chain(seeds(), reply(b"\xea\x01\x00", OK + bytes(3))), seeds, **PROTECTED),
+    "SEC-008": b(
+        lambda: Chain(reply(b"\xf8", UNKNOWN), reply(b"\xf7", UNKNOWN)), seeds, **PROTECTED
+    ),
+    "SEC-009": b(lambda: reply(b"\xf7\x01", b"\xff\x00")),
+    "SEC-010": b(lambda: seeds(key=b"\xff\x00"), seeds, **PROTECTED),
+    "PGM-001": b(lambda: programming(info=b"\xff\x01"), programming),
+    "PGM-002": b(lambda: programming(info=b"\xff\x00\x01"), programming),
+    "PGM-003": b(lambda: programming(info=b"\xff\x09\x01"), programming),
+    "PGM-004": b(lambda: programming(sector=RANGE), programming),
+    "PGM-005": b(lambda: programming(beyond=OK + bytes(7)), programming),
+    "PGM-006": b(lambda: programming(clear=OK), programming),
+    # the A2L says otherwise
+    "A2L-001": layer(max_cto=8),
+    "A2L-002": layer(max_dto=8),
+    "A2L-003": layer(byte_order=ByteOrder.MOTOROLA),
+    "A2L-004": layer(address_granularity=2),
+    "A2L-005": layer(block_slave=False),
+    "A2L-006": acquisition(config_type="STATIC"),
+    "A2L-007": acquisition(identification_field=0),
+    "A2L-008": acquisition(timestamp=XcpTimestamp(1, 4, 4)),
+    "A2L-009": acquisition(overload=1),
+    "A2L-010": acquisition(granularity_daq=4),
+    "A2L-011": layer(optional_cmds=("GET_ID", "GET_SECTOR_INFO")),
+    "A2L-012": acquisition(events=(replace(DAQ.events[0], time_cycle=2), *DAQ.events[1:])),
+    "A2L-013": acquisition(max_odt_entry_size_daq=8),
+    "A2L-014": acquisition(prescaler_supported=False),
+    # transport, and what is seen in passing
+    "TRN-001": b(FirstOnly),
+    "TRN-002": b(DeafToGaps),
+    "TRN-003": b(LateCounter),
+    "TRN-004": b(lambda: Datagram(lambda d: d[:2] + b"\x00\x80" + d[4:])),
+    "TRN-005": b(lambda: Datagram(lambda d: d + b"\x09\x00")),
+    "TRN-006": b(lambda: Counted(lambda p: p + bytes(200))),
+    "OBS-001": b(lambda: Edit(b"\xfe", lambda came, _: came * 2)),
+    "OBS-002": b(lambda: reply(b"\xff\x7e", b"\xfe\x77")),
+    "OBS-003": b(lambda: Edit(b"\xfd", positive(lambda p: p + bytes(60)))),
+    "OBS-004": b(lambda: Once(b"\xfd", b"\xfd\x55")),
+    "OBS-005": b(lambda: Once(b"\xfd", b"\xfc\x55")),
+    "OBS-006": b(lambda: Once(b"\xfd", b"\x00\x00\x00\x00\x00\x00")),
+}
