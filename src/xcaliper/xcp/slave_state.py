@@ -12,6 +12,7 @@ from xcaliper.proto.command import Response
 from xcaliper.xcp.codes import ErrorCode, Resource, negative_response
 from xcaliper.xcp.profile import DtoFormat, Profile
 from xcaliper.xcp.slave_clock import SlaveClocks
+from xcaliper.xcp.slave_paging import guarded
 from xcaliper.xcp.slave_security import SecurityState
 
 if TYPE_CHECKING:
@@ -217,7 +218,7 @@ class SlaveState:
     def __init__(self, config: SlaveConfig, memory: SlaveMemory) -> None:
         self.config = config
         self.announced = config
-        self.memory = memory
+        self.memory = guarded(config, memory)
         self.profile = Profile(
             byte_order=config.byte_order,
             ag=config.ag,
