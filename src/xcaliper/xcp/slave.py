@@ -24,6 +24,7 @@ from xcaliper.xcp.codes import (
 from xcaliper.xcp.handlers import HANDLERS
 from xcaliper.xcp.handlers.clock import time_sync
 from xcaliper.xcp.handlers.std import short_upload
+from xcaliper.xcp.handlers.store import power_up
 from xcaliper.xcp.slave_state import SlaveState
 from xcaliper.xcp.table import COMMANDS
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from xcaliper.xcp.slave_config import SlaveConfig, SlaveMemory
     from xcaliper.xcp.slave_sampler import ListSampler
     from xcaliper.xcp.slave_state import DaqList, Handler
+    from xcaliper.xcp.slave_store import NonVolatile
 
 __all__ = ["SlaveCounters", "SlaveEvent", "SlaveMachine"]
 
@@ -121,6 +123,7 @@ class SlaveMachine:
         memory: what it reads and writes.
         table: commands; those without a handler are refused as unknown.
         handlers: request class → function.
+        nonvolatile: what survives power-off; None = an empty one of its own.
 
     Attributes:
         state: the session, as handlers see it.
@@ -135,9 +138,11 @@ class SlaveMachine:
         memory: SlaveMemory,
         table: CommandTable = COMMANDS,
         handlers: Mapping[type[Request[Any]], Handler] = HANDLERS,
+        nonvolatile: NonVolatile | None = None,
     ) -> None:
         self.config = config
-        self.state = SlaveState(config, memory)
+        self.state = SlaveState(config, memory, nonvolatile)
+        self._areas = (self.state.store,)
         self.counters = SlaveCounters()
         self._out: list[bytes | DtoBlock] = []
         self.drops: Callable[[int], bool] | None = None
@@ -201,6 +206,9 @@ class SlaveMachine:
             return
         self.counters.commands += 1
         state.now_ns = now_ns
+        due_ns = self.due()
+        if due_ns is not None and due_ns <= now_ns:
+            self._finish_due(now_ns)
         entry = self._entries[packet[0]] or self._sub_entry(packet)
         if isinstance(entry, bytes):
             self._refuse(entry)
@@ -213,7 +221,8 @@ class SlaveMachine:
         """The refusal of a command that may not run now, before its handler sees it."""
         if len(packet) > self.config.max_cto:
             return _ERR_SYNTAX
-        return self.state.security.refuses(entry.info, packet)
+        refusal = self.state.store.refuses(entry.info)
+        return refusal or self.state.security.refuses(entry.info, packet)
 
     def _short_way(self, packet: bytes) -> bool:
         """Serve a plain SHORT_UPLOAD without objects; False leaves it to the general way.
@@ -409,6 +418,23 @@ class SlaveMachine:
         if self.state.connected and len(self._out) <= self._backlog:
             self._out.append(packet)
 
+    def power_up(self, now_ns: int) -> None:
+        """Restore what was stored; lists that RESUME starts run, and EV_RESUME_MODE goes out first.
+
+        *(XCP Base, EV_RESUME_MODE, 1.0)*
+        """
+        before = self.state.connected, self.state.daq.running
+        self.state.now_ns = now_ns
+        event = power_up(self.state)
+        if event is not None:
+            self._out.append(self._encode(event))
+        self._note(*before)
+
+    @property
+    def resumed(self) -> bool:
+        """True while lists run that a power-up has started."""
+        return self.state.store.resumed
+
     def terminate(self, now_ns: int) -> None:
         """End the session from the slave's side (XCP Base, EV_SESSION_TERMINATED, 1.0)."""
         if not self.state.connected:
@@ -457,10 +483,19 @@ class SlaveMachine:
         return found
 
     def due(self) -> int | None:
-        """None: a slave waits for its master and its application."""
-        return None
+        """When something that takes its time is done; None when nothing does."""
+        times = [area.due() for area in self._areas]
+        return min((one for one in times if one is not None), default=None)
+
+    def _finish_due(self, now_ns: int) -> None:
+        """Let every area finish what is due, and tell the master of it inside a session."""
+        for area in self._areas:
+            for event in area.on_time(now_ns):
+                if self.state.connected and len(self._out) <= self._backlog:
+                    self._out.append(self._encode(event))
 
     def on_time(self, now_ns: int) -> None:
-        """Tell when a clock begins to follow another; there are no other deadlines."""
+        """Finish what is due; tell when a clock begins to follow another."""
+        self._finish_due(now_ns)
         if self.state.clocks.state_changed(now_ns):
             self.time_sync(_SYNC_STATE_CHANGED, now_ns)

@@ -18,6 +18,7 @@ from xcaliper.xcp.slave_daq_config import (
     check_daq,
 )
 from xcaliper.xcp.slave_security import SecuritySettings
+from xcaliper.xcp.slave_store import StoreSettings
 
 if TYPE_CHECKING:
     from xcaliper.core.address import Address
@@ -94,6 +95,7 @@ class SlaveConfig:
         max_bs: packets per master block.
         min_st: separation in 100 µs.
         freeze: SET_SEGMENT_MODE may mark segments for storing.
+        store: whether DAQ lists can be stored, and how long storing takes.
         protected: resources that a new session finds locked, beside those of ``security``.
         security: how resources are protected, and how they are unlocked.
         prescaler: SET_DAQ_LIST_MODE accepts prescalers above 1.
@@ -149,6 +151,7 @@ class SlaveConfig:
     max_bs: int = 32
     min_st: int = 0
     freeze: bool = False
+    store: StoreSettings = field(default_factory=StoreSettings)
     protected: Resource = field(default_factory=lambda: Resource(0))
     security: SecuritySettings = field(default_factory=SecuritySettings)
     prescaler: bool = True
@@ -232,6 +235,8 @@ class SlaveConfig:
             absent.add("DTO_CTR_PROPERTIES")
         if not any(event.packed for event in self.events):
             absent |= {"SET_DAQ_PACKED_MODE", "GET_DAQ_PACKED_MODE"}
+        if not (self.freeze or self.store.daq):
+            absent.add("SET_REQUEST")
         return frozenset(absent)
 
     @property

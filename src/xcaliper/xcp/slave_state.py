@@ -14,6 +14,7 @@ from xcaliper.xcp.profile import DtoFormat, Profile
 from xcaliper.xcp.slave_clock import SlaveClocks
 from xcaliper.xcp.slave_paging import guarded
 from xcaliper.xcp.slave_security import SecurityState
+from xcaliper.xcp.slave_store import NonVolatile, StoreState
 
 if TYPE_CHECKING:
     from xcaliper.core.errors import NegativeResponseError
@@ -70,6 +71,7 @@ class DaqList:
         odts: entries of each ODT; None = not written.
         event_channel: None until SET_DAQ_LIST_MODE.
         packing: packed mode.
+        resume: power-up starts it, or has started it.
         sampler: what START compiled; None while stopped.
         period: events from one sample to the next while it runs.
         skipped: events since the last sample.
@@ -88,6 +90,7 @@ class DaqList:
     pid_off: bool = False
     packing: Packing = field(default_factory=Packing)
     selected: bool = False
+    resume: bool = False
     sampler: ListSampler | None = None
     period: int = 1
     skipped: int = 0
@@ -184,6 +187,16 @@ class DaqState:
         self.pointer = None
         self.by_event = {}
 
+    def keep_resumed(self) -> None:
+        """Begin afresh, but let the lists go on that RESUME runs; the others are emptied."""
+        for one in self.lists:
+            if not (one.resume and one.running):
+                one.reset()
+            one.selected = False
+        self.last = Alloc.NONE
+        self.pointer = None
+        self.schedule()
+
     def clear(self) -> None:
         """Begin afresh, as after CONNECT: fixed lists are as they were made."""
         self.lists = [new_list(one) for one in self._fixed]
@@ -211,11 +224,14 @@ class SlaveState:
         frozen: segments marked by SET_SEGMENT_MODE.
         clocks: of the slave.
         security: locks, seeds and keys.
+        store: what SET_REQUEST stores.
         events: packets that a handler wants to be sent behind its answer.
         alignment: bytes that the transport aligns messages to.
     """
 
-    def __init__(self, config: SlaveConfig, memory: SlaveMemory) -> None:
+    def __init__(
+        self, config: SlaveConfig, memory: SlaveMemory, nonvolatile: NonVolatile | None = None
+    ) -> None:
         self.config = config
         self.announced = config
         self.memory = guarded(config, memory)
@@ -239,6 +255,7 @@ class SlaveState:
         self.clocks = SlaveClocks(config.clocks, config.timestamp)
         self.events: list[Event] = []
         self.security = SecurityState(self)
+        self.store = StoreState(self, nonvolatile or NonVolatile())
 
     def reset(self, *, connected: bool) -> None:
         """Begin or end a session (XCP Base, states, 1.0): lists, MTA and locks start afresh."""
@@ -246,7 +263,7 @@ class SlaveState:
         self.mta = None
         self.text = None
         self.block = None
-        self.daq.clear()
+        self.store.reset(connected=connected)
         self.security.reset(connected=connected)
         self.events.clear()
         self.clocks.begin_session(self.now_ns)
