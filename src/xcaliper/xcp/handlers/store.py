@@ -79,7 +79,8 @@ def set_request(slave: SlaveState, request: std.SetRequest) -> std.EmptyResponse
 def _frozen_pages(slave: SlaveState) -> dict[int, bytes]:
     """Segment that a page 0 belongs to → its new bytes, for every segment in FREEZE mode.
 
-    It is the page that XCP sees, stored for page 0 of its INIT_SEGMENT.
+    It is the page that XCP sees, stored for page 0 of its INIT_SEGMENT, or of its own segment where
+    that one cannot take it.
     """
     found: dict[int, bytes] = {}
     segments = slave.config.segments
@@ -88,7 +89,7 @@ def _frozen_pages(slave: SlaveState) -> dict[int, bytes]:
         page = segment.pages[slave.memory.get_page(number, ecu=False)]
         goal = page.init_segment
         if goal >= len(segments) or segments[goal].size_bytes != segment.size_bytes:
-            raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
+            goal = number
         found[goal] = slave.memory.read(segment.address, segment.size_bytes)
     return found
 
