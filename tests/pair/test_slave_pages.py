@@ -200,7 +200,9 @@ def test_a_refusal_stays_one_when_the_page_cannot_be_seen():
 
 
 def test_a_slave_that_agrees_and_stays():
-    with pytest.raises(RemoteProtocolError, match="agreed to XCP page 1 of segment 0 and is on page 0"):
+    with pytest.raises(
+        RemoteProtocolError, match="agreed to XCP page 1 of segment 0 and is on page 0"
+    ):
         run_script(
             pages.switch_page([0], 1, ecu=False, xcp=True),
             [pag.EmptyResponse(), page(1), page(0)],

@@ -358,7 +358,9 @@ def test_only_resumed_lists_survive_the_end_of_a_session():
     pair.run(ask(daq.SetDaqPtr(daq_list=1, odt=0, odt_entry=0)))
     entry = daq.WriteDaq(bit_offset=255, size=1, address_extension=0, address=RAM.value)
     pair.run(ask(entry))
-    pair.run(ask(daq.SetDaqListMode(mode=0x10, daq_list=1, event_channel=1, prescaler=1, priority=0)))
+    pair.run(
+        ask(daq.SetDaqListMode(mode=0x10, daq_list=1, event_channel=1, prescaler=1, priority=0))
+    )
     pair.run(ask(daq.StartStopDaqList(mode=1, daq_list=1)))
     pair.run(ask(daq.StartStopDaqList(mode=2, daq_list=0)))
     pair.run(ask(std.Disconnect()))

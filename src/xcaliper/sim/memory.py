@@ -20,6 +20,8 @@ from xcaliper.sim.image import CODE, RAM, EcuImage
 from xcaliper.xcp.codes import ErrorCode
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from xcaliper.core.address import Address
     from xcaliper.sim.items import Segment
 
@@ -63,6 +65,7 @@ class EcuMemory:
 
     Args:
         image: placements and initial bytes.
+        stored: segment → bytes of its page 0, instead of those of the image; all of them.
 
     Attributes:
         ag: bytes per address.
@@ -70,7 +73,7 @@ class EcuMemory:
         generation: counts every change of what the ECU reads as parameters.
     """
 
-    def __init__(self, image: EcuImage) -> None:
+    def __init__(self, image: EcuImage, stored: Mapping[int, bytes] | None = None) -> None:
         self.image = image
         self.ag = image.ag
         ram = image.regions[RAM].initial
@@ -86,6 +89,10 @@ class EcuMemory:
             )
             for segment in sorted(image.declaration.segments, key=lambda one: one.number)
         ]
+        for number, data in (stored or {}).items():
+            paged = self._paged[number]
+            paged.pages[0][:] = data
+            paged.show()
         rows: list[tuple[int, int, int, bytearray | _Paged | bytes]] = []
         for region in image.regions.values():
             holder: bytearray | _Paged | bytes = region.initial

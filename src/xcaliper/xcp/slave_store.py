@@ -113,6 +113,7 @@ class NonVolatile:
         pages: segment → bytes that its page 0 has after power-up; segments without are as programmed.
         daq_lost: a stored configuration could not be restored.
         pages_lost: stored calibration data could not be restored.
+        master: address of whoever asked for it, as the transport writes it; empty = unknown.
         changed: called after each change.
     """
 
@@ -120,6 +121,7 @@ class NonVolatile:
     pages: dict[int, bytes] = field(default_factory=dict)
     daq_lost: bool = False
     pages_lost: bool = False
+    master: str = ""
     changed: Callable[[], object] = lambda: None
 
 

@@ -197,9 +197,7 @@ def _compare_mode(one: DaqListSetup) -> Procedure[None]:
         raise ResumeError(f"DAQ list {one.daq_list}", expected="running", actual="stopped")
 
 
-def _compare_entries(
-    daq_list: int, odt: int, entries: Sequence[OdtEntry]
-) -> Procedure[bool]:
+def _compare_entries(daq_list: int, odt: int, entries: Sequence[OdtEntry]) -> Procedure[bool]:
     try:
         yield from ask(daq.SetDaqPtr(daq_list=daq_list, odt=odt, odt_entry=0))
         for at, wanted in enumerate(entries):
