@@ -14,6 +14,15 @@ from xcaliper.client.info import ConnectionInfo
 from xcaliper.client.live import LiveValues
 from xcaliper.client.names import expand_names, nearest_names
 from xcaliper.client.parameters import WritePlan, WriteResult, carry_out, plan_write
+from xcaliper.client.resume import (
+    EarlyPackets,
+    ResumedLists,
+    adopt,
+    clear_stored,
+    load_saved,
+    store_measurement,
+    wait_for,
+)
 from xcaliper.client.selection import NameSpace, PlanOptions, Selection, event_number, select
 from xcaliper.client.survey import survey_daq, survey_segments
 from xcaliper.client.together import make_measurement
@@ -46,6 +55,7 @@ if TYPE_CHECKING:
     from xcaliper.client.recording import Record
     from xcaliper.daq.capabilities import DaqCapabilities
     from xcaliper.daq.plan import DaqPlan
+    from xcaliper.daq.saved_plan import SavedPlan
     from xcaliper.quantity.catalog import Bound
     from xcaliper.quantity.dependents import Dependent
     from xcaliper.transport.pump import Link
@@ -66,6 +76,8 @@ def connect(
     cache: bool | A2lCache = True,
     low_latency: bool | None = None,
     on_upload: Callable[[int, int], None] | None = None,
+    resume: SavedPlan | str | Path | None = None,
+    wait_s: float = 0.0,
 ) -> Connection:
     """Connect to a slave; use it as a context manager, as often as you like in one process.
 
@@ -77,6 +89,10 @@ def connect(
         low_latency: lower the thread switch interval of the interpreter while DAQ runs, which helps
             when other threads of the process are busy: True = from the start, None = once such a
             thread delays the reception of much data, False = never.
+        resume: what :meth:`Connection.store_measurement` gave, or its file: the slave runs these lists
+            since its start. They are looked at, their packets are kept from the first one on, and
+            :attr:`Connection.resumed` measures them.
+        wait_s: with ``resume``, how long to look for a slave that is still off.
         on_upload: called with bytes so far and bytes in all while the description is uploaded.
 
     Raises:
@@ -84,6 +100,8 @@ def connect(
         LinkError: nobody listens there.
         ExchangeTimeoutError: no answer.
         A2lError: the file cannot be read.
+        ResumeError: the slave runs other lists than those of ``resume``.
+        RemoteProtocolError: it does not run stored lists.
     """
     from xcaliper.transport.pump import Link
     from xcaliper.transport.url import open_transport, parse_url
@@ -105,14 +123,22 @@ def connect(
         )
 
     store = A2lCache() if cache is True else (cache or None)
-    link = open_link()
+    if resume is not None:
+        saved = load_saved(resume)
+        link, session, early = wait_for(open_link, where.scheme, wait_s)
+    else:
+        link = open_link()
     try:
-        session = link.run(connect_procedure(transport=where.scheme))
+        if resume is None:
+            session = link.run(connect_procedure(transport=where.scheme))
         found = find_description(link, session, a2l, cache=store, progress=on_upload)
-        return Connection(link, session, found, where.scheme, open_link)
+        connection = Connection(link, session, found, where.scheme, open_link)
+        if resume is not None:
+            connection.adopt(saved, early)
     except BaseException:
         link.close()
         raise
+    return connection
 
 
 class Connection:
@@ -627,6 +653,55 @@ class Connection:
             calculated=calculated,
             reconnect=reconnect,
         )
+
+    def store_measurement(
+        self,
+        names: str | Iterable[str],
+        *,
+        resume: bool = True,
+        file: str | Path | None = None,
+        timeout_s: float = 30.0,
+        **options: Unpack[PlanOptions],
+    ) -> SavedPlan:
+        """Have the slave keep a measurement in its non-volatile memory (XCP Base, STORE_DAQ_REQ, 1.0).
+
+        Args:
+            names: names and patterns with ``*`` and ``?``.
+            resume: the lists start with the slave, before anybody connects; False = they only wait,
+                set up and selected.
+            file: where to keep what :func:`connect` needs for ``resume=…``.
+            timeout_s: how long storing may take.
+            options: as those of :meth:`measure` that concern the plan.
+
+        Raises:
+            UsageError: the slave cannot store them.
+            NegativeResponseError: the slave refuses.
+            RemoteProtocolError: it has not finished in time.
+            ResumeError: it tells another session configuration id than it was given.
+        """
+        return store_measurement(
+            self, names, resume=resume, file=file, timeout_s=timeout_s, options=options
+        )
+
+    def clear_stored(self, timeout_s: float = 30.0) -> None:
+        """Have the slave forget stored lists (XCP Base, CLEAR_DAQ_REQ, 1.0)."""
+        clear_stored(self, timeout_s)
+
+    @property
+    def resumed(self) -> ResumedLists | None:
+        """The lists that the slave runs since its start, until they are measured; see :func:`connect`."""
+        return self._port.resumed
+
+    def adopt(self, saved: SavedPlan, early: EarlyPackets) -> None:
+        """Take lists over that the slave runs since its start; :func:`connect` does it.
+
+        Raises:
+            ResumeError: the slave runs others.
+            RemoteProtocolError: it runs none.
+        """
+        finding = adopt(self, saved, early)
+        if finding is not None:
+            self._diagnostics = (*self._diagnostics, finding)
 
     @property
     def port(self) -> DaqPort:

@@ -52,11 +52,9 @@ class NvmFile:
 
     def _read(self) -> NonVolatile:
         try:
-            if self.path.stat().st_size > _MAX_BYTES:
-                raise SourceError(
-                    "it is too large to be what an ECU stored.", source=str(self.path)
-                )
-            return decode(self.path.read_bytes(), source=str(self.path), ecu=self._ecu)
+            with self.path.open("rb") as file:
+                data = file.read(_MAX_BYTES)  # a longer one is damaged without its end
+            return decode(data, source=str(self.path), ecu=self._ecu)
         except FileNotFoundError:
             return NonVolatile()
         except OSError as cause:

@@ -21,7 +21,7 @@ __all__ = ["NAMES", "build_ecu"]
 NAMES = ("demo-engine", "many-signals")
 
 
-def build_ecu(  # each one is a choice of its own
+def build_ecu(  # noqa: PLR0913  # each one is a choice of its own
     name: str,
     settings: SlaveConfig | None = None,
     *,

@@ -14,7 +14,6 @@ from xcaliper.core.errors import (
 from xcaliper.proto.procedure import ask
 from xcaliper.xcp import daq, std
 from xcaliper.xcp.codes import ErrorCode, SetRequestMode
-from xcaliper.xcp.daq_lists import OdtEntry
 from xcaliper.xcp.procedures.connect import optional
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from xcaliper.proto.procedure import Procedure
     from xcaliper.xcp.codes import SessionStatus
-    from xcaliper.xcp.daq_lists import DaqListSetup
+    from xcaliper.xcp.daq_lists import DaqListSetup, OdtEntry
 
 __all__ = [
     "StoreStatus",
