@@ -68,7 +68,7 @@ _MAX_TIMEOUT_S: Final = 86_400.0
 _MAX_ADDRESS: Final = 0xFFFF_FFFF
 
 
-def connect(
+def connect(  # noqa: PLR0913  # options by name
     url: str,
     a2l: str | Path | None = None,
     *,

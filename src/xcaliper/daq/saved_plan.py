@@ -192,6 +192,7 @@ def _setup_to_json(one: DaqListSetup) -> dict[str, Any]:
 
 
 def _setup_from_json(made: dict[str, Any]) -> DaqListSetup:
+    modes: dict[str, Any] = {name: bool(made[name]) for name in _MODE}
     return DaqListSetup(
         daq_list=_number(made["daq_list"], 0, 0xFFFF),
         event_channel=_number(made["event_channel"], 0, 0xFFFF),
@@ -200,7 +201,7 @@ def _setup_from_json(made: dict[str, Any]) -> DaqListSetup:
         priority=_number(made["priority"], 0, 0xFF),
         kind=ListKind(made["kind"]),
         packed=_packed(made["packed"]),
-        **{name: bool(made[name]) for name in _MODE},
+        **modes,
     )
 
 
