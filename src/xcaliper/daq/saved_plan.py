@@ -180,6 +180,7 @@ def _setup_to_json(one: DaqListSetup) -> dict[str, Any]:
         "prescaler": one.prescaler,
         "priority": one.priority,
         "kind": one.kind.value,
+        "capacity": None if one.capacity is None else list(one.capacity),
         "packed": None
         if packed is None
         else [packed.mode, packed.sample_count, packed.timestamp_mode],
@@ -200,9 +201,17 @@ def _setup_from_json(made: dict[str, Any]) -> DaqListSetup:
         prescaler=_number(made["prescaler"], 1, 0xFF),
         priority=_number(made["priority"], 0, 0xFF),
         kind=ListKind(made["kind"]),
+        capacity=_capacity(made["capacity"]),
         packed=_packed(made["packed"]),
         **modes,
     )
+
+
+def _capacity(values: Sequence[int] | None) -> tuple[int, int] | None:
+    if values is None:
+        return None
+    odts, entries = values
+    return _number(odts, 0, 0xFF), _number(entries, 0, 0xFF)
 
 
 def _packed(values: Sequence[int] | None) -> PackedMode | None:
