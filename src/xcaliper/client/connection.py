@@ -13,6 +13,7 @@ from xcaliper.client.description import Description, find_description
 from xcaliper.client.info import ConnectionInfo
 from xcaliper.client.live import LiveValues
 from xcaliper.client.names import expand_names, nearest_names
+from xcaliper.client.paging import Paging
 from xcaliper.client.parameters import WritePlan, WriteResult, carry_out, plan_write
 from xcaliper.client.resume import (
     EarlyPackets,
@@ -22,6 +23,7 @@ from xcaliper.client.resume import (
     load_saved,
     store_measurement,
     wait_for,
+    wait_stored,
 )
 from xcaliper.client.selection import NameSpace, PlanOptions, Selection, event_number, select
 from xcaliper.client.survey import survey_daq, survey_segments
@@ -33,12 +35,14 @@ from xcaliper.core.errors import (
     NegativeResponseError,
     NotFoundError,
     UsageError,
+    WriteProtectedError,
     XcaliperError,
 )
 from xcaliper.quantity.catalog import Catalog
 from xcaliper.quantity.measurement import BoundMeasurement
 from xcaliper.xcp.codes import ChecksumType
 from xcaliper.xcp.master import MasterMachine
+from xcaliper.xcp.page_access import Side
 from xcaliper.xcp.procedures import pages
 from xcaliper.xcp.procedures.connect import connect as connect_procedure
 from xcaliper.xcp.procedures.identify import IdType, identify
@@ -172,6 +176,13 @@ class Connection:
         )
         self._daq, found = survey_daq(link, session, self._catalog)
         self._segments = survey_segments(link, session, description.file)
+        self._paging = Paging(
+            lambda: self.link,
+            self._segments,
+            mark=self._mark_page,
+            wait=lambda event, timeout_s: wait_stored(self, event, timeout_s),
+            ag=session.profile.ag,
+        )
         self._port = DaqPort(self, multiple=self._daq.write_daq_multiple if self._daq else None)
         self._live_values: LiveValues | None = None
         self._epk_problem = self._compare_epk()
@@ -249,7 +260,7 @@ class Connection:
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """What is odd about slave, description, link and memory that was read, each told once."""
         read = self._live_values.diagnostics.values() if self._live_values else ()
-        return (*self._diagnostics, *read)
+        return (*self._diagnostics, *self._paging.diagnostics.values(), *read)
 
     @property
     def catalog(self) -> Catalog:
@@ -393,10 +404,17 @@ class Connection:
         return ChecksumType(blocks[0].checksum_type).name, blocks[0].value
 
     def _read(self, address: Address, size_bytes: int) -> bytes:
+        self._paging.check(address, size_bytes, Side.XCP_READ)
         return self.link.run(self._memory.read(address, size_bytes))
 
     def _write(self, address: Address, data: bytes) -> None:
-        self.link.run(self._memory.write(address, data))
+        self._paging.check(address, len(data), Side.XCP_WRITE)
+        try:
+            self.link.run(self._memory.write(address, data))
+        except WriteProtectedError:
+            if not self._paging.set_first(address, len(data)):
+                raise
+            self.link.run(self._memory.write(address, data))
 
     # --- values ---
 
@@ -547,13 +565,21 @@ class Connection:
 
     def set_page(self, segment: int, page: int, *, ecu: bool = True, xcp: bool = True) -> None:
         """Choose the page of a segment (XCP Base, SET_CAL_PAGE, 1.0)."""
-        self.link.run(pages.set_page(segment, page, ecu=ecu, xcp=xcp))
+        self._paging.set(segment, page, ecu=ecu, xcp=xcp)
+
+    def _mark_page(self, text: str) -> None:
+        """Leave a mark of a switched page in the running measurement."""
         if self._port.measurement is not None:
-            self._port.measurement.mark(f"segment {segment}: page {page}", name="page")
+            self._port.measurement.mark(text, name="page")
+
+    @property
+    def paging(self) -> Paging:
+        """Segments with their pages: who uses which, switch, copy, freeze."""
+        return self._paging
 
     def copy_page(self, source: tuple[int, int], destination: tuple[int, int]) -> None:
         """Copy one (segment, page) onto another (XCP Base, COPY_CAL_PAGE, 1.0)."""
-        self.link.run(pages.copy_page(source, destination))
+        self._paging.copy(source, destination)
 
     # --- measuring ---
 
@@ -746,6 +772,7 @@ class Connection:
             link.close()
             raise
         self.link, self.session = link, session
+        self._paging.forget()
         self._memory = XcpMemory(session)
 
     def _check_same(self, session: XcpSession, epk: str) -> None:
