@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import NegativeResponseError, NotFoundError, ProtocolError, UsageError
+from xcaliper.xcp.codes import ErrorCode, negative_response
 from xcaliper.xcp.page_access import PageRules, Side, page_refusal, switch_refusal
 from xcaliper.xcp.procedures import pages, store
 
@@ -200,7 +201,7 @@ class Paging:
         """Copy one (segment, page) onto another (XCP Base, COPY_CAL_PAGE, 1.0).
 
         Raises:
-            UsageError: the destination may not be written; nothing was sent.
+            WriteProtectedError: the destination may not be written; nothing was sent.
             NegativeResponseError: the slave refuses.
         """
         origin, goal = self._find(source[0]), self._find(destination[0])
@@ -261,10 +262,11 @@ class Paging:
     # --- rights, for reading and writing ---
 
     def check(self, address: Address, size_bytes: int, side: Side) -> None:
-        """Refuse in advance what the rights of the page in use forbid.
+        """Refuse in advance what the rights of the page in use forbid, as the slave would.
 
         Raises:
-            UsageError: with what is in the way.
+            WriteProtectedError: with what is in the way of writing.
+            AccessDeniedError: of reading.
         """
         for one in self._strict:
             if self._is_inside(one, address, size_bytes):
@@ -276,11 +278,15 @@ class Paging:
 
     def _refuse(self, one: SegmentInfo, page: int, side: Side) -> None:
         reason = self._reason(one, page, self._used.get(one.number) or self._look(one.number), side)
-        if reason:
-            raise UsageError(
-                f"page {page} of {_label(one)} {reason}.",
-                hint="Choose another page: paging.set(…, ecu=False) moves only what XCP sees.",
-            )
+        if not reason:
+            return
+        code = (
+            ErrorCode.ERR_WRITE_PROTECTED if side is Side.XCP_WRITE else ErrorCode.ERR_ACCESS_DENIED
+        )
+        error = negative_response("page", code)
+        error.message = f"page {page} of {_label(one)} {reason}; nothing was sent."
+        error.hint = "Set the working page: paging.set(…, ecu=False) moves only what XCP sees."
+        raise error
 
     @staticmethod
     def _reason(
