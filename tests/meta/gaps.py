@@ -41,7 +41,6 @@ NO_VECTOR: Final[frozenset[str]] = frozenset(
 #: The slave refuses them as unknown, or a shell answers them outside of a session.
 NO_HANDLER: Final[frozenset[str]] = frozenset(
     {
-        "SET_REQUEST",
         "GET_SEED",
         "UNLOCK",
         "TRANSPORT_LAYER_CMD",
@@ -101,14 +100,11 @@ NO_HANDLER: Final[frozenset[str]] = frozenset(
 #: No sequence of the master needs them yet; send them with ``ask``.
 NO_PROCEDURE: Final[frozenset[str]] = frozenset(
     {
-        "SET_REQUEST",
         "GET_SEED",
         "UNLOCK",
         "TRANSPORT_LAYER_CMD",
         "USER_CMD",
         "DOWNLOAD_MAX",
-        "SET_SEGMENT_MODE",
-        "GET_SEGMENT_MODE",
         "PROGRAM_START",
         "PROGRAM_CLEAR",
         "PROGRAM",

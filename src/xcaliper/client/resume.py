@@ -38,7 +38,16 @@ if TYPE_CHECKING:
     from xcaliper.xcp.procedures.connect import Session
     from xcaliper.xcp.procedures.store import StoreStatus
 
-__all__ = ["EarlyPackets", "ResumedLists", "adopt", "load_saved", "store_measurement", "wait_for"]
+__all__ = [
+    "EarlyPackets",
+    "ResumedLists",
+    "adopt",
+    "clear_stored",
+    "load_saved",
+    "store_measurement",
+    "wait_for",
+    "wait_stored",
+]
 
 #: Bytes of DAQ packets that may wait until a measurement takes them.
 MAX_EARLY_BYTES: Final = 128 << 20

@@ -5,7 +5,16 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from xcaliper.xcp.procedures import clock, connect, daq_info, daq_setup, identify, memory, pages
+from xcaliper.xcp.procedures import (
+    clock,
+    connect,
+    daq_info,
+    daq_setup,
+    identify,
+    memory,
+    pages,
+    store,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,7 +26,8 @@ PROCEDURES: Final[Mapping[str, tuple[Callable[..., Any], ...]]] = MappingProxyTy
     {
         "CONNECT": (connect.connect,),
         "DISCONNECT": (connect.disconnect,),
-        "GET_STATUS": (connect.connect, daq_setup.start),
+        "GET_STATUS": (connect.connect, daq_setup.start, store.store_status),
+        "SET_REQUEST": (store.store_cal, store.store_daq, store.clear_daq, store.clear_lost),
         "SYNCH": (connect.synchronise,),
         "GET_COMM_MODE_INFO": (connect.connect,),
         "GET_VERSION": (connect.connect,),
@@ -30,13 +40,15 @@ PROCEDURES: Final[Mapping[str, tuple[Callable[..., Any], ...]]] = MappingProxyTy
         "DOWNLOAD_NEXT": (memory.write,),
         "SHORT_DOWNLOAD": (memory.write,),
         "MODIFY_BITS": (memory.modify_bits,),
-        "SET_CAL_PAGE": (pages.set_page,),
-        "GET_CAL_PAGE": (pages.get_pages, pages.page_info),
+        "SET_CAL_PAGE": (pages.set_page, pages.switch_page),
+        "GET_CAL_PAGE": (pages.get_pages, pages.page_info, pages.pages_in_use),
+        "SET_SEGMENT_MODE": (pages.set_frozen,),
+        "GET_SEGMENT_MODE": (pages.is_frozen,),
         "GET_PAG_PROCESSOR_INFO": (pages.page_info,),
-        "GET_SEGMENT_INFO": (pages.page_info,),
+        "GET_SEGMENT_INFO": (pages.page_info, pages.segment_name),
         "GET_PAGE_INFO": (pages.page_info,),
         "COPY_CAL_PAGE": (pages.copy_page,),
-        "SET_DAQ_PTR": (daq_setup.setup, daq_info.list_info),
+        "SET_DAQ_PTR": (daq_setup.setup, daq_info.list_info, store.compare_lists),
         "WRITE_DAQ": (daq_setup.setup,),
         "WRITE_DAQ_MULTIPLE": (daq_setup.setup,),
         "SET_DAQ_LIST_MODE": (daq_setup.setup,),
@@ -47,11 +59,11 @@ PROCEDURES: Final[Mapping[str, tuple[Callable[..., Any], ...]]] = MappingProxyTy
             daq_setup.stop_selected,
             daq_setup.prepare,
         ),
-        "GET_DAQ_LIST_MODE": (daq_setup.setup,),
+        "GET_DAQ_LIST_MODE": (daq_setup.setup, store.compare_lists),
         "SET_DAQ_PACKED_MODE": (daq_setup.setup,),
         "CLEAR_DAQ_LIST": (daq_setup.setup,),
         "GET_DAQ_LIST_INFO": (daq_info.list_info,),
-        "READ_DAQ": (daq_info.list_info,),
+        "READ_DAQ": (daq_info.list_info, store.compare_lists),
         "GET_DAQ_CLOCK": (daq_setup.clock, clock.read_clocks),
         "TIME_CORRELATION_PROPERTIES": (clock.clock_properties,),
         "GET_DAQ_CLOCK_MULTICAST": (clock.multicast,),
