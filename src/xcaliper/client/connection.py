@@ -91,8 +91,8 @@ def connect(  # noqa: PLR0913  # options by name
         timeout_s: how long to wait for the answer to a command, per attempt.
         cache: False = neither use nor fill the cache of uploaded descriptions.
         low_latency: lower the thread switch interval of the interpreter while DAQ runs, which helps
-            when other threads of the process are busy: True = from the start, None = once such a
-            thread delays the reception of much data, False = never.
+            when other threads of the process are busy: True = all the time, None = while it starts,
+            and once such a thread delays the reception of much data, False = never.
         resume: what :meth:`Connection.store_measurement` gave, or its file: the slave runs these lists
             since its start. They are looked at, their packets are kept from the first one on, and
             :attr:`Connection.resumed` measures them.
