@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pair.link import RAM, SEGMENT, SEGMENTS, Pair, config
+from pair.link import RAM, SEGMENT, SEGMENTS, PagedMemory, Pair, config
 from xcaliper.core.address import Address
 from xcaliper.core.errors import (
     AccessDeniedError,
@@ -19,7 +19,8 @@ from xcaliper.xcp import pag
 from xcaliper.xcp.codes import ErrorCode, SegmentMode, negative_response
 from xcaliper.xcp.page_access import Access, Side, is_allowed, page_refusal, switch_refusal
 from xcaliper.xcp.procedures import memory, pages
-from xcaliper.xcp.slave_config import PageConfig
+from xcaliper.xcp.slave import SlaveMachine
+from xcaliper.xcp.slave_config import PageConfig, ScratchMemory
 
 FIRST, SECOND = SEGMENTS
 CURVES = SECOND.address
@@ -256,3 +257,17 @@ def test_information_of_segments_and_pages():
         for item in range(3)
     ]
     assert mapping == [0x6000_0000, 0x0801_0000, 0x100]
+
+
+def test_scratch_room_is_reached_behind_the_rules():
+    class Roomy(PagedMemory):
+        room = bytearray(8)
+
+        def scratch(self) -> memoryview:
+            return memoryview(self.room)
+
+    pair = pair_with((ALWAYS, ALWAYS, ALONE), (ALWAYS, ALWAYS, ALWAYS))
+    machine = SlaveMachine(pair.config, Roomy())
+    assert isinstance(machine.state.memory, ScratchMemory)
+    assert machine.state.memory.scratch().obj is Roomy.room
+    assert not isinstance(pair.slave.state.memory, ScratchMemory)
