@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pair.link import RAM, SEGMENT, SEGMENTS, Pair, config
+from pair.link import RAM, SEGMENTS, Pair, config
 from xcaliper.client.info import SegmentInfo
 from xcaliper.client.paging import Paging
 from xcaliper.client.survey import survey_segments
@@ -187,18 +187,6 @@ def test_rules_of_the_description_count_where_the_slave_has_none():
     paging.check(CURVES, 4, Side.XCP_WRITE)  # nobody knows which page is in use
     paging.set("curves", 1)
     assert bench.pair.memory.used[1, True] == 1
-
-
-def test_slaves_that_want_the_page_set_before_the_first_write():
-    bench = Bench()
-    assert bench.paging.set_first(CURVES, 4)
-    assert "page 0 had to be set for XCP" in bench.paging.diagnostics[1].text
-    assert not bench.paging.set_first(CURVES, 4)  # once
-    assert not bench.paging.set_first(RAM, 4)
-    bench.pair.run(pages.set_page(0, 1))
-    assert not bench.paging.set_first(SEGMENT, 4)  # this one is never writable
-    switching = Bench(disabled=frozenset({"SET_CAL_PAGE"}))
-    assert not switching.paging.set_first(CURVES, 4)
 
 
 def test_a_slave_that_agrees_and_stays_is_told():

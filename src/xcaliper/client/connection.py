@@ -6,10 +6,11 @@ from contextlib import suppress
 from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
+from zlib import crc32
 
 from xcaliper.client.a2l_source import A2lCache
 from xcaliper.client.daq_port import DaqPort
-from xcaliper.client.description import Description, find_description
+from xcaliper.client.description import Description, find_description, fingerprint
 from xcaliper.client.info import ConnectionInfo
 from xcaliper.client.live import LiveValues
 from xcaliper.client.names import expand_names, nearest_names
@@ -28,6 +29,7 @@ from xcaliper.client.resume import (
 from xcaliper.client.selection import NameSpace, PlanOptions, Selection, event_number, select
 from xcaliper.client.survey import survey_daq, survey_segments
 from xcaliper.client.together import make_measurement
+from xcaliper.client.write_access import WriteAccess
 from xcaliper.core.address import Address
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import (
@@ -35,7 +37,6 @@ from xcaliper.core.errors import (
     NegativeResponseError,
     NotFoundError,
     UsageError,
-    WriteProtectedError,
     XcaliperError,
 )
 from xcaliper.quantity.catalog import Catalog
@@ -183,6 +184,7 @@ class Connection:
             wait=lambda event, timeout_s: wait_stored(self, event, timeout_s),
             ag=session.profile.ag,
         )
+        self._access = WriteAccess(self._segments, session.profile.ag)
         self._port = DaqPort(self, multiple=self._daq.write_daq_multiple if self._daq else None)
         self._live_values: LiveValues | None = None
         self._epk_problem = self._compare_epk()
@@ -260,7 +262,8 @@ class Connection:
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """What is odd about slave, description, link and memory that was read, each told once."""
         read = self._live_values.diagnostics.values() if self._live_values else ()
-        return (*self._diagnostics, *self._paging.diagnostics.values(), *read)
+        notes = (*self._access.notes.values(), *read)
+        return (*self._diagnostics, *notes)
 
     @property
     def catalog(self) -> Catalog:
@@ -409,12 +412,7 @@ class Connection:
 
     def _write(self, address: Address, data: bytes) -> None:
         self._paging.check(address, len(data), Side.XCP_WRITE)
-        try:
-            self.link.run(self._memory.write(address, data))
-        except WriteProtectedError:
-            if not self._paging.set_first(address, len(data)):
-                raise
-            self.link.run(self._memory.write(address, data))
+        self._access.write(self.link, self._memory, address, data)
 
     # --- values ---
 
@@ -768,6 +766,7 @@ class Connection:
             session = link.run(connect_procedure(attempts=1, transport=self._scheme))
             texts = link.run(identify(session))
             self._check_same(session, texts.get(int(IdType.EPK), ""))
+            self._check_description(link)
         except BaseException:
             link.close()
             raise
@@ -789,6 +788,18 @@ class Connection:
                 expected=self.session.profile,
                 actual=session.profile,
                 hint="Connect anew.",
+            )
+
+    def _check_description(self, link: Link) -> None:
+        """A description of the slave's own may be another one after a restart, for the same EPK."""
+        mine = self.description
+        told = link.run(fingerprint()) if mine.origin in ("upload", "cache") else None
+        if told is not None and told != (len(mine.data), crc32(mine.data)):
+            raise IntegrityError(
+                f"{self.link.name}: the slave has another description now, bytes and CRC-32",
+                expected=(len(mine.data), crc32(mine.data)),
+                actual=told,
+                hint="Connect anew, so that names are looked up in it.",
             )
 
 

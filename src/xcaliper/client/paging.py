@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from xcaliper.core.diagnostics import Diagnostic, Severity, Where
-from xcaliper.core.errors import NegativeResponseError, NotFoundError, ProtocolError, UsageError
+from xcaliper.core.errors import NotFoundError, UsageError
 from xcaliper.xcp.codes import ErrorCode, negative_response
 from xcaliper.xcp.page_access import PageRules, Side, page_refusal, switch_refusal
 from xcaliper.xcp.procedures import pages, store
@@ -79,9 +78,6 @@ class Paging:
         mark: leaves a mark in a running measurement.
         wait: waits until the slave has stored.
         ag: bytes per address.
-
-    Attributes:
-        diagnostics: what had to be done that was not asked for, by segment.
     """
 
     def __init__(
@@ -99,7 +95,6 @@ class Paging:
         self._wait = wait
         self._ag = ag
         self._used: dict[int, tuple[int | None, int | None]] = {}
-        self.diagnostics: dict[int, Diagnostic] = {}
         self._strict = [one for one in segments if _restricts(one)]
 
     def __repr__(self) -> str:
@@ -302,36 +297,6 @@ class Paging:
             return False
         offset = (address.value - one.address) * self._ag
         return offset < one.size_bytes and offset + size_bytes > 0
-
-    def set_first(self, address: Address, size_bytes: int) -> bool:
-        """Set the XCP page of a segment that refuses to be written although it should be writable.
-
-        Some slaves want SET_CAL_PAGE before the first write, though nothing says so.
-
-        Returns:
-            True when a page was set that had not been set before, so that writing is worth a try.
-        """
-        for one in self._known.values():
-            if one.number in self.diagnostics or not self._is_inside(one, address, size_bytes):
-                continue
-            ecu_page, xcp_page = self._look(one.number)
-            page = xcp_page if xcp_page is not None else 0
-            if self._reason(one, page, (ecu_page, xcp_page), Side.XCP_WRITE):
-                return False
-            try:
-                self._link().run(pages.set_page(one.number, page, ecu=False))
-            except (NegativeResponseError, ProtocolError):
-                return False
-            self.diagnostics[one.number] = Diagnostic(
-                Severity.INFO,
-                "page-set-first",
-                Where(),
-                f"{_label(one)}: page {page} had to be set for XCP before it could be written.",
-                "It was done; the ECU page is as before.",
-                subject="PAG",
-            )
-            return True
-        return False
 
 
 def _label(one: SegmentInfo) -> str:
