@@ -90,7 +90,9 @@ def check_samples(measurement) -> int:
     for number in NUMBERS:
         wanted = [truth(number, SIGNALS, int(run)) for run in runs]
         assert np.array_equal(frame[f"Sig{number:05d}"].to_numpy(), wanted)
-    assert np.allclose(np.diff(frame.index.to_numpy()), 0.005)
+    steps = np.diff(frame.index.to_numpy()) / 0.005  # an ECU that is kept waiting skips periods
+    assert np.all(np.round(steps) >= 1)
+    assert np.allclose(steps, np.round(steps))
     return len(runs)
 
 
