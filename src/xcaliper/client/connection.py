@@ -563,7 +563,12 @@ class Connection:
 
     def set_page(self, segment: int, page: int, *, ecu: bool = True, xcp: bool = True) -> None:
         """Choose the page of a segment (XCP Base, SET_CAL_PAGE, 1.0)."""
-        self._paging.set(segment, page, ecu=ecu, xcp=xcp)
+        if self._paging.knows(segment, page):
+            self._paging.set(segment, page, ecu=ecu, xcp=xcp)
+        else:  # the slave says what is wrong with it
+            self.link.run(pages.set_page(segment, page, ecu=ecu, xcp=xcp))
+            self._paging.forget()
+            self._mark_page(f"segment {segment}: page {page}")
 
     def _mark_page(self, text: str) -> None:
         """Leave a mark of a switched page in the running measurement."""
@@ -577,7 +582,10 @@ class Connection:
 
     def copy_page(self, source: tuple[int, int], destination: tuple[int, int]) -> None:
         """Copy one (segment, page) onto another (XCP Base, COPY_CAL_PAGE, 1.0)."""
-        self._paging.copy(source, destination)
+        if self._paging.knows(*source) and self._paging.knows(*destination):
+            self._paging.copy(source, destination)
+        else:
+            self.link.run(pages.copy_page(source, destination))
 
     # --- measuring ---
 

@@ -132,6 +132,11 @@ class Paging:
         self._used[number] = self._link().run(pages.pages_in_use(number))
         return self._used[number]
 
+    def knows(self, segment: int, page: int) -> bool:
+        """True when slave or description tell of this page."""
+        one = self._known.get(segment)
+        return one is not None and (one.pages is None or 0 <= page < one.pages)
+
     def forget(self) -> None:
         """Nothing is known of the pages in use: a new session has begun."""
         self._used.clear()
