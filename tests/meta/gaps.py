@@ -40,17 +40,14 @@ NO_VECTOR: Final[frozenset[str]] = frozenset(
 )
 
 #: The slave refuses them as unknown, or a shell answers them outside of a session.
-NO_HANDLER: Final[frozenset[str]] = frozenset({"SET_REQUEST", "GET_SEED", "UNLOCK"})
+NO_HANDLER: Final[frozenset[str]] = frozenset({"GET_SEED", "UNLOCK"})
 
 #: No sequence of the master needs them yet; send them with ``ask``.
 NO_PROCEDURE: Final[frozenset[str]] = frozenset(
     {
-        "SET_REQUEST",
         "GET_SEED",
         "UNLOCK",
         "DOWNLOAD_MAX",
-        "SET_SEGMENT_MODE",
-        "GET_SEGMENT_MODE",
         "DTO_CTR_PROPERTIES",
     }
 )

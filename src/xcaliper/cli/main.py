@@ -63,6 +63,16 @@ VERBS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         ),
     ),
     (
+        "page",
+        "Show pages of calibration segments; set, copy, freeze and store them.",
+        (
+            f"xcaliper page {_URL}",
+            f"xcaliper page {_URL} set 1 1 --side xcp",
+            f"xcaliper page {_URL} copy 1 1 1 0",
+            f"xcaliper page {_URL} store all",
+        ),
+    ),
+    (
         "measure",
         "Measure signals in step with ECU events, live and into files.",
         (

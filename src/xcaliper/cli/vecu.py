@@ -37,6 +37,7 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     rate: float = 1000,
     datagram: int = 1472,
     a2l_out: Path | None = None,
+    nvm: Path | None = None,
     json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """Run a virtual ECU that any XCP master can connect to; Ctrl+C ends it.
@@ -63,10 +64,12 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         rate: of the event of many-signals, in Hz.
         datagram: bytes of one UDP datagram; larger ones cost less per byte where the network takes them.
         a2l_out: also write the description into this file.
+        nvm: file that keeps what SET_REQUEST stored (pages, DAQ lists), for the next start.
         json: print one JSON object when it listens.
     """
     if list_quirks:
         return _list_quirks(as_json=json)
+    from xcaliper.cli.shell import make_console
     from xcaliper.sim.gallery import build_ecu
     from xcaliper.sim.server import EcuServer
 
@@ -84,7 +87,15 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     if "://" in name:  # a URL alone: the demo engine is meant
         name, urls = "demo-engine", (name, *urls)
     listen = urls or ("udp://127.0.0.1:5555", "tcp://127.0.0.1:5555")
-    ecu = build_ecu(name, settings, seed=seed, signals=signals, rate_hz=rate)
+    ecu = build_ecu(
+        name,
+        settings,
+        seed=seed,
+        signals=signals,
+        rate_hz=rate,
+        nvm=nvm,
+        on_problem=lambda text: make_console(stderr=True).print(text, markup=False, style="yellow"),
+    )
     server = EcuServer(ecu, listen, datagram_limit=datagram)
     try:
         if a2l_out is not None:
@@ -107,6 +118,7 @@ def _settings(  # one value per option of the shell
 ) -> SlaveConfig:
     from xcaliper.core.datatypes import ByteOrder
     from xcaliper.core.ticks import TickClock
+    from xcaliper.sim.ecu import STORING
     from xcaliper.xcp.slave_config import SlaveConfig
 
     codes = {"1ns": 0, "1us": 3, "10us": 4, "100us": 5, "1ms": 6}
@@ -119,6 +131,7 @@ def _settings(  # one value per option of the shell
         timestamp=TickClock(1, codes[timestamp_unit], timestamp_size),
         granularity_odt_entry=granularity,
         max_odt_entry_size=min(255 * granularity, max_dto // granularity * granularity),
+        **STORING,
     )
 
 

@@ -15,8 +15,19 @@ from xcaliper.client.description import Description, find_description, fingerpri
 from xcaliper.client.info import ConnectionInfo
 from xcaliper.client.live import LiveValues
 from xcaliper.client.names import expand_names, nearest_names
+from xcaliper.client.paging import Paging
 from xcaliper.client.parameters import WritePlan, WriteResult, carry_out, plan_write
 from xcaliper.client.programming import Programming
+from xcaliper.client.resume import (
+    EarlyPackets,
+    ResumedLists,
+    adopt,
+    clear_stored,
+    load_saved,
+    store_measurement,
+    wait_for,
+    wait_stored,
+)
 from xcaliper.client.selection import NameSpace, PlanOptions, Selection, event_number, select
 from xcaliper.client.survey import survey_daq, survey_program, survey_segments
 from xcaliper.client.together import make_measurement
@@ -34,6 +45,7 @@ from xcaliper.quantity.catalog import Catalog
 from xcaliper.quantity.measurement import BoundMeasurement
 from xcaliper.xcp.codes import ChecksumType
 from xcaliper.xcp.master import MasterMachine
+from xcaliper.xcp.page_access import Side
 from xcaliper.xcp.procedures import pages
 from xcaliper.xcp.procedures.connect import connect as connect_procedure
 from xcaliper.xcp.procedures.identify import IdType, identify
@@ -54,6 +66,7 @@ if TYPE_CHECKING:
     from xcaliper.client.stimulation import Stimulation
     from xcaliper.daq.capabilities import DaqCapabilities
     from xcaliper.daq.plan import DaqPlan
+    from xcaliper.daq.saved_plan import SavedPlan
     from xcaliper.proto.command import Request
     from xcaliper.quantity.catalog import Bound
     from xcaliper.quantity.dependents import Dependent
@@ -67,7 +80,7 @@ _MAX_TIMEOUT_S: Final = 86_400.0
 _MAX_ADDRESS: Final = 0xFFFF_FFFF
 
 
-def connect(
+def connect(  # noqa: PLR0913  # options by name
     url: str,
     a2l: str | Path | None = None,
     *,
@@ -76,6 +89,8 @@ def connect(
     low_latency: bool | None = None,
     commands: Sequence[type[Request[Any]]] = (),
     on_upload: Callable[[int, int], None] | None = None,
+    resume: SavedPlan | str | Path | None = None,
+    wait_s: float = 0.0,
 ) -> Connection:
     """Connect to a slave; use it as a context manager, as often as you like in one process.
 
@@ -88,6 +103,10 @@ def connect(
             when other threads of the process are busy: True = all the time, None = while it starts,
             and once such a thread delays the reception of much data, False = never.
         commands: of the maker of the ECU, declared with ``@command``, beside those of the standard.
+        resume: what :meth:`Connection.store_measurement` gave, or its file: the slave runs these lists
+            since its start. They are looked at, their packets are kept from the first one on, and
+            :attr:`Connection.resumed` measures them.
+        wait_s: with ``resume``, how long to look for a slave that is still off.
         on_upload: called with bytes so far and bytes in all while the description is uploaded.
 
     Raises:
@@ -95,6 +114,8 @@ def connect(
         LinkError: nobody listens there.
         ExchangeTimeoutError: no answer.
         A2lError: the file cannot be read.
+        ResumeError: the slave runs other lists than those of ``resume``.
+        RemoteProtocolError: it does not run stored lists.
     """
     from xcaliper.transport.pump import Link
     from xcaliper.transport.url import open_transport, parse_url
@@ -118,14 +139,22 @@ def connect(
         )
 
     store = A2lCache() if cache is True else (cache or None)
-    link = open_link()
+    if resume is not None:
+        saved = load_saved(resume)
+        link, session, early = wait_for(open_link, where.scheme, wait_s)
+    else:
+        link = open_link()
     try:
-        session = link.run(connect_procedure(transport=where.scheme))
+        if resume is None:
+            session = link.run(connect_procedure(transport=where.scheme))
         found = find_description(link, session, a2l, cache=store, progress=on_upload)
-        return Connection(link, session, found, where.scheme, open_link)
+        connection = Connection(link, session, found, where.scheme, open_link)
+        if resume is not None:
+            connection.adopt(saved, early)
     except BaseException:
         link.close()
         raise
+    return connection
 
 
 class Connection:
@@ -162,6 +191,13 @@ class Connection:
         described = self._catalog.xcp.merged() if self._catalog and self._catalog.xcp else None
         self._pgm = described.pgm if described is not None else None
         self._program = survey_program(link, session)
+        self._paging = Paging(
+            lambda: self.link,
+            self._segments,
+            mark=self._mark_page,
+            wait=lambda event, timeout_s: wait_stored(self, event, timeout_s),
+            ag=session.profile.ag,
+        )
         self._access = WriteAccess(self._segments, session.profile.ag)
         self._port = DaqPort(self, multiple=self._daq.write_daq_multiple if self._daq else None)
         self._live_values: LiveValues | None = None
@@ -241,7 +277,8 @@ class Connection:
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """What is odd about slave, description, link and memory that was read, each told once."""
         read = self._live_values.diagnostics.values() if self._live_values else ()
-        return (*self._diagnostics, *self._access.notes.values(), *read)
+        notes = (*self._access.notes.values(), *read)
+        return (*self._diagnostics, *notes)
 
     @property
     def catalog(self) -> Catalog:
@@ -385,9 +422,11 @@ class Connection:
         return ChecksumType(blocks[0].checksum_type).name, blocks[0].value
 
     def _read(self, address: Address, size_bytes: int) -> bytes:
+        self._paging.check(address, size_bytes, Side.XCP_READ)
         return self.link.run(self._memory.read(address, size_bytes))
 
     def _write(self, address: Address, data: bytes) -> None:
+        self._paging.check(address, len(data), Side.XCP_WRITE)
         self._access.write(self.link, self._memory, address, data)
 
     # --- values ---
@@ -551,13 +590,29 @@ class Connection:
 
     def set_page(self, segment: int, page: int, *, ecu: bool = True, xcp: bool = True) -> None:
         """Choose the page of a segment (XCP Base, SET_CAL_PAGE, 1.0)."""
-        self.link.run(pages.set_page(segment, page, ecu=ecu, xcp=xcp))
+        if self._paging.knows(segment, page):
+            self._paging.set(segment, page, ecu=ecu, xcp=xcp)
+        else:  # the slave says what is wrong with it
+            self.link.run(pages.set_page(segment, page, ecu=ecu, xcp=xcp))
+            self._paging.forget()
+            self._mark_page(f"segment {segment}: page {page}")
+
+    def _mark_page(self, text: str) -> None:
+        """Leave a mark of a switched page in the running measurement."""
         if self._port.measurement is not None:
-            self._port.measurement.mark(f"segment {segment}: page {page}", name="page")
+            self._port.measurement.mark(text, name="page")
+
+    @property
+    def paging(self) -> Paging:
+        """Segments with their pages: who uses which, switch, copy, freeze."""
+        return self._paging
 
     def copy_page(self, source: tuple[int, int], destination: tuple[int, int]) -> None:
         """Copy one (segment, page) onto another (XCP Base, COPY_CAL_PAGE, 1.0)."""
-        self.link.run(pages.copy_page(source, destination))
+        if self._paging.knows(*source) and self._paging.knows(*destination):
+            self._paging.copy(source, destination)
+        else:
+            self.link.run(pages.copy_page(source, destination))
 
     # --- measuring ---
 
@@ -732,6 +787,55 @@ class Connection:
             self, selection, algorithm, arrays=arrays, check_counter=check_counter, keep=keep
         )
 
+    def store_measurement(
+        self,
+        names: str | Iterable[str],
+        *,
+        resume: bool = True,
+        file: str | Path | None = None,
+        timeout_s: float = 30.0,
+        **options: Unpack[PlanOptions],
+    ) -> SavedPlan:
+        """Have the slave keep a measurement in its non-volatile memory (XCP Base, STORE_DAQ_REQ, 1.0).
+
+        Args:
+            names: names and patterns with ``*`` and ``?``.
+            resume: the lists start with the slave, before anybody connects; False = they only wait,
+                set up and selected.
+            file: where to keep what :func:`connect` needs for ``resume=…``.
+            timeout_s: how long storing may take.
+            options: as those of :meth:`measure` that concern the plan.
+
+        Raises:
+            UsageError: the slave cannot store them.
+            NegativeResponseError: the slave refuses.
+            RemoteProtocolError: it has not finished in time.
+            ResumeError: it tells another session configuration id than it was given.
+        """
+        return store_measurement(
+            self, names, resume=resume, file=file, timeout_s=timeout_s, options=options
+        )
+
+    def clear_stored(self, timeout_s: float = 30.0) -> None:
+        """Have the slave forget stored lists (XCP Base, CLEAR_DAQ_REQ, 1.0)."""
+        clear_stored(self, timeout_s)
+
+    @property
+    def resumed(self) -> ResumedLists | None:
+        """The lists that the slave runs since its start, until they are measured; see :func:`connect`."""
+        return self._port.resumed
+
+    def adopt(self, saved: SavedPlan, early: EarlyPackets) -> None:
+        """Take lists over that the slave runs since its start; :func:`connect` does it.
+
+        Raises:
+            ResumeError: the slave runs others.
+            RemoteProtocolError: it runs none.
+        """
+        finding = adopt(self, saved, early)
+        if finding is not None:
+            self._diagnostics = (*self._diagnostics, finding)
+
     @property
     def port(self) -> DaqPort:
         """The DAQ lists, for measurements."""
@@ -776,6 +880,7 @@ class Connection:
             link.close()
             raise
         self.link, self.session = link, session
+        self._paging.forget()
         self._memory = XcpMemory(session)
 
     def _check_same(self, session: XcpSession, epk: str) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from xcaliper.client.connection import Connection
+    from xcaliper.client.resume import ResumedLists
     from xcaliper.core.errors import XcaliperError
     from xcaliper.core.frames import DtoBatch
     from xcaliper.core.samples import SampleBlock
@@ -71,6 +72,8 @@ class DaqPort:
     Attributes:
         connection: as given.
         measurement: the one that has the lists, or had them last.
+        habits: what the slave turned out to do when lists were set up.
+        resumed: lists that the slave runs since its start and nobody has taken yet.
         cluster: cluster of GET_DAQ_CLOCK_MULTICAST that the slave is put into; None leaves it.
         refused: signals in entries that the slave refused (ERR_ACCESS_DENIED).
     """
@@ -78,7 +81,11 @@ class DaqPort:
     def __init__(self, connection: Connection, *, multiple: bool | None) -> None:
         self.connection = connection
         self.measurement: ListUser | None = None
-        self._habits = daq_setup.SetupHabits(multiple=multiple)
+        self.habits = daq_setup.SetupHabits(multiple=multiple)
+        self.resumed: ResumedLists | None = None
+        self._resume_event: Any = None
+        self._adopted: ResumedLists | None = None
+        self._adopted_sink: Callable[[DtoBatch], object] | None = None
         self._claim_lock = threading.Lock()
         self._silent = False
         self._tells_status = True
@@ -161,6 +168,32 @@ class DaqPort:
     def renew(self) -> None:
         """A new session has begun: what was set in the slave may be gone."""
         self._asked_clocks = False
+        self.resumed = self._adopted = None
+
+    def resume_ticks(self) -> int | None:
+        """The slave's clock as EV_RESUME_MODE told it at power-up; None when it did not."""
+        self.look()
+        if self._resume_event is None or self.resumed is None:
+            return None
+        identifier = self.resumed.saved.session_configuration_id
+        told = self._resume_event.session_configuration_id
+        ticks = self._resume_event.timestamp
+        if ticks is None or told == identifier:
+            return None if ticks is None else int(ticks)
+        # Before CONNECT nobody knows the byte order.
+        swapped = int.from_bytes(told.to_bytes(2, "big"), "little")
+        ticks = int.from_bytes(ticks.to_bytes(4, "big"), "little")
+        return ticks if swapped == identifier else None
+
+    def _adopt(self, plan: DaqPlan, resumed: ResumedLists) -> tuple[DaqDecoder, int]:
+        """A decoder for lists that run already; its packets come with :meth:`go`."""
+        from xcaliper.daq.decode import DaqDecoder
+
+        self.clocks()
+        start = resumed.start_reading() if plan.clock is not None else None
+        self.resumed, self._adopted = None, resumed
+        now = self.connection.link.clock() if start is None else start.t_ns
+        return DaqDecoder(plan, dict(resumed.saved.first_pids), start), now
 
     def setup(self, plan: DaqPlan) -> tuple[DaqDecoder, int]:
         """Allocate and fill the lists; gives a decoder and the host's time of its time 0.
@@ -174,6 +207,11 @@ class DaqPort:
         from xcaliper.transport.drain import control_block, drain_kernel, prepare, reside_kernel
 
         prepare()
+        if self.resumed is not None and plan is self.resumed.saved.plan:
+            return self._adopt(plan, self.resumed)
+        if self.resumed is not None:  # these lists make room for others
+            self.resumed = None
+            self.connection.link.stop_daq()
         link = self.connection.link
         if not plan.lists:
             self._silent = self._terminated = False
@@ -206,7 +244,7 @@ class DaqPort:
         link, session = self.connection.link, self.connection.session
         self._silent = self._terminated = False
         try:
-            pids = link.run(daq_setup.setup(session, plan.lists, habits=self._habits))
+            pids = link.run(daq_setup.setup(session, plan.lists, habits=self.habits))
         except AccessDeniedError as error:
             self.refused |= _explain(error, plan, session.profile.ag)
             raise
@@ -229,13 +267,19 @@ class DaqPort:
 
         self.take_overloads()
         self._terminated = False
+        if self._adopted is not None:
+            self._adopted_sink = sink
+            return
         if isinstance(decoder, FramedDecoder):
             self.connection.link.start_blocks(decoder, block_sink)
         else:
             self.connection.link.start_daq(sink)
 
     def go(self, plan: DaqPlan) -> None:
-        """Start the selected lists together."""
+        """Start the selected lists together; those that run already hand over what has come."""
+        if self._adopted is not None and self._adopted_sink is not None:
+            self._adopted.early.hand_over(self._adopted_sink)
+            return
         self.connection.link.run(daq_setup.start(plan.lists))
 
     def halt(self, *, lists: bool = True) -> None:
@@ -247,6 +291,7 @@ class DaqPort:
         Raises:
             ExchangeTimeoutError: the slave does not answer; listening has ended all the same.
         """
+        self._adopted = self._adopted_sink = None
         link = self.connection.link
         reachable = link.is_open and not self._silent and lists
         try:
@@ -269,11 +314,12 @@ class DaqPort:
         link = self.connection.link
         until = time.monotonic() + _STOP_LIMIT_S
         while True:
-            before = link.daq_received
             try:
                 link.run(daq_setup.stop(timeout_ns=_STOP_TIMEOUT_NS), _STOP_S)
             except ExchangeTimeoutError:
-                if link.daq_received == before or time.monotonic() > until:
+                seen = link.daq_received
+                time.sleep(_SETTLE_S)
+                if link.daq_received == seen or time.monotonic() > until:
                     raise
             else:
                 return
@@ -344,6 +390,8 @@ class DaqPort:
             self._events.extend(fresh)
             self._fresh = [*self._fresh, *fresh][-_MAX_EVENTS:]
             for event in fresh:
+                if event.name == "EV_RESUME_MODE":
+                    self._resume_event = event.content
                 self._overloads += event.name == "EV_DAQ_OVERLOAD"
                 self._stim_timeouts += event.name == "EV_STIM_TIMEOUT"
                 self._terminated |= event.name == "EV_SESSION_TERMINATED"

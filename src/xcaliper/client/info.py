@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from xcaliper.core.diagnostics import Diagnostic
     from xcaliper.daq.capabilities import DaqCapabilities
     from xcaliper.xcp.codes import Resource
+    from xcaliper.xcp.page_access import PageRules
     from xcaliper.xcp.procedures.program import ProgramInfo
     from xcaliper.xcp.profile import Profile
 
@@ -27,6 +28,8 @@ class SegmentInfo:
         pages: number of pages.
         ecu_page: page that the ECU works with.
         xcp_page: page that reading and writing see.
+        extension: address extension.
+        page_rules: who may use each page, by number; None = nobody says.
     """
 
     number: int
@@ -36,6 +39,8 @@ class SegmentInfo:
     pages: int | None = None
     ecu_page: int | None = None
     xcp_page: int | None = None
+    extension: int = 0
+    page_rules: tuple[PageRules | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,12 @@ from xcaliper.xcp.procedures.program import program_info
 
 if TYPE_CHECKING:
     from xcaliper.a2l import A2lFile
+    from xcaliper.a2l.if_xcp import XcpSegment
     from xcaliper.core.diagnostics import Diagnostic
     from xcaliper.daq.capabilities import DaqCapabilities
     from xcaliper.quantity.catalog import Catalog
     from xcaliper.transport.pump import Link
+    from xcaliper.xcp.page_access import PageRules
     from xcaliper.xcp.procedures.connect import Session
     from xcaliper.xcp.procedures.program import ProgramInfo
 
@@ -64,8 +66,16 @@ def _described_segments(file: A2lFile | None) -> dict[int, SegmentInfo]:
                 address=segment.address,
                 size_bytes=segment.size,
                 pages=xcp.number_of_pages,
+                extension=xcp.address_extension,
+                page_rules=_described_rules(xcp),
             )
     return found
+
+
+def _described_rules(xcp: XcpSegment) -> tuple[PageRules | None, ...]:
+    """Rights of the pages as the description tells them, by number."""
+    by_number = {page.number: page for page in xcp.pages}
+    return tuple(by_number.get(number) for number in range(xcp.number_of_pages))
 
 
 def survey_segments(link: Link, session: Session, file: A2lFile | None) -> tuple[SegmentInfo, ...]:
@@ -82,6 +92,9 @@ def survey_segments(link: Link, session: Session, file: A2lFile | None) -> tuple
     found = []
     for state in live:
         paper = described.get(state.number, SegmentInfo(state.number))
+        rules: tuple[PageRules | None, ...] = paper.page_rules
+        if any(page.properties is not None for page in state.pages):
+            rules = tuple(page.properties for page in state.pages)
         found.append(
             SegmentInfo(
                 number=state.number,
@@ -91,6 +104,8 @@ def survey_segments(link: Link, session: Session, file: A2lFile | None) -> tuple
                 pages=len(state.pages) or paper.pages,
                 ecu_page=state.ecu_page,
                 xcp_page=state.xcp_page,
+                extension=paper.extension if state.address is None else state.address.extension,
+                page_rules=rules,
             )
         )
     return tuple(found)

@@ -25,6 +25,7 @@ __all__ = [
     "PlanError",
     "ProtocolError",
     "RemoteProtocolError",
+    "ResumeError",
     "SequenceError",
     "SettingsError",
     "SourceError",
@@ -373,3 +374,9 @@ class IntegrityError(XcaliperError):
         self.expected = expected
         self.actual = actual
         super().__init__(f"{subject}: expected {expected!r}, found {actual!r}.", hint=hint)
+
+
+class ResumeError(IntegrityError):
+    """The slave runs, or has stored, other DAQ lists than those that were expected."""
+
+    slug = "resume"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.sim.describe import describe
@@ -21,6 +21,7 @@ from xcaliper.xcp.quirks import Quirk
 from xcaliper.xcp.quirky_slave import QuirkySlave, described_config, make_slave, quirky_config
 from xcaliper.xcp.slave_config import SlaveConfig
 from xcaliper.xcp.slave_link import EthLink, EthPort
+from xcaliper.xcp.slave_store import NonVolatile, StoreSettings
 from xcaliper.xcp.table import COMMANDS
 from xcaliper.xcp.tlcmd import ETH_COMMANDS
 
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
     from xcaliper.xcp.slave_config import SlaveMemory
     from xcaliper.xcp.slave_link import LinkReply, LinkSettings
 
-__all__ = ["Model", "VirtualEcu"]
+__all__ = ["STORING", "Model", "VirtualEcu"]
+
+#: Settings of an ECU that can store what SET_REQUEST asks for.
+STORING: Final[dict[str, Any]] = {"freeze": True, "store": StoreSettings(daq=True, resume=True)}
 
 #: Identification types of GET_ID (XCP Base, GET_ID, 1.0).
 _ID_ASCII: Final = 0
@@ -64,6 +68,7 @@ class VirtualEcu:
         settings: of the slave; events, segments and identifications are filled in.
         endpoints: where it will be reached, for the A2L.
         faults: what goes wrong on purpose.
+        nonvolatile: what survives power-off; None = an empty one, which survives :meth:`reboot`.
 
     Attributes:
         image: placements and initial bytes.
@@ -73,6 +78,7 @@ class VirtualEcu:
         scheduler: runs its tasks.
         slave: the slave machine.
         a2l: text of the description.
+        nonvolatile: what SET_REQUEST stored.
         faults: what goes wrong, with the truth about it; None when nothing does.
     """
 
@@ -83,9 +89,11 @@ class VirtualEcu:
         settings: SlaveConfig | None = None,
         endpoints: tuple[Endpoint, ...] = (),
         faults: Faults | None = None,
+        nonvolatile: NonVolatile | None = None,
     ) -> None:
         self.declaration = declaration
-        self._settings = settings or SlaveConfig(byte_order=declaration.byte_order)
+        self._settings = settings or SlaveConfig(byte_order=declaration.byte_order, **STORING)
+        self.nonvolatile = nonvolatile or NonVolatile()
         self.image = build_image(declaration, ag=self._settings.ag)
         self._make_model = model
         order = "big" if self._settings.byte_order is ByteOrder.MOTOROLA else "little"
@@ -103,9 +111,20 @@ class VirtualEcu:
 
     def _load(self) -> None:
         """Memory and application as they are after power-up."""
-        self.memory = EcuMemory(self.image, self.flash)
+        self.memory = EcuMemory(self.image, self.flash, self._stored_pages())
         self.model = self._make_model(self.memory)
         self.scheduler = Scheduler(self.model.tasks)
+
+    def _stored_pages(self) -> dict[int, bytes]:
+        """Stored calibration data, as far as it fits the segments; the rest is told as lost."""
+        sizes = {one.number: one.size_bytes for one in self.declaration.segments}
+        stored = self.nonvolatile.pages
+        fits = {number: data for number, data in stored.items() if sizes.get(number) == len(data)}
+        if len(fits) < len(stored):
+            self.nonvolatile.pages = fits
+            self.nonvolatile.pages_lost = True
+            self.nonvolatile.changed()
+        return fits
 
     def announce(self, endpoints: tuple[Endpoint, ...]) -> None:
         """Write the A2L anew for these endpoints; ends a running session."""
@@ -141,18 +160,25 @@ class VirtualEcu:
         return replace(own, ports=(*own.ports, *ports))
 
     def _power_up(self) -> None:
-        """A slave without a session."""
+        """A slave without a session; stored lists are restored."""
         table = COMMANDS.extended(*ETH_COMMANDS)
         memory: SlaveMemory = self.memory
         if self._config.quirks:
             memory = QuirkyMemory(self.memory, self.declaration, self._config, self._run)
-        self.slave = make_slave(self._config, memory, table)
+        self.slave = make_slave(self._config, memory, table, nonvolatile=self.nonvolatile)
         self.slave.state.announced = self._told
+        self.slave.alignment = self.alignment
         if self.faults is not None and self.faults.faults.drop_samples:
             self.slave.drops = self.faults.drops
+        self.slave.power_up(0)
 
     def reboot(self, now_ns: int) -> None:
-        """Start anew without a word: session, lists, memory and clocks are those of power-up."""
+        """Start anew without a word: session, lists, memory and clocks are those of power-up.
+
+        Working pages begin with what STORE_CAL_REQ stored, else as programmed; ECU and XCP use the
+        first page again; RAM is empty, resources are locked, segments are not in FREEZE mode. Lists
+        that were stored with RESUME run from the start, those without are configured and selected.
+        """
         self._boot_ns = now_ns
         self._load()
         self._run += 1

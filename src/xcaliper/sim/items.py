@@ -376,11 +376,21 @@ Parameter: TypeAlias = Scalar | Text | ValueBlock | Axis | Curve | Map
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One of the memories of a segment (XCP Base, PAGE, 1.0)."""
+    """One of the memories of a segment (XCP Base, PAGE, 1.0).
+
+    Attributes:
+        writable: its memory can be written at all.
+        ecu_access: 0 never, 1 only while XCP uses another page, 2 only with XCP, 3 always.
+        xcp_read_access: the same while the ECU uses another page, or this one.
+        xcp_write_access: the same; None = always where it is writable.
+    """
 
     number: int
     text: str
     writable: bool
+    ecu_access: int = 3
+    xcp_read_access: int = 3
+    xcp_write_access: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

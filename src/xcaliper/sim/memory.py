@@ -20,6 +20,8 @@ from xcaliper.sim.image import CODE, RAM, EcuImage
 from xcaliper.xcp.codes import ErrorCode
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from xcaliper.core.address import Address
     from xcaliper.sim.flash import Flash
     from xcaliper.sim.items import Segment
@@ -69,6 +71,7 @@ class EcuMemory:
     Args:
         image: placements and initial bytes.
         flash: sectors that XCP can program; they lie beside the regions of the image.
+        stored: segment → bytes of its page 0, instead of those of the image; all of them.
 
     Attributes:
         ag: bytes per address.
@@ -76,7 +79,12 @@ class EcuMemory:
         generation: counts every change of what the ECU reads as parameters.
     """
 
-    def __init__(self, image: EcuImage, flash: Flash | None = None) -> None:
+    def __init__(
+        self,
+        image: EcuImage,
+        flash: Flash | None = None,
+        stored: Mapping[int, bytes] | None = None,
+    ) -> None:
         self.image = image
         self._flash = flash
         self.ag = image.ag
@@ -93,6 +101,10 @@ class EcuMemory:
             )
             for segment in sorted(image.declaration.segments, key=lambda one: one.number)
         ]
+        for number, data in (stored or {}).items():
+            paged = self._paged[number]
+            paged.pages[0][:] = data
+            paged.show()
         rows: list[tuple[int, int, int, _Holder]] = []
         for region in image.regions.values():
             holder: _Holder = region.initial

@@ -13,6 +13,7 @@ from xcaliper.core.errors import LinkError, XcaliperError
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from multiprocessing.connection import Connection
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -38,6 +39,7 @@ class EcuProcess:
         rate_hz: of the event of ``many-signals``.
         faults: what goes wrong on purpose.
         datagram_limit: bytes of one UDP datagram that the server sends.
+        nvm: file that keeps what SET_REQUEST stored, for the next process.
 
     Attributes:
         endpoints: where it listens; known after :meth:`start`.
@@ -54,9 +56,16 @@ class EcuProcess:
         rate_hz: float = 1000,
         faults: Faults | None = None,
         datagram_limit: int = 1472,
+        nvm: Path | None = None,
     ) -> None:
         self.endpoints: tuple[Endpoint, ...] = ()
-        options = {"seed": seed, "signals": signals, "rate_hz": rate_hz, "faults": faults}
+        options = {
+            "seed": seed,
+            "signals": signals,
+            "rate_hz": rate_hz,
+            "faults": faults,
+            "nvm": nvm,
+        }
         context = multiprocessing.get_context("spawn")
         self._pipe, self._child_pipe = context.Pipe()
         self._process = context.Process(

@@ -155,9 +155,26 @@ class EcuServer:
         shared = [port for port in (self.multicast, self.discovery) if port is not None]
         self._paced = _Paced(ecu)
         self._server = SlaveServer(self._paced, [*ports, *shared], clock=self._now_ns)
-        self._paced.hang_up = self._server.hang_up
+        self._paced.hang_up = self._hang_up
+        self._server.resumed = lambda: ecu.slave.resumed
+        self._saved, ecu.nonvolatile.changed = ecu.nonvolatile.changed, self._stored
         self.endpoints = tuple(Endpoint(port.scheme, *port.address) for port in ports)
         ecu.announce(self.endpoints)
+        self._find_master()
+
+    def _hang_up(self) -> None:
+        """The ECU has started anew: the session is gone, lists of RESUME go to the last master."""
+        self._server.hang_up()
+        self._find_master()
+
+    def _find_master(self) -> None:
+        if self.ecu.slave.resumed:
+            self._server.remember(self.ecu.nonvolatile.master)
+
+    def _stored(self) -> None:
+        """Something was stored: lists that start with the next power-up are for who asked for it."""
+        self.ecu.nonvolatile.master = self._server.master or self.ecu.nonvolatile.master
+        self._saved()
 
     def _open_multicast(self, host: str) -> MulticastPort | None:
         if not takes_multicasts(self.ecu.slave.config):

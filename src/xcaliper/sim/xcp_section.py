@@ -98,7 +98,9 @@ def slave_config(declaration: EcuDeclaration, settings: SlaveConfig) -> SlaveCon
                 tuple(
                     PageConfig(
                         page.number,
-                        xcp_write_access=_write_access(page),
+                        page.ecu_access,
+                        page.xcp_read_access,
+                        _write_access(page),
                         init_segment=segment.number,
                     )
                     for page in segment.pages
@@ -138,6 +140,8 @@ def _cycle(period_ns: int) -> tuple[int, int]:
 
 
 def _write_access(page: Page) -> int:
+    if page.xcp_write_access is not None:
+        return page.xcp_write_access
     return _DONT_CARE if page.writable else _NOT_ALLOWED
 
 
@@ -148,7 +152,7 @@ def describe_slave(
     return XcpDescription(
         protocol_layer=_protocol_layer(config),
         daq=_daq(config, declaration) if config.events else None,
-        pag=XcpPag(len(config.segments)) if config.segments else None,
+        pag=XcpPag(len(config.segments), config.freeze) if config.segments else None,
         pgm=_pgm(config),
         time_correlation=describe_clocks(config) if config.events else None,
         transports=tuple(_transport(endpoint, config) for endpoint in endpoints),
@@ -229,6 +233,8 @@ def _daq(config: SlaveConfig, declaration: EcuDeclaration) -> XcpDaq:
         else None,
         alternating_event=config.alternating,
         prescaler_supported=config.prescaler,
+        resume_supported=config.store.resume,
+        store_daq_supported=config.store.daq,
         pid_off_supported=config.pid_off,
         dto_ctr_field_supported=config.dto_ctr,
         max_daq_total=totals.daq,
@@ -397,7 +403,13 @@ def describe_segment(segment: Segment, config: SlaveConfig) -> XcpSegment:
         ),
         default_page_number=segment.init_page,
         pages=tuple(
-            XcpPage(page.number, xcp_write_access=_write_access(page), init_segment=segment.number)
+            XcpPage(
+                page.number,
+                page.ecu_access,
+                page.xcp_read_access,
+                _write_access(page),
+                init_segment=segment.number,
+            )
             for page in segment.pages
         ),
     )

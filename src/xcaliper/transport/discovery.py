@@ -143,6 +143,7 @@ class DiscoveryPort:
     """
 
     scheme = "udp"
+    master: Final = ""
     is_shared: Final = True
     alignment: Final = 1
 
@@ -209,8 +210,12 @@ class DiscoveryPort:
         except (OSError, OverflowError):  # an address that nobody can reach
             self.broken += 1
 
-    def restart(self) -> None:
+    def restart(self, *, numbering: bool = True) -> None:
         """Nothing counts from 0 here."""
+
+    def remember(self, master: str) -> bool:  # noqa: ARG002 -- as of the other ports
+        """False: this port has no master."""
+        return False
 
     def send(self, packets: Sequence[Sent]) -> None:
         """Packets of sessions do not go this way."""

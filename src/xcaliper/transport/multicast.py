@@ -124,6 +124,7 @@ class MulticastPort:
     """
 
     scheme = "udp"
+    master: Final = ""
     is_shared: Final = True
     alignment: Final = 1
 
@@ -206,8 +207,12 @@ class MulticastPort:
             found += good
         return found
 
-    def restart(self) -> None:
+    def restart(self, *, numbering: bool = True) -> None:
         """Nothing counts from 0 here."""
+
+    def remember(self, master: str) -> bool:  # noqa: ARG002 -- as of the other ports
+        """False: a multicast has no master."""
+        return False
 
     def send(self, packets: Sequence[Sent]) -> None:
         """Nothing is sent from here."""

@@ -15,7 +15,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from xcaliper.core.errors import FramingError, LinkError, SettingsError
+from xcaliper.core.errors import FramingError, LinkError, SettingsError, UsageError
 from xcaliper.transport.base import (
     MAX_DATAGRAM,
     RECEIVE_BUFFER,
@@ -289,9 +289,32 @@ class UdpPort(_Port):
     def _may_begin(self, sender: Any) -> bool:
         return self._peer is None or sender[0] == self._peer[0] or not self.in_session()
 
-    def restart(self) -> None:
-        """Begin a session: counters start with 0."""
-        self._framing.reset()
+    @property
+    def master(self) -> str:
+        """Address of the master as a URL; empty without one."""
+        return "" if self._peer is None else format_address("udp", self._peer[:2])
+
+    def remember(self, master: str) -> bool:
+        """Send to a master that has not come yet; False when this port cannot."""
+        try:
+            where = parse_url(master)
+            if where.scheme != self.scheme:
+                return False
+            found = resolve(where.host, where.port, socket.SOCK_DGRAM)
+        except UsageError:
+            return False
+        same = [address for family, address in found if family == self._sock.family]
+        self._peer = same[0] if same else None
+        return bool(same)
+
+    def restart(self, *, numbering: bool = True) -> None:
+        """Begin a session: counters start with 0.
+
+        Args:
+            numbering: False lets the counter of what is sent go on.
+        """
+        if numbering:
+            self._framing.reset()
         self._reader.reset()
 
     def send(self, items: Sequence[Sent]) -> None:
@@ -549,9 +572,28 @@ class TcpPort(_Port):
         self._reader.reset()
         self._framing.reset()
 
-    def restart(self) -> None:
-        """Begin a session: counters start with 0."""
-        self._framing.reset()
+    @property
+    def master(self) -> str:
+        """Address of the master as a URL; empty without one."""
+        if self._client is None:
+            return ""
+        try:
+            return format_address("tcp", self._client.getpeername()[:2])
+        except OSError:  # gone already
+            return ""
+
+    def remember(self, master: str) -> bool:  # noqa: ARG002 -- as of the other ports
+        """False: only a master can open a connection."""
+        return False
+
+    def restart(self, *, numbering: bool = True) -> None:
+        """Begin a session: counters start with 0.
+
+        Args:
+            numbering: False lets the counter of what is sent go on.
+        """
+        if numbering:
+            self._framing.reset()
         self._reader.restart_counter()
 
     def send(self, items: Sequence[Sent]) -> None:

@@ -27,6 +27,10 @@ _TURN_NS: Final = 50_000_000
 AnyPort: TypeAlias = "SlavePort | MulticastPort | DiscoveryPort"
 
 
+def _never() -> bool:
+    return False
+
+
 class ServedMachine(Protocol):
     """What a server needs of a slave."""
 
@@ -93,6 +97,8 @@ class SlaveServer:
     Attributes:
         machine: as given.
         ports: as given.
+        resumed: set by the owner: says whether DAQ lists run without a session. What they say waits
+            for whoever comes first, and CONNECT changes nothing about it.
     """
 
     def __init__(
@@ -107,6 +113,7 @@ class SlaveServer:
         self.ports = tuple(ports)
         self._clock = clock
         self._owner: AnyPort | None = None
+        self.resumed: Callable[[], bool] = _never
         self._strangers = 0
         self._selector = selectors.DefaultSelector()
         self._watched: list[Watched] = []
@@ -148,7 +155,8 @@ class SlaveServer:
         self._owner = None
         if self.machine.connected:
             self.machine.drop(self._clock())
-        self.machine.outgoing()
+        if not self.resumed():
+            self.machine.outgoing()
 
     def serve(self, stopped: Callable[[], bool], *, until_ns: int | None = None) -> None:
         """Serve until told to stop, noticed within 50 ms; the caller's thread does everything.
@@ -204,16 +212,22 @@ class SlaveServer:
         now = self._clock()
         for packet in port.read():
             if packet[0] == _CONNECT:
+                resumed = self.resumed()
+                if self._owner is None:
+                    self._owner = port
                 self.flush()
-                self.machine.outgoing()  # what did not get out was for the old session
+                if not resumed:
+                    self.machine.outgoing()  # what did not get out was for the old session
                 self._owner = port
-                port.restart()
+                port.restart(numbering=not resumed)
                 if self._blocks is not None:
                     self._blocks.alignment = port.alignment
             if self._owner is port or port.is_shared:
                 self.machine.receive(packet, now)
             else:
                 self._strangers += 1
+        if self._owner is None and port.master and self.resumed():
+            self._owner = port
         self.flush()
 
     def flush(self) -> None:
@@ -222,6 +236,21 @@ class SlaveServer:
         if owner is not None and not owner.busy:
             blocks = self._blocks
             owner.send(self.machine.outgoing() if blocks is None else blocks.outgoing_blocks())
+
+    @property
+    def master(self) -> str:
+        """Address of the master that has the session, or had it last; empty without."""
+        return "" if self._owner is None else self._owner.master
+
+    def remember(self, master: str) -> None:
+        """Send what there is to a master that has not come yet, where the transport can do that.
+
+        Args:
+            master: an address of :attr:`master`.
+        """
+        for port in self.ports:
+            if self._owner is None and port.remember(master):
+                self._owner = port
 
     def hang_up(self) -> None:
         """Forget the session: the machine has started anew and knows of none."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from xcaliper.xcp.events import Event
     from xcaliper.xcp.slave_config import SlaveConfig, SlaveMemory
     from xcaliper.xcp.slave_state import DaqList, Handler
+    from xcaliper.xcp.slave_store import NonVolatile
 
 __all__ = [
     "BURST_NS",
@@ -103,10 +104,11 @@ def make_slave(
     memory: SlaveMemory,
     table: CommandTable = COMMANDS,
     handlers: Mapping[type[Request[Any]], Handler] = HANDLERS,
+    nonvolatile: NonVolatile | None = None,
 ) -> SlaveMachine:
     """The slave machine for some settings: the plain one, or one with their quirks."""
     kind = QuirkySlave if config.quirks else SlaveMachine
-    return kind(config, memory, table, handlers)
+    return kind(config, memory, table, handlers, nonvolatile)
 
 
 # -- the slave ------------------------------------------------------------------------------------
@@ -120,6 +122,7 @@ class QuirkySlave(SlaveMachine):
         memory: what it reads and writes.
         table: commands.
         handlers: request class → function.
+        nonvolatile: what survives power-off.
 
     Attributes:
         now_ns: latest time that anybody told.
@@ -133,8 +136,9 @@ class QuirkySlave(SlaveMachine):
         memory: SlaveMemory,
         table: CommandTable = COMMANDS,
         handlers: Mapping[type[Request[Any]], Handler] = HANDLERS,
+        nonvolatile: NonVolatile | None = None,
     ) -> None:
-        super().__init__(quirky_config(config), memory, table, handlers)
+        super().__init__(quirky_config(config), memory, table, handlers, nonvolatile)
         self._has = self.config.quirks.__contains__
         self._refusals = [check for quirk, check in REFUSALS.items() if self._has(quirk)]
         self._sequels = [sequel for quirk, sequel in SEQUELS.items() if self._has(quirk)]

@@ -24,12 +24,13 @@ from xcaliper.xcp.codes import (
 from xcaliper.xcp.handlers import HANDLERS
 from xcaliper.xcp.handlers.clock import time_sync
 from xcaliper.xcp.handlers.std import short_upload
+from xcaliper.xcp.handlers.store import power_up
 from xcaliper.xcp.handlers.transport import DISCOVERY
 from xcaliper.xcp.slave_state import SlaveState
 from xcaliper.xcp.table import COMMANDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from xcaliper.proto.command import Request
     from xcaliper.xcp.dto_block import DtoBlock
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from xcaliper.xcp.slave_link import LinkReply
     from xcaliper.xcp.slave_sampler import ListSampler
     from xcaliper.xcp.slave_state import DaqList, Handler
+    from xcaliper.xcp.slave_store import NonVolatile
 
 __all__ = ["Area", "SlaveCounters", "SlaveEvent", "SlaveMachine"]
 
@@ -94,7 +96,7 @@ class Area(Protocol):
         """When it wants to be called; None = never."""
         ...
 
-    def on_time(self, now_ns: int) -> list[Response | Event]:
+    def on_time(self, now_ns: int) -> Sequence[Response | Event]:
         """What it has to send by now."""
         ...
 
@@ -141,6 +143,7 @@ class SlaveMachine:
         memory: what it reads and writes.
         table: commands; those without a handler are refused as unknown.
         handlers: request class → function.
+        nonvolatile: what survives power-off; None = an empty one of its own.
 
     Attributes:
         state: the session, as handlers see it.
@@ -155,9 +158,10 @@ class SlaveMachine:
         memory: SlaveMemory,
         table: CommandTable = COMMANDS,
         handlers: Mapping[type[Request[Any]], Handler] = HANDLERS,
+        nonvolatile: NonVolatile | None = None,
     ) -> None:
         self.config = config
-        self.state = SlaveState(config, memory)
+        self.state = SlaveState(config, memory, nonvolatile)
         self.counters = SlaveCounters()
         self._out: list[bytes | DtoBlock] = []
         self.drops: Callable[[int], bool] | None = None
@@ -174,7 +178,7 @@ class SlaveMachine:
         self._short = struct.Struct(config.byte_order.mark + "BBxBI")
         self._max_short = 0
         self._answer_head = bytes((PID_RES,)).ljust(config.ag, b"\0")
-        self._areas: tuple[Area, ...] = (self.state.program,)
+        self._areas: tuple[Area, ...] = (self.state.store, self.state.program)
         self._enter(table, handlers)
 
     def _enter(self, table: CommandTable, handlers: Mapping[type[Request[Any]], Handler]) -> None:
@@ -230,6 +234,9 @@ class SlaveMachine:
             return
         self.counters.commands += 1
         state.now_ns = now_ns
+        due_ns = self.due()
+        if due_ns is not None and due_ns <= now_ns:
+            self._finish_due(now_ns)
         if isinstance(entry, bytes):
             self._refuse(entry)
         elif (refusal := self._gate(entry, packet)) is not None:
@@ -241,10 +248,8 @@ class SlaveMachine:
         """The refusal of a command that may not run now, before its handler sees it."""
         if len(packet) > self.state.max_cto and not _is_discovery(entry):
             return _ERR_SYNTAX
-        refusal = self.state.program.refuses(entry.info)
-        if refusal is not None:
-            return refusal
-        return self.state.security.refuses(entry.info, packet)
+        refusal = self.state.program.refuses(entry.info) or self.state.store.refuses(entry.info)
+        return refusal or self.state.security.refuses(entry.info, packet)
 
     def _short_way(self, packet: bytes) -> bool:
         """Serve a plain SHORT_UPLOAD without objects; False leaves it to the general way.
@@ -453,6 +458,23 @@ class SlaveMachine:
         if self.state.connected and len(self._out) <= self._backlog:
             self._out.append(packet)
 
+    def power_up(self, now_ns: int) -> None:
+        """Restore what was stored; lists that RESUME starts run, and EV_RESUME_MODE goes out first.
+
+        *(XCP Base, EV_RESUME_MODE, 1.0)*
+        """
+        before = self.state.connected, self.state.daq.running
+        self.state.now_ns = now_ns
+        event = power_up(self.state)
+        if event is not None:
+            self._out.append(self._encode(event))
+        self._note(*before)
+
+    @property
+    def resumed(self) -> bool:
+        """True while lists run that a power-up has started."""
+        return self.state.store.resumed
+
     def terminate(self, now_ns: int) -> None:
         """End the session from the slave's side (XCP Base, EV_SESSION_TERMINATED, 1.0)."""
         if not self.state.connected:
@@ -501,21 +523,27 @@ class SlaveMachine:
         return found
 
     def due(self) -> int | None:
-        """When work of a command wants to be looked at; None while nothing lasts."""
+        """When something that takes its time is done; None when nothing does."""
         times = [due for area in self._areas if (due := area.due()) is not None]
         return min(times, default=None)
 
-    def on_time(self, now_ns: int) -> None:
-        """Go on with work that lasts, and tell when a clock begins to follow another."""
+    def _finish_due(self, now_ns: int) -> None:
+        """Let every area go on with what is due, and send what it has to say."""
         state = self.state
         for area in self._areas:
             before = state.connected, state.daq.running
             state.now_ns = max(state.now_ns, now_ns)
-            self._out.extend(map(self._encode, area.on_time(now_ns)))
+            said = area.on_time(now_ns)
+            if state.connected or before[0]:  # in a session, or at its end
+                self._out.extend(map(self._encode, said))
             self._send_events()
             if before != (state.connected, state.daq.running):
                 self._note(*before)
-        if state.clocks.state_changed(now_ns):
+
+    def on_time(self, now_ns: int) -> None:
+        """Go on with work that lasts, and tell when a clock begins to follow another."""
+        self._finish_due(now_ns)
+        if self.state.clocks.state_changed(now_ns):
             self.time_sync(_SYNC_STATE_CHANGED, now_ns)
 
     def replies(self) -> list[LinkReply]:

@@ -20,6 +20,7 @@ from xcaliper.xcp.slave_daq_config import (
 )
 from xcaliper.xcp.slave_security import SecuritySettings
 from xcaliper.xcp.slave_stim import StimSettings
+from xcaliper.xcp.slave_store import StoreSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,6 +102,7 @@ class SlaveConfig:
         max_bs: packets per master block.
         min_st: separation in 100 µs.
         freeze: SET_SEGMENT_MODE may mark segments for storing.
+        store: whether DAQ lists can be stored, and how long storing takes.
         protected: resources that a new session finds locked, beside those of ``security``.
         security: how resources are protected, and how they are unlocked.
         program: how the flash is programmed; None = it is not.
@@ -165,6 +167,7 @@ class SlaveConfig:
     max_bs: int = 32
     min_st: int = 0
     freeze: bool = False
+    store: StoreSettings = field(default_factory=StoreSettings)
     protected: Resource = field(default_factory=lambda: Resource(0))
     security: SecuritySettings = field(default_factory=SecuritySettings)
     program: ProgramSettings | None = None
@@ -271,6 +274,8 @@ class SlaveConfig:
             absent.add("USER_CMD")
         if self.pod_command is None:
             absent.add("POD_COMMAND")
+        if not (self.freeze or self.store.daq):
+            absent.add("SET_REQUEST")
         return frozenset(absent)
 
     @property

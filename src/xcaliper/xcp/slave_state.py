@@ -15,9 +15,11 @@ from xcaliper.xcp.profile import DtoFormat, Profile
 from xcaliper.xcp.slave_clock import SlaveClocks
 from xcaliper.xcp.slave_debug import DebugState
 from xcaliper.xcp.slave_link import LinkState
+from xcaliper.xcp.slave_paging import guarded
 from xcaliper.xcp.slave_program import FlashMemory, ProgramState
 from xcaliper.xcp.slave_security import SecurityState
 from xcaliper.xcp.slave_stim import StimState
+from xcaliper.xcp.slave_store import NonVolatile, StoreState
 
 if TYPE_CHECKING:
     from xcaliper.core.errors import NegativeResponseError
@@ -75,6 +77,7 @@ class DaqList:
         odts: entries of each ODT; None = not written.
         event_channel: None until SET_DAQ_LIST_MODE.
         packing: packed mode.
+        resume: power-up starts it, or has started it.
         sampler: what START compiled of a list of direction DAQ; None while stopped.
         stimulus: the same of direction STIM.
         period: events from one sample to the next while it runs.
@@ -94,6 +97,7 @@ class DaqList:
     pid_off: bool = False
     packing: Packing = field(default_factory=Packing)
     selected: bool = False
+    resume: bool = False
     sampler: ListSampler | None = None
     stimulus: StimList | None = None
     period: int = 1
@@ -198,6 +202,16 @@ class DaqState:
         self.pointer = None
         self.by_event, self.stimulated = {}, {}
 
+    def keep_resumed(self) -> None:
+        """Begin afresh, but let the lists go on that RESUME runs; the others are emptied."""
+        for one in self.lists:
+            if not (one.resume and one.running):
+                one.reset()
+            one.selected = False
+        self.last = Alloc.NONE
+        self.pointer = None
+        self.schedule()
+
     def clear(self) -> None:
         """Begin afresh, as after CONNECT: fixed lists are as they were made."""
         self.lists = [new_list(one) for one in self._fixed]
@@ -224,19 +238,23 @@ class SlaveState:
         locked: resources that are still protected.
         frozen: segments marked by SET_SEGMENT_MODE.
         clocks: of the slave.
+        flash: the memory as programming sees it; None = it has no flash.
         program: programming of the flash.
         link: identifiers, endpoints or buffers of the transport.
         debug: software debugging.
         stim: packets of direction STIM on their way into the memory.
         security: locks, seeds and keys.
+        store: what SET_REQUEST stores.
         events: packets that a handler wants to be sent behind its answer.
         alignment: bytes that the transport aligns messages to.
     """
 
-    def __init__(self, config: SlaveConfig, memory: SlaveMemory) -> None:
+    def __init__(
+        self, config: SlaveConfig, memory: SlaveMemory, nonvolatile: NonVolatile | None = None
+    ) -> None:
         self.config = config
         self.announced = config
-        self.memory = memory
+        self.memory = guarded(config, memory)
         self.profile = Profile(
             byte_order=config.byte_order,
             ag=config.ag,
@@ -256,13 +274,15 @@ class SlaveState:
         self.frozen: set[int] = set()
         self.clocks = SlaveClocks(config.clocks, config.timestamp)
         self.events: list[Event] = []
-        if config.program is not None and not isinstance(memory, FlashMemory):
+        self.flash = memory if isinstance(memory, FlashMemory) else None
+        if config.program is not None and self.flash is None:
             raise SettingsError("program", "the memory cannot be programmed: it lacks FlashMemory")
         self.program = ProgramState(config.program)
         self.link = LinkState(config.link)
         self.debug = DebugState()
         self.stim = StimState(config, memory, self.daq)
         self.security = SecurityState(self)
+        self.store = StoreState(self, nonvolatile or NonVolatile())
 
     def reset(self, *, connected: bool) -> None:
         """Begin or end a session (XCP Base, states, 1.0): lists, MTA and locks start afresh."""
@@ -270,7 +290,7 @@ class SlaveState:
         self.mta = None
         self.text = None
         self.block = None
-        self.daq.clear()
+        self.store.reset(connected=connected)
         self.program.reset(connected=connected)
         self.link.reset(connected=connected)
         self.debug.reset(connected=connected)

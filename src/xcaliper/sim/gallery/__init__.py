@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 from xcaliper.core.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from xcaliper.sim.ecu import VirtualEcu
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from xcaliper.sim.ecu import Model, VirtualEcu
     from xcaliper.sim.faults import Faults
+    from xcaliper.sim.memory import EcuMemory
     from xcaliper.xcp.slave_config import SlaveConfig
 
 __all__ = ["NAMES", "build_ecu"]
@@ -17,7 +21,7 @@ __all__ = ["NAMES", "build_ecu"]
 NAMES = ("demo-engine", "many-signals")
 
 
-def build_ecu(  # each one is a choice of its own
+def build_ecu(  # noqa: PLR0913  # each one is a choice of its own
     name: str,
     settings: SlaveConfig | None = None,
     *,
@@ -25,6 +29,8 @@ def build_ecu(  # each one is a choice of its own
     signals: int = 10_000,
     rate_hz: float = 1000,
     faults: Faults | None = None,
+    nvm: Path | None = None,
+    on_problem: Callable[[str], object] = lambda _text: None,
 ) -> VirtualEcu:
     """A fresh ECU of the gallery.
 
@@ -35,6 +41,8 @@ def build_ecu(  # each one is a choice of its own
         signals: how many ``many-signals`` has.
         rate_hz: of the event of ``many-signals``.
         faults: what goes wrong on purpose.
+        nvm: file that keeps what SET_REQUEST stored; None = it lasts as long as the ECU.
+        on_problem: told when that file cannot be read or written.
 
     Raises:
         NotFoundError: there is no such ECU.
@@ -45,16 +53,23 @@ def build_ecu(  # each one is a choice of its own
     from xcaliper.sim.ecu import VirtualEcu
 
     order = settings.byte_order if settings else ByteOrder.INTEL
+    make: Callable[[EcuMemory], Model]
     if name == "many-signals":
         from xcaliper.sim.gallery.many_signals import ManySignals, many_signals
 
-        declaration = many_signals(signals, rate_hz, byte_order=order)
-        return VirtualEcu(declaration, ManySignals, settings, faults=faults)
-    from xcaliper.sim.gallery.demo_engine import DemoEngine, demo_engine
+        declaration, make = many_signals(signals, rate_hz, byte_order=order), ManySignals
+    else:
+        from xcaliper.sim.gallery.demo_engine import DemoEngine, demo_engine
 
-    return VirtualEcu(
-        demo_engine(byte_order=order),
-        lambda memory: DemoEngine(memory, seed=seed),
-        settings,
-        faults=faults,
-    )
+        declaration = demo_engine(byte_order=order)
+
+        def make(memory: EcuMemory) -> Model:
+            return DemoEngine(memory, seed=seed)
+
+    kept = None
+    if nvm is not None:
+        from xcaliper.sim.nvm import NvmFile
+
+        program = f"{declaration.name} {declaration.epk}"
+        kept = NvmFile(nvm, ecu=program, on_problem=on_problem).memory
+    return VirtualEcu(declaration, make, settings, faults=faults, nonvolatile=kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from xcaliper.xcp.handlers import cal, clock, daq, debug, pag, pgm, std, transport
+from xcaliper.xcp.handlers import cal, clock, daq, debug, pag, pgm, std, store, transport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,5 +25,6 @@ HANDLERS: Final[Mapping[type[Request[Any]], Handler]] = MappingProxyType(
         **pgm.HANDLERS,
         **transport.HANDLERS,
         **debug.HANDLERS,
+        **store.HANDLERS,
     }
 )

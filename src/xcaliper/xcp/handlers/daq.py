@@ -51,6 +51,7 @@ def get_daq_processor_info(
         daq_properties=DaqProperties.of(
             dynamic=int(config.dynamic),
             prescaler_supported=int(config.prescaler),
+            resume_supported=int(config.store.resume),
             bit_stim_supported=int(config.bit_stim),
             timestamp_supported=int(config.timestamp.size_bytes > 0),
             pid_off_supported=int(config.pid_off),

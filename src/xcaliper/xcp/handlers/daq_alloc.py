@@ -148,8 +148,13 @@ def clear_daq_list(slave: SlaveState, request: daq.ClearDaqList) -> EmptyRespons
 
 
 def set_daq_ptr(slave: SlaveState, request: daq.SetDaqPtr) -> EmptyResponse:
-    """Point at an entry that exists (XCP Base, SET_DAQ_PTR, 1.0)."""
-    daq_list = idle_list(slave, request.daq_list)
+    """Point at an entry that exists (XCP Base, SET_DAQ_PTR, 1.0).
+
+    Of lists that RESUME runs, a master may read what they hold.
+    """
+    daq_list = daq_list_of(slave, request.daq_list)
+    if daq_list.running and not daq_list.resume:
+        raise refuse(ErrorCode.ERR_DAQ_ACTIVE)
     if request.odt >= len(daq_list.odts):
         raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
     if request.odt_entry >= len(daq_list.odts[request.odt]):

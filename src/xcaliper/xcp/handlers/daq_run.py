@@ -28,6 +28,7 @@ __all__ = [
     "first_pid",
     "get_daq_list_mode",
     "get_daq_packed_mode",
+    "run_lists",
     "set_daq_list_mode",
     "set_daq_packed_mode",
     "start_stop_daq_list",
@@ -109,6 +110,7 @@ def get_daq_list_mode(slave: SlaveState, request: daq.GetDaqListMode) -> daq.Get
             timestamp=int(daq_list.timestamp),
             pid_off=int(daq_list.pid_off),
             running=int(daq_list.running),
+            resume=int(daq_list.resume),
         ),
         event_channel=daq_list.event_channel or 0,
         prescaler=daq_list.prescaler,
@@ -210,6 +212,14 @@ def first_pid(slave: SlaveState, number: int) -> int:
     return sum(len(daq_list.odts) for daq_list in slave.daq.lists[:number])
 
 
+def run_lists(slave: SlaveState, numbers: Sequence[int], *, dry: bool = False) -> None:
+    """Start lists that do not run yet, all or none; only look whether that works when ``dry``."""
+    ready = _ready(slave, numbers)
+    if not dry:
+        _run(ready)
+        slave.daq.schedule()
+
+
 def _ready(slave: SlaveState, numbers: Sequence[int]) -> list[Ready]:
     """Lists that do not run yet and what starting compiles: all of them or none."""
     lists = slave.daq.lists
@@ -249,7 +259,7 @@ def start_stop_daq_list(
     elif request.mode == _STOP:
         daq_list.stop()
     else:
-        _run(_ready(slave, [request.daq_list]))
+        run_lists(slave, [request.daq_list])
     slave.daq.schedule()
     return daq.StartStopDaqListResponse(first_pid=first_pid(slave, request.daq_list))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.xcp import pag
 from xcaliper.xcp.codes import ErrorCode, PageProperties, PagProperties, SegmentMode
+from xcaliper.xcp.page_access import switch_refusal
 from xcaliper.xcp.slave_state import refuse
 from xcaliper.xcp.std import EmptyResponse
 
@@ -46,15 +47,22 @@ def _page(slave: SlaveState, segment: int, page: int) -> PageConfig:
 
 
 def set_cal_page(slave: SlaveState, request: pag.SetCalPage) -> EmptyResponse:
-    """Switch one or all segments, or none when one cannot (XCP Base, SET_CAL_PAGE, 1.0)."""
+    """Switch one or all segments, or none when one cannot (XCP Base, SET_CAL_PAGE, 1.0).
+
+    The pages that the ECU and XCP use afterwards have to allow it, see ``page_access``.
+    """
     mode = request.mode
     if not (mode.ecu or mode.xcp):
         raise refuse(ErrorCode.ERR_MODE_NOT_VALID)
     numbers = range(len(slave.config.segments)) if mode.all else (request.segment,)
     for number in numbers:
-        page = _page(slave, number, request.page)
-        readable = page.xcp_read_access or page.xcp_write_access
-        if (mode.ecu and not page.ecu_access) or (mode.xcp and not readable):
+        _page(slave, number, request.page)
+        ecu_page, xcp_page = (
+            request.page if chosen else slave.memory.get_page(number, ecu=ecu)
+            for chosen, ecu in ((mode.ecu, True), (mode.xcp, False))
+        )
+        _, reason = switch_refusal(slave.config.segments[number].pages, ecu_page, xcp_page)
+        if reason:
             raise refuse(ErrorCode.ERR_MODE_NOT_VALID)
     for number in numbers:
         slave.memory.set_page(number, request.page, ecu=bool(mode.ecu), xcp=bool(mode.xcp))

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.core.address import Address
 from xcaliper.xcp import pgm
@@ -51,8 +51,8 @@ def _settings(slave: SlaveState) -> ProgramSettings:
 
 
 def _flash(slave: SlaveState) -> FlashMemory:
-    # SlaveState has checked that a memory which is programmed can be.
-    return cast("FlashMemory", slave.memory)
+    assert slave.flash is not None, "SlaveState has checked it"
+    return slave.flash
 
 
 def _active(slave: SlaveState) -> ProgramState:

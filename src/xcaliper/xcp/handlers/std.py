@@ -16,7 +16,6 @@ from xcaliper.xcp.codes import (
     CommModeOptional,
     ErrorCode,
     GetIdMode,
-    SessionStatus,
 )
 from xcaliper.xcp.refusals import BuildChecksumRangeError
 from xcaliper.xcp.slave_state import refuse
@@ -70,10 +69,11 @@ def disconnect(slave: SlaveState, request: std.Disconnect) -> std.EmptyResponse:
 
 
 def get_status(slave: SlaveState, request: std.GetStatus) -> std.GetStatusResponse:
-    """Tell whether lists run and what is locked (XCP Base, GET_STATUS, 1.0)."""
+    """Tell what runs, what is stored and what is locked (XCP Base, GET_STATUS, 1.0)."""
     return std.GetStatusResponse(
-        session_status=SessionStatus.of(daq_running=int(slave.daq.running)),
+        session_status=slave.store.status(),
         protection_status=slave.locked,
+        session_configuration_id=slave.store.session_configuration_id,
     )
 
 

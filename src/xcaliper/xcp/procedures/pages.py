@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.address import Address
+from xcaliper.core.errors import NegativeResponseError, RemoteProtocolError
 from xcaliper.proto.procedure import ask
 from xcaliper.xcp import pag
+from xcaliper.xcp.codes import SegmentMode
 from xcaliper.xcp.procedures.connect import Session, optional
+from xcaliper.xcp.procedures.memory import upload
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from xcaliper.proto.procedure import Procedure
     from xcaliper.xcp.codes import PageProperties
 
-__all__ = ["PageState", "SegmentState", "copy_page", "get_pages", "page_info", "set_page"]
+__all__ = [
+    "PageState",
+    "SegmentState",
+    "copy_page",
+    "get_pages",
+    "is_frozen",
+    "page_info",
+    "pages_in_use",
+    "segment_name",
+    "set_frozen",
+    "set_page",
+    "switch_page",
+]
+
+_NAME: Final = 2
+_LONGEST_NAME: Final = 0xFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +90,96 @@ def get_pages(segment: int) -> Procedure[tuple[int, int]]:
     ecu = yield from ask(pag.GetCalPage(access_mode=1, segment=segment))
     xcp = yield from ask(pag.GetCalPage(access_mode=2, segment=segment))
     return ecu.page, xcp.page
+
+
+def pages_in_use(segment: int) -> Procedure[tuple[int | None, int | None]]:
+    """Pages of the ECU and of XCP; None for what the slave does not tell."""
+    ecu = yield from optional(pag.GetCalPage(access_mode=1, segment=segment))
+    xcp = (yield from optional(pag.GetCalPage(access_mode=2, segment=segment))) if ecu else None
+    return (ecu.page if ecu else None), (xcp.page if xcp else None)
+
+
+def switch_page(
+    segments: Sequence[int], page: int, *, ecu: bool, xcp: bool, every: bool = False
+) -> Procedure[dict[int, tuple[int | None, int | None]]]:
+    """Switch to a page and look whether the slave has done it.
+
+    Slaves refuse with whatever code, and some say yes and stay; what GET_CAL_PAGE tells counts.
+
+    Args:
+        segments: the one to switch; those to look at with ``every``.
+        page: number.
+        ecu: the application shall use it.
+        xcp: reading and writing shall go there.
+        every: switch all segments at once.
+
+    Returns:
+        Segment → (page of the ECU, page of XCP), None where the slave does not tell.
+
+    Raises:
+        NegativeResponseError: the slave refuses, and has not done it before either.
+        RemoteProtocolError: it agreed and has not done it.
+    """
+    refused: NegativeResponseError | None = None
+    try:
+        yield from set_page(segments[0], page, ecu=ecu, xcp=xcp, every=every)
+    except NegativeResponseError as error:
+        refused = error
+    found: dict[int, tuple[int | None, int | None]] = {}
+    for number in segments:
+        found[number] = yield from pages_in_use(number)
+        for name, wanted, used in zip(("ECU", "XCP"), (ecu, xcp), found[number], strict=True):
+            unknown = used is None and refused is None
+            if not wanted or used == page or unknown:
+                continue
+            if refused is not None:
+                raise refused
+            raise RemoteProtocolError(
+                f"SET_CAL_PAGE: the slave agreed to {name} page {page} of segment {number} and "
+                f"is on page {used}."
+            )
+    return found
+
+
+def set_frozen(segment: int, *, on: bool) -> Procedure[None]:
+    """Mark a segment for STORE_CAL_REQ, or not, and look (XCP Base, SET_SEGMENT_MODE, 1.0).
+
+    Raises:
+        NegativeResponseError: the slave refuses.
+        RemoteProtocolError: it agreed and has not done it.
+    """
+    mode = SegmentMode.of(freeze=int(on))
+    yield from ask(pag.SetSegmentMode(mode=mode, segment=segment))
+    found = yield from is_frozen(segment)
+    if found is not None and found != on:
+        raise RemoteProtocolError(
+            f"SET_SEGMENT_MODE: segment {segment} {'is not' if on else 'is still'} in FREEZE mode."
+        )
+
+
+def is_frozen(segment: int) -> Procedure[bool | None]:
+    """Whether a segment is marked for STORE_CAL_REQ; None when the slave does not tell."""
+    reply = yield from optional(pag.GetSegmentMode(segment=segment))
+    return None if reply is None else bool(reply.mode.freeze)
+
+
+def segment_name(session: Session, segment: int) -> Procedure[str]:
+    """Name of a segment, which some slaves have at the MTA; empty when there is none.
+
+    Deviates: GET_SEGMENT_INFO mode 0 knows address and length; these slaves answer item 2 with the
+    length of a name and point the MTA at it.
+    """
+    request = pag.GetSegmentInfo(mode=0, segment=segment, segment_info=_NAME)
+    reply = yield from optional(request)
+    size = reply.value if isinstance(reply, pag.SegmentValueInfo) else 0
+    if not 0 < size <= _LONGEST_NAME:
+        return ""
+    try:
+        text = yield from upload(session, -(-size // session.profile.ag))
+    except NegativeResponseError:
+        return ""
+    name = text[:size].split(b"\0")[0].decode("utf-8", "replace")
+    return name if name.isprintable() else ""
 
 
 def copy_page(source: tuple[int, int], destination: tuple[int, int]) -> Procedure[None]:

@@ -1,0 +1,126 @@
+"""``xcaliper page``: pages of calibration segments, shown, switched, copied and stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from xcaliper.client.connection import Connection
+    from xcaliper.client.paging import SegmentPages
+
+__all__ = ["page"]
+
+
+def page(  # options by name
+    url: str,
+    action: Literal["show", "set", "copy", "freeze", "unfreeze", "store"] = "show",
+    /,
+    *values: str,
+    side: Literal["both", "ecu", "xcp"] = "both",
+    a2l: Path | None = None,
+    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    timeout: float = 2.0,
+) -> int:
+    """Show the pages of calibration segments; set, copy, freeze and store them.
+
+    Args:
+        url: where the slave listens, such as udp://127.0.0.1:5555.
+        action: show; set SEGMENT PAGE; copy SEGMENT PAGE SEGMENT PAGE (from, to); freeze or unfreeze
+            SEGMENT...; store, with the segments to freeze before it.
+        values: what the action needs; a segment is its number or its name, "all" is every segment.
+        side: whose page is set: that of the ECU, the one that XCP sees, or both.
+        a2l: description to use; without it the slave is asked for its own.
+        json: one JSON object per segment.
+        timeout: seconds to wait for an answer.
+    """
+    from xcaliper import connect
+
+    with connect(url, a2l=a2l, timeout_s=timeout) as ecu:
+        _act(ecu, action, values, side)
+        _show(list(ecu.paging), as_json=json)
+    return 0
+
+
+def _act(ecu: Connection, action: str, values: tuple[str, ...], side: str) -> None:
+    from xcaliper.core.errors import UsageError
+
+    needs = {"show": 0, "set": 2, "copy": 4}.get(action)
+    if needs is not None and len(values) != needs:
+        raise UsageError(
+            f"page {action}: {len(values)} values are given, {needs} are needed.",
+            hint="xcaliper page URL set 1 0; xcaliper page URL copy 1 1 1 0",
+        )
+    paging = ecu.paging
+    if action == "set":
+        ecu_side, xcp_side = side != "xcp", side != "ecu"
+        if values[0] == "all":
+            paging.set_all(_number(values[1]), ecu=ecu_side, xcp=xcp_side)
+        else:
+            paging.set(_segment(values[0]), _number(values[1]), ecu=ecu_side, xcp=xcp_side)
+    elif action == "copy":
+        source = _segment(values[0]), _number(values[1])
+        paging.copy(source, (_segment(values[2]), _number(values[3])))
+    elif action == "store":
+        paging.store(*_segments(ecu, values))
+    elif action != "show":
+        for segment in _segments(ecu, values):
+            paging.freeze(segment, on=action == "freeze")
+
+
+def _segments(ecu: Connection, values: tuple[str, ...]) -> list[int | str]:
+    if values == ("all",):
+        return [one.number for one in ecu.paging]
+    return [_segment(value) for value in values]
+
+
+def _segment(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
+
+
+def _number(text: str) -> int:
+    from xcaliper.core.errors import UsageError
+
+    if not text.isdecimal():
+        raise UsageError(f"page {text!r}: it is no number.")
+    return int(text)
+
+
+def _show(segments: list[SegmentPages], *, as_json: bool) -> None:
+    from rich.table import Table
+
+    from xcaliper.cli.shell import print_json, print_table
+
+    if as_json:
+        for one in segments:
+            print_json(
+                {
+                    "segment": one.number,
+                    "name": one.name,
+                    "ecu_page": one.ecu_page,
+                    "xcp_page": one.xcp_page,
+                    "frozen": one.frozen,
+                    "pages": [
+                        dict(zip(("ecu", "read", "write"), one.rights(number), strict=True))
+                        for number in range(len(one.rules))
+                    ],
+                }
+            )
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in ("segment", "name", "page", "used by", "ECU", "XCP reads", "XCP writes", "frozen"):
+        table.add_column(name)
+    for one in segments:
+        for number in range(max(len(one.rules), 1)):
+            users = [
+                who
+                for who, used in (("ECU", one.ecu_page), ("XCP", one.xcp_page))
+                if used == number
+            ]
+            first = (str(one.number), one.name) if number == 0 else ("", "")
+            frozen = "yes" if one.frozen and number == 0 else ""
+            rights = (text or "?" for text in one.rights(number))
+            table.add_row(*first, str(number), " ".join(users), *rights, frozen)
+    print_table(table)
