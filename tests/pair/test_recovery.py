@@ -428,6 +428,7 @@ def test_identification_of_a_slave_that_is_gone(pair: Pair) -> None:
 
 def test_upload_without_known_pointer_is_not_repeated(pair: Pair) -> None:
     pair.run(ask(std.SetMta(address=RAM.value)))
+    pair.master.lose_track()
     pair.forget()
     pair.to_master.lose(0)
     with pytest.raises(ExchangeTimeoutError):
