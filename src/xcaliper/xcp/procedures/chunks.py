@@ -1,4 +1,7 @@
-"""How to cut memory into commands: which ones, and how much each moves; arithmetic only."""
+"""How to cut memory into commands: the fewest packets, then the fewest round trips; arithmetic only.
+
+Packets count both ways.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +39,11 @@ def short_counts(count: int, room: int) -> tuple[int, ...]:
         count: elements in all.
         room: elements that fit one response.
     """
-    step = min(room, MAX_COUNT)
-    whole, rest = divmod(count, step)
-    return (step,) * whole + ((rest,) if rest else ())
+    return _steps(count, min(room, MAX_COUNT))
 
 
 def upload_counts(count: int, room: int, *, block: bool) -> tuple[int, ...]:
-    """Elements of each UPLOAD: the fewest round trips, then the fewest packets.
+    """Elements of each UPLOAD.
 
     Args:
         count: elements in all.
@@ -53,7 +54,12 @@ def upload_counts(count: int, room: int, *, block: bool) -> tuple[int, ...]:
         return short_counts(count, room)
     filled = MAX_COUNT // room * room  # every response is full
     plans = [_steps(count, step) for step in (filled, MAX_COUNT)]
-    return min(plans, key=lambda plan: (len(plan), sum(-(-n // room) for n in plan)))
+    return min(plans, key=lambda plan: _read_cost(plan, room))
+
+
+def _read_cost(counts: tuple[int, ...], room: int) -> tuple[int, int]:
+    """Packets and round trips."""
+    return len(counts) + sum(-(-n // room) for n in counts), len(counts)
 
 
 def _steps(count: int, step: int) -> tuple[int, ...]:
@@ -65,15 +71,15 @@ def read_commands(count: int, room: int, *, block: bool) -> tuple[bool, tuple[in
     """The fastest way to read: True for SHORT_UPLOADs, else SET_MTA comes first; and their elements."""
     short = short_counts(count, room)
     uploads = upload_counts(count, room, block=block)
-    if len(short) <= min(len(uploads) + 1, _FEW):
-        return True, short
-    return False, uploads
+    packets, trips = _read_cost(uploads, room)
+    is_cheap = _read_cost(short, room) <= (packets + 2, trips + 1)
+    return (True, short) if is_cheap and len(short) <= _FEW else (False, uploads)
 
 
 def download_pieces(
     count: int, *, room: int, max_room: int = 0, packets: int = 1
 ) -> tuple[Piece, ...]:
-    """Cut what is to be written at the MTA: the fewest round trips, then the fewest packets.
+    """Cut what is to be written at the MTA.
 
     Args:
         count: elements in all.
@@ -100,5 +106,5 @@ def _singles(count: int, room: int, max_room: int) -> tuple[Piece, ...]:
 
 
 def _cost(pieces: tuple[Piece, ...]) -> tuple[int, int]:
-    """Round trips, and packets to the slave."""
-    return len(pieces), sum(piece.packets for piece in pieces)
+    """Packets and round trips."""
+    return len(pieces) + sum(piece.packets for piece in pieces), len(pieces)

@@ -222,7 +222,7 @@ class XcpMemory:
         yield from blocks(session, address + done // ag, data[done:])
 
     def _short_is_best(self, count: int, room: int) -> bool:
-        """One SHORT_DOWNLOAD; or several, where even so many are fewer round trips."""
+        """One SHORT_DOWNLOAD; or several, where even so many are fewer packets."""
         if count <= room:
             return True
         session = self.session
@@ -233,7 +233,8 @@ class XcpMemory:
             max_room=max_cto // ag - 1 if "DOWNLOAD_MAX" not in session.refused else 0,
             packets=max(session.max_bs, 1) if "DOWNLOAD_NEXT" not in session.refused else 1,
         )
-        return room > 0 and -(-count // room) < 1 + len(pieces)
+        packets = 2 + len(pieces) + sum(piece.packets for piece in pieces)
+        return room > 0 and 2 * -(-count // room) < packets
 
     def _write_short(self, address: Address, data: bytes) -> Procedure[None]:
         request = cal.ShortDownload(
