@@ -155,7 +155,6 @@ class MasterMachine:
                 "procedure: another one is running.", hint="Wait until it is done."
             )
         self._x.now_ns = now_ns
-        self._x.pointers.daq = None
         running = Running(procedure)
         self._running = running
         self._proceed(None)
