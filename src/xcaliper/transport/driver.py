@@ -214,16 +214,19 @@ class Driver:
                 # Datagram by datagram the answer behind a full buffer would never be reached.
                 _, packets = self._drain(self._acquisition, HOLD_BYTES, clock())
             before = len(parts)
-            if not self.reader.new_gaps:
-                while packets and len(parts) < len(sizes):
-                    size = head + sizes[len(parts)]
-                    if packets[0][0] != _PID_RES or len(packets[0]) < size:
-                        break
-                    parts.append(packets.pop(0)[head:size])
+            while packets and not self.reader.new_gaps and len(parts) < len(sizes):
+                size, packet = head + sizes[len(parts)], packets[0]
+                if packet[0] == _PID_RES and len(packet) >= size:
+                    parts.append(packet[head:size])
+                elif packet[0] < _PID_ERR:
+                    self._sort((packet,), clock())  # an event, a text, a sample
+                else:
+                    break
+                packets = packets[1:]
             if packets:
                 self._sort(packets, clock())
-                if self.machine.offer.bulk is not bulk:
-                    return None
+            if self.machine.offer.bulk is not bulk:
+                return None
             if len(parts) == before:  # a timer that runs only while there is no answer
                 limit = limit or clock() + self._patience_ns
                 if clock() >= limit:
