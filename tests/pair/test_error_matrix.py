@@ -425,6 +425,9 @@ def test_synch_is_repeated_and_needs_no_pre_action() -> None:
     with pytest.raises(ExchangeTimeoutError):
         slave.run(ask(std.Synch()))
     assert slave.sent == ["SYNCH"] * 3
+    reactions = [reaction_to(COMMANDS["SYNCH"], code) for code in (0x00, 0x20, 0x33)]
+    assert [r.action for r in reactions] == [Action.CONTINUE, Action.CONTINUE, Action.REPEAT]
+    assert reactions[2].repeats == timeout_reaction(COMMANDS["SYNCH"]).repeats == 2
 
 
 @pytest.mark.parametrize("command", ["GET_STATUS", "DOWNLOAD", "GET_VERSION"])
