@@ -385,7 +385,12 @@ def test_a_bulk_that_ends_early_goes_on_behind_what_is_there(max_cto: int, good:
 
 @pytest.mark.parametrize(
     ("told", "error"),
-    [(b"\xff\x01", None), (b"\xfe\x00", None), (b"\xfe\x10", None), (b"\xfe\x24", AccessDeniedError)],
+    [
+        (b"\xff\x01", None),
+        (b"\xfe\x00", None),
+        (b"\xfe\x10", None),
+        (b"\xfe\x24", AccessDeniedError),
+    ],
 )
 @pytest.mark.parametrize("max_cto", [8, 252])
 def test_a_packet_that_does_not_belong_ends_a_bulk(max_cto: int, told: bytes, error: Any) -> None:

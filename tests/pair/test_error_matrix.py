@@ -391,7 +391,9 @@ def test_hand_written_rows_and_table_agree() -> None:
             assert row.severity == (3 if letter == "V" else 2)
     others = {info.name for info in COMMANDS} - {row[0] for row in command_rows()}
     assert "SYNCH" in others
-    later = {name for name in others if COMMANDS[name].since != "1.0" or COMMANDS[name].group == "TL"}
+    later = {
+        name for name in others if COMMANDS[name].since != "1.0" or COMMANDS[name].group == "TL"
+    }
     assert others - later == {"SYNCH"}, "each command of the first edition has its rows"
     assert set(SPECIAL) <= {(c, x) for c, _, _, xs in command_rows() for x in xs}
 

@@ -95,7 +95,11 @@ def live_facts(connection: Connection) -> LiveFacts:
     checksums = link.run(_checksums(session, segments or ()))
     if any(state.address is not None for state in segments or ()):
         commands["BUILD_CHECKSUM"] = bool(checksums)
-    modes = link.run(optional(session, std.GetCommModeInfo())) if commands["GET_COMM_MODE_INFO"] else None
+    modes = (
+        link.run(optional(session, std.GetCommModeInfo()))
+        if commands["GET_COMM_MODE_INFO"]
+        else None
+    )
     pages = commands.get("GET_PAG_PROCESSOR_INFO")
     return LiveFacts(
         told,
