@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xcaliper.proto.procedure import ask
 from xcaliper.xcp import daq, std
 from xcaliper.xcp.master import MasterMachine
 from xcaliper.xcp.recovery import Timers
 from xcaliper.xcp.table import COMMANDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MS = 1_000_000
 TIMES = (10, 20, 30, 40, 50, 60, 70)

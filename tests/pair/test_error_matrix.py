@@ -7,8 +7,7 @@ codes, and error handling matrix, 1.0 with its later additions), not taken from 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -32,6 +31,9 @@ from xcaliper.xcp.recovery import (
     timeout_reaction,
 )
 from xcaliper.xcp.table import COMMANDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 CODES = {
     "B": 0x10,
@@ -349,7 +351,7 @@ CHECKS = {
 
 
 @pytest.mark.parametrize(
-    ("command", "letters"), [(row[0], row[3]) for row in command_rows()], ids=lambda v: str(v)
+    ("command", "letters"), [(row[0], row[3]) for row in command_rows()], ids=str
 )
 def test_row(command: str, letters: list[str]) -> None:
     for letter in letters:

@@ -107,13 +107,13 @@ def connect(
         session = link.run(connect_procedure(transport=where.scheme))
         found = find_description(link, session, a2l, cache=store, progress=on_upload)
         made = Connection(link, session, found, where.scheme, open_link)
-        described = made.catalog.xcp.merged() if found.file and made.catalog.xcp else None
-        timers = timers_of(timeout_s, described.protocol_layer if described else None)
-        link.machine.timers = timers
-        return made
     except BaseException:
         link.close()
         raise
+    described = made.catalog.xcp.merged() if found.file and made.catalog.xcp else None
+    timers = timers_of(timeout_s, described.protocol_layer if described else None)
+    link.machine.timers = timers
+    return made
 
 
 class Connection:

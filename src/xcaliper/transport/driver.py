@@ -201,7 +201,7 @@ class Driver:
         """Data of every response of one command; None when they did not come as they should."""
         receive, feed, clock = self._receive, self._feed, self._clock
         parts: list[bytes] = []
-        head, limit = bulk.head, 0
+        limit = 0
         while len(parts) < len(sizes):
             try:
                 data = receive()
@@ -214,15 +214,8 @@ class Driver:
                 # Datagram by datagram the answer behind a full buffer would never be reached.
                 _, packets = self._drain(self._acquisition, HOLD_BYTES, clock())
             before = len(parts)
-            while packets and not self.reader.new_gaps and len(parts) < len(sizes):
-                size, packet = head + sizes[len(parts)], packets[0]
-                if packet[0] == _PID_RES and len(packet) >= size:
-                    parts.append(packet[head:size])
-                elif packet[0] < _PID_ERR:
-                    self._sort((packet,), clock())  # an event, a text, a sample
-                else:
-                    break
-                packets = packets[1:]
+            if not self.reader.new_gaps:
+                packets = self._take_parts(packets, parts, sizes, bulk.head)
             if packets:
                 self._sort(packets, clock())
             if self.machine.offer.bulk is not bulk:
@@ -232,6 +225,22 @@ class Driver:
                 if clock() >= limit:
                     return None
         return parts
+
+    def _take_parts(
+        self, packets: list[bytes], parts: list[bytes], sizes: tuple[int, ...], head: int
+    ) -> list[bytes]:
+        """Move data of responses to the parts; gives what does not belong there."""
+        for at, packet in enumerate(packets):
+            if len(parts) == len(sizes):
+                return packets[at:]
+            size = head + sizes[len(parts)]
+            if packet[0] == _PID_RES and len(packet) >= size:
+                parts.append(packet[head:size])
+            elif packet[0] < _PID_ERR:
+                self._sort((packet,), self._clock())  # an event, a text, a sample
+            else:
+                return packets[at:]
+        return []
 
     def _nothing_came(self, cause: OSError | FramingError) -> list[bytes]:
         """No packets; raises unless it is only that none has come yet."""

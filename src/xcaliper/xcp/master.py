@@ -123,9 +123,7 @@ class MasterMachine:
 
     @property
     def unlocker(self) -> Unlocker | None:
-        """Gives the procedure that unlocks a resource, for commands that are answered
-        ERR_ACCESS_LOCKED; None = they are given up.
-        """
+        """Gives the procedure that unlocks a resource after ERR_ACCESS_LOCKED; None = give up."""
         return self._x.unlocker
 
     @unlocker.setter
