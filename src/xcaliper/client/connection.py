@@ -76,8 +76,8 @@ def connect(
             says (T1 to T7 of its PROTOCOL_LAYER), 2 s until it is known.
         cache: False = neither use nor fill the cache of uploaded descriptions.
         low_latency: lower the thread switch interval of the interpreter while DAQ runs, which helps
-            when other threads of the process are busy: True = from the start, None = once such a
-            thread delays the reception of much data, False = never.
+            when other threads of the process are busy: True = all the time, None = while it starts,
+            and once such a thread delays the reception of much data, False = never.
         on_upload: called with bytes so far and bytes in all while the description is uploaded.
 
     Raises:

@@ -45,12 +45,12 @@ _SHORT_UPLOAD: Final = 0xF4
 _SYNCH: Final = 0xFC
 _FIRST_COMMAND: Final = 0xC0
 _MAX_ANSWERS: Final = 4096
+_NO_LIMIT: Final = 1 << 62
 _MAX_EVENTS: Final = 1024
 _ERR_UNKNOWN: Final = bytes((PID_ERR, ErrorCode.ERR_CMD_UNKNOWN))
 _ERR_SUBCMD: Final = bytes((PID_ERR, ErrorCode.ERR_SUBCMD_UNKNOWN))
 _ERR_BUSY: Final = bytes((PID_ERR, ErrorCode.ERR_CMD_BUSY))
 _ERR_SYNTAX: Final = bytes((PID_ERR, ErrorCode.ERR_CMD_SYNTAX))
-_ERR_LOCKED: Final = bytes((PID_ERR, ErrorCode.ERR_ACCESS_LOCKED))
 _ERR_DENIED: Final = bytes((PID_ERR, ErrorCode.ERR_ACCESS_DENIED))
 _BLOCK_COMMANDS: Final = frozenset({"DOWNLOAD_NEXT", "SYNCH"})
 
@@ -147,7 +147,7 @@ class SlaveMachine:
         self._budget = _Budget(config) if config.link_bytes_per_s is not None else None
         self._queued_dtos = 0
         self._waiting = 0  # commands since answers were taken away
-        self._most_waiting = config.queue_size_commands + 1 if config.interleaved else _MAX_ANSWERS
+        self._most_waiting = config.queue_size_commands + 1 if config.interleaved else _NO_LIMIT
         self._queue_size = config.queue_size
         self._events: deque[SlaveEvent] = deque(maxlen=_MAX_EVENTS)
         self._event_counters = [0] * len(config.events)
@@ -213,10 +213,8 @@ class SlaveMachine:
         entry = self._entries[packet[0]] or self._sub_entry(packet)
         if isinstance(entry, bytes):
             self._refuse(entry)
-        elif len(packet) > self.config.max_cto:
-            self._refuse(_ERR_SYNTAX)
-        elif entry.info.resource and getattr(state.locked, entry.info.resource):
-            self._refuse(_ERR_LOCKED)
+        elif (refusal := self._gate(entry, packet)) is not None:
+            self._refuse(refusal)
         else:
             self._serve(entry, packet)
 
@@ -231,6 +229,12 @@ class SlaveMachine:
             self._waiting += 1
         return self._waiting <= self._most_waiting
 
+    def _gate(self, entry: _Entry, packet: bytes) -> bytes | None:
+        """The refusal of a command that may not run now, before its handler sees it."""
+        if len(packet) > self.config.max_cto:
+            return _ERR_SYNTAX
+        return self.state.security.refuses(entry.info, packet)
+
     def _short_way(self, packet: bytes) -> bool:
         """Serve a plain SHORT_UPLOAD without objects; False leaves it to the general way.
 
@@ -244,6 +248,7 @@ class SlaveMachine:
             or not 0 < count <= self._max_short
             or not state.connected
             or state.block is not None
+            or state.security.watchful
             or len(self._out) > self._backlog
         ):
             return False
