@@ -239,6 +239,7 @@ class Exchanger:
         error: NegativeResponseError | None,
         *,
         whole: bool = False,
+        again: Request[Any] | None = None,
     ) -> Carrying:
         """Do what the matrix says; returns when the command shall be repeated.
 
@@ -247,6 +248,7 @@ class Exchanger:
             requests: one, or the packets of a block.
             error: None = a time-out.
             whole: the answer was to come in several packets.
+            again: what will be sent next, when it is another command.
 
         Raises:
             NegativeResponseError: the slave refused, and that is final.
@@ -256,7 +258,7 @@ class Exchanger:
         self.current = None
         self.pointers.doubt()
         info = last.__command__
-        on_time_out = self._timeout_reaction(requests)
+        on_time_out = self._timeout_reaction(requests if again is None else (again,))
         if error is None:
             self.stale = PreAction.SYNCH in on_time_out.pre
             if isinstance(last, std.Disconnect):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.core.errors import NegativeResponseError, WireError
@@ -11,9 +11,10 @@ from xcaliper.xcp.codes import PID_ERR
 from xcaliper.xcp.recovery import Action, reaction_to
 
 if TYPE_CHECKING:
-    from xcaliper.proto.exchange import Exchange
+    from xcaliper.proto.command import Request
     from xcaliper.proto.procedure import Pipeline, Uploads
     from xcaliper.xcp.master_exchange import Carrying, Exchanger
+    from xcaliper.xcp.master_state import Pointers
 
 __all__ = ["BULK_DONE", "Bulk", "BulkOffer", "pipeline", "uploads"]
 
@@ -21,6 +22,8 @@ __all__ = ["BULK_DONE", "Bulk", "BulkOffer", "pipeline", "uploads"]
 BULK_DONE: Final = b""
 #: Commands of one bulk; progress is told between two of them.
 _BULK_COMMANDS: Final = 256
+#: Requests of a pipeline whose answers count together.
+_BATCH: Final = 32
 
 
 @dataclass(slots=True)
@@ -136,43 +139,50 @@ def _after_trouble(
 def pipeline(x: Exchanger, step: Pipeline) -> Carrying:
     """Carry out requests with several on their way; gives the list of answers, in order.
 
-    The timer is that of the oldest one. After a time-out, or an error that calls for repetition, SYNCH
-    empties the slave's queue; everything from the first unanswered request on is sent again, pointers
-    restored before.
+    Answers carry no number: when a request gets lost, those behind it answer for the one before. So
+    requests go in batches, and answers count only when each request of the batch had one. After a
+    time-out, or an error that calls for repetition, SYNCH empties the slave's queue, and the batch is
+    done again with one command at a time, pointers restored before.
     """
-    run = _PipelineRun(x, step)
-    while len(run.answers) < len(step.requests):
-        request = step.requests[len(run.answers)]
-        if run.exchange is None:
-            run.exchange = x.begin(request)
-        yield from x.settle(run.exchange, request)
-        error = yield from run.flow()
-        if error is not None or len(run.answers) < len(step.requests):
-            yield from run.recover(error)
-    return run.answers
+    answers: list[Any] = []
+    for at in range(0, len(step.requests), _BATCH):
+        batch = _Batch(x, step.requests[at : at + _BATCH], step)
+        answers += yield from batch.carry_out()
+    return answers
 
 
-class _PipelineRun:
-    """State of one pipeline: answers so far, and the exchange of the oldest request without one."""
+class _Batch:
+    """Requests of a pipeline whose answers count together."""
 
-    def __init__(self, x: Exchanger, step: Pipeline) -> None:
+    def __init__(self, x: Exchanger, requests: tuple[Request[Any], ...], step: Pipeline) -> None:
         self.x = x
-        self.step = step
-        self.packets = [x.encode(request) for request in step.requests]
+        self.requests = requests
+        self.independent = step.independent
+        self.depth = 1 + max(step.queue, 0)
+        self.packets = [x.encode(request) for request in requests]
         self.answers: list[Any] = []
-        self.exchange: Exchange | None = None
+        self.exchange = x.begin(requests[0])
+        self.is_running = False  # the timer of the oldest request
         self.sent = 0
 
-    def flow(self) -> Carrying:
-        """Send and take answers until all are there: None; or until an error, or a time-out: None."""
-        x, requests = self.x, self.step.requests
+    def carry_out(self) -> Carrying:
+        """The answers."""
+        x = self.x
+        before = replace(x.pointers)
+        while True:
+            yield from x.settle(self.exchange, self.requests[0])
+            error = yield from self._flow()
+            if error is None and len(self.answers) == len(self.requests):
+                return self.answers
+            yield from self._recover(error, before)
+
+    def _flow(self) -> Carrying:
+        """Send and take answers: a refusal that calls for more, or None at the end or a time-out."""
+        x, requests = self.x, self.requests
         self.sent = len(self.answers)
         while len(self.answers) < len(requests):
-            at = len(self.answers)
-            request = requests[at]
-            if self.exchange is None:
-                self.exchange = x.begin(request)
-            self._fill(at, self.exchange)
+            request = requests[len(self.answers)]
+            self._fill()
             packet = yield self.exchange.deadline_ns
             if packet is None:
                 x.counters.timeouts += 1
@@ -181,52 +191,61 @@ class _PipelineRun:
                 if x.is_late_synch(packet):
                     continue
                 error = x.refusal(packet, request)
-                if not self._may_stand(error):
+                if not self._may_stand(error, request):
                     return error
                 self._take(error)
-                continue
-            if x.is_echo(packet, request):
-                continue
-            try:
-                answer = x.decode(request, packet)
-            except WireError as cause:
-                x.complain(self.exchange, cause)
-                continue
-            x.done((request,), (answer,))
-            self._take(answer)
+            elif not x.is_echo(packet, request):
+                try:
+                    answer = x.decode(request, packet)
+                except WireError as cause:
+                    x.complain(self.exchange, cause)
+                    continue
+                x.done((request,), (answer,))
+                self._take(answer)
         return None
 
-    def _fill(self, at: int, exchange: Exchange) -> None:
+    def _fill(self) -> None:
         """Send what the slave's queue has room for; start the timer of the oldest."""
         x = self.x
-        end = min(len(self.packets), at + 1 + max(self.step.queue, 0))
+        end = min(len(self.packets), len(self.answers) + self.depth)
         if self.sent < end:
             x.out.extend(self.packets[self.sent : end])
             self.sent = end
-        if x.current is not exchange:
-            x.current = exchange
-            exchange.send(x.now_ns)
+        if not self.is_running:
+            self.is_running = True
+            x.current = self.exchange
+            self.exchange.send(x.now_ns)
 
-    def _may_stand(self, error: NegativeResponseError) -> bool:
+    def _may_stand(self, error: NegativeResponseError, request: Request[Any]) -> bool:
         """True when a refusal simply takes the place of the answer."""
-        request: Any = error.request
         action = reaction_to(request.__command__, error.code).action
-        return self.step.independent and action not in (Action.REPEAT, Action.END_SESSION)
+        return self.independent and action not in (Action.REPEAT, Action.END_SESSION)
 
     def _take(self, answer: Any) -> None:
         self.answers.append(answer)
-        self.exchange = self.x.current = None
+        self.is_running = False
+        if len(self.answers) < len(self.requests):
+            self.exchange = self.x.begin(self.requests[len(self.answers)])
 
-    def recover(self, error: NegativeResponseError | None) -> Carrying:
-        """What the matrix says about the oldest request; those behind it are thrown away by SYNCH."""
+    def _recover(self, error: NegativeResponseError | None, before: Pointers) -> Carrying:
+        """What the matrix says about the oldest request; then the batch goes on, one at a time."""
         x = self.x
         at = len(self.answers)
-        if self.sent > at + 1:
-            x.stale = True
-        assert self.exchange is not None, "set for the oldest request"
+        request = again = self.requests[at]
+        self.is_running = False
+        together = self.depth > 1
+        if together:
+            self.depth = 1
+            self.answers.clear()
+            x.pointers = replace(before)
+            again = self.requests[0]
+            x.stale = x.stale or self.sent > at + 1
         try:
-            yield from x.react(self.exchange, (self.step.requests[at],), error)
+            yield from x.react(self.exchange, (request,), error, again=again)
         except NegativeResponseError as refusal:
-            if not self.step.independent or x.ended:
+            if not self.independent or x.ended:
                 raise
-            self._take(refusal)
+            if not together:  # else its place is found when the batch is done one at a time
+                self._take(refusal)
+        if together and at:
+            self.exchange = x.begin(again)
