@@ -17,7 +17,7 @@ from xcaliper.core.errors import (
     SequenceError,
     UnknownCommandError,
 )
-from xcaliper.proto.procedure import Burst, Tell, ask
+from xcaliper.proto.procedure import Burst, Collect, Tell, ask
 from xcaliper.xcp import cal, pgm, std
 from xcaliper.xcp.procedures.blocks import PROGRAM, blocks, set_mta
 from xcaliper.xcp.procedures.connect import Session, attempt
@@ -237,6 +237,13 @@ def test_an_error_inside_the_answers_repeats_all_of_them(number: int) -> None:
     pair.to_master.hook = lambda packet, n: [(0, b"\xfe\x10" if n == number else packet)]
     assert pair.run(XcpMemory(pair.session).read(RAM, 80)) == pair.memory.read(RAM, 80)
     assert pair.seen == ["SET_MTA", "UPLOAD", "SYNCH", "SET_MTA", "UPLOAD"]
+
+
+def test_one_command_with_several_answers_as_a_step() -> None:
+    pair = Pair(config(max_cto=8))
+    pair.run(set_mta(RAM))
+    replies = pair.run(step(Collect(std.Upload(count=16), 3)))
+    assert b"".join(reply.data for reply in replies) == pair.memory.read(RAM, 16)
 
 
 # ---------------------------------------------------------------------------------------- the pointer

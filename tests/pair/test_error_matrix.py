@@ -623,3 +623,66 @@ def test_a_session_that_ends_in_the_sleep_ends() -> None:
         running.result()
     assert not master.asleep
     assert master.outgoing() == []
+
+
+def test_a_slave_that_falls_asleep_while_it_is_connected_to_gets_its_time() -> None:
+    slave = Scripted(lambda name, n: SILENCE)
+    master = slave.master
+    running = master.start(ask(std.Connect(), within_ns=15 * MS), 0)
+    master.outgoing()
+    master.receive(b"\xfd\x0a", 2 * MS)
+    master.receive(b"\xfd\x0b", 1002 * MS)
+    for due in (1010 * MS, 1015 * MS):
+        assert master.due() == due
+        master.on_time(due)
+    assert running.done()
+
+
+def test_waiting_for_a_busy_slave_is_put_off_by_its_sleep() -> None:
+    slave = Scripted(failing("GET_STATUS", 0x10, times=1))
+    master = slave.master
+    running = master.start(ask(std.GetStatus()), 0)
+    master.outgoing()
+    master.receive(b"\xfe\x10", 0)
+    master.receive(b"\xfd\x0a", 20 * MS)
+    master.receive(b"\xfd\x0b", 1020 * MS)
+    assert master.due() == 1070 * MS
+    master.cancel(running)  # nothing is on its way: no SYNCH is needed
+    slave.now_ns = 1070 * MS
+    slave.clear()
+    slave.script = lambda name, n: None
+    slave.run(ask(std.GetStatus()))
+    assert slave.sent == ["GET_STATUS"]
+    master.receive(b"\xfd\x0a", 2000 * MS)
+    master.receive(b"\xfd\x0b", 3000 * MS)
+    assert master.due() is None
+    master.receive(b"\xfd\x07", 3000 * MS)
+    assert not master.connected
+
+
+def test_a_pointer_that_cannot_be_restored_ends_the_attempt() -> None:
+    slave = Scripted(lambda name, n: SILENCE if name in ("UPLOAD", "SET_MTA") else None)
+    with pytest.raises(ExchangeTimeoutError, match="UPLOAD"):
+        slave.run(ask(std.Upload(count=1)))
+    assert slave.sent == ["UPLOAD", *["SYNCH", "SET_MTA"] * 3]
+    slave = Scripted(lambda name, n: SILENCE if name == "WRITE_DAQ" else None)
+    slave.run(ask(daq.FreeDaq()))
+    slave.clear()
+    with pytest.raises(ExchangeTimeoutError, match="WRITE_DAQ"):
+        slave.run(ask(request_of("WRITE_DAQ")))
+    assert slave.sent == ["WRITE_DAQ", "SYNCH"]
+    slave.script = lambda name, n: None
+    slave.run(ask(request_of("WRITE_DAQ")))
+    slave.run(ask(std.Disconnect()))
+    assert not slave.master.connected
+
+
+def test_synch_that_is_not_answered_ends_the_recovery() -> None:
+    slave = Scripted(lambda name, n: SILENCE if name in ("GET_STATUS", "SYNCH") else None)
+    with pytest.raises(ExchangeTimeoutError, match="GET_STATUS"):
+        slave.run(ask(std.GetStatus()))
+    assert slave.sent == ["GET_STATUS", "SYNCH", "SYNCH", "SYNCH"]
+    slave.clear()
+    with pytest.raises(ExchangeTimeoutError):
+        slave.run(ask(std.GetStatus()))
+    assert slave.sent == ["SYNCH"] * 3, "a late answer could be on its way"

@@ -85,8 +85,8 @@ class MasterMachine:
             busy_patience_ns=busy_patience_ns,
             pending_patience_ns=pending_patience_ns,
             connect_patience_ns=connect_patience_ns,
+            perform=self._perform,
         )
-        self._x.perform = self._perform
         self._sleep_patience_ns = sleep_patience_ns
         self._events: deque[MasterEvent] = deque(maxlen=_MAX_EVENTS)
         self._running: Running[Any] | None = None

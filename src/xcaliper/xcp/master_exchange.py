@@ -72,6 +72,7 @@ class Exchanger:
         busy_patience_ns: how long a busy slave is waited for, within one exchange.
         pending_patience_ns: how long EV_CMD_PENDING may put off the end of one attempt.
         connect_patience_ns: how long CONNECT of a user-defined mode is repeated.
+        perform: carries out a step, for procedures inside of a step.
 
     Attributes:
         timers: as given.
@@ -86,7 +87,6 @@ class Exchanger:
         ended: why the session ended without us; empty while it did not.
         stale: an answer may come that nobody waits for; the next command begins with SYNCH.
         unlocker: gives the procedure that unlocks a resource; None = locked stays locked.
-        perform: carries out a step, for procedures inside of a step.
     """
 
     def __init__(
@@ -98,6 +98,7 @@ class Exchanger:
         busy_patience_ns: int,
         pending_patience_ns: int,
         connect_patience_ns: int,
+        perform: Callable[[Step], Carrying],
     ) -> None:
         self.timers = timers
         self.profile = profile
@@ -111,7 +112,7 @@ class Exchanger:
         self.ended = ""
         self.stale = False
         self.unlocker: Unlocker | None = None
-        self.perform: Callable[[Step], Carrying] = _nothing
+        self._perform = perform
         self._attempts = attempts
         self._busy_patience_ns = busy_patience_ns
         self._pending_patience_ns = pending_patience_ns
@@ -339,7 +340,7 @@ class Exchanger:
                     return value
                 answer = error = None
                 try:
-                    answer = yield from self.perform(step)
+                    answer = yield from self._perform(step)
                 except XcaliperError as failure:
                     error = failure
         finally:
@@ -603,7 +604,3 @@ def _resource_of(request: Request[Any]) -> Resource:
     if isinstance(request, std.Upload | std.ShortUpload | std.BuildChecksum):
         return Resource.of(cal_pag=1)
     return Resource.of(**{info.resource: 1}) if info.resource else Resource(0)
-
-
-def _nothing(step: Step) -> Carrying:
-    raise LocalProtocolError(f"{type(step).__name__}: no machine carries it out.")

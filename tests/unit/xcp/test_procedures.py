@@ -51,6 +51,21 @@ def test_an_address_that_is_out_of_range_says_nothing_about_blocks() -> None:
 def test_memory_without_any_way_to_read() -> None:
     with pytest.raises(Exception, match="ERR_CMD_UNKNOWN"):
         run_script(XcpMemory(SESSION).read(Address(0), 4), [UNKNOWN, OK, UNKNOWN])
+    with pytest.raises(Exception, match="ERR_CMD_UNKNOWN"):
+        run_script(XcpMemory(SESSION).read(Address(0), 4), [UNKNOWN])
+
+
+def test_nothing_is_written_without_a_command() -> None:
+    assert run_script(XcpMemory(SESSION).write(Address(0), b""), []) == (None, [])
+
+
+def test_bits_are_changed_without_trying_the_command_twice() -> None:
+    data = std.UploadResponse(data=b"\x0f\0\0\0")
+    change = {"and_mask": 0xFFF0, "xor_mask": 2}
+    for script in ([OK, UNKNOWN, data, OK, OK], [data, OK, OK]):
+        _, steps = run_script(XcpMemory(SESSION).modify_bits(Address(0), **change), script)
+    assert [type(s.request) for s in steps] == [std.ShortUpload, std.SetMta, cal.Download]
+    assert steps[-1].request.data == b"\x02\0\0\0"
 
 
 @pytest.mark.parametrize("info", ["", "0100", "00000000ffff", "010000000000"])
