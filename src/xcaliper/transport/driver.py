@@ -199,32 +199,52 @@ class Driver:
 
     def _bulk_answers(self, bulk: Bulk, sizes: tuple[int, ...]) -> list[bytes] | None:
         """Data of every response of one command; None when they did not come as they should."""
-        receive, feed, clock = self._receive, self._feed, self._clock
         parts: list[bytes] = []
         limit = 0
-        while len(parts) < len(sizes):
-            try:
-                data = receive()
-                packets = feed(data, clock())
-            except (OSError, FramingError) as cause:
-                data, packets = b"\0", self._nothing_came(cause)
-            if not data and self.transport.is_stream:
-                raise self._end_of_stream()
+        while True:
+            before = len(parts)
+            packets = self._single_parts(parts, sizes, bulk.head)
             if not packets and self._acquisition is not None:
                 # Datagram by datagram the answer behind a full buffer would never be reached.
-                _, packets = self._drain(self._acquisition, HOLD_BYTES, clock())
-            before = len(parts)
-            if not self.reader.new_gaps:
+                _, packets = self._drain(self._acquisition, HOLD_BYTES, self._clock())
+            if packets and not self.reader.new_gaps:
                 packets = self._take_parts(packets, parts, sizes, bulk.head)
             if packets:
-                self._sort(packets, clock())
+                self._sort(packets, self._clock())
             if self.machine.offer.bulk is not bulk:
                 return None
+            if len(parts) == len(sizes):
+                return parts
             if len(parts) == before:  # a timer that runs only while there is no answer
-                limit = limit or clock() + self._patience_ns
-                if clock() >= limit:
+                limit = limit or self._clock() + self._patience_ns
+                if self._clock() >= limit:
                     return None
-        return parts
+
+    def _single_parts(self, parts: list[bytes], sizes: tuple[int, ...], head: int) -> list[bytes]:
+        """Take responses as long as each comes alone; gives the packets that do not, or nothing.
+
+        Raises:
+            LinkError: the link failed.
+        """
+        receive, feed, clock, reader = self._receive, self._feed, self._clock, self.reader
+        data = b""
+        packets: list[bytes] = []
+        try:
+            for size in sizes[len(parts) :]:
+                data = receive()
+                packets = feed(data, clock())
+                if len(packets) != 1 or reader.new_gaps:
+                    break
+                packet = packets[0]
+                if packet[0] != _PID_RES or len(packet) < head + size:
+                    break
+                parts.append(packet[head : head + size])
+                packets = []
+        except (OSError, FramingError) as cause:
+            return self._nothing_came(cause)
+        if not data and self.transport.is_stream and not packets:
+            raise self._end_of_stream()
+        return packets
 
     def _take_parts(
         self, packets: list[bytes], parts: list[bytes], sizes: tuple[int, ...], head: int
