@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 import tomllib
@@ -170,6 +171,91 @@ def errors_page() -> str:
     )
 
 
+#: Layer of a vector → transport whose sub-commands it may use.
+LAYERS: Final = {"xcp": "CAN", "eth": "ETH", "can": "CAN", "flx": "FLEXRAY", "usb": "USB"}
+
+
+def example_bytes() -> dict[tuple[str, str], list[tuple[str, bytes, str]]]:
+    """(transport or '', command) → (what, bytes, byte order), from golden and hand-made vectors.
+
+    Traces are left out, and Motorola where there is Intel.
+    """
+    folder = Path(__file__).parents[2] / "tests" / "vectors" / "xcp"
+    transports = module("xcaliper.xcp.tlcmd")
+    commands = module("xcaliper.xcp.table").COMMANDS
+    found: dict[tuple[str, str], list[tuple[str, bytes, str]]] = {}
+    own = {
+        layer: {kind.__command__.name for kind in getattr(transports, f"{where}_COMMANDS")}
+        for layer, where in LAYERS.items()
+    }
+
+    def add(layer: str, name: str, what: str, raw: bytes, order: str) -> None:
+        where = LAYERS[layer] if name in own[layer] and name not in commands else ""
+        rows = found.setdefault((where, name), [])
+        if all(row[0] != what for row in rows):
+            rows.append((what, raw, order))
+
+    golden = json.loads((folder / "vectors.json").read_text("utf-8"))["vectors"]
+    golden.sort(key=lambda row: ("trace" in row, row["byte_order"] != "intel"))
+    for row in golden:
+        layer, raw = row["layer"], bytes.fromhex(row["bytes"])
+        framed = "header" in row["fields"] or "packet_hex" in row["fields"]
+        if layer not in LAYERS or row["direction"] not in ("cmd", "res") or framed:
+            continue
+        raw = raw[4:] if layer == "eth" else raw
+        table = commands.extended(*getattr(transports, f"{LAYERS[layer]}_COMMANDS"))
+        info = table.find(raw) if row["direction"] == "cmd" else None
+        name = info.name if info is not None else answered_command(row, raw)
+        if name:
+            what = "Request" if row["direction"] == "cmd" else "Answer"
+            add(layer, name, what, raw, row["byte_order"])
+    by_hand = json.loads((folder / "unconfirmed.json").read_text("utf-8"))
+    for row in (*by_hand["vectors"], *by_hand["answers"]):
+        for what in ("request", "response"):
+            if what in row:
+                shown_as = "Request" if what == "request" else "Answer"
+                add(row["layer"], row["command"], shown_as, bytes.fromhex(row[what]), "intel")
+    return found
+
+
+def answered_command(row: dict[str, Any], raw: bytes) -> str:
+    """Name of the command that a vector of an answer belongs to, '' where it does not say."""
+    fields = row["fields"]
+    if row["layer"] == "eth" and "ip" not in fields:
+        return ""  # a frame around another answer
+    if row["layer"] == "eth":
+        return "GET_SLAVE_ID_EXTENDED" if raw[:2] == b"\xff\xfd" else "GET_SLAVE_ID"
+    if row["layer"] == "can":
+        return "GET_DAQ_ID" if "can_id_fixed" in fields else "GET_SLAVE_ID"
+    if row["layer"] == "flx":
+        return "GET_DAQ_FLX_BUF"
+    return str(fields.get("command", ""))
+
+
+def example_text(info: Any, rows: list[tuple[str, bytes, str]]) -> str:
+    """Example packets of a command, each with what it says."""
+    codec = importlib.import_module("xcaliper.wire.codec")
+    describe = importlib.import_module("xcaliper.wire.describe")
+    order_of = importlib.import_module("xcaliper.core.datatypes").ByteOrder
+    lines = []
+    request = None
+    for what, raw, order in sorted(rows, key=lambda row: row[0] != "Request"):
+        kind = info.request if what == "Request" else info.response
+        try:
+            told = codec.codec_for(kind, order_of[order.upper()]).decode(raw, request)
+            request = told if what == "Request" else request
+            text = describe.describe_packet(told, info.name if what == "Request" else "RES")
+        except ValueError:  # an answer to another form of the request
+            text = "RES"
+        lines.append(f"{raw.hex(' ')}\n    {what}: {text}")
+    if info.answered and not any(row[0] == "Answer" for row in rows):
+        plain = not info.response.__layout__.terms and info.response.__layout__.choice is None
+        lines.append("ff\n    Answer: RES" if plain else "no example of an answer")
+    if not rows:
+        lines.append("no example of a request")
+    return "```text\n" + "\n".join(lines) + "\n```\n"
+
+
 def commands_page() -> str:
     """XCP commands with their layouts, in the order of the table."""
     found = module("xcaliper.xcp.table")
@@ -180,6 +266,7 @@ def commands_page() -> str:
     if found is None:
         return page("XCP commands", lead, ABSENT)
     transports = module("xcaliper.xcp.tlcmd")
+    codes = importlib.import_module("xcaliper.xcp.codes").ErrorCode
     rows = [("", info) for info in found.COMMANDS]
     for name in ("CAN", "ETH", "USB", "FLEXRAY") if transports else ():
         rows += [
@@ -201,8 +288,11 @@ def commands_page() -> str:
         ],
     )
     parts = [overview]
+    examples = example_bytes()
     for where, info in rows:
         parts += [f"## {info.name}{where}\n", f"{escape(summary(info.request))}\n"]
+        if not info.confirmed:
+            parts.append("Unconfirmed: the layout has a single public source.\n")
         if listing := wire_fields(info.request):
             parts += ["Request:\n", listing]
         if not info.answered:
@@ -213,6 +303,16 @@ def commands_page() -> str:
                     f" {code(answer.__name__)}" if answer is not info.response else ""
                 )
                 parts += [f"{title}:\n", listing]
+        errors = ", ".join(code(codes(number).name) for number in sorted(info.errors))
+        parts.append(f"May be refused with {errors}.\n")
+        parts += [
+            "Example:\n",
+            example_text(
+                info,
+                examples.get((where.strip(" ()"), info.name))
+                or examples.get(("CAN", info.name), []),
+            ),
+        ]
     return page("XCP commands", lead, *parts)
 
 
@@ -375,6 +475,30 @@ def cli_page() -> str:
     return page("Shell command", lead, re.sub(r"\[([^\]]+)\]\(#[^)]*\)", r"\1", text))
 
 
+def quirks_page() -> str:
+    """What slaves do differently, one switch each."""
+    lead = (
+        "What slaves do differently from what one expects. Each is a switch of the virtual ECU: `xcaliper vecu demo-engine "
+        "--quirk name`, or `SlaveConfig(quirks=…)`. The client measures and calibrates with every one of them; "
+        "[](../../howto/try-a-strange-slave.md) shows how to find out what another tool does."
+    )
+    found = module("xcaliper.xcp.quirks")
+    if found is None:
+        return page("Quirks of slaves", lead, ABSENT)
+    rows = [(code(one.label), escape(one.meaning), escape(one.need)) for one in found.Quirk]
+    rivals = [
+        f"- {' and '.join(code(one.label) for one in sorted(pair, key=lambda item: item.value))}: {escape(why)}"
+        for pair, why in found.CONFLICTS.items()
+    ]
+    return page(
+        "Quirks of slaves",
+        lead,
+        table(("Quirk", "What the slave does", "What a master needs"), rows),
+        "These exclude each other; `--quirks all-compatible` takes the one that is listed first:\n",
+        "\n".join(rivals) + "\n",
+    )
+
+
 def a2l_rules() -> list[Any]:
     """The rules of findings about descriptions, by code."""
     found = module("xcaliper.a2l.rules")
@@ -481,6 +605,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "keywords.md": keywords_page,
     "mdf-blocks.md": blocks_page,
     "packets.md": packets_page,
+    "quirks.md": quirks_page,
 }
 
 

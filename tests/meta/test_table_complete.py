@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from xcaliper.proto.command import CommandInfo, CommandTable
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "xcp" / "vectors.json"
+EXTENSION = Path(__file__).parents[2] / "docs" / "_ext" / "xctables.py"
+UNCONFIRMED = VECTORS.with_name("unconfirmed.json")
 TRANSPORTS = {
     "CAN": tlcmd.CAN_COMMANDS,
     "ETH": tlcmd.ETH_COMMANDS,
@@ -66,6 +69,40 @@ def check(kind: str, missing: set[str], listed: frozenset[str]) -> None:
 def test_every_command_has_a_vector() -> None:
     covered = requests_with_vector()
     check("vector", {n for n, i in rows().items() if i.request not in covered}, gaps.NO_VECTOR)
+
+
+def test_what_has_no_vector_has_bytes_by_hand_and_says_so() -> None:
+    """Every command has bytes; those that nobody else confirms are marked in the table as well."""
+    made = {
+        f"{'USB ' * (row['layer'] == 'usb')}{row['command']}"
+        for row in json.loads(UNCONFIRMED.read_text("utf-8"))["vectors"]
+    }
+    assert made == gaps.NO_VECTOR
+    generic = {"TRANSPORT_LAYER_CMD"}
+    assert {name for name in made - generic if rows()[name].confirmed} == set()
+
+
+def test_every_command_has_its_bytes_on_the_reference_page() -> None:
+    """Each section shows layout and example of the request, and of every answer there is."""
+    spec = importlib.util.spec_from_file_location("xctables", EXTENSION)
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    text = tables.commands_page()
+    parts = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    sections = {part.partition("\n")[0]: part for part in parts}
+    names = {"FLX": "FLEXRAY"}
+    for name, info in rows().items():
+        where = name.partition(" ")[0] if " " in name else ""
+        title = f"{info.name} ({names.get(where, where)})" if where else name
+        part = sections[title]
+        first = " ".join(f"{byte:02x}" for byte in info.prefix)
+        assert f"\n{first}" in part, title
+        assert "Request" in part, title
+        if info.answered:
+            answer = info.response.__layout__
+            assert "Answer" in part or "no example" in part, title
+            assert answer.terms == () or "Position" in part or answer.choice, title
+    assert "no example" not in text
 
 
 def test_every_command_has_a_handler() -> None:

@@ -184,10 +184,15 @@ class Pair:
     """Master and slave, joined; time passes only when somebody waits."""
 
     def __init__(
-        self, slave_config: SlaveConfig | None = None, *, connected: bool = True, **master: object
+        self,
+        slave_config: SlaveConfig | None = None,
+        *,
+        connected: bool = True,
+        memory: PagedMemory | None = None,
+        **master: object,
     ) -> None:
         self.config = slave_config or config()
-        self.memory = PagedMemory(self.config.ag)
+        self.memory = memory or PagedMemory(self.config.ag)
         self.slave = SlaveMachine(self.config, self.memory)
         self.master = MasterMachine(**master)
         self.now_ns = 0

@@ -173,7 +173,7 @@ def test_programming_has_limits_of_its_own() -> None:
 
 def test_a_nonsense_limit_of_programming_is_not_believed() -> None:
     slave, session = programming(max_cto_pgm=0)
-    assert slave.run(program(session, bytes(30), max_cto=255, max_bs=0)) == [30]
+    assert slave.run(program(session, bytes(20), max_cto=8, max_bs=0)) == [7, 14, 20]
 
 
 def test_full_packets_are_programmed_where_there_are_no_blocks() -> None:

@@ -32,7 +32,7 @@ from xcaliper.xcp.procedures.pages import copy_page, get_pages, page_info, set_p
 from xcaliper.xcp.slave import SlaveMachine
 from xcaliper.xcp.slave_config import EventConfig, PageConfig, SegmentConfig
 from xcaliper.xcp.table import COMMANDS
-from xcaliper.xcp.tlcmd import ETH_COMMANDS
+from xcaliper.xcp.tlcmd import CAN_COMMANDS, ETH_COMMANDS, FLEXRAY_COMMANDS, USB_COMMANDS
 
 ORDERS = [ByteOrder.INTEL, ByteOrder.MOTOROLA]
 SIZES = [8, 64, 252]
@@ -451,7 +451,15 @@ def test_memory_errors_have_their_classes() -> None:
 
 
 def test_every_handler_and_procedure_names_a_command_of_the_table() -> None:
+    transports = {
+        "CAN": CAN_COMMANDS,
+        "ETH": ETH_COMMANDS,
+        "USB": USB_COMMANDS,
+        "FLX": FLEXRAY_COMMANDS,
+    }
     known = {info.name for info in COMMANDS.extended(*ETH_COMMANDS)}
-    assert {r.__command__.name for r in HANDLERS} <= known
-    assert set(PROCEDURES) <= known
+    own = {f"{at} {r.__command__.name}" for at, rows in transports.items() for r in rows}
+    requests = {info.request for info in COMMANDS} | {r for t in transports.values() for r in t}
+    assert set(HANDLERS) <= requests
+    assert set(PROCEDURES) <= known | own
     assert IdType.A2L == 4

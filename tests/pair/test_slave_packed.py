@@ -14,6 +14,7 @@ from xcaliper.proto.procedure import ask
 from xcaliper.xcp import daq, level1, timecorr
 from xcaliper.xcp.codes import ErrorCode
 from xcaliper.xcp.dto import Dto, decode_dto, split_packed
+from xcaliper.xcp.procedures.daq_info import PackedMode, packed_mode
 from xcaliper.xcp.profile import DtoFormat
 from xcaliper.xcp.slave_daq_config import CounterConfig, PackedConfig
 
@@ -43,6 +44,7 @@ def test_samples_are_grouped_and_stamped(grouping: int, expected: str, stamp: in
         [(RAM, 1), (RAM + 8, 2)], events=packed_events(mode=grouping, timestamp_mode=stamp)
     )
     pair.run(ask(packed(grouping, stamp)))
+    assert pair.run(packed_mode(0)) == PackedMode(grouping, stamp, 3)
     answer = pair.run(ask(level1.GetDaqPackedMode(daq_list=0)))
     assert (answer.daq_packed_mode, answer.timestamp_mode, answer.sample_count) == (
         grouping,
@@ -240,3 +242,9 @@ def test_a_slave_without_counters_does_not_know_the_command() -> None:
 def test_counter_settings_that_cannot_be(settings: dict) -> None:
     with pytest.raises(SettingsError):
         config(events=counted(**settings))
+
+
+def test_a_list_that_is_not_packed_says_so() -> None:
+    pair = prepared([(RAM, 1)], events=packed_events())
+    pair.run(ask(OFF))
+    assert pair.run(packed_mode(0)) == PackedMode()

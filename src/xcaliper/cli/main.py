@@ -44,6 +44,11 @@ VERBS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         (f"xcaliper info {_URL}", f"xcaliper info {_URL} --json"),
     ),
     (
+        "discover",
+        "List the slaves on the network that can be found.",
+        ("xcaliper discover", "xcaliper discover --interface 127.0.0.1 --json"),
+    ),
+    (
         "read",
         "Read measurements and parameters by name, in physical units.",
         (f"xcaliper read {_URL} EngineSpeed KFZW", f"xcaliper read {_URL} 'cIdle*' --json"),

@@ -6,19 +6,23 @@ from contextlib import suppress
 from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
+from zlib import crc32
 
 from xcaliper.client.a2l_source import A2lCache
 from xcaliper.client.ahead import ReadAhead
+from xcaliper.client.commands import Commands
 from xcaliper.client.daq_port import DaqPort
-from xcaliper.client.description import Description, find_description
+from xcaliper.client.description import Description, find_description, fingerprint
 from xcaliper.client.info import ConnectionInfo
 from xcaliper.client.live import LiveValues
 from xcaliper.client.names import expand_names, nearest_names
 from xcaliper.client.parameters import WritePlan, WriteResult, carry_out, plan_write
+from xcaliper.client.programming import Programming
 from xcaliper.client.selection import NameSpace, PlanOptions, Selection, event_number, select
-from xcaliper.client.survey import survey_daq, survey_segments
+from xcaliper.client.survey import survey_daq, survey_program, survey_segments
 from xcaliper.client.timing import timers_of
 from xcaliper.client.together import make_measurement
+from xcaliper.client.write_access import WriteAccess
 from xcaliper.core.address import Address
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import (
@@ -36,6 +40,7 @@ from xcaliper.xcp.procedures import pages
 from xcaliper.xcp.procedures.connect import connect as connect_procedure
 from xcaliper.xcp.procedures.identify import IdType, identify
 from xcaliper.xcp.procedures.memory import XcpMemory
+from xcaliper.xcp.table import COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -47,6 +52,7 @@ if TYPE_CHECKING:
     from xcaliper.client.recording import Record
     from xcaliper.daq.capabilities import DaqCapabilities
     from xcaliper.daq.plan import DaqPlan
+    from xcaliper.proto.command import Request
     from xcaliper.quantity.catalog import Bound
     from xcaliper.quantity.dependents import Dependent
     from xcaliper.transport.pump import Link
@@ -65,6 +71,7 @@ def connect(
     timeout_s: float | None = None,
     cache: bool | A2lCache = True,
     low_latency: bool | None = None,
+    commands: Sequence[type[Request[Any]]] = (),
     on_upload: Callable[[int, int], None] | None = None,
 ) -> Connection:
     """Connect to a slave; use it as a context manager, as often as you like in one process.
@@ -78,6 +85,7 @@ def connect(
         low_latency: lower the thread switch interval of the interpreter while DAQ runs, which helps
             when other threads of the process are busy: True = all the time, None = while it starts,
             and once such a thread delays the reception of much data, False = never.
+        commands: of the maker of the ECU, declared with ``@command``, beside those of the standard.
         on_upload: called with bytes so far and bytes in all while the description is uploaded.
 
     Raises:
@@ -92,10 +100,12 @@ def connect(
     timers = timers_of(timeout_s)
     where = parse_url(url)
 
+    table = COMMANDS.extended(*commands)
+
     def open_link() -> Link:
         return Link(
             open_transport(where),
-            MasterMachine(timers=timers, transport=where.scheme),
+            MasterMachine(table, timers=timers, transport=where.scheme),
             alignment=where.alignment,
             switch_interval_s=0.001 if low_latency else None,
             may_hurry=low_latency is not False,
@@ -147,6 +157,10 @@ class Connection:
         )
         self._daq, found = survey_daq(link, session, self._catalog)
         self._segments = survey_segments(link, session, description.file)
+        described = self._catalog.xcp.merged() if self._catalog and self._catalog.xcp else None
+        self._pgm = described.pgm if described is not None else None
+        self._program = survey_program(link, session)
+        self._access = WriteAccess(self._segments, session.profile.ag)
         self._port = DaqPort(self, multiple=self._daq.write_daq_multiple if self._daq else None)
         self._live_values: LiveValues | None = None
         self._ahead = ReadAhead(self._read, self._read_many)
@@ -218,6 +232,7 @@ class Connection:
             characteristics=len(self._catalog.characteristics) if self._catalog else 0,
             daq=self._daq,
             segments=self._segments,
+            program=self._program,
             diagnostics=self._diagnostics,
         )
 
@@ -225,7 +240,7 @@ class Connection:
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """What is odd about slave, description, link and memory that was read, each told once."""
         read = self._live_values.diagnostics.values() if self._live_values else ()
-        return (*self._diagnostics, *read)
+        return (*self._diagnostics, *self._access.notes.values(), *read)
 
     @property
     def catalog(self) -> Catalog:
@@ -375,7 +390,7 @@ class Connection:
         return self.link.run(self._memory.read_many(places))
 
     def _write(self, address: Address, data: bytes) -> None:
-        self.link.run(self._memory.write(address, data))
+        self._access.write(self.link, self._memory, address, data)
 
     # --- values ---
 
@@ -521,6 +536,18 @@ class Connection:
             actual=self.description.epk,
             hint="Use the description of this program, or call confirm() first.",
         )
+
+    # --- commands and flash ---
+
+    @property
+    def commands(self) -> Commands:
+        """Single commands: typed, as bytes, and those of the ECU's maker."""
+        return Commands(self.link)
+
+    @property
+    def program(self) -> Programming:
+        """The flash of the slave."""
+        return Programming(self.link, self.session, self._pgm, self._check_confirmed)
 
     # --- pages ---
 
@@ -687,6 +714,7 @@ class Connection:
             )
             texts = link.run(identify(session))
             self._check_same(session, texts.get(int(IdType.EPK), ""))
+            self._check_description(link)
         except BaseException:
             link.close()
             raise
@@ -707,6 +735,18 @@ class Connection:
                 expected=self.session.profile,
                 actual=session.profile,
                 hint="Connect anew.",
+            )
+
+    def _check_description(self, link: Link) -> None:
+        """A description of the slave's own may be another one after a restart, for the same EPK."""
+        mine = self.description
+        told = link.run(fingerprint()) if mine.origin in ("upload", "cache") else None
+        if told is not None and told != (len(mine.data), crc32(mine.data)):
+            raise IntegrityError(
+                f"{self.link.name}: the slave has another description now, bytes and CRC-32",
+                expected=(len(mine.data), crc32(mine.data)),
+                actual=told,
+                hint="Connect anew, so that names are looked up in it.",
             )
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from xcaliper.core.diagnostics import Diagnostic
     from xcaliper.daq.capabilities import DaqCapabilities
     from xcaliper.xcp.codes import Resource
+    from xcaliper.xcp.procedures.program import ProgramInfo
     from xcaliper.xcp.profile import Profile
 
 __all__ = ["ConnectionInfo", "SegmentInfo"]
@@ -57,6 +58,7 @@ class ConnectionInfo:
         characteristics: number of parameters in it.
         daq: merged DAQ abilities; None when there is no DAQ.
         segments: calibration segments.
+        program: abilities of programming; None when there is none, or the slave does not tell.
         diagnostics: what is odd, each told once.
     """
 
@@ -75,6 +77,7 @@ class ConnectionInfo:
     characteristics: int = 0
     daq: DaqCapabilities | None = None
     segments: tuple[SegmentInfo, ...] = ()
+    program: ProgramInfo | None = None
     diagnostics: tuple[Diagnostic, ...] = field(default=())
 
     @property
@@ -102,6 +105,8 @@ class ConnectionInfo:
         ]
         if self.daq is not None:
             found.append(("DAQ", self._daq_text(self.daq)))
+        if self.program is not None:
+            found.append(("PGM", self._program_text(self.program)))
         return found
 
     def _a2l_text(self) -> str:
@@ -121,6 +126,13 @@ class ConnectionInfo:
             tick = f"{tick_ns / 1000:g} µs" if tick_ns >= 1000 else f"{tick_ns:g} ns"
             stamp = f"{daq.clock.size_bytes}-byte timestamp of {tick}"
         return f"{kind} lists, identification field {daq.identification_field}, {stamp}"
+
+    @staticmethod
+    def _program_text(program: ProgramInfo) -> str:
+        told = program.properties.fields()
+        abilities = [name for name, value in told.items() if value] or ["no access mode told"]
+        words = ", ".join(name.replace("_", " ") for name in abilities)
+        return f"{words}; {program.max_sector} sectors"
 
     def event_rows(self) -> list[tuple[str, str, str, str, str]]:
         """Number, name, period, direction and list limit of each event."""
@@ -197,6 +209,12 @@ class ConnectionInfo:
                 }
                 for segment in self.segments
             ],
+            "program": None
+            if self.program is None
+            else {
+                "properties": self.program.properties.fields(),
+                "max_sector": self.program.max_sector,
+            },
             "diagnostics": [str(diagnostic) for diagnostic in self.diagnostics],
         }
 

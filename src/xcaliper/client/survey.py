@@ -11,6 +11,7 @@ from xcaliper.core.errors import ProtocolError
 from xcaliper.daq.merge import DaqAnswers, EventAnswer, ListAnswer, merge
 from xcaliper.xcp.procedures.daq_info import daq_info
 from xcaliper.xcp.procedures.pages import page_info
+from xcaliper.xcp.procedures.program import program_info
 
 if TYPE_CHECKING:
     from xcaliper.a2l import A2lFile
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from xcaliper.quantity.catalog import Catalog
     from xcaliper.transport.pump import Link
     from xcaliper.xcp.procedures.connect import Session
+    from xcaliper.xcp.procedures.program import ProgramInfo
 
-__all__ = ["survey_daq", "survey_segments"]
+__all__ = ["survey_daq", "survey_program", "survey_segments"]
 
 
 def survey_daq(
@@ -42,6 +44,11 @@ def survey_daq(
     )
     described = catalog.xcp.merged() if catalog is not None and catalog.xcp else None
     return merge(declared_daq(described), answers, session.profile)
+
+
+def survey_program(link: Link, session: Session) -> ProgramInfo | None:
+    """Abilities of programming, without the sectors; None when the slave does not tell."""
+    return link.run(program_info(session, sectors=False))
 
 
 def _described_segments(file: A2lFile | None) -> dict[int, SegmentInfo]:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.sim.describe import describe
 from xcaliper.sim.faults import FaultInjector, Faults
+from xcaliper.sim.flash import Flash
 from xcaliper.sim.image import build_image
 from xcaliper.sim.memory import EcuMemory
+from xcaliper.sim.quirky_a2l import describe_quirky
+from xcaliper.sim.quirky_memory import QuirkyMemory
 from xcaliper.sim.tasks import Scheduler
 from xcaliper.sim.xcp_section import slave_config
-from xcaliper.xcp.slave import SlaveMachine
+from xcaliper.transport.ports import Lost
+from xcaliper.xcp.quirks import Quirk
+from xcaliper.xcp.quirky_slave import QuirkySlave, described_config, make_slave, quirky_config
 from xcaliper.xcp.slave_config import SlaveConfig
+from xcaliper.xcp.slave_link import EthLink, EthPort
 from xcaliper.xcp.table import COMMANDS
-from xcaliper.xcp.tlcmd import EthGetDaqClockMulticast
+from xcaliper.xcp.tlcmd import ETH_COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +31,8 @@ if TYPE_CHECKING:
     from xcaliper.sim.tasks import Task
     from xcaliper.sim.xcp_section import Endpoint
     from xcaliper.transport.ports import Sent
+    from xcaliper.xcp.slave_config import SlaveMemory
+    from xcaliper.xcp.slave_link import LinkReply, LinkSettings
 
 __all__ = ["Model", "VirtualEcu"]
 
@@ -59,6 +68,7 @@ class VirtualEcu:
     Attributes:
         image: placements and initial bytes.
         memory: live memory.
+        flash: what XCP programs, kept when the ECU starts anew; None = there is none.
         model: the application.
         scheduler: runs its tasks.
         slave: the slave machine.
@@ -82,22 +92,32 @@ class VirtualEcu:
         field = self._settings.identification_field
         self.faults = FaultInjector(faults, field, order) if faults else None
         self._reboots_ns = [int(at * 1e9) for at in sorted(faults.reboots_s)] if faults else []
+        program = self._settings.program
+        self.flash = Flash(program.sectors, ag=self._settings.ag) if program else None
         self._boot_ns = 0
+        self._run = 0
+        self._endpoints = endpoints
         self.alignment = 1
         self._load()
         self.announce(endpoints)
 
     def _load(self) -> None:
         """Memory and application as they are after power-up."""
-        self.memory = EcuMemory(self.image)
+        self.memory = EcuMemory(self.image, self.flash)
         self.model = self._make_model(self.memory)
         self.scheduler = Scheduler(self.model.tasks)
 
     def announce(self, endpoints: tuple[Endpoint, ...]) -> None:
         """Write the A2L anew for these endpoints; ends a running session."""
-        config = slave_config(self.declaration, self._settings)
+        self._endpoints = endpoints
+        config = quirky_config(slave_config(self.declaration, self._settings))
+        config = replace(config, link=self._link(endpoints))
         told = replace(config, **self.faults.faults.lies) if self.faults else config
-        self.a2l = describe(self.image, told, endpoints)
+        if config.quirks:
+            written = described_config(told)
+            self.a2l = describe_quirky(self.image, written, endpoints, self._run)
+        else:
+            self.a2l = describe(self.image, told, endpoints)
         name = self.declaration.name
         ids = {
             _ID_ASCII: name.encode(),
@@ -110,10 +130,23 @@ class VirtualEcu:
         self._config, self._told = replace(config, ids=ids), replace(told, ids=ids)
         self._power_up()
 
+    def _link(self, endpoints: tuple[Endpoint, ...]) -> LinkSettings:
+        """What the ECU tells when slaves are searched for; other links are as set."""
+        chosen = self._settings.link
+        if chosen is not None and not isinstance(chosen, EthLink):
+            return chosen
+        number = zlib.crc32(self.declaration.name.encode())
+        own = chosen or EthLink(b"\x02\0" + number.to_bytes(4, "big"))
+        ports = [EthPort(e.host, e.port, e.scheme == "tcp") for e in endpoints if ":" not in e.host]
+        return replace(own, ports=(*own.ports, *ports))
+
     def _power_up(self) -> None:
         """A slave without a session."""
-        table = COMMANDS.extended(EthGetDaqClockMulticast)
-        self.slave = SlaveMachine(self._config, self.memory, table)
+        table = COMMANDS.extended(*ETH_COMMANDS)
+        memory: SlaveMemory = self.memory
+        if self._config.quirks:
+            memory = QuirkyMemory(self.memory, self.declaration, self._config, self._run)
+        self.slave = make_slave(self._config, memory, table)
         self.slave.state.announced = self._told
         if self.faults is not None and self.faults.faults.drop_samples:
             self.slave.drops = self.faults.drops
@@ -122,13 +155,22 @@ class VirtualEcu:
         """Start anew without a word: session, lists, memory and clocks are those of power-up."""
         self._boot_ns = now_ns
         self._load()
-        self._power_up()
+        self._run += 1
+        if Quirk.A2L_PER_RUN in self._config.quirks:
+            self.announce(self._endpoints)
+        else:
+            self._power_up()
         if self.faults is not None:
             self.faults.truth.reboots += 1
 
     def receive(self, packet: bytes, now_ns: int) -> None:
         """Serve one packet of the master."""
         self.slave.receive(packet, now_ns - self._boot_ns)
+
+    def search(self, packet: bytes, now_ns: int) -> list[LinkReply]:
+        """Answers to a packet that searches for slaves, for the addresses that it names."""
+        self.receive(packet, now_ns)
+        return self.slave.replies()
 
     def outgoing(self) -> list[bytes]:
         """Packets to send, in order; each is given out once."""
@@ -140,11 +182,16 @@ class VirtualEcu:
         """The same for a transport that sends whole blocks of DTOs as they lie."""
         self.slave.alignment = self.alignment
         items = self.slave.outgoing_blocks()
-        return items if self.faults is None else self.faults.spoil(items)
+        sent: Sequence[Sent] = items if self.faults is None else self.faults.spoil(items)
+        lost = self.slave.take_lost_messages() if isinstance(self.slave, QuirkySlave) else 0
+        return [*sent, Lost(lost)] if lost else sent
 
     def due(self) -> int:
-        """Time of the next task."""
+        """Time of the next task, or of the slave's work."""
         due_ns = self.scheduler.next_due_ns() + self._boot_ns
+        slave_ns = self.slave.due()
+        if slave_ns is not None:
+            due_ns = min(due_ns, slave_ns + self._boot_ns)
         return min(due_ns, self._reboots_ns[0]) if self._reboots_ns else due_ns
 
     def skip_to(self, now_ns: int) -> None:
@@ -157,6 +204,8 @@ class VirtualEcu:
             at_ns = self._reboots_ns.pop(0)
             self._run_until(at_ns)
             self.reboot(at_ns)
+        if self.slave.state.program.restart:  # its answer has gone out
+            self.reboot(now_ns)
         self._run_until(now_ns)
 
     def _run_until(self, now_ns: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from xcaliper.core.errors import (
     AccessDeniedError,
@@ -21,7 +21,9 @@ from xcaliper.xcp.codes import ErrorCode
 
 if TYPE_CHECKING:
     from xcaliper.core.address import Address
+    from xcaliper.sim.flash import Flash
     from xcaliper.sim.items import Segment
+    from xcaliper.xcp.slave_program import SectorConfig
 
 __all__ = ["EcuMemory"]
 
@@ -58,11 +60,15 @@ class _Paged:
         self.window[:] = self.pages[self.xcp]
 
 
+_Holder: TypeAlias = bytearray | _Paged | bytes | memoryview
+
+
 class EcuMemory:
     """The live memory of one virtual ECU.
 
     Args:
         image: placements and initial bytes.
+        flash: sectors that XCP can program; they lie beside the regions of the image.
 
     Attributes:
         ag: bytes per address.
@@ -70,8 +76,9 @@ class EcuMemory:
         generation: counts every change of what the ECU reads as parameters.
     """
 
-    def __init__(self, image: EcuImage) -> None:
+    def __init__(self, image: EcuImage, flash: Flash | None = None) -> None:
         self.image = image
+        self._flash = flash
         self.ag = image.ag
         ram = image.regions[RAM].initial
         self.ram = bytearray(ram) + bytes(-len(ram) % 8 + _SCRATCH_BYTES)
@@ -86,20 +93,23 @@ class EcuMemory:
             )
             for segment in sorted(image.declaration.segments, key=lambda one: one.number)
         ]
-        rows: list[tuple[int, int, int, bytearray | _Paged | bytes]] = []
+        rows: list[tuple[int, int, int, _Holder]] = []
         for region in image.regions.values():
-            holder: bytearray | _Paged | bytes = region.initial
+            holder: _Holder = region.initial
             if region.name == RAM:
                 holder = self.ram
             elif region.name != CODE:
                 holder = next(one for one in self._paged if one.segment.name == region.name)
             start = region.address * image.ag
             rows.append((region.extension, start, start + len(region.initial), holder))
+        for sector, cells in flash.runs() if flash is not None else ():
+            start = sector.address.value * image.ag
+            rows.append((sector.address.extension, start, start + len(cells), cells))
         rows.sort(key=lambda row: row[:2])
         self._rows = rows
         self._starts = [row[:2] for row in rows]
 
-    def _find(self, address: Address, size_bytes: int) -> tuple[bytearray | _Paged | bytes, int]:
+    def _find(self, address: Address, size_bytes: int) -> tuple[_Holder, int]:
         key = (address.extension, address.value * self.ag)
         at = bisect_right(self._starts, key) - 1
         if at >= 0:
@@ -157,6 +167,33 @@ class EcuMemory:
             raise _refusal(
                 ErrorCode.ERR_WRITE_PROTECTED, f"program memory at {address} is read-only"
             )
+
+    # what programming does (XCP Base, PGM, 1.0)
+
+    def _flash_of(self) -> Flash:
+        if self._flash is None:
+            raise _refusal(ErrorCode.ERR_ACCESS_DENIED, "there is no flash")
+        return self._flash
+
+    def clear(self, sector: SectorConfig) -> None:
+        """Erase a sector of the flash."""
+        self._flash_of().clear(sector)
+
+    def program(self, address: Address, data: bytes) -> None:
+        """Write erased cells of the flash.
+
+        Raises:
+            AccessDeniedError: they are no flash, or hold something.
+        """
+        self._flash_of().program(address, data)
+
+    def end_segment(self) -> None:
+        """What was written to the flash is complete."""
+        self._flash_of().end_segment()
+
+    def verify(self, mode: int, verification_type: int, value: int) -> bool:
+        """Whether the flash is as it should be, see :meth:`Flash.verify`."""
+        return self._flash_of().verify(mode, verification_type, value)
 
     def _segment(self, number: int) -> _Paged:
         if not 0 <= number < len(self._paged):

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final, Self
 
 from xcaliper.core.errors import LinkError, UsageError
 from xcaliper.sim.clock_section import takes_multicasts
+from xcaliper.sim.quirky_ports import open_quirky_port
 from xcaliper.sim.xcp_section import Endpoint
+from xcaliper.transport.discovery import DiscoveryPort
 from xcaliper.transport.multicast import MulticastPort
-from xcaliper.transport.ports import DATAGRAM_LIMIT, open_port
+from xcaliper.transport.ports import DATAGRAM_LIMIT
 from xcaliper.transport.server import SlaveServer
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ class _Paced:
 
     def due(self) -> int:
         """When the next tasks run."""
-        if self.reboot_wanted.is_set():
+        if self.reboot_wanted.is_set() or self._ecu.slave.state.program.restart:
             return 0
         pace_ns = _PACE_NS if self._ecu.slave.daq_running else _IDLE_PACE_NS
         return max(self._ecu.due(), self._ran_ns + pace_ns)
@@ -113,6 +115,7 @@ class EcuServer:
 
     Attributes:
         endpoints: where it listens.
+        discovery: where it hears the search for slaves; None when that cannot be.
         multicast: where it hears GET_DAQ_CLOCK_MULTICAST; None when it does not, or the port or the
             network does not let it.
 
@@ -141,11 +144,13 @@ class EcuServer:
         with contextlib.ExitStack() as undo:
             for url in urls:
                 most = max(ecu.slave.config.max_cto, 255)
-                ports.append(open_port(url, max_packet=most, limit=datagram_limit))
+                quirks = ecu.slave.config.quirks
+                ports.append(open_quirky_port(url, quirks, max_packet=most, limit=datagram_limit))
                 undo.callback(ports[-1].close)
             undo.pop_all()
         self.multicast = self._open_multicast(ports[0].address[0])
-        shared = [] if self.multicast is None else [self.multicast]
+        self.discovery = self._open_discovery(ports[0].address[0])
+        shared = [port for port in (self.multicast, self.discovery) if port is not None]
         self._paced = _Paced(ecu)
         self._server = SlaveServer(self._paced, [*ports, *shared], clock=self._now_ns)
         self._paced.hang_up = self._server.hang_up
@@ -158,6 +163,17 @@ class EcuServer:
         interface = "" if ":" in host or host == _ANY else host
         try:
             return MulticastPort(lambda: self.ecu.slave.state.clocks.cluster, interface=interface)
+        except LinkError:  # everything else works without
+            return None
+
+    def _open_discovery(self, host: str) -> DiscoveryPort | None:
+        if ":" in host:
+            return None
+        try:
+            return DiscoveryPort(
+                lambda packet: self.ecu.search(packet, self._now_ns()),
+                interface="" if host == _ANY else host,
+            )
         except LinkError:  # everything else works without
             return None
 

@@ -15,7 +15,9 @@ from xcaliper.a2l.if_xcp import (
     XcpOnUdpIp,
     XcpPag,
     XcpPage,
+    XcpPgm,
     XcpProtocolLayer,
+    XcpSector,
     XcpSegment,
     XcpStim,
     XcpTimestamp,
@@ -33,6 +35,7 @@ from xcaliper.sim.clock_section import describe_clocks, takes_multicasts
 from xcaliper.xcp.codes import Group
 from xcaliper.xcp.handlers import HANDLERS
 from xcaliper.xcp.slave_config import EventConfig, PageConfig, SegmentConfig, SlaveConfig
+from xcaliper.xcp.slave_link import EthLink
 from xcaliper.xcp.table import COMMANDS
 
 if TYPE_CHECKING:
@@ -138,6 +141,7 @@ def describe_slave(
         protocol_layer=_protocol_layer(config),
         daq=_daq(config, declaration) if config.events else None,
         pag=XcpPag(len(config.segments)) if config.segments else None,
+        pgm=_pgm(config),
         time_correlation=describe_clocks(config) if config.events else None,
         transports=tuple(_transport(endpoint, config) for endpoint in endpoints),
     )
@@ -151,8 +155,14 @@ def _transport(endpoint: Endpoint, config: SlaveConfig) -> XcpOnUdpIp | XcpOnTcp
         port=endpoint.port,
         address=None if v6 else endpoint.host,
         ipv6=endpoint.host if v6 else None,
-        optional_subcmds=("GET_DAQ_CLOCK_MULTICAST",) if takes_multicasts(config) else (),
+        optional_subcmds=_subcommands(config),
     )
+
+
+def _subcommands(config: SlaveConfig) -> tuple[str, ...]:
+    found = ("GET_SLAVE_ID", "GET_SLAVE_ID_EXTENDED", "SET_SLAVE_IP_ADDRESS")
+    searched = found if isinstance(config.link, EthLink) else ()
+    return (*searched, *(("GET_DAQ_CLOCK_MULTICAST",) if takes_multicasts(config) else ()))
 
 
 def _version(minor: int) -> int:
@@ -166,6 +176,7 @@ def _protocol_layer(config: SlaveConfig) -> XcpProtocolLayer:
         if info.request in HANDLERS
         and not (info.mandatory and info.group == Group.STD)
         and info.name not in config.absent_commands
+        and info.group not in config.absent_groups
     ]
     return XcpProtocolLayer(
         version=_version(config.protocol_version),
@@ -231,6 +242,34 @@ def _daq(config: SlaveConfig, declaration: EcuDeclaration) -> XcpDaq:
         else None,
         daq_lists=_daq_lists(config),
         events=tuple(_event(event, short[event.channel], config) for event in config.events),
+    )
+
+
+def _pgm(config: SlaveConfig) -> XcpPgm | None:
+    program = config.program
+    if program is None:
+        return None
+    block = program.master_block_mode
+    return XcpPgm(
+        mode=int(program.absolute) | 2 * int(program.functional),
+        max_sectors=len(program.sectors),
+        max_cto_pgm=config.max_cto if program.max_cto is None else program.max_cto,
+        sectors=tuple(
+            XcpSector(
+                sector.name,
+                sector.number,
+                sector.address.value,
+                sector.size_bytes // config.ag,
+                sector.clear_sequence_number,
+                sector.program_sequence_number,
+                sector.programming_method,
+            )
+            for sector in program.sectors
+        ),
+        block_slave=program.slave_block_mode,
+        block_master=block,
+        max_bs=program.max_bs if block else 0,
+        min_st=program.min_st if block else 0,
     )
 
 

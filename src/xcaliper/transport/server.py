@@ -6,20 +6,25 @@ import selectors
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import Self
 
+    from xcaliper.transport.discovery import DiscoveryPort
     from xcaliper.transport.multicast import MulticastPort
     from xcaliper.transport.ports import Sent, SlavePort, Watched
 
-__all__ = ["BlockMachine", "ServedMachine", "ServerCounters", "SlaveServer"]
+__all__ = ["AnyPort", "BlockMachine", "ServedMachine", "ServerCounters", "SlaveServer"]
 
 _CONNECT: Final = 0xFF
 _TURN_NS: Final = 50_000_000
+
+
+#: What a server listens on: ports of sessions, and shared ones.
+AnyPort: TypeAlias = "SlavePort | MulticastPort | DiscoveryPort"
 
 
 class ServedMachine(Protocol):
@@ -93,7 +98,7 @@ class SlaveServer:
     def __init__(
         self,
         machine: ServedMachine,
-        ports: Sequence[SlavePort | MulticastPort],
+        ports: Sequence[AnyPort],
         *,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -101,7 +106,7 @@ class SlaveServer:
         self._blocks = machine if isinstance(machine, BlockMachine) else None
         self.ports = tuple(ports)
         self._clock = clock
-        self._owner: SlavePort | MulticastPort | None = None
+        self._owner: AnyPort | None = None
         self._strangers = 0
         self._selector = selectors.DefaultSelector()
         self._watched: list[Watched] = []
@@ -134,10 +139,10 @@ class SlaveServer:
             broken=sum(port.broken for port in self.ports),
         )
 
-    def _in_session(self, port: SlavePort | MulticastPort) -> bool:
+    def _in_session(self, port: AnyPort) -> bool:
         return self._owner is port and self.machine.connected
 
-    def _drop(self, port: SlavePort | MulticastPort) -> None:
+    def _drop(self, port: AnyPort) -> None:
         if self._owner is not port:
             return
         self._owner = None
@@ -175,7 +180,7 @@ class SlaveServer:
         self._watch()
         ready = [port for port in self.ports if port.waiting]
         for key, events in self._selector.select(0 if ready else max(wait_ns, 0) / 1e9):
-            port: SlavePort | MulticastPort = key.data
+            port: AnyPort = key.data
             if events & selectors.EVENT_WRITE:
                 port.flush()
             if events & selectors.EVENT_READ and port not in ready:
@@ -195,7 +200,7 @@ class SlaveServer:
             for sock, events in port.watched():
                 self._selector.register(sock, events, port)
 
-    def _receive(self, port: SlavePort | MulticastPort) -> None:
+    def _receive(self, port: AnyPort) -> None:
         now = self._clock()
         for packet in port.read():
             if packet[0] == _CONNECT:

@@ -7,6 +7,7 @@ time has passed; so recovery reads from top to bottom like the matrix of the sta
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from xcaliper.core.datatypes import ByteOrder
@@ -58,6 +59,7 @@ _ATTEMPTS: Final = 3
 _MALFORMED_TOLERANCE: Final = 3
 _ECHO_WINDOW: Final = 8
 _QUIET_LIMIT: Final = 12
+_LEAST_CTO: Final = 8
 _SYNCH: Final = bytes((0xFC,))
 _STOP_ALL: Final = 0
 
@@ -119,7 +121,6 @@ class Exchanger:
         self._connect_patience_ns = connect_patience_ns
         self._open_synchs = 0  # sent, not yet answered
         self._unlocking = False
-        self._max_cto_pgm = 0
         self._echo = b""
         self._echo_left = 0
 
@@ -157,7 +158,7 @@ class Exchanger:
     @property
     def max_cto(self) -> int:
         """MAX_CTO that is in force: that of programming between PROGRAM_START and PROGRAM_RESET."""
-        return self._max_cto_pgm or self.profile.max_cto
+        return self.profile.max_cto
 
     def encode(self, request: Request[Any]) -> bytes:
         """The packet of a request.
@@ -167,7 +168,7 @@ class Exchanger:
         """
         profile = self.profile
         packet = codec_for(type(request), profile.byte_order, profile.ag).encode(request)
-        if len(packet) > self.max_cto:
+        if self.connected and len(packet) > self.max_cto:  # discovery comes before CONNECT
             raise LocalProtocolError(
                 f"{request.__command__.name}: {len(packet)} bytes exceed MAX_CTO, "
                 f"which is {self.max_cto}.",
@@ -182,7 +183,6 @@ class Exchanger:
         self.out.clear()
         self.text.clear()
         self.pointers.forget()
-        self._max_cto_pgm = 0
 
     # -- the exchange and its recovery ------------------------------------------------------------
 
@@ -224,14 +224,16 @@ class Exchanger:
         for request in requests:
             self.pointers.follow(request, self.profile, self.max_cto)
         last = requests[-1]
-        if isinstance(last, std.Disconnect):
+        if isinstance(last, std.Disconnect | pgm.ProgramReset):
             self.connected = False
         elif isinstance(last, pgm.ProgramStart):
             answer = answers[0]
             assert isinstance(answer, pgm.ProgramStartResponse), "decoded by the table"
-            self._max_cto_pgm = answer.max_cto_pgm if answer.max_cto_pgm >= 8 else 0
-        elif isinstance(last, pgm.ProgramReset):
-            self._max_cto_pgm = 0
+            self.profile = replace(
+                self.profile,
+                max_cto=max(answer.max_cto_pgm, _LEAST_CTO),
+                slave_block_mode=bool(answer.comm_mode_pgm.slave_block_mode),
+            )
 
     def react(
         self,
@@ -471,7 +473,6 @@ class Exchanger:
         self.connected = True
         self.ended = ""
         self.text.clear()
-        self._max_cto_pgm = 0
         self._echo = bytes(packet)
         self._echo_left = _ECHO_WINDOW
         return response

@@ -59,16 +59,18 @@ class Pointers:
         mta_is_sure: the slave was told this address, or moved on from one that it was told. Where it
             only follows from a SHORT_ command or a checksum, slaves differ.
         daq: (DAQ list, ODT, entry) of the DAQ pointer; None when nobody knows.
+        functional: programming counts packets and not elements.
     """
 
     mta: Address | None = None
     mta_is_sure: bool = False
     daq: tuple[int, int, int] | None = None
+    functional: bool = False
 
     def forget(self) -> None:
         """Nobody knows any more."""
         self.mta = self.daq = None
-        self.mta_is_sure = False
+        self.mta_is_sure = self.functional = False
 
     def doubt(self) -> None:
         """The slave may have moved on, or not; where it should be is still known."""
@@ -98,9 +100,9 @@ class Pointers:
                 start = Address(request.address, request.address_extension)
                 self.mta = start + request.count
                 self.mta_is_sure = False
-            case std.Upload() | cal.Download() | pgm.Program():
+            case std.Upload() | cal.Download():
                 self.advance(request.count)
-            case cal.DownloadMax() | pgm.ProgramMax():
+            case cal.DownloadMax():
                 self.advance(max_cto // profile.ag - 1)
             case std.BuildChecksum():
                 self.advance(request.block_size)
@@ -109,10 +111,10 @@ class Pointers:
                 self.mta, self.mta_is_sure = None, False
                 self.daq = None if type(request) in (std.Connect, std.Disconnect) else self.daq
             case _:
-                self._follow_daq(request)
+                self._follow_rest(request, profile.ag, max_cto)
 
-    def _follow_daq(self, request: Request[Any]) -> None:
-        """The same for commands that move the DAQ pointer, or make it point nowhere."""
+    def _follow_rest(self, request: Request[Any], ag: int, max_cto: int) -> None:
+        """The same for programming, where functional access counts packets, and for the DAQ pointer."""
         match request:
             case daq.SetDaqPtr():
                 self.daq = (request.daq_list, request.odt, request.odt_entry)
@@ -120,6 +122,16 @@ class Pointers:
                 self._next_entry(1)
             case daq.WriteDaqMultiple():
                 self._next_entry(request.count)
+            case pgm.ProgramFormat():
+                self.functional = request.access_method == 1
+                if self.functional:
+                    self.mta, self.mta_is_sure = Address(1), False
+            case pgm.Program() | pgm.ProgramMax():
+                full = max_cto // ag - 1
+                count = request.count if isinstance(request, pgm.Program) else full
+                self.advance(min(count, 1) if self.functional else count)
+                if self.functional and self.mta is not None:
+                    self.mta = Address(self.mta.value % _COUNTERS)
             case daq.FreeDaq() | daq.AllocDaq() | daq.AllocOdt() | daq.AllocOdtEntry():
                 self.daq = None
             case _:
@@ -136,6 +148,7 @@ class Pointers:
             self.daq = (daq_list, odt, odt_entry + steps)
 
 
+_COUNTERS = 0x100  # block counters of functional access are bytes
 #: Commands behind which the MTA points to something else, or nobody knows where.
 _LOSES_MTA = frozenset(
     {

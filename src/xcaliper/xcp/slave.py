@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from xcaliper.core.address import Address
 from xcaliper.core.errors import NegativeResponseError, SettingsError, UsageError, WireError
@@ -24,6 +24,7 @@ from xcaliper.xcp.codes import (
 from xcaliper.xcp.handlers import HANDLERS
 from xcaliper.xcp.handlers.clock import time_sync
 from xcaliper.xcp.handlers.std import short_upload
+from xcaliper.xcp.handlers.transport import DISCOVERY
 from xcaliper.xcp.slave_state import SlaveState
 from xcaliper.xcp.table import COMMANDS
 
@@ -34,10 +35,11 @@ if TYPE_CHECKING:
     from xcaliper.xcp.dto_block import DtoBlock
     from xcaliper.xcp.events import Event
     from xcaliper.xcp.slave_config import SlaveConfig, SlaveMemory
+    from xcaliper.xcp.slave_link import LinkReply
     from xcaliper.xcp.slave_sampler import ListSampler
     from xcaliper.xcp.slave_state import DaqList, Handler
 
-__all__ = ["SlaveCounters", "SlaveEvent", "SlaveMachine"]
+__all__ = ["Area", "SlaveCounters", "SlaveEvent", "SlaveMachine"]
 
 _CONNECT: Final = 0xFF
 _SYNC_STATE_CHANGED: Final = 4
@@ -87,11 +89,28 @@ class SlaveCounters:
     lost_samples: int = 0
 
 
+class Area(Protocol):
+    """A part of the slave that has deadlines of its own."""
+
+    def due(self) -> int | None:
+        """When it wants to be called; None = never."""
+        ...
+
+    def on_time(self, now_ns: int) -> list[Response | Event]:
+        """What it has to send by now."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
     info: CommandInfo
     codec: Codec
     handler: Handler
+
+
+def _is_discovery(entry: _Entry | bytes) -> bool:
+    """Whether a command is served outside of a session as well."""
+    return isinstance(entry, _Entry) and entry.info.request in DISCOVERY
 
 
 class _Budget:
@@ -153,11 +172,13 @@ class SlaveMachine:
         self._event_counters = [0] * len(config.events)
         self._entries: list[_Entry | None] = [None] * 256
         self._families: dict[int, dict[bytes, _Entry]] = {}
+        self._longest = 0
         self._encoders: dict[type[Response | Event], Codec] = {}
         self._backlog = config.queue_size + _MAX_ANSWERS
         self._short = struct.Struct(config.byte_order.mark + "BBxBI")
         self._max_short = 0
         self._answer_head = bytes((PID_RES,)).ljust(config.ag, b"\0")
+        self._areas: tuple[Area, ...] = (self.state.program,)
         self._enter(table, handlers)
 
     def _enter(self, table: CommandTable, handlers: Mapping[type[Request[Any]], Handler]) -> None:
@@ -168,15 +189,14 @@ class SlaveMachine:
         absent = config.absent_commands
         for info in table:
             handler = handlers.get(info.request)
-            if handler is None or info.name in absent:
-                continue
-            if info.group == Group.DAQ and not config.events:
+            if handler is None or info.name in absent or info.group in config.absent_groups:
                 continue
             entry = _Entry(info, codec_for(info.request, config.byte_order, config.ag), handler)
             if len(info.prefix) == 1:
                 self._entries[info.code] = entry
             else:
                 self._families.setdefault(info.code, {})[info.prefix] = entry
+                self._longest = max(self._longest, len(info.prefix))
         short = self._entries[_SHORT_UPLOAD]
         if short is not None and short.handler is short_upload:
             self._max_short = config.max_cto // config.ag - 1
@@ -201,7 +221,8 @@ class SlaveMachine:
         if not packet or packet[0] < _FIRST_COMMAND or len(self._out) > self._backlog:
             self.counters.ignored += 1
             return
-        if not state.connected and packet[0] != _CONNECT:
+        entry = self._find(packet)
+        if not state.connected and packet[0] != _CONNECT and not _is_discovery(entry):
             self.counters.ignored += 1
             return
         self.counters.commands += 1
@@ -210,7 +231,6 @@ class SlaveMachine:
             self._out.append(_ERR_BUSY)
             self.counters.refused += 1
             return
-        entry = self._entries[packet[0]] or self._sub_entry(packet)
         if isinstance(entry, bytes):
             self._refuse(entry)
         elif (refusal := self._gate(entry, packet)) is not None:
@@ -231,8 +251,11 @@ class SlaveMachine:
 
     def _gate(self, entry: _Entry, packet: bytes) -> bytes | None:
         """The refusal of a command that may not run now, before its handler sees it."""
-        if len(packet) > self.config.max_cto:
+        if len(packet) > self.state.max_cto and not _is_discovery(entry):
             return _ERR_SYNTAX
+        refusal = self.state.program.refuses(entry.info)
+        if refusal is not None:
+            return refusal
         return self.state.security.refuses(entry.info, packet)
 
     def _short_way(self, packet: bytes) -> bool:
@@ -249,6 +272,7 @@ class SlaveMachine:
             or not state.connected
             or state.block is not None
             or state.security.watchful
+            or state.program.engaged
             or len(self._out) > self._backlog
         ):
             return False
@@ -263,18 +287,21 @@ class SlaveMachine:
         self._out.append(self._answer_head + data)
         return True
 
-    def _sub_entry(self, packet: bytes) -> _Entry | bytes:
-        """The command of a family, or the refusal (XCP Base, ERR_SUBCMD_UNKNOWN, 1.3)."""
-        family = self._families.get(packet[0])
+    def _find(self, packet: bytes) -> _Entry | bytes:
+        """The command with the longest code that fits, or the refusal.
+
+        *(XCP Base, ERR_SUBCMD_UNKNOWN, 1.3)*
+        """
+        alone, family = self._entries[packet[0]], self._families.get(packet[0])
         if family is None:
-            return _ERR_UNKNOWN
-        if len(packet) < 2:
-            return _ERR_SYNTAX
-        for length in (3, 2):
+            return alone or _ERR_UNKNOWN
+        for length in range(min(self._longest, len(packet)), 1, -1):
             entry = family.get(bytes(packet[:length]))
             if entry is not None:
                 return entry
-        return _ERR_SUBCMD
+        if alone is not None:
+            return alone
+        return _ERR_SYNTAX if len(packet) < 2 else _ERR_SUBCMD
 
     def _refuse(self, packet: bytes) -> None:
         self.counters.refused += 1
@@ -286,8 +313,10 @@ class SlaveMachine:
         before = state.connected, state.daq.running
         if state.block is not None and entry.info.name not in _BLOCK_COMMANDS:
             state.block = None
+        state.before(entry.info)
         try:
-            served = entry.handler(state, entry.codec.decode(packet))
+            request = entry.codec.decode(packet)
+            served = entry.handler(state, request)
         except WireError:
             self._refuse(_ERR_SYNTAX)
         except NegativeResponseError as error:
@@ -296,9 +325,9 @@ class SlaveMachine:
             self._refuse(_ERR_DENIED)  # a plain memory says so when there is none
         else:
             if isinstance(served, Response):
-                self._out.append(self._encode(served))
+                self._out.append(self._encode(served, request))
             elif served is not None:
-                self._out.extend(map(self._encode, served))
+                self._out.extend(self._encode(one, request) for one in served)
             self._send_events()
         if before != (state.connected, state.daq.running):
             self._note(*before)
@@ -308,13 +337,13 @@ class SlaveMachine:
         while events:
             self._out.append(self._encode(events.pop(0)))
 
-    def _encode(self, response: Response | Event) -> bytes:
+    def _encode(self, response: Response | Event, request: Request[Any] | None = None) -> bytes:
         cls = type(response)
         codec = self._encoders.get(cls)
         if codec is None:
             codec = codec_for(cls, self.config.byte_order, self.config.ag)
             self._encoders[cls] = codec
-        return codec.encode(response)
+        return codec.encode(response, request)
 
     def _note(self, connected: bool, running: bool) -> None:  # noqa: FBT001 -- state before
         state = self.state
@@ -479,10 +508,24 @@ class SlaveMachine:
         return found
 
     def due(self) -> int | None:
-        """None: a slave waits for its master and its application."""
-        return None
+        """When work of a command wants to be looked at; None while nothing lasts."""
+        times = [due for area in self._areas if (due := area.due()) is not None]
+        return min(times, default=None)
 
     def on_time(self, now_ns: int) -> None:
-        """Tell when a clock begins to follow another; there are no other deadlines."""
-        if self.state.clocks.state_changed(now_ns):
+        """Go on with work that lasts, and tell when a clock begins to follow another."""
+        state = self.state
+        for area in self._areas:
+            before = state.connected, state.daq.running
+            state.now_ns = max(state.now_ns, now_ns)
+            self._out.extend(map(self._encode, area.on_time(now_ns)))
+            self._send_events()
+            if before != (state.connected, state.daq.running):
+                self._note(*before)
+        if state.clocks.state_changed(now_ns):
             self.time_sync(_SYNC_STATE_CHANGED, now_ns)
+
+    def replies(self) -> list[LinkReply]:
+        """Answers for addresses that requests named (discovery); each is given out once."""
+        found, self.state.link.replies = self.state.link.replies, []
+        return found

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import SettingsError
 from xcaliper.core.ticks import TickClock
-from xcaliper.xcp.codes import ChecksumType, Resource
+from xcaliper.xcp.codes import ChecksumType, Group, Resource
+from xcaliper.xcp.quirks import Quirk, check_quirks
 from xcaliper.xcp.slave_clock import ClockSettings
 from xcaliper.xcp.slave_daq_config import (
     DaqMemory,
@@ -20,7 +21,12 @@ from xcaliper.xcp.slave_daq_config import (
 from xcaliper.xcp.slave_security import SecuritySettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xcaliper.core.address import Address
+    from xcaliper.xcp.slave_debug import DebugTarget
+    from xcaliper.xcp.slave_link import LinkSettings
+    from xcaliper.xcp.slave_program import ProgramSettings
 
 __all__ = [
     "DaqMemory",
@@ -99,6 +105,13 @@ class SlaveConfig:
         freeze: SET_SEGMENT_MODE may mark segments for storing.
         protected: resources that a new session finds locked, beside those of ``security``.
         security: how resources are protected, and how they are unlocked.
+        program: how the flash is programmed; None = it is not.
+        link: what the commands of the transport work on; None = it has none. Give the machine the
+            table with them, ``COMMANDS.extended(*commands_of(link))``.
+        debug: what software debugging works on; None = there is none.
+        user_command: sub-command and parameters of USER_CMD → data of the answer; None = unknown.
+            It refuses by raising what :func:`~xcaliper.xcp.slave_state.refuse` makes.
+        pod_command: the same for XCP on POD, from command and parameters.
         prescaler: SET_DAQ_LIST_MODE accepts prescalers above 1.
         overload: 0 none, 1 MSB of the first byte, 2 EV_DAQ_OVERLOAD.
         granularity_odt_entry: bytes.
@@ -131,6 +144,7 @@ class SlaveConfig:
         transport_major: major version of the transport, as CONNECT tells.
         clocks: clocks of slave, ECU and grandmaster, and how they run.
         driver_version: high nibble major, low nibble minor (GET_COMM_MODE_INFO).
+        quirks: what the slave does differently; see :class:`~xcaliper.xcp.quirks.Quirk`.
     """
 
     byte_order: ByteOrder = ByteOrder.INTEL
@@ -156,6 +170,11 @@ class SlaveConfig:
     freeze: bool = False
     protected: Resource = field(default_factory=lambda: Resource(0))
     security: SecuritySettings = field(default_factory=SecuritySettings)
+    program: ProgramSettings | None = None
+    link: LinkSettings | None = None
+    debug: DebugTarget | None = None
+    user_command: Callable[[int, bytes], bytes] | None = None
+    pod_command: Callable[[int, bytes], bytes] | None = None
     prescaler: bool = True
     overload: int = 2
     granularity_odt_entry: int = 1
@@ -188,10 +207,12 @@ class SlaveConfig:
     transport_major: int = 1
     driver_version: int = 0x10
     clocks: ClockSettings = field(default_factory=ClockSettings)
+    quirks: frozenset[Quirk] = frozenset()
 
     def __post_init__(self) -> None:
         self._check_sizes()
         self._check_lists()
+        check_quirks(self.quirks)
 
     def _check_sizes(self) -> None:
         if self.ag not in (1, 2, 4):
@@ -224,7 +245,12 @@ class SlaveConfig:
     @property
     def resources(self) -> Resource:
         """What CONNECT announces."""
-        return Resource.of(cal_pag=1, daq=int(bool(self.events)))
+        return Resource.of(
+            cal_pag=1,
+            daq=int(bool(self.events)),
+            pgm=int(self.program is not None),
+            dbg=int(self.debug is not None),
+        )
 
     @property
     def takes_blocks(self) -> bool:
@@ -241,7 +267,22 @@ class SlaveConfig:
             absent.add("DTO_CTR_PROPERTIES")
         if not any(event.packed for event in self.events):
             absent |= {"SET_DAQ_PACKED_MODE", "GET_DAQ_PACKED_MODE"}
+        program = self.program
+        if program is not None and program.kernel is None:
+            absent.add("PROGRAM_PREPARE")
+        if program is not None and not program.master_block_mode:
+            absent.add("PROGRAM_NEXT")
+        if self.user_command is None:
+            absent.add("USER_CMD")
+        if self.pod_command is None:
+            absent.add("POD_COMMAND")
         return frozenset(absent)
+
+    @property
+    def absent_groups(self) -> frozenset[str]:
+        """Groups of commands that are refused as unknown."""
+        missing = {Group.PGM: self.program, Group.DBG: self.debug, Group.DAQ: self.events or None}
+        return frozenset(group for group, needed in missing.items() if needed is None)
 
     @property
     def min_daq(self) -> int:

@@ -8,10 +8,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xcaliper.core.address import Address
-from xcaliper.proto.command import Response
+from xcaliper.core.errors import SettingsError
+from xcaliper.proto.command import CommandInfo, Response
 from xcaliper.xcp.codes import ErrorCode, Resource, negative_response
 from xcaliper.xcp.profile import DtoFormat, Profile
 from xcaliper.xcp.slave_clock import SlaveClocks
+from xcaliper.xcp.slave_debug import DebugState
+from xcaliper.xcp.slave_link import LinkState
+from xcaliper.xcp.slave_program import FlashMemory, ProgramState
 from xcaliper.xcp.slave_security import SecurityState
 
 if TYPE_CHECKING:
@@ -209,6 +213,9 @@ class SlaveState:
         locked: resources that are still protected.
         frozen: segments marked by SET_SEGMENT_MODE.
         clocks: of the slave.
+        program: programming of the flash.
+        link: identifiers, endpoints or buffers of the transport.
+        debug: software debugging.
         security: locks, seeds and keys.
         events: packets that a handler wants to be sent behind its answer.
         alignment: bytes that the transport aligns messages to.
@@ -237,6 +244,11 @@ class SlaveState:
         self.frozen: set[int] = set()
         self.clocks = SlaveClocks(config.clocks, config.timestamp)
         self.events: list[Event] = []
+        if config.program is not None and not isinstance(memory, FlashMemory):
+            raise SettingsError("program", "the memory cannot be programmed: it lacks FlashMemory")
+        self.program = ProgramState(config.program)
+        self.link = LinkState(config.link)
+        self.debug = DebugState()
         self.security = SecurityState(self)
 
     def reset(self, *, connected: bool) -> None:
@@ -246,9 +258,33 @@ class SlaveState:
         self.text = None
         self.block = None
         self.daq.clear()
+        self.program.reset(connected=connected)
+        self.link.reset(connected=connected)
+        self.debug.reset(connected=connected)
         self.security.reset(connected=connected)
         self.events.clear()
         self.clocks.begin_session(self.now_ns)
+
+    @property
+    def max_cto(self) -> int:
+        """MAX_CTO, or MAX_CTO_PGM while programming, in bytes."""
+        program = self.program
+        limit = program.settings.max_cto if program.active and program.settings else None
+        return self.config.max_cto if limit is None else limit
+
+    @property
+    def slave_block_mode(self) -> bool:
+        """Whether UPLOAD may be answered by several responses now."""
+        program = self.program
+        if program.active and program.settings is not None:
+            return program.settings.slave_block_mode
+        return self.config.slave_block_mode
+
+    def before(self, info: CommandInfo) -> None:
+        """A command is about to be served: what only lasts until another one comes ends."""
+        self.program.before(info)
+        self.link.before(info.name)
+        self.debug.before(info.name)
 
     def point(self, address: Address) -> None:
         """Set the MTA."""

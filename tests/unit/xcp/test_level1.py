@@ -1,5 +1,8 @@
 """Two-byte commands and time correlation from hand-made bytes, for what has no golden vector."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from xcaliper.core.datatypes import ByteOrder
@@ -11,33 +14,10 @@ from xcaliper.xcp.dto import Dto, encode_dto
 from xcaliper.xcp.profile import DtoFormat
 from xcaliper.xcp.table import COMMANDS
 
+FILE = Path(__file__).parents[2] / "vectors" / "xcp" / "unconfirmed.json"
 DBG = {
-    "DBG_ATTACH": ("c0fc00", "ff01050a14000001"),
-    "DBG_GET_VENDOR_INFO": ("c0fc01", "ff023412aabb"),
-    "DBG_GET_MODE_INFO": ("c0fc02", "ff0004010203"),
-    "DBG_GET_JTAG_ID": ("c0fc03", "ff00000078563412"),
-    "DBG_HALT_AFTER_RESET": ("c0fc04", "ff"),
-    "DBG_GET_HWIO_INFO": ("c0fc0502", "ff0102010301"),
-    "DBG_SET_HWIO_EVENT": ("c0fc060102", "ff"),
-    "DBG_HWIO_CONTROL": ("c0fc070103010a00", "ff01"),
-    "DBG_EXCLUSIVE_TARGET_ACCESS": ("c0fc080102", "ff"),
-    "DBG_SEQUENCE_MULTIPLE": ("c0fc09010200aabb", "ff00010002deadbeef"),
-    "DBG_LLT": ("c0fc0a010008aa", "ff0108bb"),
-    "DBG_READ_MODIFY_WRITE": ("c0fc0b0001020000" + "0010000000000000" + "ff003412", "ff001234"),
-    "DBG_WRITE": ("c0fc0c0001020200" + "0010000000000000" + "01020304", "ff"),
-    "DBG_WRITE_NEXT": ("c0fc0d0002000000" + "0506", "ff"),
-    "DBG_WRITE_CAN1": ("c0fc0e0100100020", "ff"),
-    "DBG_WRITE_CAN2": ("c0fc0f0204", "ff"),
-    "DBG_WRITE_CAN_NEXT": ("c0fc10020102", "ff"),
-    "DBG_READ": ("c0fc110001040200" + "0010000000000000", "ff000000" + "1122334455667788"),
-    "DBG_READ_CAN1": ("c0fc120100100020", "ff"),
-    "DBG_READ_CAN2": ("c0fc130202", "ff01020304"),
-    "DBG_GET_TRI_DESC_TBL": ("c0fc140000000000", "ff01000003000000" + "aabbcc"),
-    "DBG_LLBT": ("c0fc15000200aabb", "ff000100cc"),
-    "POD_COMMAND": ("c0fd0300aabb", "ff0102"),
-    "USB GET_DAQ_EP": ("f2ff0201", "ff0182"),
-    "USB SET_DAQ_EP": ("f2fe020182", "ff"),
-    "TRANSPORT_LAYER_CMD": ("f2aa0102", "ff01"),
+    f"{'USB ' * (row['layer'] == 'usb')}{row['command']}": (row["request"], row["response"])
+    for row in json.loads(FILE.read_text("utf-8"))["vectors"]
 }
 
 

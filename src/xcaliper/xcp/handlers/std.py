@@ -121,8 +121,8 @@ def set_mta(slave: SlaveState, request: std.SetMta) -> std.EmptyResponse:
 def upload(slave: SlaveState, request: std.Upload) -> list[std.UploadResponse]:
     """Serve elements at the MTA, in several responses if need be (XCP Base, UPLOAD, 1.0)."""
     config = slave.config
-    room = config.max_cto // config.ag - 1
-    if not 0 < request.count <= (0xFF if config.slave_block_mode else room):
+    room = slave.max_cto // config.ag - 1
+    if not 0 < request.count <= (0xFF if slave.slave_block_mode else room):
         raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
     data = slave.fetch(request.count)
     step = room * config.ag
@@ -133,7 +133,7 @@ def short_upload(slave: SlaveState, request: std.ShortUpload) -> std.UploadRespo
     """Serve the elements and leave the MTA behind them (XCP Base, SHORT_UPLOAD, 1.0)."""
     config = slave.config
     count = request.count
-    if not 0 < count <= config.max_cto // config.ag - 1:
+    if not 0 < count <= slave.max_cto // config.ag - 1:
         raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
     start = Address(request.address, request.address_extension)
     data = slave.memory.read(start, count * config.ag)

@@ -5,14 +5,27 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from xcaliper.xcp.procedures import clock, connect, daq_info, daq_setup, identify, memory, pages
+from xcaliper.xcp.procedures import (
+    clock,
+    connect,
+    daq_info,
+    daq_setup,
+    debug,
+    identify,
+    memory,
+    pages,
+    program,
+    program_sequence,
+    transport,
+    user,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 __all__ = ["PROCEDURES"]
 
-#: Standard name of a command → procedures that send it.
+#: Standard name of a command → procedures that send it; that of a transport stands before its own.
 PROCEDURES: Final[Mapping[str, tuple[Callable[..., Any], ...]]] = MappingProxyType(
     {
         "CONNECT": (connect.connect,),
@@ -62,5 +75,55 @@ PROCEDURES: Final[Mapping[str, tuple[Callable[..., Any], ...]]] = MappingProxyTy
         "ALLOC_DAQ": (daq_setup.setup,),
         "ALLOC_ODT": (daq_setup.setup,),
         "ALLOC_ODT_ENTRY": (daq_setup.setup,),
+        "GET_DAQ_PACKED_MODE": (daq_info.packed_mode,),
+        "TRANSPORT_LAYER_CMD": (user.transport_cmd,),
+        "USER_CMD": (user.user_cmd,),
+        "PROGRAM_START": (program.start, program_sequence.program_absolute),
+        "PROGRAM_CLEAR": (program.clear, program.clear_areas, program_sequence.program_absolute),
+        "PROGRAM": (program.program, program.end_segment, program.program_functional),
+        "PROGRAM_NEXT": (program.program, program.program_functional),
+        "PROGRAM_MAX": (program.program, program.program_functional),
+        "PROGRAM_RESET": (program.reset, program_sequence.program_absolute),
+        "GET_PGM_PROCESSOR_INFO": (program.program_info,),
+        "GET_SECTOR_INFO": (program.program_info,),
+        "PROGRAM_PREPARE": (program.prepare,),
+        "PROGRAM_FORMAT": (program.program_functional,),
+        "PROGRAM_VERIFY": (program.verify, program_sequence.program_absolute),
+        "DBG_ATTACH": (debug.attach,),
+        "DBG_GET_VENDOR_INFO": (debug.vendor_info,),
+        "DBG_GET_MODE_INFO": (debug.mode_info,),
+        "DBG_GET_JTAG_ID": (debug.jtag_id,),
+        "DBG_HALT_AFTER_RESET": (debug.halt_after_reset,),
+        "DBG_GET_HWIO_INFO": (debug.pins,),
+        "DBG_SET_HWIO_EVENT": (debug.set_pin_event,),
+        "DBG_HWIO_CONTROL": (debug.control_pins,),
+        "DBG_EXCLUSIVE_TARGET_ACCESS": (debug.exclusive_access,),
+        "DBG_SEQUENCE_MULTIPLE": (debug.run_sequence,),
+        "DBG_LLT": (debug.transfer,),
+        "DBG_READ_MODIFY_WRITE": (debug.modify_word,),
+        "DBG_WRITE": (debug.write_words,),
+        "DBG_WRITE_NEXT": (debug.write_words,),
+        "DBG_WRITE_CAN1": (debug.write_words,),
+        "DBG_WRITE_CAN2": (debug.write_words,),
+        "DBG_WRITE_CAN_NEXT": (debug.write_words,),
+        "DBG_READ": (debug.read_words,),
+        "DBG_READ_CAN1": (debug.read_words,),
+        "DBG_READ_CAN2": (debug.read_words,),
+        "DBG_GET_TRI_DESC_TBL": (debug.target_resources,),
+        "DBG_LLBT": (debug.telegram,),
+        "POD_COMMAND": (debug.pod_command,),
+        "CAN GET_SLAVE_ID": (transport.can_slave_id,),
+        "CAN GET_DAQ_ID": (transport.can_daq_id,),
+        "CAN SET_DAQ_ID": (transport.set_can_daq_id,),
+        "ETH GET_SLAVE_ID": (transport.find_slaves,),
+        "ETH GET_SLAVE_ID_EXTENDED": (transport.find_slaves,),
+        "ETH SET_SLAVE_IP_ADDRESS": (transport.set_slave_ip_address,),
+        "USB GET_DAQ_EP": (transport.usb_daq_endpoint,),
+        "USB SET_DAQ_EP": (transport.set_usb_daq_endpoint,),
+        "FLX FLX_ASSIGN": (transport.assign_buffer,),
+        "FLX FLX_ACTIVATE": (transport.activate_buffer,),
+        "FLX FLX_DEACTIVATE": (transport.deactivate_buffer,),
+        "FLX GET_DAQ_FLX_BUF": (transport.daq_buffers,),
+        "FLX SET_DAQ_FLX_BUF": (transport.set_daq_buffers,),
     }
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from xcaliper.core.address import Address
 from xcaliper.core.errors import NegativeResponseError
 from xcaliper.proto.procedure import ask
-from xcaliper.xcp import daq
+from xcaliper.xcp import daq, level1
 from xcaliper.xcp.daq_lists import OdtEntry, OdtSetup
 from xcaliper.xcp.procedures.connect import Session, optional
 from xcaliper.xcp.procedures.memory import upload
@@ -16,7 +16,7 @@ from xcaliper.xcp.procedures.memory import upload
 if TYPE_CHECKING:
     from xcaliper.proto.procedure import Procedure
 
-__all__ = ["DaqInfo", "EventInfo", "ListInfo", "daq_info", "list_info"]
+__all__ = ["DaqInfo", "EventInfo", "ListInfo", "PackedMode", "daq_info", "list_info", "packed_mode"]
 
 _MAX_EVENTS: Final = 4096
 _MAX_LISTS: Final = 4096
@@ -46,6 +46,21 @@ class ListInfo:
     number: int
     info: daq.GetDaqListInfoResponse
     odts: tuple[OdtSetup, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PackedMode:
+    """How samples of a list travel together (XCP Base, GET_DAQ_PACKED_MODE, 1.4).
+
+    Attributes:
+        mode: 0 each alone, 1 grouped by element, 2 by event.
+        timestamp_mode: 0 the time is that of the last sample, 1 of the first.
+        sample_count: samples in one DTO.
+    """
+
+    mode: int = 0
+    timestamp_mode: int = 0
+    sample_count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +166,16 @@ def _read_list(
             break
         odts.append(OdtSetup(tuple(entries)))
     return tuple(odts)
+
+
+def packed_mode(daq_list: int) -> Procedure[PackedMode]:
+    """How samples of a list travel together (XCP Base, GET_DAQ_PACKED_MODE, 1.4).
+
+    Raises:
+        UnknownCommandError: the slave never packs.
+        OutOfRangeError: there is no such list.
+    """
+    reply = yield from ask(level1.GetDaqPackedMode(daq_list=daq_list))
+    if not reply.daq_packed_mode:
+        return PackedMode()
+    return PackedMode(reply.daq_packed_mode, reply.timestamp_mode or 0, reply.sample_count or 1)
