@@ -200,6 +200,7 @@ def test_user_and_pod_commands() -> None:
     with pytest.raises(NegativeResponseError, match="ERR_GENERIC") as refused:
         pair.run(user.user_cmd(9))
     assert refused.value.info == b"\x07\x00"
+    pair = Pair(config(user_command=serve))  # ERR_GENERIC ends a session
     with pytest.raises(OutOfRangeError):  # the answer would not fit
         pair.run(user.user_cmd(8))
     for procedure in (user.user_cmd(1), debug.pod_command(1), user.transport_cmd(0x12)):

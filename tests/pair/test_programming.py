@@ -20,6 +20,7 @@ from xcaliper.proto.procedure import ask
 from xcaliper.wire.codec import encode
 from xcaliper.xcp import cal, daq, pgm, std
 from xcaliper.xcp.procedures import daq_setup, program
+from xcaliper.xcp.procedures.connect import connect
 from xcaliper.xcp.procedures.memory import read
 from xcaliper.xcp.procedures.program_sequence import ProgramStep, program_absolute
 from xcaliper.xcp.slave import SlaveMachine
@@ -479,6 +480,7 @@ def test_a_kernel_goes_to_ram_first() -> None:
 
     with pytest.raises(NegativeResponseError, match="ERR_GENERIC"):
         pair.run(sequence(0x50))
+    pair.run(connect())  # that refusal ends the session
     pair.run(sequence())
     assert pair.slave.state.program.prepared == (RAM + 0x10, 64)
     assert pair.memory.read(RAM + 0x10, 64) == bytes(range(64))

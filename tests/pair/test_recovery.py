@@ -59,9 +59,9 @@ def test_pointer_is_set_again_before_an_upload_is_repeated(pair: Pair, lost: str
     pair = Pair(config(max_cto=8, slave_block_mode=False))
     pair.forget()
     (pair.to_slave if lost == "command" else pair.to_master).lose(2)
-    assert pair.run(read(pair.session, RAM, 28)) == bytes(range(28))
+    assert pair.run(read(pair.session, RAM, 70)) == bytes(range(70))
     assert pair.seen == [
-        *("SET_MTA", "UPLOAD", "UPLOAD", "SYNCH", "SET_MTA", "UPLOAD", "UPLOAD", "UPLOAD")
+        *("SET_MTA", "UPLOAD", "UPLOAD", "SYNCH", "SET_MTA", *["UPLOAD"] * 9),
     ]
     assert pair.to_slave.sent[4].hex() == "f600000007000020"
 
@@ -152,7 +152,8 @@ def test_connect_is_repeated_without_synch() -> None:
     with pytest.raises(ExchangeTimeoutError) as caught:
         pair.run(connect(1, attempts=7))
     assert caught.value.timer == "T6"
-    assert pair.now_ns == 7 * pair.master.timers.t6_ns
+    timers = pair.master.timers
+    assert pair.now_ns == 7 * timers.t6_ns + 6 * timers.t7_ns
 
 
 def test_a_lost_disconnect_ends_in_one_timeout(pair: Pair) -> None:
@@ -427,6 +428,7 @@ def test_identification_of_a_slave_that_is_gone(pair: Pair) -> None:
 
 def test_upload_without_known_pointer_is_not_repeated(pair: Pair) -> None:
     pair.run(ask(std.SetMta(address=RAM.value)))
+    pair.master.lose_track()
     pair.forget()
     pair.to_master.lose(0)
     with pytest.raises(ExchangeTimeoutError):

@@ -236,14 +236,12 @@ def test_names_of_segments_where_a_slave_has_them():
     session = pair.session
     assert pair.run(pages.segment_name(session, 0)) == ""
     length = pag.SegmentValueInfo(value=5)
-    found, steps = run_script(
-        pages.segment_name(session, 0), [length, memory.std.UploadResponse(data=b"maps\0")]
-    )
+    found, steps = run_script(pages.segment_name(session, 0), [length, b"maps\0"])
     assert found == "maps"
     assert len(steps) == 2
     for answers in ([pag.SegmentValueInfo(value=0)], [length, denied()], [denied()]):
         assert run_script(pages.segment_name(session, 0), answers)[0] == ""
-    binary = [length, memory.std.UploadResponse(data=b"\1\2\3\4\5")]
+    binary = [length, b"\1\2\3\4\5"]
     assert run_script(pages.segment_name(session, 0), binary)[0] == ""
 
 

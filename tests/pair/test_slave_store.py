@@ -95,7 +95,7 @@ class Device:
 
 def refused(pair: Pair, request, code: ErrorCode) -> None:
     with pytest.raises(NegativeResponseError) as caught:
-        pair.run(request if hasattr(request, "send") else ask(request, attempts=1))
+        pair.run(request if hasattr(request, "send") else ask(request, final=True))
     assert caught.value.code == code
 
 

@@ -81,6 +81,7 @@ class DaqPort:
     def __init__(self, connection: Connection, *, multiple: bool | None) -> None:
         self.connection = connection
         self.measurement: ListUser | None = None
+        self._multiple = multiple
         self.habits = daq_setup.SetupHabits(multiple=multiple)
         self.resumed: ResumedLists | None = None
         self._resume_event: Any = None
@@ -101,6 +102,10 @@ class DaqPort:
         self._events: deque[Any] = deque(maxlen=_MAX_EVENTS)
 
     # --- who has the lists ---
+
+    def forget(self) -> None:
+        """Forget what the slave turned out not to do."""
+        self.habits = daq_setup.SetupHabits(multiple=self._multiple)
 
     def check_free(self) -> None:
         """Refuse a second measurement.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from xcaliper.transport.base import Transport
     from xcaliper.transport.inbox import DaqInbox
     from xcaliper.xcp.master import MasterMachine
+    from xcaliper.xcp.master_streams import Bulk
 
 __all__ = ["Driver"]
 
@@ -103,6 +104,8 @@ class Driver:
         self._pack: Callable[..., bytes] = Struct("<BBBBI").pack
         self._suspect = False  # an answer that nobody wants may be on its way
         self._careful = True  # go the general way once
+        self._moved = False  # short uploads moved the slave's pointer
+        machine.offer.wanted = True
         self._patience_ns = self._first_wait_ns = SLICE_NS
         transport.set_wait(SLICE_NS)
 
@@ -129,10 +132,17 @@ class Driver:
         self.check()
         machine, clock = self.machine, self._clock
         started = clock()
+        if self._moved:
+            machine.lose_track()
+            self._moved = False
         running = machine.start(procedure, started)
+        offer = machine.offer
         try:
             self._transmit()
             while not running.done():
+                if offer.bulk is not None:
+                    self._do_bulk(offer.bulk, started, deadline_ns, idle)
+                    continue
                 now = clock()
                 self._check_time(now, started, deadline_ns)
                 due = machine.due()
@@ -152,6 +162,115 @@ class Driver:
         finally:
             machine.cancel(running)
             self._learn()
+
+    def _do_bulk(
+        self,
+        bulk: Bulk,
+        started: int,
+        deadline_ns: int | None,
+        idle: Callable[[], object] | None,
+    ) -> None:
+        """Do a run of UPLOADs one after the other, as long as nothing unusual happens.
+
+        A packet that does not belong there goes to the machine, which then ends the run.
+        """
+        machine, offer, frame = self.machine, self.machine.offer, self._frame
+        sizes = bulk.sizes
+        self.transport.set_wait(self._first_wait_ns)
+        for index, packet in enumerate(bulk.packets):
+            try:
+                self._send_once(frame(packet))
+            except OSError as cause:
+                raise self._fail(cause, "sending") from cause
+            parts = self._bulk_answers(bulk, sizes[index])
+            if offer.bulk is not bulk:
+                break  # the machine has taken over
+            if parts is None:
+                machine.bulk_done(self._clock())
+                break
+            bulk.data += parts
+            bulk.done = index + 1
+            if deadline_ns is not None:
+                self._check_time(self._clock(), started, deadline_ns)
+            if idle is not None:
+                idle()
+        else:
+            machine.bulk_done(self._clock())
+        self._transmit()
+
+    def _bulk_answers(self, bulk: Bulk, sizes: tuple[int, ...]) -> list[bytes] | None:
+        """Data of every response of one command; None when they did not come as they should."""
+        parts: list[bytes] = []
+        limit = 0
+        while True:
+            before = len(parts)
+            packets = self._single_parts(parts, sizes, bulk.head)
+            if not packets and self._acquisition is not None:
+                # Datagram by datagram the answer behind a full buffer would never be reached.
+                _, packets = self._drain(self._acquisition, HOLD_BYTES, self._clock())
+            if packets and not self.reader.new_gaps:
+                packets = self._take_parts(packets, parts, sizes, bulk.head)
+            if packets:
+                self._sort(packets, self._clock())
+            if self.machine.offer.bulk is not bulk:
+                return None
+            if len(parts) == len(sizes):
+                return parts
+            if len(parts) == before:  # a timer that runs only while there is no answer
+                limit = limit or self._clock() + self._patience_ns
+                if self._clock() >= limit:
+                    return None
+
+    def _single_parts(self, parts: list[bytes], sizes: tuple[int, ...], head: int) -> list[bytes]:
+        """Take responses as long as each comes alone; gives the packets that do not, or nothing.
+
+        Raises:
+            LinkError: the link failed.
+        """
+        receive, feed, clock, reader = self.transport.receive, self._feed, self._clock, self.reader
+        data = b""
+        packets: list[bytes] = []
+        try:
+            for size in sizes[len(parts) :]:
+                data = receive()
+                packets = feed(data, clock())
+                if len(packets) != 1 or reader.new_gaps:
+                    break
+                packet = packets[0]
+                if packet[0] != _PID_RES or len(packet) < head + size:
+                    break
+                parts.append(packet[head : head + size])
+                packets = []
+        except (OSError, FramingError) as cause:
+            return self._nothing_came(cause)
+        if not data and self.transport.is_stream and not packets:
+            raise self._end_of_stream()
+        return packets
+
+    def _take_parts(
+        self, packets: list[bytes], parts: list[bytes], sizes: tuple[int, ...], head: int
+    ) -> list[bytes]:
+        """Move data of responses to the parts; gives what does not belong there."""
+        for at, packet in enumerate(packets):
+            if len(parts) == len(sizes):
+                return packets[at:]
+            size = head + sizes[len(parts)]
+            if packet[0] == _PID_RES and len(packet) >= size:
+                parts.append(packet[head:size])
+            elif packet[0] < _PID_ERR:
+                self._sort((packet,), self._clock())  # an event, a text, a sample
+            else:
+                return packets[at:]
+        return []
+
+    def _nothing_came(self, cause: OSError | FramingError) -> list[bytes]:
+        """No packets; raises unless it is only that none has come yet."""
+        if isinstance(cause, BlockingIOError):
+            self.check()
+            return []
+        if isinstance(cause, FramingError):
+            raise self._damaged(cause) from cause
+        raise self._fail(cause, "receiving") from cause
 
     def _check_time(self, now: int, started: int, deadline_ns: int | None) -> None:
         if deadline_ns is not None and now >= deadline_ns:
@@ -268,6 +387,7 @@ class Driver:
                 self.machine.receive(packet, now)
                 if self._max_short and not self.machine.connected:
                     self._learn()  # the slave ended the session
+                self._careful = self._careful or self.machine.asleep
             else:
                 inbox.put(packet)
 
@@ -409,6 +529,7 @@ class Driver:
             return self._general_upload(address, size, extension)
         packets: list[bytes] = []
         framed = self._acquisition is not None
+        self._moved = True
         try:
             with self._sending:
                 self._send(self._frame(request))

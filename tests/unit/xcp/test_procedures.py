@@ -27,18 +27,45 @@ RANGE = negative_response("X", ErrorCode.ERR_OUT_OF_RANGE)
 LOST = ExchangeTimeoutError("UPLOAD", timer="T1", attempts=3, elapsed_ns=1)
 
 
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    SESSION.forget()
+
+
 def test_blocks_that_are_announced_but_refused_become_single_packets() -> None:
     memory: MemoryPort = XcpMemory(SESSION)
-    _, steps = run_script(memory.write(Address(0x100), bytes(14)), [OK, RANGE, *[OK] * 4])
+    _, steps = run_script(memory.write(Address(0x100), bytes(20)), [OK, RANGE, *[OK] * 4])
     assert isinstance(steps[1], Burst)
-    assert steps[2] == Ask(std.SetMta(address=0x100))
-    assert [s.request.count for s in steps[3:] if isinstance(s, Ask)] == [6, 6, 2]
-    assert all(isinstance(s.request, cal.Download) for s in steps[3:])
+    assert steps[2] == Ask(std.SetMta(address=0x100), unless_set=True)
+    kinds = [type(s.request) for s in steps[3:] if isinstance(s, Ask)]
+    assert kinds == [cal.DownloadMax, cal.DownloadMax, cal.Download]
+    assert "DOWNLOAD_NEXT" in SESSION.refused
+
+
+def test_an_address_that_is_out_of_range_says_nothing_about_blocks() -> None:
+    with pytest.raises(OutOfRangeError):
+        run_script(XcpMemory(SESSION).write(Address(0x100), bytes(20)), [OK, RANGE, OK, OK, RANGE])
+    assert SESSION.refused == set()
 
 
 def test_memory_without_any_way_to_read() -> None:
     with pytest.raises(Exception, match="ERR_CMD_UNKNOWN"):
         run_script(XcpMemory(SESSION).read(Address(0), 4), [UNKNOWN, OK, UNKNOWN])
+    with pytest.raises(Exception, match="ERR_CMD_UNKNOWN"):
+        run_script(XcpMemory(SESSION).read(Address(0), 4), [UNKNOWN])
+
+
+def test_nothing_is_written_without_a_command() -> None:
+    assert run_script(XcpMemory(SESSION).write(Address(0), b""), []) == (None, [])
+
+
+def test_bits_are_changed_without_trying_the_command_twice() -> None:
+    data = std.UploadResponse(data=b"\x0f\0\0\0")
+    change = {"and_mask": 0xFFF0, "xor_mask": 2}
+    for script in ([OK, UNKNOWN, data, OK, OK], [data, OK, OK]):
+        _, steps = run_script(XcpMemory(SESSION).modify_bits(Address(0), **change), script)
+    assert [type(s.request) for s in steps] == [std.ShortUpload, std.SetMta, cal.Download]
+    assert steps[-1].request.data == b"\x02\0\0\0"
 
 
 @pytest.mark.parametrize("info", ["", "0100", "00000000ffff", "010000000000"])
@@ -72,9 +99,8 @@ def test_an_upload_that_never_succeeds_ends() -> None:
 
 
 def test_compressed_descriptions_are_refused() -> None:
-    data = std.UploadResponse(data=b"abc")
     with pytest.raises(RemoteProtocolError, match="compressed"):
-        run_script(upload_a2l(SESSION), [identification(3, mode=2), data])
+        run_script(upload_a2l(SESSION), [identification(3, mode=2), b"abc"])
 
 
 def test_a_denied_description_is_none() -> None:

@@ -94,9 +94,11 @@ def get_pages(segment: int) -> Procedure[tuple[int, int]]:
 
 def pages_in_use(segment: int) -> Procedure[tuple[int | None, int | None]]:
     """Pages of the ECU and of XCP; None for what the slave does not tell."""
-    ecu = yield from optional(pag.GetCalPage(access_mode=1, segment=segment))
-    xcp = (yield from optional(pag.GetCalPage(access_mode=2, segment=segment))) if ecu else None
-    return (ecu.page if ecu else None), (xcp.page if xcp else None)
+    ecu = yield from optional(None, pag.GetCalPage(access_mode=1, segment=segment))
+    if ecu is None:
+        return None, None
+    xcp = yield from optional(None, pag.GetCalPage(access_mode=2, segment=segment))
+    return ecu.page, (xcp.page if xcp else None)
 
 
 def switch_page(
@@ -159,7 +161,7 @@ def set_frozen(segment: int, *, on: bool) -> Procedure[None]:
 
 def is_frozen(segment: int) -> Procedure[bool | None]:
     """Whether a segment is marked for STORE_CAL_REQ; None when the slave does not tell."""
-    reply = yield from optional(pag.GetSegmentMode(segment=segment))
+    reply = yield from optional(None, pag.GetSegmentMode(segment=segment))
     return None if reply is None else bool(reply.mode.freeze)
 
 
@@ -170,7 +172,7 @@ def segment_name(session: Session, segment: int) -> Procedure[str]:
     length of a name and point the MTA at it.
     """
     request = pag.GetSegmentInfo(mode=0, segment=segment, segment_info=_NAME)
-    reply = yield from optional(request)
+    reply = yield from optional(session, request)
     size = reply.value if isinstance(reply, pag.SegmentValueInfo) else 0
     if not 0 < size <= _LONGEST_NAME:
         return ""
@@ -198,7 +200,7 @@ def page_info(session: Session) -> Procedure[tuple[SegmentState, ...] | None]:
     """Every segment with its pages; None when the slave does not tell (take the A2L's then)."""
     if not session.resource.cal_pag:
         return None
-    processor = yield from optional(pag.GetPagProcessorInfo())
+    processor = yield from optional(session, pag.GetPagProcessorInfo())
     if processor is None:
         return None
     found: list[SegmentState] = []
@@ -209,9 +211,11 @@ def page_info(session: Session) -> Procedure[tuple[SegmentState, ...] | None]:
 
 
 def _segment(session: Session, number: int) -> Procedure[SegmentState]:
-    start = yield from optional(pag.GetSegmentInfo(mode=0, segment=number, segment_info=0))
-    length = yield from optional(pag.GetSegmentInfo(mode=0, segment=number, segment_info=1))
-    standard = yield from optional(pag.GetSegmentInfo(mode=1, segment=number))
+    start = yield from optional(session, pag.GetSegmentInfo(mode=0, segment=number, segment_info=0))
+    length = yield from optional(
+        session, pag.GetSegmentInfo(mode=0, segment=number, segment_info=1)
+    )
+    standard = yield from optional(session, pag.GetSegmentInfo(mode=1, segment=number))
     values = [
         reply.value if isinstance(reply, pag.SegmentValueInfo) else None
         for reply in (start, length)
@@ -221,14 +225,18 @@ def _segment(session: Session, number: int) -> Procedure[SegmentState]:
     if isinstance(standard, pag.SegmentStandardInfo):
         extension = standard.address_extension
         for page in range(standard.max_pages):
-            info = yield from optional(pag.GetPageInfo(segment=number, page=page))
+            info = yield from optional(session, pag.GetPageInfo(segment=number, page=page))
             pages.append(
                 PageState(page, info.page_properties, info.init_segment)
                 if info
                 else PageState(page, None)
             )
-    ecu = yield from optional(pag.GetCalPage(access_mode=1, segment=number))
-    xcp = (yield from optional(pag.GetCalPage(access_mode=2, segment=number))) if ecu else None
+    ecu = yield from optional(session, pag.GetCalPage(access_mode=1, segment=number))
+    xcp = (
+        (yield from optional(session, pag.GetCalPage(access_mode=2, segment=number)))
+        if ecu
+        else None
+    )
     return SegmentState(
         number=number,
         address=None if values[0] is None else Address(values[0], extension),

@@ -95,7 +95,7 @@ def program_info(session: Session, *, sectors: bool = True) -> Procedure[Program
     """
     if not session.resource.pgm:
         return None
-    told = yield from optional(pgm.GetPgmProcessorInfo())
+    told = yield from optional(session, pgm.GetPgmProcessorInfo())
     if told is None:
         return None
     found: list[Sector] = []
@@ -108,14 +108,14 @@ def program_info(session: Session, *, sectors: bool = True) -> Procedure[Program
 
 
 def _sector(session: Session, number: int) -> Procedure[Sector | None]:
-    start_info = yield from optional(pgm.GetSectorInfo(mode=0, sector=number))
-    length = yield from optional(pgm.GetSectorInfo(mode=1, sector=number))
+    start_info = yield from optional(session, pgm.GetSectorInfo(mode=0, sector=number))
+    length = yield from optional(session, pgm.GetSectorInfo(mode=1, sector=number))
     if not (
         isinstance(start_info, pgm.SectorRangeInfo) and isinstance(length, pgm.SectorRangeInfo)
     ):
         return None
     name = ""
-    told = yield from optional(pgm.GetSectorInfo(mode=2, sector=number))
+    told = yield from optional(session, pgm.GetSectorInfo(mode=2, sector=number))
     if isinstance(told, pgm.SectorNameInfo) and told.name_length:
         count = -(-told.name_length // session.profile.ag)
         raw = yield from memory.upload(session, count)

@@ -166,7 +166,7 @@ def compare_lists(lists: Sequence[DaqListSetup]) -> Procedure[bool]:
 
 
 def _compare_mode(one: DaqListSetup) -> Procedure[None]:
-    reply = yield from optional(daq.GetDaqListMode(daq_list=one.daq_list))
+    reply = yield from optional(None, daq.GetDaqListMode(daq_list=one.daq_list))
     if reply is None:
         return
     mode = reply.mode
