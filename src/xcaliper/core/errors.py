@@ -28,6 +28,7 @@ __all__ = [
     "SettingsError",
     "SourceError",
     "UnknownCommandError",
+    "UnlockError",
     "UsageError",
     "WireError",
     "WriteProtectedError",
@@ -297,6 +298,38 @@ class AccessLockedError(NegativeResponseError):
     """The resource is protected by seed and key."""
 
     slug = "refused-locked"
+
+
+class UnlockError(AccessLockedError):
+    """The slave refused the key of a resource.
+
+    Attributes:
+        resource: ``cal``, ``daq``, ``stim``, ``pgm`` or ``dbg``.
+        session_ended: True when the slave does not answer any more until the next CONNECT.
+    """
+
+    slug = "refused-key"
+
+    def __init__(
+        self,
+        resource: str,
+        *,
+        code: int,
+        code_name: str,
+        session_ended: bool,
+        request: object = None,
+    ) -> None:
+        self.resource = resource
+        self.session_ended = session_ended
+        told = "ended the session" if session_ended else "keeps the session, but begin a new one"
+        super().__init__(
+            "UNLOCK",
+            code=code,
+            code_name=code_name,
+            meaning=f"this is not the key of {resource}; the slave {told}",
+            remedy="Check the key function; connect again.",
+            request=request,
+        )
 
 
 class SequenceError(NegativeResponseError):

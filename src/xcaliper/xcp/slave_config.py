@@ -226,6 +226,8 @@ class SlaveConfig:
     def absent_commands(self) -> frozenset[str]:
         """Commands that are refused as unknown: those switched off, and what nothing here needs."""
         absent = set(self.disabled)
+        if self.security.key is None:
+            absent |= {"GET_SEED", "UNLOCK"}
         if not self.dynamic:
             absent |= _ALLOCATION
         if not (self.dto_ctr and any(event.counter for event in self.events)):

@@ -134,7 +134,7 @@ def short_upload(slave: SlaveState, request: std.ShortUpload) -> std.UploadRespo
     if not 0 < count <= config.max_cto // config.ag - 1:
         raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
     start = Address(request.address, request.address_extension)
-    data = slave.memory.read(start, count * config.ag)
+    data = slave.read(start, count * config.ag)
     slave.point(start + count)
     return std.UploadResponse(data=data)
 
