@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pair.link import RAM, RAM_SIZE, SEGMENT, PagedMemory, Pair, config
 from xcaliper.core.address import AddressRange
-from xcaliper.xcp.codes import Resource
 from xcaliper.xcp.procedures.unlock import unlock
 from xcaliper.xcp.seed_key import resource_named
 from xcaliper.xcp.slave import SlaveMachine
 from xcaliper.xcp.slave_security import SecuritySettings
 from xcaliper.xcp.table import COMMANDS
+
+if TYPE_CHECKING:
+    from xcaliper.xcp.codes import Resource
 
 CAL, PGM = resource_named("cal"), resource_named("pgm")
 lengths = st.integers(1, 255)
@@ -46,6 +50,12 @@ def word(value: int) -> bytes:
     return value.to_bytes(4, "little")
 
 
+#: Sessions, texts, seeds, a key that is wrong, a list with two entries.
+PLAIN = (
+    *("ff00", "fa01", "fa04", "f80001", "f80010", "f70401020304", "fc", "ec00ffffffff"),
+    *("d6", "d5000100", "d400000001", "d30000000002", "e20000000000", "e000000000000100"),
+    *("de010000", "de020000", "dd01", "dd00"),
+)
 near = st.builds(
     lambda base, at: base.value + at,
     st.sampled_from([RAM, SEGMENT]),
@@ -69,15 +79,7 @@ commands = st.one_of(
     st.builds(
         lambda mode, page: bytes((0xEB, mode, 0, page)), st.integers(1, 3), st.integers(0, 1)
     ),
-    st.sampled_from(
-        [
-            bytes.fromhex(text)
-            for text in (
-                "ff00 fa01 fa04 f80001 f80010 f70401020304 d6 d5000100 d400000001 d30000000002 "
-                "e20000000000 e000000000000100 de010000 de020000 dd01 dd00 ec00ffffffff fc"
-            ).split()
-        ]
-    ),
+    st.sampled_from(PLAIN).map(bytes.fromhex),
 )
 
 
@@ -91,8 +93,8 @@ commands = st.one_of(
 def test_no_answer_depends_on_locked_memory(
     sent: list[bytes],
     lock: Resource,
-    zeros: bool,  # noqa: FBT001
-    all_of_it: bool,  # noqa: FBT001
+    zeros: bool,
+    all_of_it: bool,
 ) -> None:
     """Two slaves, equal but for the memory that is locked, cannot be told apart."""
     ranges = () if all_of_it else (AddressRange(RAM, RAM_SIZE),)

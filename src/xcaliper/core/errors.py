@@ -14,6 +14,7 @@ __all__ = [
     "FramingError",
     "ImageError",
     "IntegrityError",
+    "LibraryError",
     "LimitError",
     "LinkError",
     "LocalProtocolError",
@@ -342,6 +343,23 @@ class LinkError(XcaliperError, OSError):
     """Cable, driver or socket failed; keeps its cause."""
 
     slug = "link"
+
+
+class LibraryError(XcaliperError):
+    """A shared library of keys or checksums did not do its work; this program goes on.
+
+    Attributes:
+        path: of the library.
+        reason: ``missing``, ``no-library``, ``architecture``, ``load``, ``symbol``, ``crashed``,
+            ``exited``, ``time``, ``helper``, ``refused`` or ``answer``.
+    """
+
+    slug = "library"
+
+    def __init__(self, path: str, reason: str, text: str, *, hint: str = "") -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {text}.", hint=hint)
 
 
 class SourceError(XcaliperError):
