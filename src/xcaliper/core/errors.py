@@ -301,35 +301,20 @@ class AccessLockedError(NegativeResponseError):
     slug = "refused-locked"
 
 
-class UnlockError(AccessLockedError):
-    """The slave refused the key of a resource.
+class UnlockError(ProtocolError):
+    """The slave refused the key of a resource; the session is over (XCP Base, UNLOCK, 1.0).
 
     Attributes:
         resource: ``cal``, ``daq``, ``stim``, ``pgm`` or ``dbg``.
-        session_ended: True when the slave does not answer any more until the next CONNECT.
     """
 
-    slug = "refused-key"
+    slug = "wrong-key"
 
-    def __init__(
-        self,
-        resource: str,
-        *,
-        code: int,
-        code_name: str,
-        session_ended: bool,
-        request: object = None,
-    ) -> None:
+    def __init__(self, resource: str) -> None:
         self.resource = resource
-        self.session_ended = session_ended
-        told = "ended the session" if session_ended else "keeps the session, but begin a new one"
         super().__init__(
-            "UNLOCK",
-            code=code,
-            code_name=code_name,
-            meaning=f"this is not the key of {resource}; the slave {told}",
-            remedy="Check the key function; connect again.",
-            request=request,
+            f"UNLOCK: the slave refused the key of {resource}; the session is over.",
+            hint="Check the key function; connect again. Slaves count wrong keys.",
         )
 
 

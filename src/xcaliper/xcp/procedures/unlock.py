@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.errors import (
     AccessLockedError,
-    ExchangeTimeoutError,
-    NegativeResponseError,
     RemoteProtocolError,
     SequenceError,
     UnlockError,
@@ -15,7 +13,7 @@ from xcaliper.core.errors import (
 )
 from xcaliper.proto.procedure import ask
 from xcaliper.xcp import std
-from xcaliper.xcp.codes import ErrorCode, Resource
+from xcaliper.xcp.codes import Resource
 from xcaliper.xcp.seed_key import resource_name
 
 if TYPE_CHECKING:
@@ -51,7 +49,7 @@ def unlock(session: Session, resource: Resource, key_function: KeyFunction) -> P
         key_function: gets the bit and the seed, gives the key.
 
     Raises:
-        UnlockError: the key is wrong; says whether the session is over.
+        UnlockError: the key is wrong; the session is over.
         BusyError: the slave gives no seed now, as after too many wrong keys.
         UsageError: not one resource; or the key is none.
         NegativeResponseError: the slave has no seed and key, or refuses for another reason.
@@ -125,18 +123,11 @@ def send_key(session: Session, resource: Resource, key: bytes) -> Procedure[Reso
     room = session.profile.max_cto - 2
     left = Resource(0)
     for at in range(0, len(key), room):
-        request = std.Unlock(length=len(key) - at, key=bytes(key[at : at + room]))
+        part = bytes(key[at : at + room])
         try:
-            reply = yield from ask(request)
+            reply = yield from ask(std.Unlock(length=len(key) - at, key=part))
         except AccessLockedError as error:
-            ended = not (yield from _answers())
-            raise UnlockError(
-                name,
-                code=error.code,
-                code_name=error.code_name,
-                session_ended=ended,
-                request=request,
-            ) from error
+            raise UnlockError(name) from error
         left = Resource(reply.protection_status)
     if left & resource:
         yield from ask(std.Synch())
@@ -147,14 +138,3 @@ def send_key(session: Session, resource: Resource, key: bytes) -> Procedure[Reso
             hint="It may want another resource first.",
         )
     return left
-
-
-def _answers() -> Procedure[bool]:
-    """Whether the session still lives: a slave may end it after a wrong key (UNLOCK, 1.0)."""
-    try:
-        yield from ask(std.GetStatus(), attempts=1)
-    except ExchangeTimeoutError:
-        return False
-    except NegativeResponseError as error:
-        return error.code != ErrorCode.ERR_ACCESS_LOCKED
-    return True
