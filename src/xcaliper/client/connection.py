@@ -75,8 +75,8 @@ def connect(
         timeout_s: how long to wait for the answer to a command, per attempt.
         cache: False = neither use nor fill the cache of uploaded descriptions.
         low_latency: lower the thread switch interval of the interpreter while DAQ runs, which helps
-            when other threads of the process are busy: True = from the start, None = once such a
-            thread delays the reception of much data, False = never.
+            when other threads of the process are busy: True = all the time, None = while it starts,
+            and once such a thread delays the reception of much data, False = never.
         on_upload: called with bytes so far and bytes in all while the description is uploaded.
 
     Raises:
