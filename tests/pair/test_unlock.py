@@ -77,9 +77,7 @@ def test_a_doubled_packet_is_harmless(twice: int) -> None:
 
 def test_a_wrong_key_ends_the_session_and_is_explained() -> None:
     pair = secured()
-    with pytest.raises(
-        UnlockError, match="the key of cal; the session is over"
-    ) as error:
+    with pytest.raises(UnlockError, match="the key of cal; the session is over") as error:
         pair.run(unlock(pair.session, CAL, wrong))
     assert error.value.resource == "cal"
     assert not pair.slave.connected

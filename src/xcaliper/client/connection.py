@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 from xcaliper.client.a2l_source import A2lCache
@@ -14,6 +15,7 @@ from xcaliper.client.info import ConnectionInfo
 from xcaliper.client.live import LiveValues
 from xcaliper.client.names import expand_names, nearest_names
 from xcaliper.client.parameters import WritePlan, WriteResult, carry_out, plan_write
+from xcaliper.client.security import KeyRing, Security, described_keys
 from xcaliper.client.selection import NameSpace, PlanOptions, Selection, event_number, select
 from xcaliper.client.survey import survey_daq, survey_segments
 from xcaliper.client.together import make_measurement
@@ -34,14 +36,15 @@ from xcaliper.xcp.procedures import pages
 from xcaliper.xcp.procedures.connect import connect as connect_procedure
 from xcaliper.xcp.procedures.identify import IdType, identify
 from xcaliper.xcp.procedures.memory import XcpMemory
+from xcaliper.xcp.procedures.unlock import protection
 from xcaliper.xcp.recovery import Timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
     from types import TracebackType
 
     from xcaliper.client.calculated import Calculated
+    from xcaliper.client.keys import Keys
     from xcaliper.client.measurement import Measurement
     from xcaliper.client.recording import Record
     from xcaliper.daq.capabilities import DaqCapabilities
@@ -66,6 +69,7 @@ def connect(
     cache: bool | A2lCache = True,
     low_latency: bool | None = None,
     on_upload: Callable[[int, int], None] | None = None,
+    keys: Keys | None = None,
 ) -> Connection:
     """Connect to a slave; use it as a context manager, as often as you like in one process.
 
@@ -78,9 +82,15 @@ def connect(
             when other threads of the process are busy: True = all the time, None = while it starts,
             and once such a thread delays the reception of much data, False = never.
         on_upload: called with bytes so far and bytes in all while the description is uploaded.
+        keys: what opens protected resources when a command needs them: a function of resource and seed
+            that gives the key; a mapping of ``cal``, ``daq``, ``stim``, ``pgm``, ``dbg`` to functions or
+            libraries; the path of a library with the ASAM interface; or ``"a2l"`` for the library that
+            the description names, which must lie beside it. Libraries run in a process of their own.
 
     Raises:
-        UsageError: the URL is wrong.
+        UsageError: the URL is wrong, or the keys are none.
+        LibraryError: the library of the description is not beside it, or did not do its work.
+        UnlockError: the slave refused a key.
         LinkError: nobody listens there.
         ExchangeTimeoutError: no answer.
         A2lError: the file cannot be read.
@@ -109,7 +119,8 @@ def connect(
     try:
         session = link.run(connect_procedure(transport=where.scheme))
         found = find_description(link, session, a2l, cache=store, progress=on_upload)
-        return Connection(link, session, found, where.scheme, open_link)
+        ring = KeyRing(keys, a2l=Path(a2l) if a2l is not None else None)
+        return Connection(link, session, found, where.scheme, open_link, ring)
     except BaseException:
         link.close()
         raise
@@ -133,6 +144,7 @@ class Connection:
         description: Description,
         scheme: str,
         reopen: Callable[[], Link],
+        ring: KeyRing,
     ) -> None:
         self.link = link
         self.session = session
@@ -144,15 +156,27 @@ class Connection:
         self._catalog = (
             Catalog(description.file, ag=session.profile.ag) if description.file else None
         )
-        self._daq, found = survey_daq(link, session, self._catalog)
-        self._segments = survey_segments(link, session, description.file)
+        ring.described = described_keys(self._catalog)
+        ring.serve(link, session)
+        self._security = Security(self, ring)
+        self._notes = (*link.diagnostics, *description.diagnostics)
+        self._look()
+        if session.protection and ring.keys is not None:  # looking may have opened something
+            self.session = replace(session, protection=link.run(protection()))
         self._port = DaqPort(self, multiple=self._daq.write_daq_multiple if self._daq else None)
         self._live_values: LiveValues | None = None
         self._epk_problem = self._compare_epk()
-        findings = [*link.diagnostics, *description.diagnostics, *found]
-        if self._epk_problem is not None:
-            findings.append(self._epk_problem)
-        self._diagnostics = tuple(findings)
+
+    def _look(self) -> None:
+        """Ask the slave what it can and has."""
+        self._daq, self._found = survey_daq(self.link, self.session, self._catalog)
+        self._segments = survey_segments(self.link, self.session, self.description.file)
+
+    def look_again(self) -> None:
+        """Ask anew what the slave can and has, as after a resource was unlocked; not while measuring."""
+        if self._port.measurement is None or not self._port.measurement.is_running:
+            self._look()
+        self.session = replace(self.session, protection=self.link.run(protection()))
 
     # --- life ---
 
@@ -216,14 +240,15 @@ class Connection:
             characteristics=len(self._catalog.characteristics) if self._catalog else 0,
             daq=self._daq,
             segments=self._segments,
-            diagnostics=self._diagnostics,
+            diagnostics=self.diagnostics,
         )
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """What is odd about slave, description, link and memory that was read, each told once."""
         read = self._live_values.diagnostics.values() if self._live_values else ()
-        return (*self._diagnostics, *read)
+        epk = (self._epk_problem,) if self._epk_problem is not None else ()
+        return (*self._notes, *self._found, *epk, *read)
 
     @property
     def catalog(self) -> Catalog:
@@ -325,6 +350,11 @@ class Connection:
     def confirm(self) -> None:
         """Allow writing although the description's EPK is not the slave's."""
         self.confirmed = True
+
+    @property
+    def security(self) -> Security:
+        """What is locked, and how to open it."""
+        return self._security
 
     # --- memory ---
 
@@ -672,6 +702,7 @@ class Connection:
             raise
         self.link, self.session = link, session
         self._memory = XcpMemory(session)
+        self._security.serve()
 
     def _check_same(self, session: XcpSession, epk: str) -> None:
         if epk != self.description.epk:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.client.keys import Keys, key_function
@@ -13,13 +12,16 @@ from xcaliper.xcp.procedures.unlock import protection, unlock
 from xcaliper.xcp.seed_key import each_resource, resource_name, resource_named
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from xcaliper.client.connection import Connection
     from xcaliper.proto.procedure import Procedure
+    from xcaliper.quantity.catalog import Catalog
     from xcaliper.transport.pump import Link
     from xcaliper.xcp.procedures.connect import Session
     from xcaliper.xcp.seed_key import KeyFunction
 
-__all__ = ["KeyRing", "Security"]
+__all__ = ["KeyRing", "Security", "described_keys"]
 
 _HINT: Final = "Give one: connect(…, keys=…) or unlock(…, keys=…)."
 
@@ -42,7 +44,7 @@ class KeyRing:
         """The key function, of these keys or of those that were given with :func:`connect`.
 
         Raises:
-            SettingsError: there are none.
+            SettingsError: there are none, or they cannot be used.
             LibraryError: the library is not beside the description.
         """
         wanted = self.keys if keys is None else keys
@@ -51,10 +53,15 @@ class KeyRing:
         return key_function(wanted, a2l=self.a2l, described=self.described)
 
     def serve(self, link: Link, session: Session) -> None:
-        """Let commands that a link finds locked be unlocked on demand, where there are keys."""
+        """Let commands that a link finds locked be unlocked on demand, where there are keys.
+
+        Raises:
+            SettingsError: the keys cannot be used.
+            LibraryError: the library is not beside the description.
+        """
         if self.keys is None:
-            link.machine.unlocker = None
             return
+        self.function()  # what cannot be used is said before anything is sent
 
         def unlocker(resource: Resource) -> Procedure[Any]:
             return _open(session, resource, self.function())
@@ -70,6 +77,13 @@ def _open(session: Session, mask: Resource, function: KeyFunction) -> Procedure[
     return left
 
 
+def described_keys(catalog: Catalog | None) -> str | None:
+    """The library that a description names (ASAP2, IF_DATA XCP, SEED_AND_KEY_EXTERNAL_FUNCTION)."""
+    xcp = catalog.xcp.merged() if catalog is not None and catalog.xcp else None
+    layer = xcp.protocol_layer if xcp is not None else None
+    return layer.seed_and_key if layer is not None else None
+
+
 class Security:
     """Protection of a connected slave; made by :attr:`Connection.security`.
 
@@ -81,6 +95,10 @@ class Security:
     def __init__(self, connection: Connection, ring: KeyRing) -> None:
         self._connection = connection
         self._ring = ring
+
+    def serve(self) -> None:
+        """Let the link of now unlock on demand."""
+        self._ring.serve(self._connection.link, self._connection.session)
 
     def state(self) -> dict[str, bool]:
         """Resource that the slave offers → True while it is locked (XCP Base, GET_STATUS, 1.0)."""

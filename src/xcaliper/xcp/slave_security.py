@@ -64,6 +64,7 @@ class SecuritySettings:
             start of lists that sample it. None is needed by default (XCP Base, resource protection, 1.0).
         ranges: the memory that ``reads`` protects, under each address that leads to it; empty = all.
         zeros: reading of locked memory gives zeros, not ERR_ACCESS_LOCKED.
+        library: what the description names as SEED_AND_KEY_EXTERNAL_FUNCTION; empty = nothing.
     """
 
     protected: Resource = field(default_factory=lambda: Resource(0))
@@ -76,6 +77,7 @@ class SecuritySettings:
     reads: Resource = field(default_factory=lambda: Resource(0))
     ranges: tuple[AddressRange, ...] = ()
     zeros: bool = False
+    library: str = ""
 
     def __post_init__(self) -> None:
         if not 0 < self.seed_bytes <= _LONGEST:
