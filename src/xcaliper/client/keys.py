@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from xcaliper.core.errors import LibraryError, SettingsError
+from xcaliper.core.errors import AccessLockedError, LibraryError, SettingsError
+from xcaliper.xcp.codes import ErrorCode
 from xcaliper.xcp.seed_key import KeyFunction, resource_name, resource_named
 
 if TYPE_CHECKING:
@@ -31,11 +32,14 @@ class _PerResource:
 
     def __call__(self, resource: Resource, seed: bytes) -> bytes:
         function = self.functions.get(resource)
-        if function is None:
-            raise SettingsError(
-                "keys",
-                f"there is none for {resource_name(resource)}",
-                hint="Add it to the mapping.",
+        if function is None:  # as if there were no keys: the resource stays locked
+            code = ErrorCode.ERR_ACCESS_LOCKED
+            raise AccessLockedError(
+                "UNLOCK",
+                code=code,
+                code_name=code.name,
+                meaning=f"{resource_name(resource)} is protected, and the keys have none for it",
+                remedy="Add it to the mapping.",
             )
         return function(resource, seed)
 
