@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 from xcaliper.client.a2l_source import A2lCache
+from xcaliper.client.checksums import verify
 from xcaliper.client.daq_port import DaqPort
 from xcaliper.client.description import Description, find_description
 from xcaliper.client.info import ConnectionInfo
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from xcaliper.client.calculated import Calculated
+    from xcaliper.client.checksums import Checksums
     from xcaliper.client.keys import Keys
     from xcaliper.client.measurement import Measurement
     from xcaliper.client.recording import Record
@@ -395,6 +397,30 @@ class Connection:
                 hint="Ask for each block alone.",
             )
         return ChecksumType(blocks[0].checksum_type).name, blocks[0].value
+
+    def verify_memory(
+        self,
+        address: int | Address,
+        data: bytes,
+        extension: int = 0,
+        *,
+        checksums: Checksums | None = None,
+    ) -> bool:
+        """Whether memory holds these bytes, by checksum (XCP Base, BUILD_CHECKSUM, 1.0).
+
+        Args:
+            address: in units of the address granularity.
+            data: what should be there.
+            extension: address extension.
+            checksums: for slaves with an algorithm of their own (XCP_USER_DEFINED): a function of bytes
+                that gives the number, the path of a library, or ``"a2l"`` for the library that the
+                description names for the segment, which must lie beside it.
+
+        Raises:
+            UsageError: the slave's algorithm is its own, and ``checksums`` is missing.
+            LibraryError: the library did not do its work.
+        """
+        return verify(self, _address(address, extension), bytes(data), checksums)
 
     def _read(self, address: Address, size_bytes: int) -> bytes:
         return self.link.run(self._memory.read(address, size_bytes))

@@ -97,10 +97,10 @@ def beside_a2l(named: str | None, a2l: Path | None, keyword: str) -> Path:
         LibraryError: it is not there.
     """
     if not named:
-        raise SettingsError("keys", f"the A2L has no {keyword}", hint="Give the library itself.")
+        raise SettingsError("a2l", f"the A2L has no {keyword}", hint="Give the library itself.")
     if a2l is None:
         raise SettingsError(
-            "keys",
+            "a2l",
             f"the A2L names {named}, but it is the slave's own, so nothing lies beside it",
             hint="Give the library itself.",
         )

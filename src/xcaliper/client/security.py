@@ -96,6 +96,11 @@ class Security:
         self._connection = connection
         self._ring = ring
 
+    @property
+    def a2l(self) -> Path | None:
+        """File of the description; libraries that it names lie beside it."""
+        return self._ring.a2l
+
     def serve(self) -> None:
         """Let the link of now unlock on demand."""
         self._ring.serve(self._connection.link, self._connection.session)

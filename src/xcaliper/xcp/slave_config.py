@@ -20,6 +20,8 @@ from xcaliper.xcp.slave_daq_config import (
 from xcaliper.xcp.slave_security import SecuritySettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xcaliper.core.address import Address
 
 __all__ = [
@@ -88,6 +90,7 @@ class SlaveConfig:
         ids: identification type → bytes (GET_ID).
         id_in_packet_limit: texts up to this length travel in the GET_ID response when they fit.
         checksum: algorithm of BUILD_CHECKSUM.
+        user_checksum: the algorithm itself, where it is XCP_USER_DEFINED.
         max_checksum_block: largest block in bytes, 0 = no limit.
         slave_block_mode: UPLOAD may be answered by several responses.
         master_block_mode: DOWNLOAD blocks are accepted.
@@ -143,6 +146,7 @@ class SlaveConfig:
     ids: dict[int, bytes] = field(default_factory=dict)
     id_in_packet_limit: int = 0
     checksum: ChecksumType = ChecksumType.XCP_CRC_32
+    user_checksum: Callable[[bytes], int] | None = None
     max_checksum_block: int = 0
     slave_block_mode: bool = True
     master_block_mode: bool = True
@@ -203,8 +207,8 @@ class SlaveConfig:
             raise SettingsError("timestamp", "a tick must last longer than nothing")
 
     def _check_lists(self) -> None:
-        if self.checksum is ChecksumType.XCP_USER_DEFINED:
-            raise SettingsError("checksum", "a user-defined algorithm cannot be served")
+        if self.checksum is ChecksumType.XCP_USER_DEFINED and self.user_checksum is None:
+            raise SettingsError("checksum", "a user-defined algorithm needs user_checksum")
         check_daq(self)
         if [segment.number for segment in self.segments] != list(range(len(self.segments))):
             raise SettingsError("segments", "numbers must count from 0 without holes")

@@ -149,9 +149,8 @@ def build_checksum(slave: SlaveState, request: std.BuildChecksum) -> std.BuildCh
         hint = BuildChecksumRangeError(mta_block_size_align=align, max_block_size=largest)
         raise refuse(ErrorCode.ERR_OUT_OF_RANGE, encode(hint, config.byte_order)[2:])
     data = slave.fetch(request.block_size)  # of memory, or of the text that GET_ID points to
-    return std.BuildChecksumResponse(
-        checksum_type=config.checksum, checksum=checksum(config.checksum, data, config.byte_order)
-    )
+    found = checksum(config.checksum, data, config.byte_order, config.user_checksum)
+    return std.BuildChecksumResponse(checksum_type=config.checksum, checksum=found)
 
 
 HANDLERS: Final[Mapping[type[Request[Any]], Handler]] = MappingProxyType(
