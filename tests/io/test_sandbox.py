@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -291,6 +292,32 @@ def test_a_helper_that_cannot_be_started(tmp_path, monkeypatch) -> None:
     reason, text = reason_of(KeyLibrary(path), CAL, b"abc")
     assert reason == "helper"
     assert "cannot be started" in text
+
+
+def test_an_interruption_ends_the_child(tmp_path, monkeypatch) -> None:
+    path, variable = other_library(tmp_path)
+    monkeypatch.setenv(variable, sys.executable.replace(Path(sys.executable).name, "python3"))
+    ended: list[int] = []
+
+    class Child:
+        pid, returncode = 4711, None
+
+        def __init__(self, *_: object, **__: object) -> None: ...
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+        def communicate(self, *_: object) -> None:
+            raise KeyboardInterrupt
+
+        def kill(self) -> None:
+            ended.append(self.pid)
+
+    monkeypatch.setattr(library.subprocess, "Popen", Child)
+    monkeypatch.setattr(library.sys, "platform", "win32")  # which has no groups of processes
+    with pytest.raises(KeyboardInterrupt):
+        KeyLibrary(path)(CAL, b"abc")
+    assert ended == [4711]
 
 
 def test_how_windows_says_that_something_crashed(tmp_path) -> None:

@@ -10,10 +10,12 @@ import sys
 import pytest
 
 import xcaliper
+from xcaliper.core.address import Address
 from xcaliper.core.errors import LibraryError, SettingsError, UsageError
 from xcaliper.sim.gallery import build_ecu
 from xcaliper.sim.server import EcuServer
 from xcaliper.xcp.codes import ChecksumType
+from xcaliper.xcp.procedures.memory import BlockChecksum
 from xcaliper.xcp.slave_config import SlaveConfig
 
 C_SUM = """
@@ -78,6 +80,18 @@ def test_usual_algorithms_need_nothing() -> None:
         data = ecu.read_memory(segment.address, segment.size_bytes)
         assert ecu.verify_memory(segment.address, data)
         assert not ecu.verify_memory(segment.address, bytes(len(data)))
+
+
+def test_an_algorithm_that_nobody_knows(server, monkeypatch) -> None:
+    with (
+        xcaliper.connect(str(server.endpoints[0]), cache=False) as ecu,
+        monkeypatch.context() as at,
+    ):
+        segment = ecu.info.segments[0]
+        answer = BlockChecksum(Address(segment.address), 8, 0x42, 1)
+        at.setattr(ecu.link, "run", lambda _: (answer,))
+        with pytest.raises(UsageError, match="algorithm 66"):
+            ecu.verify_memory(segment.address, bytes(8), checksums=own_sum)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the library of this test is for Linux")

@@ -50,7 +50,7 @@ def a2l(tmp_path) -> Path:
         ("lib/keys.dll", "keys.dll"),
         ("..\\keys.dll", "keys.dll"),
         ("C:\\tools\\keys.dll", "keys.dll"),
-        ("/opt/keys.so", "keys.so"),
+        ("/lib/keys.so", "keys.so"),
     ],
 )
 def test_the_library_of_a_description_lies_beside_it(

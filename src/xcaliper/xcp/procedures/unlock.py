@@ -54,7 +54,9 @@ def unlock(session: Session, resource: Resource, key_function: KeyFunction) -> P
         UsageError: not one resource; or the key is none.
         NegativeResponseError: the slave has no seed and key, or refuses for another reason.
     """
-    for turn in range(1, _ROUNDS + 1):
+    left = _ROUNDS
+    while True:
+        left -= 1
         seed = yield from read_seed(resource)
         if not seed:
             return (yield from protection())
@@ -62,10 +64,9 @@ def unlock(session: Session, resource: Resource, key_function: KeyFunction) -> P
         try:
             return (yield from send_key(session, resource, key))
         except SequenceError:
-            if turn == _ROUNDS:
+            if not left:
                 raise
-            yield from ask(std.Synch())  # answers that came twice are out of the way then
-    raise AssertionError("the last round returns or raises")
+        yield from ask(std.Synch())  # answers that came twice are out of the way then
 
 
 def read_seed(resource: Resource) -> Procedure[bytes]:
