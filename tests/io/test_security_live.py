@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,19 @@ def test_with_keys_whatever_is_needed_is_unlocked_on_demand(url) -> None:
         ecu.write(NAME, 850)
         assert sorted(asked) == [CAL, CAL, DAQ]
         assert "keys" in repr(ecu.security)
+
+
+def test_reading_that_needs_programming_is_unlocked_on_demand() -> None:
+    pgm = resource_named("pgm")
+    security = replace(demo_security(Resource(CAL | pgm)), reads=pgm)
+    with EcuServer(build_ecu("demo-engine", SlaveConfig(security=security))) as server:
+        url = str(server.endpoints[0])
+        with xcaliper.connect(url, cache=False) as ecu, pytest.raises(AccessLockedError):
+            ecu.read(NAME)
+        with xcaliper.connect(url, cache=False, keys=demo_key) as ecu:
+            assert ecu.security.state()["pgm"]  # calibration was looked at, programming was not
+            assert ecu.read(NAME) == 820
+            assert not ecu.security.state().get("pgm")
 
 
 def test_a_wrong_key_ends_the_attempt_with_its_name(url) -> None:

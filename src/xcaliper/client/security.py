@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.client.keys import Keys, key_function
@@ -12,6 +13,7 @@ from xcaliper.xcp.procedures.unlock import protection, unlock
 from xcaliper.xcp.seed_key import each_resource, resource_name, resource_named
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from xcaliper.client.connection import Connection
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["KeyRing", "Security", "described_keys"]
 
+#: Resource that a command needs by its group → the one that may be meant where it is open.
+_ALSO: Final[Mapping[int, int]] = MappingProxyType({0x01: 0x10, 0x04: 0x08, 0x08: 0x04})
 _HINT: Final = "Give one: connect(…, keys=…) or unlock(…, keys=…)."
 
 
@@ -64,7 +68,7 @@ class KeyRing:
         self.function()  # what cannot be used is said before anything is sent
 
         def unlocker(resource: Resource) -> Procedure[Any]:
-            return _open(session, resource, self.function())
+            return _open_on_demand(session, resource, self.function())
 
         link.machine.unlocker = unlocker
 
@@ -75,6 +79,21 @@ def _open(session: Session, mask: Resource, function: KeyFunction) -> Procedure[
     for resource in each_resource(mask):
         left = yield from unlock(session, resource, function)
     return left
+
+
+def _open_on_demand(
+    session: Session, resource: Resource, function: KeyFunction
+) -> Procedure[Resource]:
+    """Open what a refused command needs, by its group; or, where that is open, what may be meant.
+
+    Slaves protect reading with calibration or with programming, and lists by their direction
+    *(XCP Base, resource protection, 1.0)*.
+    """
+    locked = yield from protection()
+    wanted = locked & (resource or Resource(0xFF))
+    if not wanted:
+        wanted = locked & _ALSO.get(resource, 0)
+    return (yield from _open(session, Resource(wanted), function))
 
 
 def described_keys(catalog: Catalog | None) -> str | None:
