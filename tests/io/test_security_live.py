@@ -22,6 +22,7 @@ from xcaliper.core.errors import (
 )
 from xcaliper.sim.demo_key import DEMO_LIBRARY, demo_key, demo_security
 from xcaliper.sim.gallery import build_ecu
+from xcaliper.sim.process import EcuProcess
 from xcaliper.sim.server import EcuServer
 from xcaliper.xcp.codes import Resource
 from xcaliper.xcp.seed_key import resource_named
@@ -192,6 +193,16 @@ def test_the_shell(url, capsys, tmp_path, monkeypatch) -> None:
     both = ["--key-python", function, "--key-library", "x.so"]
     assert main(["read", url, NAME, *both]) == 2
     assert "one of them is enough" in capsys.readouterr().err
+
+
+def test_a_protected_ecu_in_a_process_of_its_own() -> None:
+    settings = SlaveConfig(security=demo_security(CAL))
+    with (
+        EcuProcess(settings=settings) as process,
+        xcaliper.connect(process.url, cache=False, keys={"cal": demo_key}) as ecu,
+    ):
+        assert ecu.security.state()["cal"] is False
+        ecu.write(NAME, 830)
 
 
 def test_a_protected_ecu_from_the_shell(tmp_path, capsys) -> None:

@@ -333,6 +333,15 @@ def test_a_locked_page_is_not_copied_into_the_open() -> None:
     assert say(slave, "e4 00 00 01 00") == "ff"
 
 
+def test_a_locked_page_is_not_stored_where_it_could_be_read() -> None:
+    slave = made(protected=PGM, reads=PGM, ranges=(AddressRange(SEGMENT, SEGMENT_SIZE),))
+    info, refuses = slave_info(slave, "SET_REQUEST"), slave.state.security.refuses
+    assert say(slave, "e601 01") == "ff"
+    assert refuses(info, b"\xf9\x01\0\0") is None
+    assert say(slave, "e601 00") == "ff"
+    assert refuses(info, b"\xf9\x01\0\0") == bytes.fromhex(LOCKED)
+
+
 def test_bits_of_locked_memory_can_be_changed_but_not_seen() -> None:
     slave = made(protected=Resource(PGM), reads=PGM)
     assert all_of(slave, f"f600 0000 {word(RAM)} ec00 fffe 0100") == "ff"

@@ -294,8 +294,17 @@ class SecurityState:
 
     def _store_closed(self, packet: bytes) -> bool:
         locked, mode = self._slave.locked, packet[1] if len(packet) > 1 else 0
-        stores_cal = bool(mode & _STORE_CAL) and bool(locked.cal_pag)
+        stores_cal = bool(mode & _STORE_CAL) and (bool(locked.cal_pag) or self._stores_hidden())
         return stores_cal or (bool(mode & _STORE_DAQ) and not self._open())
+
+    def _stores_hidden(self) -> bool:
+        """Whether storing would copy what cannot be read to where it might be."""
+        slave = self._slave
+        return any(
+            self.hides(segment.address, segment.size_bytes)
+            for segment in slave.config.segments
+            if segment.number in slave.frozen
+        )
 
     def _copies_hidden(self, packet: bytes) -> bool:
         segments = self._slave.config.segments
