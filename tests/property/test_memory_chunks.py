@@ -27,9 +27,7 @@ def slaves(draw) -> dict:
         "max_bs": draw(st.integers(1, 255)),
         "disabled": draw(
             st.frozensets(
-                st.sampled_from(
-                    ["SHORT_UPLOAD", "SHORT_DOWNLOAD", "DOWNLOAD_MAX", "DOWNLOAD_NEXT"]
-                )
+                st.sampled_from(["SHORT_UPLOAD", "SHORT_DOWNLOAD", "DOWNLOAD_MAX", "DOWNLOAD_NEXT"])
             )
         ),
     }
@@ -55,14 +53,14 @@ def naive_writes(count: int, max_cto: int, ag: int, *, max_bs: int) -> list[int]
     if max_bs > 1:
         limit = min(max_bs * room, 255)
         whole, rest = divmod(count, limit)
-        ways.append(
-            2 + whole * (1 + ceil(limit / room)) + (1 + ceil(rest / room) if rest else 0)
-        )
+        ways.append(2 + whole * (1 + ceil(limit / room)) + (1 + ceil(rest / room) if rest else 0))
     return ways
 
 
 @settings(max_examples=60, deadline=None)
-@given(slave=slaves(), sizes=st.lists(st.integers(1, 1500), min_size=1, max_size=3), seed=st.randoms())
+@given(
+    slave=slaves(), sizes=st.lists(st.integers(1, 1500), min_size=1, max_size=3), seed=st.randoms()
+)
 def test_bytes_are_right_and_packets_are_few(slave, sizes, seed) -> None:
     pair = Pair(config(**slave, granularity_odt_entry=slave["ag"], max_odt_entry_size=248))
     memory = XcpMemory(pair.session)

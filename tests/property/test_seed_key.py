@@ -43,7 +43,8 @@ def test_seeds_and_keys_of_every_length(seed_bytes: int, key_bytes: int, max_cto
     pair.forget()
     assert pair.run(unlock(pair.session, CAL, key_of)) == 0
     room = max_cto - 2
-    assert pair.seen == ["GET_SEED"] * -(-seed_bytes // room) + ["UNLOCK"] * -(-key_bytes // room)
+    exchange = ["GET_SEED"] * -(-seed_bytes // room) + ["UNLOCK"] * -(-key_bytes // room)
+    assert pair.seen == [*exchange, "SYNCH", "GET_STATUS"]
 
 
 def word(value: int) -> bytes:

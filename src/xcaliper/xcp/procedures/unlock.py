@@ -36,6 +36,12 @@ def protection() -> Procedure[Resource]:
     return Resource(reply.protection_status)
 
 
+def _settled() -> Procedure[Resource]:
+    """What is locked, told behind a SYNCH: no answer that came late or twice passes for it."""
+    yield from ask(std.Synch())
+    return (yield from protection())
+
+
 def unlock(session: Session, resource: Resource, key_function: KeyFunction) -> Procedure[Resource]:
     """Open a resource; what stays locked, once it is open.
 
@@ -54,19 +60,25 @@ def unlock(session: Session, resource: Resource, key_function: KeyFunction) -> P
         UsageError: not one resource; or the key is none.
         NegativeResponseError: the slave has no seed and key, or refuses for another reason.
     """
-    left = _ROUNDS
-    while True:
-        left -= 1
+    for turn in range(1, _ROUNDS + 1):
         seed = yield from read_seed(resource)
-        if not seed:
-            return (yield from protection())
-        key = key_function(resource, seed)
-        try:
-            return (yield from send_key(session, resource, key))
-        except SequenceError:
-            if not left:
-                raise
-        yield from ask(std.Synch())  # answers that came twice are out of the way then
+        if seed:
+            try:
+                return (yield from send_key(session, resource, key_function(resource, seed)))
+            except SequenceError:
+                if turn == _ROUNDS:
+                    raise
+        left = yield from _settled()
+        if not seed and not left & resource:
+            return left
+    raise _still_locked(resource)
+
+
+def _still_locked(resource: Resource) -> RemoteProtocolError:
+    return RemoteProtocolError(
+        f"UNLOCK: the slave took it, and says that {resource_name(resource)} is still locked.",
+        hint="It may want another resource first.",
+    )
 
 
 def read_seed(resource: Resource) -> Procedure[bytes]:
@@ -122,20 +134,13 @@ def send_key(session: Session, resource: Resource, key: bytes) -> Procedure[Reso
             f"key of {name}: the key function gave {len(key)} bytes.", hint="It takes 1 to 255."
         )
     room = session.profile.max_cto - 2
-    left = Resource(0)
     for at in range(0, len(key), room):
         part = bytes(key[at : at + room])
         try:
-            reply = yield from ask(std.Unlock(length=len(key) - at, key=part))
+            yield from ask(std.Unlock(length=len(key) - at, key=part))
         except AccessLockedError as error:
             raise UnlockError(name) from error
-        left = Resource(reply.protection_status)
+    left = yield from _settled()
     if left & resource:
-        yield from ask(std.Synch())
-        left = yield from protection()  # the answer may have been that of the part before
-    if left & resource:
-        raise RemoteProtocolError(
-            f"UNLOCK: the slave took the key of {name} and says that it is still locked.",
-            hint="It may want another resource first.",
-        )
+        raise _still_locked(resource)
     return left
