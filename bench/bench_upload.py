@@ -107,8 +107,7 @@ class Raw:
         while size:
             count = min(self.step, size)
             send(bytes((2, 0, 0, 0, 0xF5, count)))
-            for _ in range(-(-count // room)):
-                parts.append(recv(2048)[5:])
+            parts += [recv(2048)[5:] for _ in range(-(-count // room))]
             size -= count
         return b"".join(parts)
 

@@ -216,6 +216,41 @@ def commands_page() -> str:
     return page("XCP commands", lead, *parts)
 
 
+def error_handling_page() -> str:
+    """What the master does about each error of each command."""
+    found = module("xcaliper.xcp.recovery")
+    lead = (
+        "What the master does when a command is refused or not answered, by command and condition, from the table that "
+        "it follows *(XCP Base, error handling matrix, 1.0)*. Codes that a row does not name give up the command; "
+        "severity 3 ends the session."
+    )
+    commands = module("xcaliper.xcp.table")
+    if found is None or commands is None:
+        return page("Error handling", lead, ABSENT)
+    codes = importlib.import_module("xcaliper.xcp.codes").ErrorCode
+    grouped: dict[tuple[str, object], list[object]] = {}
+    for row in found.matrix(commands.COMMANDS):
+        grouped.setdefault((row.command, row.reaction), []).append(row)
+    rows = []
+    last = ""
+    for (command, reaction), members in grouped.items():
+        names = [code(codes(m.code).name) if m.code is not None else "no answer" for m in members]
+        endless = "within a time" if reaction.repeats == found.FOREVER else str(reaction.repeats)
+        rows.append(
+            (
+                code(command) if command != last else "",
+                ", ".join(names),
+                escape(", ".join(reaction.pre)),
+                escape(reaction.action.value),
+                endless if reaction.repeats else "",
+                escape(reaction.note),
+            )
+        )
+        last = command
+    head = ("Command", "Condition", "First", "Then", "Repetitions", "Note")
+    return page("Error handling", lead, table(head, rows))
+
+
 def packets_page() -> str:
     """Error codes, events and service requests: what a slave sends besides answers and data."""
     lead = (
@@ -441,6 +476,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "api.md": api_page,
     "cli.md": cli_page,
     "commands.md": commands_page,
+    "error-handling.md": error_handling_page,
     "errors.md": errors_page,
     "keywords.md": keywords_page,
     "mdf-blocks.md": blocks_page,

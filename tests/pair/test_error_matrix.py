@@ -7,11 +7,11 @@ codes, and error handling matrix, 1.0 with its later additions), not taken from 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pair.scripted import CONNECTED, MS, PATIENCE, SILENCE, TIMERS, TIMES, Scripted
 from xcaliper.core.errors import (
     ExchangeTimeoutError,
     NegativeResponseError,
@@ -21,23 +21,20 @@ from xcaliper.core.errors import (
 from xcaliper.proto.procedure import Burst, ask
 from xcaliper.xcp import cal, daq, pgm, std
 from xcaliper.xcp.codes import ErrorCode
-from xcaliper.xcp.master import MasterMachine
 from xcaliper.xcp.recovery import (
     FOREVER,
     Action,
     MatrixRow,
     PreAction,
-    Timers,
     matrix,
     reaction_to,
     timeout_reaction,
 )
 from xcaliper.xcp.table import COMMANDS
 
-MS = 1_000_000
-TIMES = (10, 20, 30, 40, 50, 60, 70)
-TIMERS = Timers.of_ms(*TIMES)
-PATIENCE = 1000 * MS
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 CODES = {
     "B": 0x10,
     "D": 0x11,
@@ -200,78 +197,6 @@ def command_rows() -> Iterator[tuple[str, str, str, list[str]]]:
         yield command, timer, pre, letters
 
 
-# ------------------------------------------------------------------------------- the scripted slave
-
-CONNECTED = bytes.fromhex("ff1dc0ff00010101")
-SILENCE = b""
-
-
-class Scripted:
-    """A master whose commands are answered as a script says; time is virtual.
-
-    Args:
-        script: gives the answer to the n-th command of a name (from 0), or None for a good one.
-    """
-
-    def __init__(self, script: Callable[[str, int], bytes | None] = lambda name, n: None) -> None:
-        self.master = MasterMachine(timers=TIMERS, busy_patience_ns=PATIENCE)
-        self.script: Callable[[str, int], bytes | None] = lambda name, n: None
-        self.now_ns = 123 * MS
-        self.sent: list[str] = []
-        self.packets: list[bytes] = []
-        self.run(ask(std.Connect()))
-        self.run(ask(std.SetMta(address=0x1000)))
-        self.run(ask(daq.SetDaqPtr(daq_list=1, odt=2, odt_entry=3)))
-        self.script = script
-        self.clear()
-
-    def clear(self) -> None:
-        self.sent.clear()
-        self.packets.clear()
-        self.begin_ns = self.now_ns
-
-    @property
-    def elapsed_ms(self) -> float:
-        return (self.now_ns - self.begin_ns) / MS
-
-    def run(self, procedure: Any) -> Any:
-        running = self.master.start(procedure, self.now_ns)
-        for _ in range(10_000):
-            out = self.master.outgoing()
-            for packet in out:
-                self.serve(packet)
-            if running.done():
-                return running.result()
-            if not out:
-                due = self.master.due()
-                assert due is not None, "nothing is awaited"
-                self.now_ns = max(self.now_ns, due)
-                self.master.on_time(self.now_ns)
-        raise AssertionError("no end")
-
-    def serve(self, packet: bytes) -> None:
-        info = COMMANDS.find(packet)
-        assert info is not None
-        number = self.sent.count(info.name)
-        self.sent.append(info.name)
-        self.packets.append(packet)
-        answer = self.script(info.name, number)
-        if answer is None:
-            answer = self.good(info.name, packet)
-        if answer:
-            self.master.receive(answer, self.now_ns)
-
-    @staticmethod
-    def good(name: str, packet: bytes) -> bytes:
-        if name == "SYNCH":
-            return b"\xfe\x00"
-        if name == "CONNECT":
-            return CONNECTED
-        if name in ("DOWNLOAD", "PROGRAM") and packet[1] > len(packet) - 2:
-            return SILENCE  # a block goes on
-        return b"\xff" + bytes(63)
-
-
 def request_of(name: str) -> Any:
     """Some request of a command; numbers are 1, bytes are one zero."""
     cls = COMMANDS[name].request
@@ -426,7 +351,7 @@ CHECKS = {
 
 
 @pytest.mark.parametrize(
-    ("command", "letters"), [(row[0], row[3]) for row in command_rows()], ids=lambda v: str(v)
+    ("command", "letters"), [(row[0], row[3]) for row in command_rows()], ids=str
 )
 def test_row(command: str, letters: list[str]) -> None:
     for letter in letters:
@@ -468,7 +393,9 @@ def test_hand_written_rows_and_table_agree() -> None:
             assert row.severity == (3 if letter == "V" else 2)
     others = {info.name for info in COMMANDS} - {row[0] for row in command_rows()}
     assert "SYNCH" in others
-    later = {name for name in others if COMMANDS[name].since != "1.0" or COMMANDS[name].group == "TL"}
+    later = {
+        name for name in others if COMMANDS[name].since != "1.0" or COMMANDS[name].group == "TL"
+    }
     assert others - later == {"SYNCH"}, "each command of the first edition has its rows"
     assert set(SPECIAL) <= {(c, x) for c, _, _, xs in command_rows() for x in xs}
 
@@ -502,6 +429,9 @@ def test_synch_is_repeated_and_needs_no_pre_action() -> None:
     with pytest.raises(ExchangeTimeoutError):
         slave.run(ask(std.Synch()))
     assert slave.sent == ["SYNCH"] * 3
+    reactions = [reaction_to(COMMANDS["SYNCH"], code) for code in (0x00, 0x20, 0x33)]
+    assert [r.action for r in reactions] == [Action.CONTINUE, Action.CONTINUE, Action.REPEAT]
+    assert reactions[2].repeats == timeout_reaction(COMMANDS["SYNCH"]).repeats == 2
 
 
 @pytest.mark.parametrize("command", ["GET_STATUS", "DOWNLOAD", "GET_VERSION"])

@@ -233,10 +233,8 @@ def test_entries_of_an_odt_are_written_interleaved_and_after_a_loss_in_their_pla
         pair.run(setup(pair.session, lists, multiple=False))
         assert ("SET_DAQ_PTR" in pair.seen[pair.seen.index("WRITE_DAQ") :]) is lose
         pair.to_master.hook = None
-        found = []
         pair.run(ask(daq.SetDaqPtr(daq_list=0, odt=0, odt_entry=0)))
-        for _ in entries:
-            found.append(pair.run(ask(daq.ReadDaq())).address)
+        found = [pair.run(ask(daq.ReadDaq())).address for _ in entries]
         assert found == [entry.address.value for entry in entries]
 
 

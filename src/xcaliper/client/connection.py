@@ -120,13 +120,13 @@ def connect(
         found = find_description(link, session, a2l, cache=store, progress=on_upload)
         ring = KeyRing(keys, a2l=Path(a2l) if a2l is not None else None)
         made = Connection(link, session, found, where.scheme, open_link, ring)
-        described = made.catalog.xcp.merged() if found.file and made.catalog.xcp else None
-        timers = timers_of(timeout_s, described.protocol_layer if described else None)
-        link.machine.timers = timers
-        return made
     except BaseException:
         link.close()
         raise
+    described = made.catalog.xcp.merged() if found.file and made.catalog.xcp else None
+    timers = timers_of(timeout_s, described.protocol_layer if described else None)
+    link.machine.timers = timers
+    return made
 
 
 class Connection:

@@ -124,7 +124,7 @@ Step: TypeAlias = Ask | Tell | Burst | Collect | Uploads | Pipeline
 Procedure: TypeAlias = Generator[Step, Any, T]
 
 
-def ask(  # noqa: PLR0913 - one keyword per field of the step
+def ask(
     request: Request[R],
     *,
     attempts: int = 0,

@@ -201,7 +201,7 @@ class Driver:
         """Data of every response of one command; None when they did not come as they should."""
         receive, feed, clock = self._receive, self._feed, self._clock
         parts: list[bytes] = []
-        head, limit = bulk.head, 0
+        limit = 0
         while len(parts) < len(sizes):
             try:
                 data = receive()
@@ -215,20 +215,32 @@ class Driver:
                 _, packets = self._drain(self._acquisition, HOLD_BYTES, clock())
             before = len(parts)
             if not self.reader.new_gaps:
-                while packets and len(parts) < len(sizes):
-                    size = head + sizes[len(parts)]
-                    if packets[0][0] != _PID_RES or len(packets[0]) < size:
-                        break
-                    parts.append(packets.pop(0)[head:size])
+                packets = self._take_parts(packets, parts, sizes, bulk.head)
             if packets:
                 self._sort(packets, clock())
-                if self.machine.offer.bulk is not bulk:
-                    return None
+            if self.machine.offer.bulk is not bulk:
+                return None
             if len(parts) == before:  # a timer that runs only while there is no answer
                 limit = limit or clock() + self._patience_ns
                 if clock() >= limit:
                     return None
         return parts
+
+    def _take_parts(
+        self, packets: list[bytes], parts: list[bytes], sizes: tuple[int, ...], head: int
+    ) -> list[bytes]:
+        """Move data of responses to the parts; gives what does not belong there."""
+        for at, packet in enumerate(packets):
+            if len(parts) == len(sizes):
+                return packets[at:]
+            size = head + sizes[len(parts)]
+            if packet[0] == _PID_RES and len(packet) >= size:
+                parts.append(packet[head:size])
+            elif packet[0] < _PID_ERR:
+                self._sort((packet,), self._clock())  # an event, a text, a sample
+            else:
+                return packets[at:]
+        return []
 
     def _nothing_came(self, cause: OSError | FramingError) -> list[bytes]:
         """No packets; raises unless it is only that none has come yet."""

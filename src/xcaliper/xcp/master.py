@@ -17,7 +17,7 @@ from xcaliper.xcp.codes import PID_ERR, PID_EV, PID_RES, PID_SERV, EventCode
 from xcaliper.xcp.events import ServText, decode_event, decode_service
 from xcaliper.xcp.master_exchange import Exchanger, session_ended
 from xcaliper.xcp.master_state import MasterCounters, MasterEvent
-from xcaliper.xcp.master_streams import BULK_DONE, Bulk, BulkOffer, pipeline, uploads
+from xcaliper.xcp.master_streams import BULK_DONE, BulkOffer, pipeline, uploads
 from xcaliper.xcp.profile import Profile
 from xcaliper.xcp.recovery import Timers
 from xcaliper.xcp.table import COMMANDS
@@ -123,8 +123,7 @@ class MasterMachine:
 
     @property
     def unlocker(self) -> Unlocker | None:
-        """Gives the procedure that unlocks a resource, for commands that are answered
-        ERR_ACCESS_LOCKED; None = they are given up."""
+        """Gives the procedure that unlocks a resource after ERR_ACCESS_LOCKED; None = give up."""
         return self._x.unlocker
 
     @unlocker.setter

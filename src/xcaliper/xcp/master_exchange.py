@@ -524,9 +524,9 @@ class Exchanger:
     def _recover(self, reaction: Reaction, requests: Sequence[Request[Any]]) -> Carrying:
         """Bring the slave back to where the command can be repeated; False when it does not work."""
         for _ in range(_ATTEMPTS):
-            if self.stale and PreAction.SYNCH in reaction.pre:
-                if not (yield from self._synchronise()):
-                    return False
+            wants_synch = self.stale and PreAction.SYNCH in reaction.pre
+            if wants_synch and not (yield from self._synchronise()):
+                return False
             restored: bool | None = True
             for pre in reaction.pre:
                 restored = yield from self._restore(pre, requests[0])

@@ -105,18 +105,23 @@ class Pointers:
             case std.BuildChecksum():
                 self.advance(request.block_size)
                 self.mta_is_sure = False
-            case daq.FreeDaq() | daq.AllocDaq() | daq.AllocOdt() | daq.AllocOdtEntry():
-                self.daq = None
+            case _ if type(request) in _LOSES_MTA:
+                self.mta, self.mta_is_sure = None, False
+                self.daq = None if type(request) in (std.Connect, std.Disconnect) else self.daq
+            case _:
+                self._follow_daq(request)
+
+    def _follow_daq(self, request: Request[Any]) -> None:
+        """The same for commands that move the DAQ pointer, or make it point nowhere."""
+        match request:
             case daq.SetDaqPtr():
                 self.daq = (request.daq_list, request.odt, request.odt_entry)
             case daq.WriteDaq() | daq.ReadDaq():
                 self._next_entry(1)
             case daq.WriteDaqMultiple():
                 self._next_entry(request.count)
-            case _ if type(request) in _LOSES_MTA:
-                self.mta, self.mta_is_sure = None, False
-                if isinstance(request, std.Connect | std.Disconnect):
-                    self.daq = None
+            case daq.FreeDaq() | daq.AllocDaq() | daq.AllocOdt() | daq.AllocOdtEntry():
+                self.daq = None
             case _:
                 pass
 

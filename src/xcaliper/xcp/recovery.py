@@ -244,6 +244,11 @@ def _exceptions() -> Iterator[tuple[str, int, Reaction]]:
         ),
     )
     yield (
+        "SYNCH",
+        code.ERR_RESOURCE_TEMPORARY_NOT_ACCESSIBLE,
+        Reaction(Action.REPEAT, repeats=_TWICE, note="With the next attempt, after T1."),
+    )
+    yield (
         "UNLOCK",
         code.ERR_SEQUENCE,
         Reaction(Action.BEGIN_AGAIN, note="GET_SEED again, by the procedure that unlocks."),

@@ -45,6 +45,7 @@ _SHORT_UPLOAD: Final = 0xF4
 _SYNCH: Final = 0xFC
 _FIRST_COMMAND: Final = 0xC0
 _MAX_ANSWERS: Final = 4096
+_NO_LIMIT: Final = 1 << 62
 _MAX_EVENTS: Final = 1024
 _ERR_UNKNOWN: Final = bytes((PID_ERR, ErrorCode.ERR_CMD_UNKNOWN))
 _ERR_SUBCMD: Final = bytes((PID_ERR, ErrorCode.ERR_SUBCMD_UNKNOWN))
@@ -146,7 +147,7 @@ class SlaveMachine:
         self._budget = _Budget(config) if config.link_bytes_per_s is not None else None
         self._queued_dtos = 0
         self._waiting = 0  # commands since answers were taken away
-        self._most_waiting = config.queue_size_commands + 1 if config.interleaved else _MAX_ANSWERS
+        self._most_waiting = config.queue_size_commands + 1 if config.interleaved else _NO_LIMIT
         self._queue_size = config.queue_size
         self._events: deque[SlaveEvent] = deque(maxlen=_MAX_EVENTS)
         self._event_counters = [0] * len(config.events)
@@ -217,15 +218,6 @@ class SlaveMachine:
         else:
             self._serve(entry, packet)
 
-    def _gate(self, entry: _Entry, packet: bytes) -> bytes | None:
-        """The refusal of a command that may not run now, before its handler sees it."""
-        if len(packet) > self.config.max_cto:
-            return _ERR_SYNTAX
-        security = self.state.security
-        if security.watchful:
-            security.heed(entry.info.name)
-        return security.refuses(entry.info, packet)
-
     def _has_room(self, packet: bytes) -> bool:
         """Whether the queue of interleaved mode takes a command; SYNCH empties it.
 
@@ -236,6 +228,15 @@ class SlaveMachine:
         elif self.state.block is None:  # packets inside of a block do not wait
             self._waiting += 1
         return self._waiting <= self._most_waiting
+
+    def _gate(self, entry: _Entry, packet: bytes) -> bytes | None:
+        """The refusal of a command that may not run now, before its handler sees it."""
+        if len(packet) > self.config.max_cto:
+            return _ERR_SYNTAX
+        security = self.state.security
+        if security.watchful:
+            security.heed(entry.info.name)
+        return security.refuses(entry.info, packet)
 
     def _short_way(self, packet: bytes) -> bool:
         """Serve a plain SHORT_UPLOAD without objects; False leaves it to the general way.

@@ -207,7 +207,9 @@ class SlaveConfig:
             if not 8 <= value <= top or value % self.ag:
                 raise SettingsError(key, f"{value} is not a multiple of AG between 8 and {top}")
         if not 1 <= self.queue_size_commands <= 0xFF:
-            raise SettingsError("queue_size_commands", f"{self.queue_size_commands} is not 1 to 255")
+            raise SettingsError(
+                "queue_size_commands", f"{self.queue_size_commands} is not 1 to 255"
+            )
         if self.timestamp.size_bytes not in (0, 1, 2, 4):
             raise SettingsError("timestamp", f"{self.timestamp.size_bytes} bytes is not 0, 1, 2, 4")
         if not self.timestamp.tick_ns > 0:

@@ -38,6 +38,7 @@ UNKNOWN = negative_response("X", ErrorCode.ERR_CMD_UNKNOWN)
 RANGE = negative_response("X", ErrorCode.ERR_OUT_OF_RANGE)
 NOT_VALID = negative_response("X", ErrorCode.ERR_MODE_NOT_VALID)
 
+
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
     SESSION.forget()
@@ -196,7 +197,9 @@ def test_events_are_told_as_far_as_the_slave_tells_them() -> None:
     found, _ = run_script(daq_info(Session(profile=SESSION.profile)), script)
     assert [one.name for one in found.events] == ["task", "", ""]
     assert found.resolution is None
-    found, _ = run_script(daq_info(Session(profile=SESSION.profile)), [processor(2), UNKNOWN, RANGE])
+    found, _ = run_script(
+        daq_info(Session(profile=SESSION.profile)), [processor(2), UNKNOWN, RANGE]
+    )
     assert found.events is None, "not one is known"
 
 
@@ -204,7 +207,9 @@ def test_only_lists_that_can_exist_are_asked_for() -> None:
     found, steps = run_script(daq_info(Session(profile=SESSION.profile)), [UNKNOWN, UNKNOWN])
     assert (found.processor, found.events, found.lists) == (None, None, ())
     assert len(steps) == 2
-    found, _ = run_script(daq_info(Session(profile=SESSION.profile)), [processor(0, 1, 2), UNKNOWN, info(4), info(4)])
+    found, _ = run_script(
+        daq_info(Session(profile=SESSION.profile)), [processor(0, 1, 2), UNKNOWN, info(4), info(4)]
+    )
     assert len(found.lists) == 2, "MAX_DAQ counts the predefined ones as well"
     told = [processor(0, 9, 1, dynamic=True), UNKNOWN, info(4)]
     found, _ = run_script(daq_info(Session(profile=SESSION.profile)), told)

@@ -26,6 +26,7 @@ UNKNOWN = negative_response("X", ErrorCode.ERR_CMD_UNKNOWN)
 RANGE = negative_response("X", ErrorCode.ERR_OUT_OF_RANGE)
 LOST = ExchangeTimeoutError("UPLOAD", timer="T1", attempts=3, elapsed_ns=1)
 
+
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
     SESSION.forget()

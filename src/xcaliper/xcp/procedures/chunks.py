@@ -8,7 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["MAX_COUNT", "Piece", "download_pieces", "read_commands", "short_counts", "upload_counts"]
+__all__ = [
+    "MAX_COUNT",
+    "Piece",
+    "download_pieces",
+    "read_commands",
+    "short_counts",
+    "upload_counts",
+]
 
 #: The count of a command is one byte.
 MAX_COUNT: Final = 0xFF
@@ -100,7 +107,9 @@ def _singles(count: int, room: int, max_room: int) -> tuple[Piece, ...]:
     """Full packets of the larger kind, and the rest."""
     if max_room > room:
         full, rest = divmod(count, max_room)
-        tail = (Piece(rest),) if rest else ()  # rest < max_room, which is one element more than room
+        tail = (
+            (Piece(rest),) if rest else ()
+        )  # rest < max_room, which is one element more than room
         return (Piece(max_room, is_max=True),) * full + tail
     return tuple(Piece(n) for n in _steps(count, room))
 

@@ -64,9 +64,7 @@ class Session:
         self.refused.clear()
 
 
-def attempt(
-    session: Session | None, request: Request[R], *, attempts: int = 0
-) -> Procedure[R]:
+def attempt(session: Session | None, request: Request[R], *, attempts: int = 0) -> Procedure[R]:
     """The answer to an optional command; one that the device has refused before is not sent.
 
     Args:

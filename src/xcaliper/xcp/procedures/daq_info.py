@@ -131,7 +131,9 @@ def _read_list(
     """
     odts: list[OdtSetup] = []
     for odt in range(info.max_odt):
-        if (yield from optional(session, daq.SetDaqPtr(daq_list=number, odt=odt, odt_entry=0))) is None:
+        if (
+            yield from optional(session, daq.SetDaqPtr(daq_list=number, odt=odt, odt_entry=0))
+        ) is None:
             return ()
         entries: list[OdtEntry] = []
         for _ in range(info.max_odt_entries):

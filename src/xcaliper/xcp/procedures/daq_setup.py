@@ -92,7 +92,7 @@ def setup(
     habits = habits or SetupHabits()
     if multiple is False:
         habits.multiple = False
-    for attempt in range(_RESTARTS):
+    for turn in range(_RESTARTS):
         try:
             yield from _allocate([one for one in lists if one.kind is ListKind.DYNAMIC])
             yield from _clear(session, [one for one in lists if one.kind is ListKind.STATIC])
@@ -100,7 +100,7 @@ def setup(
             yield from _set_modes(session, lists)
             return (yield from _select(lists, habits))
         except (SequenceError, DaqActiveError):
-            if attempt == _RESTARTS - 1:
+            if turn == _RESTARTS - 1:
                 raise
             yield from stop()
     raise AssertionError("the last round returns or raises")

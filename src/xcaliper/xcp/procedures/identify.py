@@ -89,7 +89,9 @@ def get_id(
     """
     for restart in range(_RESTARTS):
         try:
-            reply = yield from attempt(session, std.GetId(identification_type=kind), attempts=attempts)
+            reply = yield from attempt(
+                session, std.GetId(identification_type=kind), attempts=attempts
+            )
         except (UnknownCommandError, OutOfRangeError):
             return Identification()
         compressed = bool(reply.mode.compressed_encrypted)

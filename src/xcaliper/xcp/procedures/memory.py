@@ -95,7 +95,7 @@ class XcpMemory:
         count = -(-size_bytes // profile.ag)
         room = profile.max_cto // profile.ag - 1
         block = profile.slave_block_mode and SLAVE_BLOCKS not in refused
-        is_short, counts = read_commands(count, room, block=block)
+        is_short, _ = read_commands(count, room, block=block)
         if (is_short and "SHORT_UPLOAD" not in refused) or "UPLOAD" in refused:
             try:
                 return (yield from self._read_short(address, count))[:size_bytes]

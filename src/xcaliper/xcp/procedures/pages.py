@@ -100,7 +100,9 @@ def page_info(session: Session) -> Procedure[tuple[SegmentState, ...] | None]:
 
 def _segment(session: Session, number: int) -> Procedure[SegmentState]:
     start = yield from optional(session, pag.GetSegmentInfo(mode=0, segment=number, segment_info=0))
-    length = yield from optional(session, pag.GetSegmentInfo(mode=0, segment=number, segment_info=1))
+    length = yield from optional(
+        session, pag.GetSegmentInfo(mode=0, segment=number, segment_info=1)
+    )
     standard = yield from optional(session, pag.GetSegmentInfo(mode=1, segment=number))
     values = [
         reply.value if isinstance(reply, pag.SegmentValueInfo) else None
@@ -118,7 +120,11 @@ def _segment(session: Session, number: int) -> Procedure[SegmentState]:
                 else PageState(page, None)
             )
     ecu = yield from optional(session, pag.GetCalPage(access_mode=1, segment=number))
-    xcp = (yield from optional(session, pag.GetCalPage(access_mode=2, segment=number))) if ecu else None
+    xcp = (
+        (yield from optional(session, pag.GetCalPage(access_mode=2, segment=number)))
+        if ecu
+        else None
+    )
     return SegmentState(
         number=number,
         address=None if values[0] is None else Address(values[0], extension),
