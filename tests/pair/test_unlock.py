@@ -65,7 +65,7 @@ def test_a_lost_packet_anywhere_is_recovered(lost: int, *, up: bool) -> None:
     pair.forget()
     (pair.to_master if up else pair.to_slave).lose(lost)
     assert pair.run(unlock(pair.session, CAL, key_of)) == DAQ
-    assert pair.slave.state.security.wrong_keys == 0
+    assert pair.slave.state.security.wrong_keys == {}
 
 
 @pytest.mark.parametrize("twice", range(9))
@@ -114,13 +114,25 @@ def test_wrong_keys_are_counted_across_sessions_until_time_has_passed() -> None:
     assert pair.run(unlock(pair.session, CAL, key_of)) == DAQ
 
 
-def test_a_right_key_forgives_the_wrong_ones_before() -> None:
+def test_a_right_key_forgives_the_wrong_ones_of_its_resource() -> None:
     pair = secured(attempts=2)
     for _ in range(3):
         with pytest.raises(UnlockError):
             pair.run(unlock(pair.session, DAQ, wrong))
         pair.session = pair.run(connect())
+        assert pair.run(unlock(pair.session, DAQ, key_of)) == CAL
+        pair.session = pair.run(connect())
+
+
+def test_the_key_of_one_resource_buys_no_guesses_at_another() -> None:
+    pair = secured(attempts=2)
+    for _ in range(2):
         assert pair.run(unlock(pair.session, CAL, key_of)) == DAQ
+        with pytest.raises(UnlockError):
+            pair.run(unlock(pair.session, DAQ, wrong))
+        pair.session = pair.run(connect())
+    with pytest.raises(BusyError):
+        pair.run(unlock(pair.session, CAL, key_of))
 
 
 def test_without_limit_wrong_keys_are_only_wrong() -> None:

@@ -56,8 +56,8 @@ class SecuritySettings:
         seed_bytes: length of seeds, 1 to 255.
         seeds: that length → a fresh seed; unpredictable ones unless a test wants its own, which may
             have another length.
-        attempts: wrong keys until GET_SEED is refused for a while; 0 = without limit. Sessions do not
-            reset the count, a right key does.
+        attempts: wrong keys of a resource until GET_SEED is refused for a while; 0 = without limit.
+            Sessions do not reset the count, a right key of the resource does.
         lockout_ns: how long that lasts.
         wrong_key_disconnects: a wrong key ends the session (XCP Base, UNLOCK, 1.0).
         reads: resources that reading of memory needs: UPLOAD, SHORT_UPLOAD, BUILD_CHECKSUM, and the
@@ -105,7 +105,7 @@ class SecurityState:
 
     Attributes:
         protected: what a new session finds locked.
-        wrong_keys: since the last right one, or since the last lock-out.
+        wrong_keys: by resource, since the last right one or the last lock-out.
         watchful: True while something depends on the order of commands or on what they read.
     """
 
@@ -124,7 +124,7 @@ class SecurityState:
         self._slave = slave
         self._settings = slave.config.security
         self.protected = Resource(slave.config.protected | self._settings.protected)
-        self.wrong_keys = 0
+        self.wrong_keys: dict[Resource, int] = {}
         self._closed_until_ns: int | None = None
         self._exchange: _Exchange | None = None
         self._answered: tuple[int, bytes] | None = None
@@ -237,20 +237,22 @@ class SecurityState:
         right = settings.key(exchange.resource, exchange.seed)
         self._exchange = None
         if secrets.compare_digest(right, exchange.key):
-            self.wrong_keys = 0
+            self.wrong_keys.pop(exchange.resource, None)
             slave.locked = Resource(slave.locked & ~exchange.resource)
             self._settle()
             return
-        self._count_wrong_key()
+        self._count_wrong_key(exchange.resource)
         if settings.wrong_key_disconnects:
             slave.reset(connected=False)
         self._forget()
         raise negative_response("UNLOCK", ErrorCode.ERR_ACCESS_LOCKED)
 
-    def _count_wrong_key(self) -> None:
-        self.wrong_keys += 1
-        if self._settings.attempts and self.wrong_keys >= self._settings.attempts:
-            self.wrong_keys = 0
+    def _count_wrong_key(self, resource: Resource) -> None:
+        """Count for each resource alone: the key of one must not buy further guesses at another."""
+        count = self.wrong_keys.get(resource, 0) + 1
+        self.wrong_keys[resource] = count
+        if self._settings.attempts and count >= self._settings.attempts:
+            self.wrong_keys.clear()
             self._closed_until_ns = self._slave.now_ns + self._settings.lockout_ns
 
     def _locked_out(self) -> bool:
