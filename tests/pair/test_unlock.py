@@ -125,7 +125,7 @@ def test_a_right_key_forgives_the_wrong_ones_of_its_resource() -> None:
 
 
 def test_the_key_of_one_resource_buys_no_guesses_at_another() -> None:
-    pair = secured(attempts=2)
+    pair = secured(attempts=2, lockout_ns=60 * S)
     for _ in range(2):
         assert pair.run(unlock(pair.session, CAL, key_of)) == DAQ
         with pytest.raises(UnlockError):
