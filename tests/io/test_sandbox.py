@@ -273,6 +273,7 @@ def test_a_name_that_begins_with_python_is_an_interpreter(tmp_path, monkeypatch)
         ("kill -XCPU $$", "time"),
         ("kill -TERM $$", "crashed"),
         ("sleep 60 & sleep 60", "time"),
+        ("while :; do echo noise noise noise noise noise noise noise; done", "answer"),
     ],
 )
 def test_helpers_that_misbehave(tmp_path, monkeypatch, said: str, reason: str) -> None:
@@ -280,6 +281,14 @@ def test_helpers_that_misbehave(tmp_path, monkeypatch, said: str, reason: str) -
     monkeypatch.setenv(variable, str(script(tmp_path / "bad", said)))
     keys = KeyLibrary(path, limits=Limits(deadline_s=2.0 if reason == "time" else 20.0))
     assert reason_of(keys, CAL, b"abc")[0] == reason
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the helpers of these tests are shell scripts")
+def test_what_a_helper_leaves_running_holds_nothing_up(tmp_path, monkeypatch) -> None:
+    path, variable = other_library(tmp_path)
+    said = 'cat > /dev/null; sleep 30 & printf "result 0\\nvalue 07\\n.\\n"'
+    monkeypatch.setenv(variable, str(script(tmp_path / "parent", said)))
+    assert KeyLibrary(path, limits=Limits(deadline_s=20))(CAL, b"abc") == b"\x07"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the helpers of these tests are shell scripts")
@@ -307,7 +316,7 @@ def test_an_interruption_ends_the_child(tmp_path, monkeypatch) -> None:
             return self
 
         def __exit__(self, *_: object) -> None: ...
-        def communicate(self, *_: object) -> None:
+        def wait(self, *_: object) -> None:
             raise KeyboardInterrupt
 
         def kill(self) -> None:

@@ -139,6 +139,18 @@ def test_each_group_needs_its_resource() -> None:
     assert say(slave, "e9")[:4] == "ff02"
 
 
+def test_programming_and_debugging_need_theirs() -> None:
+    slave = made(protected=Resource(PGM | DBG))
+    for name in ("PROGRAM_START", "PROGRAM_CLEAR", "GET_SECTOR_INFO", "DBG_ATTACH", "DBG_READ"):
+        info = slave_info(slave, name)
+        assert slave.state.security.refuses(info, info.prefix) == bytes.fromhex(LOCKED), name
+    open_up(slave, PGM)
+    info = slave_info(slave, "PROGRAM_START")
+    assert slave.state.security.refuses(info, info.prefix) is None
+    info = slave_info(slave, "DBG_READ")
+    assert slave.state.security.refuses(info, info.prefix) == bytes.fromhex(LOCKED)
+
+
 def test_storing_needs_the_resource_of_what_is_stored() -> None:
     for mask, mode in (
         (CAL, 0x01),

@@ -7,8 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Final, Literal
 
 from xcaliper.core.errors import LibraryError, SettingsError
@@ -21,6 +24,8 @@ __all__ = ["Answer", "Convention", "Limits", "call_library"]
 
 Convention = Literal["auto", "cdecl", "stdcall"]
 
+_LOOK_S: Final = 0.1
+_MOST_BYTES: Final = 65_536
 _TOP_BIT: Final = 0x8000_0000
 _WINDOWS: Final = {0xC000_0005: "access violation", 0xC000_00FD: "stack overflow"}
 
@@ -108,40 +113,66 @@ def _understood(path: Path, answer: Mapping[str, str]) -> Answer:
 
 
 def _run(path: Path, command: list[str], request: bytes, limits: Limits) -> tuple[int, bytes]:
-    """Exit code of the child, and what it said."""
-    try:
-        child = subprocess.Popen(  # noqa: S603 -- a list, no shell; the user named the library
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=path.parent,
-            start_new_session=True,
-        )
-    except OSError as error:
-        text = f"its helper {command[0]} cannot be started ({error.strerror or error})"
-        raise LibraryError(str(path), "helper", text) from error
-    with child:
+    """Exit code of the child, and what it said.
+
+    Files instead of pipes: nobody waits for anybody, and what the child leaves running holds nothing up.
+    """
+    with TemporaryFile() as asked, TemporaryFile() as said:
+        asked.write(request)
+        asked.seek(0)
         try:
-            said, _ = child.communicate(request, limits.deadline_s)
+            child = subprocess.Popen(  # noqa: S603 -- a list, no shell; the user named the library
+                command,
+                stdin=asked,
+                stdout=said,
+                stderr=subprocess.DEVNULL,
+                cwd=path.parent,
+                start_new_session=True,
+            )
+        except OSError as error:
+            text = f"its helper {command[0]} cannot be started ({error.strerror or error})"
+            raise LibraryError(str(path), "helper", text) from error
+        with child:
+            try:
+                _wait(path, child, said.fileno(), limits.deadline_s)
+            except BaseException:
+                _end(child)
+                raise
+        said.seek(0)
+        return child.returncode, said.read(_MOST_BYTES)
+
+
+def _wait(path: Path, child: subprocess.Popen[bytes], said: int, deadline_s: float) -> None:
+    """Wait until the child has ended.
+
+    Raises:
+        LibraryError: it takes too long, or says too much.
+    """
+    until = time.monotonic() + deadline_s
+    while True:
+        try:
+            child.wait(min(_LOOK_S, max(until - time.monotonic(), 0)))
         except subprocess.TimeoutExpired:
-            _end(child)
+            pass
+        else:
+            return
+        if os.fstat(said).st_size > _MOST_BYTES:
+            text = "its helper gave an answer that does not end"
+            raise LibraryError(str(path), "answer", text, hint="Check the helper.")
+        if time.monotonic() >= until:
             raise LibraryError(
                 str(path),
                 "time",
-                f"no answer in {limits.deadline_s:g} s; its process was ended",
+                f"no answer in {deadline_s:g} s; its process was ended",
                 hint="Give it more time, or check the library: it may wait for somebody.",
-            ) from None
-        except BaseException:
-            _end(child)
-            raise
-    return child.returncode, said
+            )
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     """End the child and what it started."""
     if sys.platform != "win32":
-        os.killpg(child.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
     child.kill()
 
 
