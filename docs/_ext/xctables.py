@@ -375,6 +375,30 @@ def cli_page() -> str:
     return page("Shell command", lead, re.sub(r"\[([^\]]+)\]\(#[^)]*\)", r"\1", text))
 
 
+def quirks_page() -> str:
+    """What slaves do differently, one switch each."""
+    lead = (
+        "What slaves do differently from what one expects. Each is a switch of the virtual ECU: `xcaliper vecu demo-engine "
+        "--quirk name`, or `SlaveConfig(quirks=…)`. The client measures and calibrates with every one of them; "
+        "[](../../howto/try-a-strange-slave.md) shows how to find out what another tool does."
+    )
+    found = module("xcaliper.xcp.quirks")
+    if found is None:
+        return page("Quirks of slaves", lead, ABSENT)
+    rows = [(code(one.label), escape(one.meaning), escape(one.need)) for one in found.Quirk]
+    rivals = [
+        f"- {' and '.join(code(one.label) for one in sorted(pair, key=lambda item: item.value))}: {escape(why)}"
+        for pair, why in found.CONFLICTS.items()
+    ]
+    return page(
+        "Quirks of slaves",
+        lead,
+        table(("Quirk", "What the slave does", "What a master needs"), rows),
+        "These exclude each other; `--quirks all-compatible` takes the one that is listed first:\n",
+        "\n".join(rivals) + "\n",
+    )
+
+
 def a2l_rules() -> list[Any]:
     """The rules of findings about descriptions, by code."""
     found = module("xcaliper.a2l.rules")
@@ -481,6 +505,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "keywords.md": keywords_page,
     "mdf-blocks.md": blocks_page,
     "packets.md": packets_page,
+    "quirks.md": quirks_page,
 }
 
 

@@ -28,6 +28,9 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     checksum: str = "XCP_CRC_32",
     disable: Annotated[list[str] | None, Parameter(negative=(), show_default=False)] = None,
     protect: str = "",
+    quirk: Annotated[list[str] | None, Parameter(negative=(), show_default=False)] = None,
+    quirks: Literal["all-compatible"] | None = None,
+    list_quirks: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     duration: float | None = None,
     seed: int = 1,
     signals: int = 10_000,
@@ -51,6 +54,9 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         checksum: algorithm of BUILD_CHECKSUM, such as XCP_ADD_11 or XCP_CRC_16_CITT.
         disable: standard name of an optional command that the slave shall refuse; may be repeated.
         protect: resources that need a key, such as cal,daq; it is made by xcaliper.sim.demo_key:demo_key.
+        quirk: something that the slave shall do differently, as real ones do; may be repeated.
+        quirks: all-compatible: every quirk that goes with those before it in the list.
+        list_quirks: print the quirks that there are, and end.
         duration: seconds; without it until Ctrl+C.
         seed: of the noise in the engine model.
         signals: how many signals many-signals has.
@@ -59,6 +65,8 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         a2l_out: also write the description into this file.
         json: print one JSON object when it listens.
     """
+    if list_quirks:
+        return _list_quirks(as_json=json)
     from xcaliper.sim.gallery import build_ecu
     from xcaliper.sim.server import EcuServer
 
@@ -71,7 +79,8 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         timestamp_size,
         timestamp_unit,
     )
-    settings = _with_options(settings, checksum, tuple(disable or ()))
+    wanted = [*(quirk or ()), *([quirks] if quirks else ())]
+    settings = _with_options(settings, checksum, tuple(disable or ()), wanted)
     if protect:
         settings = _protected(settings, protect)
     if "://" in name:  # a URL alone: the demo engine is meant
@@ -115,11 +124,14 @@ def _settings(  # one value per option of the shell
     )
 
 
-def _with_options(settings: SlaveConfig, checksum: str, disabled: tuple[str, ...]) -> SlaveConfig:
+def _with_options(
+    settings: SlaveConfig, checksum: str, disabled: tuple[str, ...], quirks: list[str]
+) -> SlaveConfig:
     from dataclasses import replace
 
     from xcaliper.core.errors import NotFoundError
     from xcaliper.xcp.codes import ChecksumType
+    from xcaliper.xcp.quirks import quirks_named
     from xcaliper.xcp.table import COMMANDS
 
     names = tuple(kind.name for kind in ChecksumType if kind is not ChecksumType.XCP_USER_DEFINED)
@@ -133,6 +145,7 @@ def _with_options(settings: SlaveConfig, checksum: str, disabled: tuple[str, ...
         settings,
         checksum=ChecksumType[checksum.upper()],
         disabled=frozenset(command.upper() for command in disabled),
+        quirks=quirks_named(quirks),
     )
 
 
@@ -147,6 +160,31 @@ def _protected(settings: SlaveConfig, protect: str) -> SlaveConfig:
 
     mask = reduce(or_, map(resource_named, protect.split(",")))
     return replace(settings, security=demo_security(Resource(mask)))
+
+
+def _list_quirks(*, as_json: bool) -> int:
+    """Print every quirk with its meaning."""
+    from xcaliper.cli.shell import print_json, stdout
+    from xcaliper.xcp.quirks import ALL_COMPATIBLE, Quirk
+
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": one.label,
+                    "meaning": one.meaning,
+                    "need": one.need,
+                    "all_compatible": one in ALL_COMPATIBLE,
+                }
+                for one in Quirk
+            ]
+        )
+        return 0
+    console = stdout()
+    for one in Quirk:
+        console.print(one.label, style="bold", markup=False, highlight=False)
+        console.print(f"  {one.meaning}", markup=False, highlight=False)
+    return 0
 
 
 def _announce(name: str, server: EcuServer, *, as_json: bool) -> None:

@@ -336,16 +336,14 @@ class Acquisition:
             return
         is_running = self.port.is_running()
         self._last_data_ns = now_ns
-        cyclic = [track.name for track in self.tracks if track.cycle_ns]
-        if not cyclic:
-            return
         if not is_running:
             raise RemoteProtocolError(
                 "measurement: the slave stopped its DAQ lists.",
                 hint="It may have restarted, or another master took over; reconnect=… sets them "
                 "up again.",
             )
-        if not self._is_quiet:
+        cyclic = [track.name for track in self.tracks if track.cycle_ns]
+        if cyclic and not self._is_quiet:
             self._is_quiet = True
             self.silences += 1
             self._note_silence(cyclic)

@@ -7,12 +7,13 @@ from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
+from zlib import crc32
 
 from xcaliper.client.a2l_source import A2lCache
 from xcaliper.client.ahead import ReadAhead
 from xcaliper.client.checksums import verify
 from xcaliper.client.daq_port import DaqPort
-from xcaliper.client.description import Description, find_description
+from xcaliper.client.description import Description, find_description, fingerprint
 from xcaliper.client.info import ConnectionInfo
 from xcaliper.client.live import LiveValues
 from xcaliper.client.names import expand_names, nearest_names
@@ -22,6 +23,7 @@ from xcaliper.client.selection import NameSpace, PlanOptions, Selection, event_n
 from xcaliper.client.survey import survey_daq, survey_segments
 from xcaliper.client.timing import timers_of
 from xcaliper.client.together import make_measurement
+from xcaliper.client.write_access import WriteAccess
 from xcaliper.core.address import Address
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import (
@@ -175,11 +177,14 @@ class Connection:
         """Ask the slave what it can and has."""
         self._daq, self._found = survey_daq(self.link, self.session, self._catalog)
         self._segments = survey_segments(self.link, self.session, self.description.file)
+        self._access = WriteAccess(self._segments, self.session.profile.ag)
 
     def look_again(self) -> None:
         """Ask anew what the slave can and has, as after a resource was unlocked; not while measuring."""
         if self._port.measurement is None or not self._port.measurement.is_running:
+            noted = self._access.notes
             self._look()
+            self._access.notes.update(noted)
         self.session = replace(self.session, protection=self.link.run(protection()))
 
     # --- life ---
@@ -252,7 +257,8 @@ class Connection:
         """What is odd about slave, description, link and memory that was read, each told once."""
         read = self._live_values.diagnostics.values() if self._live_values else ()
         epk = (self._epk_problem,) if self._epk_problem is not None else ()
-        return (*self._notes, *self._found, *epk, *read)
+        told = (*self._notes, *self._found, *epk, *self._access.notes.values())
+        return (*told, *read)
 
     @property
     def catalog(self) -> Catalog:
@@ -431,7 +437,7 @@ class Connection:
         return self.link.run(self._memory.read_many(places))
 
     def _write(self, address: Address, data: bytes) -> None:
-        self.link.run(self._memory.write(address, data))
+        self._access.write(self.link, self._memory, address, data)
 
     # --- values ---
 
@@ -743,6 +749,7 @@ class Connection:
             )
             texts = link.run(identify(session))
             self._check_same(session, texts.get(int(IdType.EPK), ""))
+            self._check_description(link)
         except BaseException:
             link.close()
             raise
@@ -764,6 +771,18 @@ class Connection:
                 expected=self.session.profile,
                 actual=session.profile,
                 hint="Connect anew.",
+            )
+
+    def _check_description(self, link: Link) -> None:
+        """A description of the slave's own may be another one after a restart, for the same EPK."""
+        mine = self.description
+        told = link.run(fingerprint()) if mine.origin in ("upload", "cache") else None
+        if told is not None and told != (len(mine.data), crc32(mine.data)):
+            raise IntegrityError(
+                f"{self.link.name}: the slave has another description now, bytes and CRC-32",
+                expected=(len(mine.data), crc32(mine.data)),
+                actual=told,
+                hint="Connect anew, so that names are looked up in it.",
             )
 
 

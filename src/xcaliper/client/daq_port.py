@@ -7,18 +7,23 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from xcaliper.core.errors import ExchangeTimeoutError, NegativeResponseError, UsageError
+from xcaliper.core.address import Address
+from xcaliper.core.errors import (
+    AccessDeniedError,
+    ExchangeTimeoutError,
+    NegativeResponseError,
+    UsageError,
+)
 from xcaliper.proto.procedure import ask
-from xcaliper.xcp import std
+from xcaliper.xcp import daq, std
 from xcaliper.xcp.procedures import daq_setup
 from xcaliper.xcp.procedures.clock import COMMON_INITIATORS, clock_properties, read_clocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from xcaliper.client.connection import Connection
     from xcaliper.client.measurement import Measurement
-    from xcaliper.core.address import Address
     from xcaliper.core.errors import XcaliperError
     from xcaliper.core.frames import DtoBatch
     from xcaliper.core.samples import SampleBlock
@@ -51,6 +56,7 @@ class DaqPort:
         connection: as given.
         measurement: the one that has the lists, or had them last.
         cluster: cluster of GET_DAQ_CLOCK_MULTICAST that the slave is put into; None leaves it.
+        refused: signals in entries that the slave refused (ERR_ACCESS_DENIED).
     """
 
     def __init__(self, connection: Connection, *, multiple: bool | None) -> None:
@@ -60,12 +66,14 @@ class DaqPort:
         self._habits = daq_setup.SetupHabits(multiple=multiple)
         self._claim_lock = threading.Lock()
         self._silent = False
+        self._tells_status = True
         self._terminated = False
         self._overloads = 0
         self._fresh: list[Any] = []
         self._clocks: ClockProperties | None = None
         self._asked_clocks = False
         self.cluster: int | None = None
+        self.refused: set[str] = set()
         self._events_lock = threading.Lock()
         self._events: deque[Any] = deque(maxlen=_MAX_EVENTS)
 
@@ -125,7 +133,8 @@ class DaqPort:
         from xcaliper.daq.correlation import daq_stamp
         from xcaliper.daq.timeline import ClockReading
 
-        sample = self.connection.link.run(read_clocks(time.monotonic_ns, attempts=0))
+        link = self.connection.link
+        sample = link.run(read_clocks(link.clock, attempts=0))
         stamp = None if sample is None else daq_stamp(sample, self.clocks(), clock)
         if sample is None or stamp is None or sample.sent_ns is None:
             return None
@@ -150,14 +159,18 @@ class DaqPort:
         link, session = self.connection.link, self.connection.session
         self._silent = self._terminated = False
         if not plan.lists:
-            now = time.monotonic_ns()
+            now = link.clock()
             return DaqDecoder(plan, {}, ClockReading(0, now)), now
-        pids = link.run(daq_setup.setup(session, plan.lists, habits=self._habits))
+        try:
+            pids = link.run(daq_setup.setup(session, plan.lists, habits=self._habits))
+        except AccessDeniedError as error:
+            self.refused |= _explain(error, plan, session.profile.ag)
+            raise
         numbered = {one.daq_list: pid for one, pid in zip(plan.lists, pids, strict=True)}
         if plan.clock is not None:
             self.clocks()  # before the clock is read: it settles the form of the answer
         start = self._read_clock(plan.clock) if plan.clock is not None else None
-        now = time.monotonic_ns() if start is None else start.t_ns
+        now = link.clock() if start is None else start.t_ns
         if not is_suitable(plan):
             return DaqDecoder(plan, numbered, start), now
         control = control_block()
@@ -254,16 +267,34 @@ class DaqPort:
         return self._terminated
 
     def is_running(self) -> bool:
-        """Ask for a sign of life; True while the slave says that DAQ lists run.
+        """Ask for a sign of life; True while the slave says that DAQ lists run, or does not say.
 
         Raises:
             ExchangeTimeoutError: there is none.
         """
+        link = self.connection.link
         try:
-            status = self.connection.link.run(ask(std.GetStatus()), _ALIVE_S)
+            if not self._tells_status:
+                link.run(ask(std.Synch()), _ALIVE_S)
+                return True
+            status = link.run(ask(std.GetStatus(), attempts=1), _ALIVE_S)
         except ExchangeTimeoutError as error:
+            if self._tells_status and self._answers():
+                self._tells_status = False
+                return True
             raise self._gone("no data", error) from error
+        except NegativeResponseError:  # it does not know the command, yet it is there
+            self._tells_status = False
+            return True
         return bool(status.session_status.daq_running)
+
+    def _answers(self) -> bool:
+        """A sign of life of a slave that leaves GET_STATUS unanswered."""
+        try:
+            self.connection.link.run(ask(std.Synch(), attempts=1), _ALIVE_S)
+        except ExchangeTimeoutError:
+            return False
+        return True
 
     def _gone(self, what: str, error: ExchangeTimeoutError) -> ExchangeTimeoutError:
         """Nobody waits for this slave a second time; says so in terms of the measurement."""
@@ -309,3 +340,30 @@ class DaqPort:
         with self._events_lock:
             count, self._overloads = self._overloads, 0
         return count
+
+
+def _explain(error: AccessDeniedError, plan: DaqPlan, ag: int) -> set[str]:
+    """Say which signals lie where the slave does not measure, and what can be done; their names."""
+    request = error.request
+    entries: tuple[daq.WriteDaq | daq.DaqElement, ...] = ()
+    if isinstance(request, daq.WriteDaq):
+        entries = (request,)
+    elif isinstance(request, daq.WriteDaqMultiple):
+        entries = request.elements
+    refused = {Address(one.address, one.address_extension) for one in entries}
+    names: list[str] = []
+    for raster, setup in zip(plan.rasters, plan.lists, strict=False):
+        at = 0
+        fields: Mapping[str, Any] = raster.dtype.fields or {}
+        for entry in (entry for odt in setup.odts for entry in odt.entries):
+            end = at + entry.size * ag
+            if entry.address in refused:
+                names += [n for n in raster.signals if at <= fields[n][1] < end]
+            at = end
+    if names:
+        error.hint = (
+            f"Among {', '.join(names[:8])} are some that the slave does not measure, as it may be "
+            "with parameters; have them read again and again: polling=True, or "
+            "event={name: 'polling'}."
+        )
+    return set(names)

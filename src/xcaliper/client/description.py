@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from xcaliper.transport.pump import Link
     from xcaliper.xcp.procedures.connect import Session
 
-__all__ = ["Description", "find_description"]
+__all__ = ["Description", "find_description", "fingerprint"]
 
 _NO_A2L: Final = "no-a2l"
 
@@ -120,7 +120,7 @@ def _unanswered(kinds: list[int]) -> Diagnostic:
 
 def _from_cache(link: Link, epk: str, cache: A2lCache) -> bytes | None:
     """A cached content that is proven to be the slave's: same EPK, length and checksum."""
-    found = link.run(_fingerprint())
+    found = link.run(fingerprint())
     if found is None:
         return None
     length, checksum = found
@@ -130,7 +130,7 @@ def _from_cache(link: Link, epk: str, cache: A2lCache) -> bytes | None:
     return None
 
 
-def _fingerprint() -> Procedure[tuple[int, int] | None]:
+def fingerprint() -> Procedure[tuple[int, int] | None]:
     """Length and CRC-32 of the slave's A2L; None when the slave cannot tell.
 
     GET_ID leaves the MTA at the text, so BUILD_CHECKSUM can read it there.

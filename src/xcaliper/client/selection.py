@@ -15,6 +15,7 @@ from xcaliper.quantity.measurement import BoundMeasurement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from xcaliper.a2l import A2lFile
@@ -240,7 +241,8 @@ def select(  # what there is, and what is wanted
         profile: how the slave talks.
         subject: name of the slave, for messages.
         options: as told by the user.
-        connection: kept in the result.
+        connection: kept in the result; parameters that it has seen refused are polled, where polling is
+            allowed and no event is chosen.
 
     Raises:
         NotFoundError: no such name or event.
@@ -263,6 +265,9 @@ def select(  # what there is, and what is wanted
     wanted = {name: one.wanted() for name, one in signals.items() if name not in chosen.polled}
     wanted = {n: replace(one, stim=n in stim) for n, one in wanted.items()}
     by_hand = [_polled(signals[n].wanted(), "polling was asked for") for n in sorted(chosen.polled)]
+    refused = connection.port.refused if connection is not None and poll_hz else frozenset()
+    denied = [wanted.pop(n) for n in _not_measured(signals, wanted, chosen, refused)]
+    by_hand += [_polled(one, "the slave does not measure parameters there") for one in denied]
     if daq is None and wanted:
         reason = "the slave offers no data acquisition"
         if not poll_hz:
@@ -274,6 +279,23 @@ def select(  # what there is, and what is wanted
     plan = _compile(daq, profile, wanted, chosen, options, poll_hz)
     plan = replace(plan, polled=(*plan.polled, *by_hand))
     return Selection(signals, plan, poll_hz, connection)
+
+
+def _not_measured(
+    signals: Mapping[str, Signal],
+    wanted: Mapping[str, WantedSignal],
+    chosen: _Chosen,
+    refused: AbstractSet[str],
+) -> list[str]:
+    """Parameters without a chosen event whose entries the slave has refused before."""
+    return [
+        name
+        for name in wanted
+        if name in refused
+        and not isinstance(signals[name].bound, BoundMeasurement)
+        and chosen.common is None
+        and name not in chosen.by_name
+    ]
 
 
 def _polled(wanted: WantedSignal, reason: str) -> PolledSignal:

@@ -10,9 +10,13 @@ from xcaliper.sim.describe import describe
 from xcaliper.sim.faults import FaultInjector, Faults
 from xcaliper.sim.image import build_image
 from xcaliper.sim.memory import EcuMemory
+from xcaliper.sim.quirky_a2l import describe_quirky
+from xcaliper.sim.quirky_memory import QuirkyMemory
 from xcaliper.sim.tasks import Scheduler
 from xcaliper.sim.xcp_section import slave_config
-from xcaliper.xcp.slave import SlaveMachine
+from xcaliper.transport.ports import Lost
+from xcaliper.xcp.quirks import Quirk
+from xcaliper.xcp.quirky_slave import QuirkySlave, described_config, make_slave, quirky_config
 from xcaliper.xcp.slave_config import SlaveConfig
 from xcaliper.xcp.table import COMMANDS
 from xcaliper.xcp.tlcmd import EthGetDaqClockMulticast
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from xcaliper.sim.tasks import Task
     from xcaliper.sim.xcp_section import Endpoint
     from xcaliper.transport.ports import Sent
+    from xcaliper.xcp.slave_config import SlaveMemory
 
 __all__ = ["Model", "VirtualEcu"]
 
@@ -83,6 +88,8 @@ class VirtualEcu:
         self.faults = FaultInjector(faults, field, order) if faults else None
         self._reboots_ns = [int(at * 1e9) for at in sorted(faults.reboots_s)] if faults else []
         self._boot_ns = 0
+        self._run = 0
+        self._endpoints = endpoints
         self.alignment = 1
         self._load()
         self.announce(endpoints)
@@ -95,9 +102,14 @@ class VirtualEcu:
 
     def announce(self, endpoints: tuple[Endpoint, ...]) -> None:
         """Write the A2L anew for these endpoints; ends a running session."""
-        config = slave_config(self.declaration, self._settings)
+        self._endpoints = endpoints
+        config = quirky_config(slave_config(self.declaration, self._settings))
         told = replace(config, **self.faults.faults.lies) if self.faults else config
-        self.a2l = describe(self.image, told, endpoints)
+        if config.quirks:
+            written = described_config(told)
+            self.a2l = describe_quirky(self.image, written, endpoints, self._run)
+        else:
+            self.a2l = describe(self.image, told, endpoints)
         name = self.declaration.name
         ids = {
             _ID_ASCII: name.encode(),
@@ -113,7 +125,10 @@ class VirtualEcu:
     def _power_up(self) -> None:
         """A slave without a session."""
         table = COMMANDS.extended(EthGetDaqClockMulticast)
-        self.slave = SlaveMachine(self._config, self.memory, table)
+        memory: SlaveMemory = self.memory
+        if self._config.quirks:
+            memory = QuirkyMemory(self.memory, self.declaration, self._config, self._run)
+        self.slave = make_slave(self._config, memory, table)
         self.slave.state.announced = self._told
         if self.faults is not None and self.faults.faults.drop_samples:
             self.slave.drops = self.faults.drops
@@ -122,7 +137,11 @@ class VirtualEcu:
         """Start anew without a word: session, lists, memory and clocks are those of power-up."""
         self._boot_ns = now_ns
         self._load()
-        self._power_up()
+        self._run += 1
+        if Quirk.A2L_PER_RUN in self._config.quirks:
+            self.announce(self._endpoints)
+        else:
+            self._power_up()
         if self.faults is not None:
             self.faults.truth.reboots += 1
 
@@ -140,11 +159,16 @@ class VirtualEcu:
         """The same for a transport that sends whole blocks of DTOs as they lie."""
         self.slave.alignment = self.alignment
         items = self.slave.outgoing_blocks()
-        return items if self.faults is None else self.faults.spoil(items)
+        sent: Sequence[Sent] = items if self.faults is None else self.faults.spoil(items)
+        lost = self.slave.take_lost_messages() if isinstance(self.slave, QuirkySlave) else 0
+        return [*sent, Lost(lost)] if lost else sent
 
     def due(self) -> int:
         """Time of the next task."""
         due_ns = self.scheduler.next_due_ns() + self._boot_ns
+        slave_ns = self.slave.due()
+        if slave_ns is not None:
+            due_ns = min(due_ns, slave_ns + self._boot_ns)
         return min(due_ns, self._reboots_ns[0]) if self._reboots_ns else due_ns
 
     def skip_to(self, now_ns: int) -> None:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final, Self
 
 from xcaliper.core.errors import LinkError, UsageError
 from xcaliper.sim.clock_section import takes_multicasts
+from xcaliper.sim.quirky_ports import open_quirky_port
 from xcaliper.sim.xcp_section import Endpoint
 from xcaliper.transport.multicast import MulticastPort
-from xcaliper.transport.ports import DATAGRAM_LIMIT, open_port
+from xcaliper.transport.ports import DATAGRAM_LIMIT
 from xcaliper.transport.server import SlaveServer
 
 if TYPE_CHECKING:
@@ -141,7 +142,8 @@ class EcuServer:
         with contextlib.ExitStack() as undo:
             for url in urls:
                 most = max(ecu.slave.config.max_cto, 255)
-                ports.append(open_port(url, max_packet=most, limit=datagram_limit))
+                quirks = ecu.slave.config.quirks
+                ports.append(open_quirky_port(url, quirks, max_packet=most, limit=datagram_limit))
                 undo.callback(ports[-1].close)
             undo.pop_all()
         self.multicast = self._open_multicast(ports[0].address[0])

@@ -272,7 +272,7 @@ class UdpPort(_Port):
                     self._held = (data, sender)
                     break
                 if not begins or not self._may_begin(sender):
-                    self.strangers += 1
+                    self._turn_away()
                     continue
                 self._peer = sender
                 self._kept.clear()
@@ -281,6 +281,10 @@ class UdpPort(_Port):
                 self._reader.reset()  # else a second CONNECT would pass for the first one, doubled
             found += self._reader.feed(data)
         return found
+
+    def _turn_away(self) -> None:
+        """Ignore a datagram of somebody who holds no session."""
+        self.strangers += 1
 
     def _may_begin(self, sender: Any) -> bool:
         return self._peer is None or sender[0] == self._peer[0] or not self.in_session()

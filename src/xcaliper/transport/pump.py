@@ -158,6 +158,11 @@ class Link:
         return self.transport.name
 
     @property
+    def clock(self) -> Callable[[], int]:
+        """Monotonic nanoseconds, as packets are stamped."""
+        return self._clock
+
+    @property
     def is_open(self) -> bool:
         """True until the link is closed or has failed."""
         return not self._driver.closing and self._driver.failure is None

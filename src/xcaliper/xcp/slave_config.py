@@ -9,6 +9,7 @@ from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import SettingsError
 from xcaliper.core.ticks import TickClock
 from xcaliper.xcp.codes import ChecksumType, Resource
+from xcaliper.xcp.quirks import Quirk, check_quirks
 from xcaliper.xcp.slave_clock import ClockSettings
 from xcaliper.xcp.slave_daq_config import (
     DaqMemory,
@@ -134,6 +135,7 @@ class SlaveConfig:
         transport_major: major version of the transport, as CONNECT tells.
         clocks: clocks of slave, ECU and grandmaster, and how they run.
         driver_version: high nibble major, low nibble minor (GET_COMM_MODE_INFO).
+        quirks: what the slave does differently; see :class:`~xcaliper.xcp.quirks.Quirk`.
     """
 
     byte_order: ByteOrder = ByteOrder.INTEL
@@ -192,10 +194,12 @@ class SlaveConfig:
     transport_major: int = 1
     driver_version: int = 0x10
     clocks: ClockSettings = field(default_factory=ClockSettings)
+    quirks: frozenset[Quirk] = frozenset()
 
     def __post_init__(self) -> None:
         self._check_sizes()
         self._check_lists()
+        check_quirks(self.quirks)
 
     def _check_sizes(self) -> None:
         if self.ag not in (1, 2, 4):
