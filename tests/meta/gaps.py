@@ -40,14 +40,7 @@ NO_VECTOR: Final[frozenset[str]] = frozenset(
 )
 
 #: The slave refuses them as unknown, or a shell answers them outside of a session.
-NO_HANDLER: Final[frozenset[str]] = frozenset({"GET_SEED", "UNLOCK"})
+NO_HANDLER: Final[frozenset[str]] = frozenset()
 
 #: No sequence of the master needs them yet; send them with ``ask``.
-NO_PROCEDURE: Final[frozenset[str]] = frozenset(
-    {
-        "GET_SEED",
-        "UNLOCK",
-        "DOWNLOAD_MAX",
-        "DTO_CTR_PROPERTIES",
-    }
-)
+NO_PROCEDURE: Final[frozenset[str]] = frozenset()

@@ -28,6 +28,7 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     checksum: str = "XCP_CRC_32",
     disable: Annotated[list[str] | None, Parameter(negative=(), show_default=False)] = None,
     flash: Annotated[bool, Parameter(negative="--no-flash")] = True,
+    protect: str = "",
     quirk: Annotated[list[str] | None, Parameter(negative=(), show_default=False)] = None,
     quirks: Literal["all-compatible"] | None = None,
     list_quirks: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
@@ -55,6 +56,7 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         checksum: algorithm of BUILD_CHECKSUM, such as XCP_ADD_11 or XCP_CRC_16_CITT.
         disable: standard name of an optional command that the slave shall refuse; may be repeated.
         flash: offer programming of a flash of its own, beside calibration.
+        protect: resources that need a key, such as cal,daq; it is made by xcaliper.sim.demo_key:demo_key.
         quirk: something that the slave shall do differently, as real ones do; may be repeated.
         quirks: all-compatible: every quirk that goes with those before it in the list.
         list_quirks: print the quirks that there are, and end.
@@ -84,6 +86,8 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     )
     wanted = [*(quirk or ()), *([quirks] if quirks else ())]
     settings = _with_options(settings, checksum, tuple(disable or ()), wanted, flash=flash)
+    if protect:
+        settings = _protected(settings, protect)
     if "://" in name:  # a URL alone: the demo engine is meant
         name, urls = "demo-engine", (name, *urls)
     listen = urls or ("udp://127.0.0.1:5555", "tcp://127.0.0.1:5555")
@@ -165,6 +169,19 @@ def _with_options(
         disabled=frozenset(command.upper() for command in disabled),
         quirks=quirks_named(quirks),
     )
+
+
+def _protected(settings: SlaveConfig, protect: str) -> SlaveConfig:
+    from dataclasses import replace
+    from functools import reduce
+    from operator import or_
+
+    from xcaliper.sim.demo_key import demo_security
+    from xcaliper.xcp.codes import Resource
+    from xcaliper.xcp.seed_key import resource_named
+
+    mask = reduce(or_, map(resource_named, protect.split(",")))
+    return replace(settings, security=demo_security(Resource(mask)))
 
 
 def _list_quirks(*, as_json: bool) -> int:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 from zlib import crc32
 
 from xcaliper.client.a2l_source import A2lCache
 from xcaliper.client.ahead import ReadAhead
+from xcaliper.client.checksums import verify
 from xcaliper.client.commands import Commands
 from xcaliper.client.daq_port import DaqPort
 from xcaliper.client.description import Description, find_description, fingerprint
@@ -29,6 +31,7 @@ from xcaliper.client.resume import (
     wait_for,
     wait_stored,
 )
+from xcaliper.client.security import KeyRing, Security, described_keys
 from xcaliper.client.selection import NameSpace, PlanOptions, Selection, event_number, select
 from xcaliper.client.survey import survey_daq, survey_program, survey_segments
 from xcaliper.client.timing import timers_of
@@ -52,15 +55,17 @@ from xcaliper.xcp.procedures import pages
 from xcaliper.xcp.procedures.connect import connect as connect_procedure
 from xcaliper.xcp.procedures.identify import IdType, identify
 from xcaliper.xcp.procedures.memory import XcpMemory
+from xcaliper.xcp.procedures.unlock import protection
 from xcaliper.xcp.table import COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
     from types import TracebackType
 
     from xcaliper.client.bypass import Bypass
     from xcaliper.client.calculated import Calculated
+    from xcaliper.client.checksums import Checksums
+    from xcaliper.client.keys import Keys
     from xcaliper.client.measurement import Measurement
     from xcaliper.client.recording import Record
     from xcaliper.client.stim_plan import StimOptions
@@ -91,6 +96,7 @@ def connect(  # noqa: PLR0913  # options by name
     on_upload: Callable[[int, int], None] | None = None,
     resume: SavedPlan | str | Path | None = None,
     wait_s: float = 0.0,
+    keys: Keys | None = None,
 ) -> Connection:
     """Connect to a slave; use it as a context manager, as often as you like in one process.
 
@@ -109,9 +115,15 @@ def connect(  # noqa: PLR0913  # options by name
             :attr:`Connection.resumed` measures them.
         wait_s: with ``resume``, how long to look for a slave that is still off.
         on_upload: called with bytes so far and bytes in all while the description is uploaded.
+        keys: what opens protected resources when a command needs them: a function of resource and seed
+            that gives the key; a mapping of ``cal``, ``daq``, ``stim``, ``pgm``, ``dbg`` to functions or
+            libraries; the path of a library with the ASAM interface; or ``"a2l"`` for the library that
+            the description names, which must lie beside it. Libraries run in a process of their own.
 
     Raises:
-        UsageError: the URL is wrong.
+        UsageError: the URL is wrong, or the keys are none.
+        LibraryError: the library of the description is not beside it, or did not do its work.
+        UnlockError: the slave refused a key.
         LinkError: nobody listens there.
         ExchangeTimeoutError: no answer.
         A2lError: the file cannot be read.
@@ -145,7 +157,8 @@ def connect(  # noqa: PLR0913  # options by name
         if resume is None:
             session = link.run(connect_procedure(transport=where.scheme))
         found = find_description(link, session, a2l, cache=store, progress=on_upload)
-        made = Connection(link, session, found, where.scheme, open_link)
+        ring = KeyRing(keys, a2l=Path(a2l) if a2l is not None else None)
+        made = Connection(link, session, found, where.scheme, open_link, ring)
         if resume is not None:
             made.adopt(saved, early)
     except BaseException:
@@ -175,7 +188,9 @@ class Connection:
         description: Description,
         scheme: str,
         reopen: Callable[[], Link],
+        ring: KeyRing | None = None,
     ) -> None:
+        ring = ring or KeyRing()
         self.link = link
         self.session = session
         self.description = description
@@ -186,27 +201,41 @@ class Connection:
         self._catalog = (
             Catalog(description.file, ag=session.profile.ag) if description.file else None
         )
-        self._daq, found = survey_daq(link, session, self._catalog)
-        self._segments = survey_segments(link, session, description.file)
+        ring.described = described_keys(self._catalog)
+        ring.serve(link, session)
+        self._security = Security(self, ring)
+        self._notes = (*link.diagnostics, *description.diagnostics)
         described = self._catalog.xcp.merged() if self._catalog and self._catalog.xcp else None
         self._pgm = described.pgm if described is not None else None
-        self._program = survey_program(link, session)
+        self._look()
+        if session.protection and ring.keys is not None:  # looking may have opened something
+            self.session = replace(session, protection=link.run(protection()))
+        self._port = DaqPort(self, multiple=self._daq.write_daq_multiple if self._daq else None)
+        self._live_values: LiveValues | None = None
+        self._ahead = ReadAhead(self._read, self._read_many)
+        self._epk_problem = self._compare_epk()
+
+    def _look(self) -> None:
+        """Ask the slave what it can and has."""
+        self._daq, self._found = survey_daq(self.link, self.session, self._catalog)
+        self._segments = survey_segments(self.link, self.session, self.description.file)
+        self._program = survey_program(self.link, self.session)
+        self._access = WriteAccess(self._segments, self.session.profile.ag)
         self._paging = Paging(
             lambda: self.link,
             self._segments,
             mark=self._mark_page,
             wait=lambda event, timeout_s: wait_stored(self, event, timeout_s),
-            ag=session.profile.ag,
+            ag=self.session.profile.ag,
         )
-        self._access = WriteAccess(self._segments, session.profile.ag)
-        self._port = DaqPort(self, multiple=self._daq.write_daq_multiple if self._daq else None)
-        self._live_values: LiveValues | None = None
-        self._ahead = ReadAhead(self._read, self._read_many)
-        self._epk_problem = self._compare_epk()
-        findings = [*link.diagnostics, *description.diagnostics, *found]
-        if self._epk_problem is not None:
-            findings.append(self._epk_problem)
-        self._diagnostics = tuple(findings)
+
+    def look_again(self) -> None:
+        """Ask anew what the slave can and has, as after a resource was unlocked; not while measuring."""
+        if self._port.measurement is None or not self._port.measurement.is_running:
+            noted = self._access.notes
+            self._look()
+            self._access.notes.update(noted)
+        self.session = replace(self.session, protection=self.link.run(protection()))
 
     # --- life ---
 
@@ -271,15 +300,16 @@ class Connection:
             daq=self._daq,
             segments=self._segments,
             program=self._program,
-            diagnostics=self._diagnostics,
+            diagnostics=self.diagnostics,
         )
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """What is odd about slave, description, link and memory that was read, each told once."""
         read = self._live_values.diagnostics.values() if self._live_values else ()
-        notes = (*self._access.notes.values(), *read)
-        return (*self._diagnostics, *notes)
+        epk = (self._epk_problem,) if self._epk_problem is not None else ()
+        told = (*self._notes, *self._found, *epk, *self._access.notes.values())
+        return (*told, *read)
 
     @property
     def catalog(self) -> Catalog:
@@ -382,6 +412,11 @@ class Connection:
         """Allow writing although the description's EPK is not the slave's."""
         self.confirmed = True
 
+    @property
+    def security(self) -> Security:
+        """What is locked, and how to open it."""
+        return self._security
+
     # --- memory ---
 
     def short_upload(self, address: int, size: int, extension: int = 0) -> bytes:
@@ -421,6 +456,30 @@ class Connection:
                 hint="Ask for each block alone.",
             )
         return ChecksumType(blocks[0].checksum_type).name, blocks[0].value
+
+    def verify_memory(
+        self,
+        address: int | Address,
+        data: bytes,
+        extension: int = 0,
+        *,
+        checksums: Checksums | None = None,
+    ) -> bool:
+        """Whether memory holds these bytes, by checksum (XCP Base, BUILD_CHECKSUM, 1.0).
+
+        Args:
+            address: in units of the address granularity.
+            data: what should be there.
+            extension: address extension.
+            checksums: for slaves with an algorithm of their own (XCP_USER_DEFINED): a function of bytes
+                that gives the number, the path of a library, or ``"a2l"`` for the library that the
+                description names for the segment, which must lie beside it.
+
+        Raises:
+            UsageError: the slave's algorithm is its own, and ``checksums`` is missing.
+            LibraryError: the library did not do its work.
+        """
+        return verify(self, _address(address, extension), bytes(data), checksums)
 
     def _read(self, address: Address, size_bytes: int) -> bytes:
         self._paging.check(address, size_bytes, Side.XCP_READ)
@@ -845,7 +904,7 @@ class Connection:
         """
         finding = adopt(self, saved, early)
         if finding is not None:
-            self._diagnostics = (*self._diagnostics, finding)
+            self._notes = (*self._notes, finding)
 
     @property
     def port(self) -> DaqPort:
@@ -901,6 +960,7 @@ class Connection:
         self.link, self.session = link, session
         self._paging.forget()
         self._memory = XcpMemory(session)
+        self._security.serve()
 
     def _check_same(self, session: XcpSession, epk: str) -> None:
         if epk != self.description.epk:

@@ -13,9 +13,7 @@ from xcaliper.core.errors import (
     XcaliperError,
 )
 from xcaliper.daq.stim import StimEncoder, sample_sets
-from xcaliper.proto.procedure import ask
-from xcaliper.xcp import timecorr
-from xcaliper.xcp.procedures import daq_setup
+from xcaliper.xcp.procedures import counters, daq_setup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from xcaliper.daq.timeline import ClockReading
     from xcaliper.proto.procedure import Procedure
     from xcaliper.xcp.dto_sets import DtoSet, DtoSets
+    from xcaliper.xcp.timecorr import DtoCtrMode
 
 __all__ = ["StimSession"]
 
@@ -38,7 +37,6 @@ _LOOK_S: Final = 0.05
 _READINGS: Final = 5
 _DRIFT: Final = 1e-4
 _CLOCK_PERIOD_NS: Final = 500_000_000
-_BOTH_MODES: Final = 0b101  # MODIFIER: related event and STIM mode
 
 
 class StimSession:
@@ -81,7 +79,7 @@ class StimSession:
         self._encoders: list[StimEncoder] = []
         self._sets: DtoSets | None = None
         self._owners: dict[DtoSet, Raster] = {}
-        self._restore: list[timecorr.DtoCtrProperties] = []
+        self._restore: list[tuple[int, int, DtoCtrMode]] = []
         self._reading: ClockReading | None = None
         self._wrong_ns = 0
         self._tick_ns = float(plan.clock.tick_ns) if plan.clock is not None else 0.0
@@ -166,11 +164,8 @@ class StimSession:
             )
         (related,) = inputs
         for channel in sorted({raster.event_channel for raster in self.plan.stim_rasters}):
-            before = self.connection.link.run(ask(timecorr.DtoCtrProperties(event_channel=channel)))
-            self.connection.link.run(
-                ask(_check(channel, related, timecorr.DtoCtrMode.of(stim_mode=1)))
-            )
-            self._restore.append(_check(channel, before.related_event_channel, before.mode))
+            before = self.connection.link.run(counters.check_counter(channel, related))
+            self._restore.append((channel, *before))
 
     def _read_clock(self) -> None:
         """Read the slave's clock, and keep the best of what is known."""
@@ -250,8 +245,8 @@ class StimSession:
     def _finish(self) -> None:
         try:
             self._port.halt()
-            for request in self._restore:
-                self.connection.link.run(ask(request))
+            for channel, related, mode in self._restore:
+                self.connection.link.run(counters.set_counter(channel, related, mode))
             self.timeouts += self._port.take_stim_timeouts()
         except NegativeResponseError:
             pass  # what was set before is gone with the lists
@@ -305,15 +300,6 @@ class StimSession:
         half = clock.modulus // 2
         apart = (ticks - reading.ticks + half) % clock.modulus - half
         return reading.t_ns + round(apart * self._tick_ns)
-
-
-def _check(channel: int, related: int, mode: timecorr.DtoCtrMode) -> timecorr.DtoCtrProperties:
-    return timecorr.DtoCtrProperties(
-        modifier=timecorr.DtoCtrModifier(_BOTH_MODES),
-        event_channel=channel,
-        related_event_channel=related,
-        mode=mode,
-    )
 
 
 def _stop_lists(numbers: Iterable[int]) -> Procedure[Any]:

@@ -15,6 +15,7 @@ __all__ = [
     "FramingError",
     "ImageError",
     "IntegrityError",
+    "LibraryError",
     "LimitError",
     "LinkError",
     "LocalProtocolError",
@@ -30,6 +31,7 @@ __all__ = [
     "SettingsError",
     "SourceError",
     "UnknownCommandError",
+    "UnlockError",
     "UsageError",
     "WireError",
     "WriteProtectedError",
@@ -301,6 +303,23 @@ class AccessLockedError(NegativeResponseError):
     slug = "refused-locked"
 
 
+class UnlockError(ProtocolError):
+    """The slave refused the key of a resource; the session is over (XCP Base, UNLOCK, 1.0).
+
+    Attributes:
+        resource: ``cal``, ``daq``, ``stim``, ``pgm`` or ``dbg``.
+    """
+
+    slug = "wrong-key"
+
+    def __init__(self, resource: str) -> None:
+        self.resource = resource
+        super().__init__(
+            f"UNLOCK: the slave refused the key of {resource}; the session is over.",
+            hint="Check the key function; connect again. Slaves count wrong keys.",
+        )
+
+
 class SequenceError(NegativeResponseError):
     """The order of commands was wrong."""
 
@@ -317,6 +336,23 @@ class AlgorithmError(XcaliperError):
     """A function of the user failed while the ECU used its results; what it raised is the cause."""
 
     slug = "algorithm"
+
+
+class LibraryError(XcaliperError):
+    """A shared library of keys or checksums did not do its work; this program goes on.
+
+    Attributes:
+        path: of the library.
+        reason: ``missing``, ``no-library``, ``architecture``, ``load``, ``symbol``, ``crashed``,
+            ``exited``, ``time``, ``helper``, ``refused`` or ``answer``.
+    """
+
+    slug = "library"
+
+    def __init__(self, path: str, reason: str, text: str, *, hint: str = "") -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {text}.", hint=hint)
 
 
 class SourceError(XcaliperError):

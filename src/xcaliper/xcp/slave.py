@@ -269,7 +269,10 @@ class SlaveMachine:
         if len(packet) > self.state.max_cto and not _is_discovery(entry):
             return _ERR_SYNTAX
         refusal = self.state.program.refuses(entry.info) or self.state.store.refuses(entry.info)
-        return refusal or self.state.security.refuses(entry.info, packet)
+        security = self.state.security
+        if security.watchful:
+            security.heed(entry.info.name)
+        return refusal or security.refuses(entry.info, packet)
 
     def _short_way(self, packet: bytes) -> bool:
         """Serve a plain SHORT_UPLOAD without objects; False leaves it to the general way.

@@ -68,10 +68,14 @@ def compile_sampler(
         NegativeResponseError: ERR_DAQ_CONFIG: no event, no entries, an ODT exceeds MAX_DTO or breaks
             a rule of the slave.
         AccessDeniedError: an entry lies outside the memory.
+        AccessLockedError: an entry lies in memory that cannot be read before a resource is unlocked.
     """
     config = slave.config
     odts = _checked(slave, daq_list, first_pid)
     fmt = slave.dto_format(daq_list)
+    hides = slave.security.hides
+    if any(hides(one.address, one.size * config.ag) for entries in odts for one in entries):
+        raise refuse(ErrorCode.ERR_ACCESS_LOCKED)
     packing = daq_list.packing
     views: list[list[memoryview]] = []
     heads: list[bytes] = []

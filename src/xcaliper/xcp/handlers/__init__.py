@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from xcaliper.xcp.handlers import cal, clock, daq, debug, pag, pgm, std, store, transport
+from xcaliper.xcp.handlers import cal, clock, daq, debug, pag, pgm, security, std, store, transport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +18,7 @@ __all__ = ["HANDLERS"]
 HANDLERS: Final[Mapping[type[Request[Any]], Handler]] = MappingProxyType(
     {
         **std.HANDLERS,
+        **security.HANDLERS,
         **cal.HANDLERS,
         **pag.HANDLERS,
         **daq.HANDLERS,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from xcaliper.xcp.procedures import (
     clock,
     connect,
+    counters,
     daq_info,
     daq_setup,
     debug,
@@ -18,6 +19,7 @@ from xcaliper.xcp.procedures import (
     program_sequence,
     store,
     transport,
+    unlock,
     user,
 )
 
@@ -34,6 +36,8 @@ PROCEDURES: Final[Mapping[str, tuple[Callable[..., Any], ...]]] = MappingProxyTy
         "GET_STATUS": (connect.connect, daq_setup.start, store.store_status),
         "SET_REQUEST": (store.store_cal, store.store_daq, store.clear_daq, store.clear_lost),
         "SYNCH": (connect.synchronise,),
+        "GET_SEED": (unlock.unlock, unlock.read_seed),
+        "UNLOCK": (unlock.unlock, unlock.send_key),
         "GET_COMM_MODE_INFO": (connect.connect,),
         "GET_VERSION": (connect.connect,),
         "GET_ID": (identify.get_id, identify.identify, identify.upload_a2l),
@@ -43,6 +47,8 @@ PROCEDURES: Final[Mapping[str, tuple[Callable[..., Any], ...]]] = MappingProxyTy
         "BUILD_CHECKSUM": (memory.checksum,),
         "DOWNLOAD": (memory.write,),
         "DOWNLOAD_NEXT": (memory.write,),
+        "DOWNLOAD_MAX": (memory.write,),
+        "DTO_CTR_PROPERTIES": (counters.counter_of, counters.set_counter, counters.check_counter),
         "SHORT_DOWNLOAD": (memory.write,),
         "MODIFY_BITS": (memory.modify_bits,),
         "SET_CAL_PAGE": (pages.set_page, pages.switch_page),
