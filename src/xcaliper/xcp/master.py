@@ -401,6 +401,8 @@ class MasterMachine:
             answers = yield from self._await(exchange, last, count)
             if isinstance(answers, list):
                 self._exchange = None
+                if self._stale and isinstance(last, std.Disconnect):
+                    raise self._given_up(exchange)  # it may be the answer to something older
                 self._stale = False
                 self.counters.exchanges += 1
                 for request in requests:
@@ -459,6 +461,7 @@ class MasterMachine:
                 continue
             if count > 1:
                 exchange.restart(self._now_ns)
+        self._open_synchs = 0  # answers keep their order: what has not come by now is lost
         return answers
 
     def _complain(self, exchange: Exchange, cause: WireError) -> None:
@@ -559,12 +562,12 @@ class MasterMachine:
                 if heard:
                     deadline = min(self._now_ns + 5 * self.timers.t1_ns // 2, limit)
             if heard or unknown:
+                self._open_synchs = min(self._open_synchs, _ATTEMPTS) if heard else 0
                 return self._synchronised()
         return False
 
     def _synchronised(self) -> bool:
         self._stale = False
-        self._open_synchs = 0
         return True
 
     def _recover(
