@@ -48,7 +48,6 @@ _MAX_EVENTS: Final = 1024
 _ERR_UNKNOWN: Final = bytes((PID_ERR, ErrorCode.ERR_CMD_UNKNOWN))
 _ERR_SUBCMD: Final = bytes((PID_ERR, ErrorCode.ERR_SUBCMD_UNKNOWN))
 _ERR_SYNTAX: Final = bytes((PID_ERR, ErrorCode.ERR_CMD_SYNTAX))
-_ERR_LOCKED: Final = bytes((PID_ERR, ErrorCode.ERR_ACCESS_LOCKED))
 _ERR_DENIED: Final = bytes((PID_ERR, ErrorCode.ERR_ACCESS_DENIED))
 _BLOCK_COMMANDS: Final = frozenset({"DOWNLOAD_NEXT", "SYNCH"})
 
@@ -205,12 +204,16 @@ class SlaveMachine:
         entry = self._entries[packet[0]] or self._sub_entry(packet)
         if isinstance(entry, bytes):
             self._refuse(entry)
-        elif len(packet) > self.config.max_cto:
-            self._refuse(_ERR_SYNTAX)
-        elif entry.info.resource and getattr(state.locked, entry.info.resource):
-            self._refuse(_ERR_LOCKED)
+        elif (refusal := self._gate(entry, packet)) is not None:
+            self._refuse(refusal)
         else:
             self._serve(entry, packet)
+
+    def _gate(self, entry: _Entry, packet: bytes) -> bytes | None:
+        """The refusal of a command that may not run now, before its handler sees it."""
+        if len(packet) > self.config.max_cto:
+            return _ERR_SYNTAX
+        return self.state.security.refuses(entry.info, packet)
 
     def _short_way(self, packet: bytes) -> bool:
         """Serve a plain SHORT_UPLOAD without objects; False leaves it to the general way.
@@ -224,6 +227,7 @@ class SlaveMachine:
             not 0 < count <= self._max_short
             or not state.connected
             or state.block is not None
+            or state.security.watchful
             or len(self._out) > self._backlog
         ):
             return False

@@ -17,6 +17,7 @@ from xcaliper.xcp.slave_daq_config import (
     FixedList,
     check_daq,
 )
+from xcaliper.xcp.slave_security import SecuritySettings
 
 if TYPE_CHECKING:
     from xcaliper.core.address import Address
@@ -93,7 +94,8 @@ class SlaveConfig:
         max_bs: packets per master block.
         min_st: separation in 100 µs.
         freeze: SET_SEGMENT_MODE may mark segments for storing.
-        protected: resources that a new session finds locked.
+        protected: resources that a new session finds locked, beside those of ``security``.
+        security: how resources are protected, and how they are unlocked.
         prescaler: SET_DAQ_LIST_MODE accepts prescalers above 1.
         overload: 0 none, 1 MSB of the first byte, 2 EV_DAQ_OVERLOAD.
         granularity_odt_entry: bytes.
@@ -148,6 +150,7 @@ class SlaveConfig:
     min_st: int = 0
     freeze: bool = False
     protected: Resource = field(default_factory=lambda: Resource(0))
+    security: SecuritySettings = field(default_factory=SecuritySettings)
     prescaler: bool = True
     overload: int = 2
     granularity_odt_entry: int = 1

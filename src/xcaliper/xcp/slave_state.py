@@ -12,6 +12,7 @@ from xcaliper.proto.command import Response
 from xcaliper.xcp.codes import ErrorCode, Resource, negative_response
 from xcaliper.xcp.profile import DtoFormat, Profile
 from xcaliper.xcp.slave_clock import SlaveClocks
+from xcaliper.xcp.slave_security import SecurityState
 
 if TYPE_CHECKING:
     from xcaliper.core.errors import NegativeResponseError
@@ -208,6 +209,7 @@ class SlaveState:
         locked: resources that are still protected.
         frozen: segments marked by SET_SEGMENT_MODE.
         clocks: of the slave.
+        security: locks, seeds and keys.
         events: packets that a handler wants to be sent behind its answer.
         alignment: bytes that the transport aligns messages to.
     """
@@ -231,10 +233,11 @@ class SlaveState:
         self.text: bytes | None = None
         self.block: Block | None = None
         self.daq = DaqState(config.fixed_lists)
-        self.locked = Resource(config.protected)
+        self.locked = Resource(0)
         self.frozen: set[int] = set()
         self.clocks = SlaveClocks(config.clocks, config.timestamp)
         self.events: list[Event] = []
+        self.security = SecurityState(self)
 
     def reset(self, *, connected: bool) -> None:
         """Begin or end a session (XCP Base, states, 1.0): lists, MTA and locks start afresh."""
@@ -243,7 +246,7 @@ class SlaveState:
         self.text = None
         self.block = None
         self.daq.clear()
-        self.locked = Resource(self.config.protected)
+        self.security.reset(connected=connected)
         self.events.clear()
         self.clocks.begin_session(self.now_ns)
 
