@@ -254,13 +254,11 @@ class Session:
         self.errors: dict[str, XcaliperError] = {}
         self.claims: list[Claim] = []
         self.steps = 0
-        self.damaged = [0, 0]  # packets that had arrived damaged before the last step, and this one
 
     def run(self) -> None:
         for name, step in self.plan():
             self.steps += 1
             before_ns, before = self.pair.now_ns, self.pair.sent
-            self.damaged = [self.damaged[1], sum(self.pair.damaged)]
             try:
                 step()
             except XcaliperError as error:
@@ -330,7 +328,8 @@ class Session:
             pair.run(procedure)
         except XcaliperError:
             if pair.link != "raw":
-                self.must(len(pair.memory.log) - first <= 1, "toggled more than once")
+                places = [at for at, _, _ in pair.memory.log[first:]]
+                self.must(places.count(TOGGLED.value) <= 1, "toggled more than once")
             raise
         order = pair.config.byte_order.value
         wanted = int.from_bytes(before, order) ^ 0x0FF0
@@ -394,8 +393,9 @@ class Session:
         """The weather clears: what is on its way arrives, and a new session works as ever."""
         pair = self.pair
         pair.down.severity = pair.up.severity = 0.0
-        pair.now_ns += 60_000 * MS
-        pair.exchange()
+        for _ in range(3):
+            pair.now_ns += 20_000 * MS
+            pair.exchange()
         pair.session = pair.run(connect())
         memory = XcpMemory(pair.session)
         pair.run(memory.write(WRITTEN[0], b"all good"))
@@ -412,7 +412,7 @@ class Session:
             raise Wrong(text)
 
     def excused(self) -> bool:
-        return self.pair.link == "raw" and sum(self.pair.damaged) > self.damaged[0]
+        return self.pair.link == "raw" and any(self.pair.damaged)
 
     def check_writes(self) -> None:
         """The truth against the claims: nothing late, nothing foreign, nothing twice.

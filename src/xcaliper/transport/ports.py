@@ -47,6 +47,8 @@ __all__ = [
 DATAGRAM_LIMIT: Final = 1472
 
 _CONNECT: Final = 0xFF
+#: First byte of commands; below are samples for stimulation.
+_COMMANDS: Final = 0xC0
 _SOL_UDP: Final = 17
 _UDP_SEGMENT: Final = 103
 _MAX_SEGMENTS: Final = 60
@@ -214,7 +216,7 @@ class UdpPort(_Port):
         self._limit = limit
         self._segmentation = segmentation and sys.platform == "linux"
         self._segment = 0
-        self._reader = DatagramReader(alignment)
+        self._reader = DatagramReader(alignment, answers_from=_COMMANDS)
         self._peer: Any = None
         self._held: tuple[bytes, Any] | None = None
         self._kept: deque[_Run] = deque()

@@ -409,7 +409,7 @@ class MasterMachine:
                     self._follow(request)
                 return answers
             if answers is None:
-                self._stale = rule.synch
+                self._stale = rule.synch or isinstance(last, std.Connect)
                 self.connected = self.connected and not isinstance(last, std.Disconnect)
                 repeat = exchange.sent < exchange.attempts
             else:
