@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from xcaliper.sim.ecu import VirtualEcu
-    from xcaliper.transport.ports import SlavePort
+    from xcaliper.transport.ports import SessionRules, SlavePort
     from xcaliper.transport.server import ServerCounters
 
 __all__ = ["EcuServer"]
@@ -109,6 +109,7 @@ class EcuServer:
         ecu: the ECU; its A2L is written anew with the real ports.
         urls: where to listen, ``udp://127.0.0.1:5555``; port 0 takes any.
         datagram_limit: bytes of one UDP datagram that the server sends.
+        rules: what becomes of a master that comes while another one has the session.
         clock: nanoseconds that never go back.
 
     Attributes:
@@ -127,6 +128,7 @@ class EcuServer:
         urls: Sequence[str] = ("udp://127.0.0.1:0",),
         *,
         datagram_limit: int = DATAGRAM_LIMIT,
+        rules: SessionRules | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         if not urls:
@@ -147,7 +149,9 @@ class EcuServer:
         self.multicast = self._open_multicast(ports[0].address[0])
         shared = [] if self.multicast is None else [self.multicast]
         self._paced = _Paced(ecu)
-        self._server = SlaveServer(self._paced, [*ports, *shared], clock=self._now_ns)
+        self._server = SlaveServer(
+            self._paced, [*ports, *shared], rules=rules, clock=self._now_ns
+        )
         self._paced.hang_up = self._server.hang_up
         self.endpoints = tuple(Endpoint(port.scheme, *port.address) for port in ports)
         ecu.announce(self.endpoints)

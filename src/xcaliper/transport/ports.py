@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DATAGRAM_LIMIT",
     "Lost",
+    "SessionRules",
     "SlavePort",
     "TcpPort",
     "UdpPort",
@@ -121,6 +122,26 @@ def _listen(scheme: str, host: str, port: int) -> socket.socket:
     raise link_error(name, failure, "listening") from failure
 
 
+@dataclass(frozen=True, slots=True)
+class SessionRules:
+    """What becomes of masters that want a session while another one has it.
+
+    Attributes:
+        takeover: CONNECT takes the session over where it comes from another port of the same host, or
+            through another port of the server, so that a master that was restarted is not locked out;
+            else it is treated as that of any other master.
+        refuses: CONNECT of another master is answered with ERR_ACCESS_LOCKED where the transport can
+            do that without a connection (UDP); else, and everything but CONNECT, with nothing.
+    """
+
+    takeover: bool = True
+    refuses: bool = False
+
+
+#: Answer to a master that comes second.
+LOCKED: Final = b"\xfe\x25"
+
+
 class _Port:
     """What both ports share.
 
@@ -131,6 +152,7 @@ class _Port:
         broken: connections ended, or datagrams lost, by damage or a failed socket.
         in_session: set by the owner: says whether a session lasts.
         dropped: set by the owner: called when the connection is gone.
+        rules: what becomes of other masters.
     """
 
     scheme = ""
@@ -144,6 +166,7 @@ class _Port:
         self.broken = 0
         self.in_session: Callable[[], bool] = _never
         self.dropped: Callable[[], None] = _nothing
+        self.rules = SessionRules()
         self._framing = EthFraming(alignment)
         self._sock = _listen(self.scheme, host, port)
 
@@ -275,6 +298,8 @@ class UdpPort(_Port):
                     break
                 if not begins or not self._may_begin(sender):
                     self.strangers += 1
+                    if begins:
+                        self.turn_away(sender)
                     continue
                 self._peer = sender
                 self._kept.clear()
@@ -285,7 +310,21 @@ class UdpPort(_Port):
         return found
 
     def _may_begin(self, sender: Any) -> bool:
-        return self._peer is None or sender[0] == self._peer[0] or not self.in_session()
+        if self._peer is None or not self.in_session():
+            return True
+        return self.rules.takeover and bool(sender[0] == self._peer[0])
+
+    def turn_away(self, sender: Any = None) -> None:
+        """Tell a master that another one has the session, if the rules say so.
+
+        Args:
+            sender: of CONNECT; None = the one that this port has just heard, which is forgotten.
+        """
+        if sender is None:
+            sender, self._peer = self._peer, None
+        if self.rules.refuses and sender is not None:
+            with contextlib.suppress(OSError):
+                self._sock.sendto(EthFraming(self.alignment).frame(LOCKED), sender)
 
     def restart(self) -> None:
         """Begin a session: counters start with 0."""
@@ -546,6 +585,11 @@ class TcpPort(_Port):
         self._client = client
         self._reader.reset()
         self._framing.reset()
+
+    def turn_away(self) -> None:
+        """Close the connection of a master, for another one has the session."""
+        self.refused += 1
+        self.hang_up()
 
     def restart(self) -> None:
         """Begin a session: counters start with 0."""

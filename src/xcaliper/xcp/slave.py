@@ -58,7 +58,8 @@ class SlaveEvent:
 
     Attributes:
         t_ns: when.
-        kind: ``connected``, ``disconnected``, ``daq-started``, ``daq-stopped`` or ``overload``.
+        kind: ``connected``, ``disconnected``, ``user-mode``, ``daq-started``, ``daq-stopped`` or
+            ``overload``; ``user-mode`` comes with every CONNECT that asks for the mode of the user.
     """
 
     t_ns: int
@@ -191,6 +192,9 @@ class SlaveMachine:
     def receive(self, packet: bytes, now_ns: int) -> None:
         """Serve one command; silent before CONNECT; STIM packets are counted and dropped."""
         state = self.state
+        if state.session.asleep:
+            self.counters.ignored += 1
+            return
         if len(packet) == 8 and packet[0] == _SHORT_UPLOAD and self._short_way(packet):
             return
         if not packet or packet[0] < _FIRST_COMMAND or len(self._out) > self._backlog:
@@ -280,6 +284,8 @@ class SlaveMachine:
             self._send_events()
         if before != (state.connected, state.daq.running):
             self._note(*before)
+        if state.session.user_mode and entry.info.code == _CONNECT:
+            self._events.append(SlaveEvent(state.now_ns, "user-mode"))
 
     def _send_events(self) -> None:
         events = self.state.events
@@ -317,6 +323,8 @@ class SlaveMachine:
         """
         if not 0 <= channel < len(self._event_counters):
             raise UsageError(f"event channel {channel}: the slave has {len(self._event_counters)}.")
+        if self.state.session.asleep:
+            return
         counter = (self._event_counters[channel] + 1) & 0xFF
         self._event_counters[channel] = counter
         lists = self.state.daq.by_event.get(channel)
@@ -416,10 +424,23 @@ class SlaveMachine:
         self.notify(EventCode.EV_SESSION_TERMINATED)
         self.drop(now_ns)
 
+    def sleep(self) -> None:
+        """Fall asleep: tell the master, then serve and sample nothing (XCP Base, EV_SLEEP, 1.1)."""
+        if not self.state.session.asleep:
+            self.notify(EventCode.EV_SLEEP)
+        self.state.session.asleep = True
+
+    def wake(self) -> None:
+        """Wake up: tell the master, go on where it stopped (XCP Base, EV_WAKE_UP, 1.1)."""
+        if self.state.session.asleep:
+            self.state.session.asleep = False
+            self.notify(EventCode.EV_WAKE_UP)
+
     def drop(self, now_ns: int) -> None:
         """End the session without a word: the connection is gone."""
         before = self.state.connected, self.state.daq.running
         self.state.now_ns = now_ns
+        self.state.session.asleep = False
         self.state.reset(connected=False)
         self._note(*before)
 

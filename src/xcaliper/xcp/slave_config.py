@@ -18,6 +18,7 @@ from xcaliper.xcp.slave_daq_config import (
     check_daq,
 )
 from xcaliper.xcp.slave_security import SecuritySettings
+from xcaliper.xcp.slave_session import SessionSettings
 
 if TYPE_CHECKING:
     from xcaliper.core.address import Address
@@ -96,6 +97,7 @@ class SlaveConfig:
         freeze: SET_SEGMENT_MODE may mark segments for storing.
         protected: resources that a new session finds locked, beside those of ``security``.
         security: how resources are protected, and how they are unlocked.
+        session: how CONNECT is taken.
         prescaler: SET_DAQ_LIST_MODE accepts prescalers above 1.
         overload: 0 none, 1 MSB of the first byte, 2 EV_DAQ_OVERLOAD.
         granularity_odt_entry: bytes.
@@ -151,6 +153,7 @@ class SlaveConfig:
     freeze: bool = False
     protected: Resource = field(default_factory=lambda: Resource(0))
     security: SecuritySettings = field(default_factory=SecuritySettings)
+    session: SessionSettings = field(default_factory=SessionSettings)
     prescaler: bool = True
     overload: int = 2
     granularity_odt_entry: int = 1

@@ -13,6 +13,7 @@ from xcaliper.xcp.codes import ErrorCode, Resource, negative_response
 from xcaliper.xcp.profile import DtoFormat, Profile
 from xcaliper.xcp.slave_clock import SlaveClocks
 from xcaliper.xcp.slave_security import SecurityState
+from xcaliper.xcp.slave_session import SessionState
 
 if TYPE_CHECKING:
     from xcaliper.core.errors import NegativeResponseError
@@ -210,6 +211,7 @@ class SlaveState:
         frozen: segments marked by SET_SEGMENT_MODE.
         clocks: of the slave.
         security: locks, seeds and keys.
+        session: how CONNECT is taken, and sleep.
         events: packets that a handler wants to be sent behind its answer.
         alignment: bytes that the transport aligns messages to.
     """
@@ -238,6 +240,7 @@ class SlaveState:
         self.clocks = SlaveClocks(config.clocks, config.timestamp)
         self.events: list[Event] = []
         self.security = SecurityState(self)
+        self.session = SessionState(self)
 
     def reset(self, *, connected: bool) -> None:
         """Begin or end a session (XCP Base, states, 1.0): lists, MTA and locks start afresh."""
@@ -249,6 +252,14 @@ class SlaveState:
         self.security.reset(connected=connected)
         self.events.clear()
         self.clocks.begin_session(self.now_ns)
+
+    def restart(self) -> None:
+        """Begin a session inside one and leave its lists alone; locks, MTA and block start afresh."""
+        self.mta = None
+        self.text = None
+        self.block = None
+        self.security.reset(connected=True)
+        self.events.clear()
 
     def point(self, address: Address) -> None:
         """Set the MTA."""
