@@ -14,6 +14,7 @@ from xcaliper.client.info import ConnectionInfo
 from xcaliper.client.live import LiveValues
 from xcaliper.client.names import expand_names, nearest_names
 from xcaliper.client.parameters import WritePlan, WriteResult, carry_out, plan_write
+from xcaliper.client.restore import SlaveMemoir
 from xcaliper.client.selection import NameSpace, PlanOptions, Selection, event_number, select
 from xcaliper.client.survey import survey_daq, survey_segments
 from xcaliper.client.together import make_measurement
@@ -28,7 +29,7 @@ from xcaliper.core.errors import (
 )
 from xcaliper.quantity.catalog import Catalog
 from xcaliper.quantity.measurement import BoundMeasurement
-from xcaliper.xcp.codes import ChecksumType
+from xcaliper.xcp.codes import ChecksumType, Resource
 from xcaliper.xcp.master import MasterMachine
 from xcaliper.xcp.procedures import pages
 from xcaliper.xcp.procedures.connect import connect as connect_procedure
@@ -58,7 +59,7 @@ _MAX_TIMEOUT_S: Final = 86_400.0
 _MAX_ADDRESS: Final = 0xFFFF_FFFF
 
 
-def connect(
+def connect(  # noqa: PLR0913  # options by name
     url: str,
     a2l: str | Path | None = None,
     *,
@@ -66,6 +67,9 @@ def connect(
     cache: bool | A2lCache = True,
     low_latency: bool | None = None,
     on_upload: Callable[[int, int], None] | None = None,
+    restore: bool = False,
+    mode: int = 0,
+    mode_wait_s: float = 10.0,
 ) -> Connection:
     """Connect to a slave; use it as a context manager, as often as you like in one process.
 
@@ -78,6 +82,11 @@ def connect(
             when other threads of the process are busy: True = from the start, None = once such a
             thread delays the reception of much data, False = never.
         on_upload: called with bytes so far and bytes in all while the description is uploaded.
+        restore: whenever the slave is found again after a loss, set the pages again that were set, and
+            unlock what was unlocked; what could not be restored is among the diagnostics.
+        mode: of CONNECT; 1 = one that the user of the slave defines, such as its boot loader, which may
+            listen for a moment after power-up only (XCP Base, CONNECT, 1.0).
+        mode_wait_s: how long CONNECT is repeated in such a mode, every T6.
 
     Raises:
         UsageError: the URL is wrong.
@@ -88,6 +97,8 @@ def connect(
     from xcaliper.transport.pump import Link
     from xcaliper.transport.url import open_transport, parse_url
 
+    if mode not in (0, 1) or not 0 <= mode_wait_s <= _MAX_TIMEOUT_S:
+        raise UsageError(f"mode {mode}, {mode_wait_s} s: modes are 0 and 1, a day is the limit.")
     if not 0 < timeout_s <= _MAX_TIMEOUT_S:
         raise UsageError(f"timeout: {timeout_s} s is not between 0 and a day.")
     where = parse_url(url)
@@ -107,9 +118,12 @@ def connect(
     store = A2lCache() if cache is True else (cache or None)
     link = open_link()
     try:
-        session = link.run(connect_procedure(transport=where.scheme))
+        attempts = int(mode_wait_s * 1e9) // timers.t6_ns + 1 if mode else 0
+        session = link.run(connect_procedure(mode, attempts=attempts, transport=where.scheme))
         found = find_description(link, session, a2l, cache=store, progress=on_upload)
-        return Connection(link, session, found, where.scheme, open_link)
+        made = Connection(link, session, found, where.scheme, open_link)
+        made.restores = restore
+        return made
     except BaseException:
         link.close()
         raise
@@ -124,6 +138,7 @@ class Connection:
         description: where names come from.
         confirmed: True once the user says that a description with another EPK may be written
             with; see :meth:`confirm`.
+        restores: whether :meth:`reconnect` sets pages and opens locks again.
     """
 
     def __init__(
@@ -137,7 +152,8 @@ class Connection:
         self.link = link
         self.session = session
         self.description = description
-        self.confirmed = False
+        self.confirmed = self.restores = False
+        self._memoir = SlaveMemoir()
         self._scheme = scheme
         self._reopen = reopen
         self._memory = XcpMemory(session)
@@ -350,6 +366,7 @@ class Connection:
 
     def write_memory(self, address: int | Address, data: bytes, extension: int = 0) -> None:
         """Replace bytes of memory as XCP sees it; not verified, no limits: prefer :meth:`write`."""
+        self._memoir.note_write(str(_address(address, extension)))
         self._write(_address(address, extension), bytes(data))
 
     def checksum(self, address: int | Address, size: int, extension: int = 0) -> tuple[str, int]:
@@ -497,6 +514,7 @@ class Connection:
 
     def _carry_out(self, plan: WritePlan, *, verify: bool) -> WriteResult:
         ag = self.session.profile.ag
+        self._memoir.note_write(plan.bound.name)
         return carry_out(plan, verify=verify, read=self._read, write=self._write, ag=ag)
 
     def _check_confirmed(self, name: str) -> None:
@@ -522,6 +540,7 @@ class Connection:
     def set_page(self, segment: int, page: int, *, ecu: bool = True, xcp: bool = True) -> None:
         """Choose the page of a segment (XCP Base, SET_CAL_PAGE, 1.0)."""
         self.link.run(pages.set_page(segment, page, ecu=ecu, xcp=xcp))
+        self._memoir.note_page(segment, page, ecu=ecu, xcp=xcp)
         if self._port.measurement is not None:
             self._port.measurement.mark(f"segment {segment}: page {page}", name="page")
 
@@ -650,11 +669,15 @@ class Connection:
             self.link.stop_daq()
         self.link.close()
 
-    def reconnect(self) -> None:
+    def reconnect(self, *, restore: bool | None = None) -> tuple[Diagnostic, ...]:
         """A new session with the same slave, after it restarted or the link was lost.
 
-        The description and what it was found to be able to do stay; parameters that were written to it
-        may be lost.
+        The description and what it was found to be able to do stay. Gives what was not restored, such
+        as parameters that were written: they may have the values of power-up.
+
+        Args:
+            restore: set pages again that were set, unlock what was unlocked; None = as :func:`connect`
+                was told.
 
         Raises:
             LinkError: nobody listens there.
@@ -670,8 +693,14 @@ class Connection:
         except BaseException:
             link.close()
             raise
-        self.link, self.session = link, session
+        before, self.link, self.session = self.session, link, session
         self._memory = XcpMemory(session)
+        if not (self.restores if restore is None else restore):
+            return ()
+        locked = Resource(session.protection & ~before.protection)
+        lost = self._memoir.restore(link, locked=locked)
+        self._diagnostics = (*self._diagnostics, *(one for one in lost if one not in self._diagnostics))
+        return lost
 
     def _check_same(self, session: XcpSession, epk: str) -> None:
         if epk != self.description.epk:

@@ -58,6 +58,7 @@ class DaqPort:
         self._claim_lock = threading.Lock()
         self._silent = False
         self._terminated = False
+        self._asleep = False
         self._overloads = 0
         self._fresh: list[Any] = []
         self._clocks: ClockProperties | None = None
@@ -126,7 +127,7 @@ class DaqPort:
 
     def renew(self) -> None:
         """A new session has begun: what was set in the slave may be gone."""
-        self._asked_clocks = False
+        self._asked_clocks = self._asleep = False
 
     def setup(self, plan: DaqPlan) -> tuple[DaqDecoder, int]:
         """Allocate and fill the lists; gives a decoder and the host's time of its time 0.
@@ -220,6 +221,11 @@ class DaqPort:
         """True once the slave said that it ended the session."""
         return self._terminated
 
+    @property
+    def asleep(self) -> bool:
+        """True from EV_SLEEP to EV_WAKE_UP; nothing should be sent meanwhile."""
+        return self._asleep
+
     def is_running(self) -> bool:
         """Ask for a sign of life; True while the slave says that DAQ lists run.
 
@@ -254,6 +260,8 @@ class DaqPort:
             for event in fresh:
                 self._overloads += event.name == "EV_DAQ_OVERLOAD"
                 self._terminated |= event.name == "EV_SESSION_TERMINATED"
+                if event.name in ("EV_SLEEP", "EV_WAKE_UP"):
+                    self._asleep = event.name == "EV_SLEEP"
 
     def events(self) -> list[Any]:
         """Events and service requests of the slave since the last call, oldest first."""

@@ -6,6 +6,7 @@ import contextlib
 import signal
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Final, Self
 
 from xcaliper.core.errors import LinkError, UsageError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from xcaliper.sim.ecu import VirtualEcu
     from xcaliper.transport.ports import SessionRules, SlavePort
     from xcaliper.transport.server import ServerCounters
+    from xcaliper.xcp.slave import SlaveMachine
 
 __all__ = ["EcuServer"]
 
@@ -32,6 +34,7 @@ _PACE_NS: Final = 4_000_000
 #: The same while nobody measures; a command is served with what is due until then.
 _IDLE_PACE_NS: Final = 10_000_000
 _JOIN_S: Final = 5.0
+_MAX_WISHES: Final = 100
 _ANY: Final = "0.0.0.0"  # noqa: S104 -- every interface
 
 
@@ -47,6 +50,7 @@ class _Paced:
         self.outgoing = ecu.outgoing
         self.outgoing_blocks = ecu.outgoing_blocks
         self.reboot_wanted = threading.Event()
+        self.wishes: deque[Callable[[SlaveMachine, int], None]] = deque(maxlen=_MAX_WISHES)
         self.hang_up: Callable[[], None] = _nothing
 
     @property
@@ -71,7 +75,7 @@ class _Paced:
 
     def due(self) -> int:
         """When the next tasks run."""
-        if self.reboot_wanted.is_set():
+        if self.reboot_wanted.is_set() or self.wishes:
             return 0
         pace_ns = _PACE_NS if self._ecu.slave.daq_running else _IDLE_PACE_NS
         return max(self._ecu.due(), self._ran_ns + pace_ns)
@@ -87,6 +91,8 @@ class _Paced:
         if self.reboot_wanted.is_set():
             ecu.reboot(now_ns)
             self.reboot_wanted.clear()
+        while self.wishes:
+            self.wishes.popleft()(ecu.slave, now_ns)
         if ecu.slave is not slave:
             self.hang_up()
 
@@ -215,6 +221,18 @@ class EcuServer:
         The master hears nothing of it on UDP; a TCP connection ends.
         """
         self._paced.reboot_wanted.set()
+
+    def end_session(self) -> None:
+        """Let the slave end the session, and say so, within 50 ms (XCP Base, EV_SESSION_TERMINATED)."""
+        self._paced.wishes.append(lambda slave, now_ns: slave.terminate(now_ns))
+
+    def sleep(self) -> None:
+        """Let the slave fall asleep, and say so, within 50 ms (XCP Base, EV_SLEEP)."""
+        self._paced.wishes.append(lambda slave, _now_ns: slave.sleep())
+
+    def wake(self) -> None:
+        """Let the slave wake up, and say so, within 50 ms (XCP Base, EV_WAKE_UP)."""
+        self._paced.wishes.append(lambda slave, _now_ns: slave.wake())
 
     def start(self) -> Self:
         """Serve in a background thread.

@@ -241,6 +241,7 @@ class UdpPort(_Port):
         self._segment = 0
         self._reader = DatagramReader(alignment, answers_from=_COMMANDS)
         self._peer: Any = None
+        self._is_new = False
         self._held: tuple[bytes, Any] | None = None
         self._kept: deque[_Run] = deque()
         self._clock = clock
@@ -302,6 +303,7 @@ class UdpPort(_Port):
                         self.turn_away(sender)
                     continue
                 self._peer = sender
+                self._is_new = True
                 self._kept.clear()
             self._refused_ns = None
             if begins:
@@ -327,7 +329,8 @@ class UdpPort(_Port):
                 self._sock.sendto(EthFraming(self.alignment).frame(LOCKED), sender)
 
     def restart(self) -> None:
-        """Begin a session: counters start with 0."""
+        """Begin a session: counters start with 0, and what was for another master is not sent."""
+        self._is_new = False
         self._framing.reset()
         self._reader.reset()
 
@@ -336,7 +339,7 @@ class UdpPort(_Port):
 
         Blocks of DTOs that are longer than a datagram go out as they lie.
         """
-        if self._peer is None or not items:
+        if self._peer is None or self._is_new or not items:
             return
         gathered: list[bytes | memoryview] = []
         size = 0
