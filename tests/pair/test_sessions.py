@@ -300,3 +300,15 @@ def test_a_master_that_knows_of_the_sleep_comes_through_it() -> None:
     with pytest.raises((ExchangeTimeoutError, RemoteProtocolError)):
         pair.run(read(pair.session, RAM, 2))
     assert pair.now_ns < 700_000 * MS
+
+
+def test_samples_of_the_session_before_are_not_sent_into_the_new_one() -> None:
+    pair = measuring(Pair(config()))
+    pair.slave.event(0, 0)
+    pair.slave.receive(b"\xfd", 0)
+    pair.slave.event(1, 0)
+    pair.slave.receive(b"\xff\x00", 0)
+    found = pair.slave.outgoing()
+    assert [packet[0] for packet in found] == [0xFF, 0xFF]
+    assert len(found[0]) == 6, "what was asked before is answered"
+    assert pair.slave.counters.dtos == 4

@@ -43,6 +43,7 @@ _CONNECT: Final = 0xFF
 _SYNC_STATE_CHANGED: Final = 4
 _SHORT_UPLOAD: Final = 0xF4
 _FIRST_COMMAND: Final = 0xC0
+_RESERVED: Final = PID_SERV  # first bytes below it are those of samples
 _MAX_ANSWERS: Final = 4096
 _MAX_EVENTS: Final = 1024
 _ERR_UNKNOWN: Final = bytes((PID_ERR, ErrorCode.ERR_CMD_UNKNOWN))
@@ -277,6 +278,8 @@ class SlaveMachine:
         except UsageError:
             self._refuse(_ERR_DENIED)  # a plain memory says so when there is none
         else:
+            if entry.info.code == _CONNECT and before[1] and not state.daq.running:
+                self._forget_samples()
             if isinstance(served, Response):
                 self._out.append(self._encode(served))
             elif served is not None:
@@ -286,6 +289,11 @@ class SlaveMachine:
             self._note(*before)
         if state.session.user_mode and entry.info.code == _CONNECT:
             self._events.append(SlaveEvent(state.now_ns, "user-mode"))
+
+    def _forget_samples(self) -> None:
+        """What lists of the session before have queued is not for the master of the new one."""
+        self._out = [item for item in self._out if isinstance(item, bytes) and item[0] >= _RESERVED]
+        self._queued_dtos = 0
 
     def _send_events(self) -> None:
         events = self.state.events
