@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import struct
 import sys
+import threading
+import time
 from functools import cache
 
 import numpy as np
@@ -29,6 +32,7 @@ from xcaliper.xcp.std import Connect, ShortUpload
 
 UDP_SEGMENT = 103
 SIZES = (20, 30)
+CONNECTED = bytes((0xFF, 0x04, 0x80, 0xFF, 0xFF, 0x00, 1, 1))
 
 
 @cache
@@ -109,7 +113,7 @@ def linked(kind: str):
         stack.callback(slave.close)
         link = Link(slave.transport, MasterMachine(), threaded=False)
         stack.callback(link.transport.close)
-        slave.answer(bytes((0xFF, 0x04, 0x80, 0xFF, 0xFF, 0x00, 1, 1)))
+        slave.answer(CONNECTED)
         link.run(ask(Connect()))
         yield slave, link
 
@@ -298,3 +302,55 @@ def test_blocks_that_nobody_takes_are_counted_and_marked(monkeypatch: pytest.Mon
     marked = [gap for block in late for gap in block.gaps]
     assert sum(gap.lost for gap in marked) == decoder.dropped
     assert {gap.reason for gap in marked} == {"queue"}
+
+
+@cache
+def resident():
+    if sys.platform != "linux":
+        pytest.skip("only Linux has the receive that stays")
+    return drain.compile_reside(compiled())
+
+
+def test_the_pump_stays_in_the_receive_until_somebody_needs_the_link() -> None:
+    kernel, staying, stays = compiled(), resident(), []
+
+    def counted(*args) -> int:
+        stays.append(1)
+        return staying(*args)
+
+    slave = Slave("udp")
+    slave.sock.settimeout(10)
+
+    def answer() -> None:
+        uploads = itertools.count()
+        while (command := slave.sock.recv(100)[4]) != 0xFE:  # DISCONNECT
+            slave.answer(CONNECTED if command == 0xFF else bytes((0xFF, next(uploads))))
+        slave.answer(b"\xff")
+
+    answering = threading.Thread(target=answer)
+    answering.start()
+    with contextlib.closing(slave), Link(slave.transport, MasterMachine()) as link:
+        link.run(ask(Connect()))
+        link.short_upload(0x1000, 1)
+        decoder = FramedDecoder(
+            plan(), kernel=lambda: kernel, resident=lambda: counted, control=drain.control_block()
+        )
+        assert decoder.is_patient
+        blocks, answers = [], []
+        link.start_blocks(decoder, blocks.extend)
+        for number in range(40):
+            slave.send_samples(20)
+            if number % 4 == 0:
+                before = len(stays)
+                while len(stays) == before:  # the pump is in there
+                    time.sleep(0.001)
+                answers.append(link.short_upload(0x1000, 1)[0])
+        slave.answer(b"\xfd\x06")
+        while not link.events():  # an event ends a stay, too
+            time.sleep(0.001)
+        link.stop_daq()
+        assert values(blocks) == [number & 0xFF for number in range(800)]
+        assert answers == list(range(1, 11))
+        assert decoder.finish().overloads == 1
+        link.close()
+        answering.join(10)

@@ -42,8 +42,6 @@ NO_VECTOR: Final[frozenset[str]] = frozenset(
 NO_HANDLER: Final[frozenset[str]] = frozenset(
     {
         "SET_REQUEST",
-        "GET_SEED",
-        "UNLOCK",
         "TRANSPORT_LAYER_CMD",
         "USER_CMD",
         "PROGRAM_START",
@@ -102,8 +100,6 @@ NO_HANDLER: Final[frozenset[str]] = frozenset(
 NO_PROCEDURE: Final[frozenset[str]] = frozenset(
     {
         "SET_REQUEST",
-        "GET_SEED",
-        "UNLOCK",
         "TRANSPORT_LAYER_CMD",
         "USER_CMD",
         "DOWNLOAD_MAX",

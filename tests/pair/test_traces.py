@@ -13,11 +13,13 @@ from xcaliper.core.address import Address
 from xcaliper.core.memory import SparseMemory
 from xcaliper.core.ticks import TickClock
 from xcaliper.proto.procedure import ask
+from xcaliper.xcp.codes import Resource
 from xcaliper.xcp.master import MasterMachine
 from xcaliper.xcp.procedures.connect import Session, connect, disconnect
 from xcaliper.xcp.procedures.memory import upload
 from xcaliper.xcp.slave import SlaveMachine
 from xcaliper.xcp.slave_config import EventConfig, PageConfig, SegmentConfig, SlaveConfig
+from xcaliper.xcp.slave_security import SecuritySettings
 from xcaliper.xcp.std import SetMta
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "xcp" / "vectors.json"
@@ -202,3 +204,32 @@ def test_recovery_trace_is_what_the_slave_answers(name: str) -> None:
         else:
             assert answers.pop(0).hex() == packet.hex()
     assert answers == []
+
+
+class WithProgramming(SlaveConfig):
+    """A slave that offers programming beside the rest, as that of the trace does."""
+
+    @property
+    def resources(self) -> Resource:
+        return Resource.of(cal_pag=1, daq=1, pgm=1)
+
+
+def test_seed_and_key_trace() -> None:
+    seeds = iter((bytes(range(1, 9)), bytes.fromhex("aabbccdd")))
+    slave = SlaveMachine(
+        WithProgramming(
+            max_cto=8,
+            max_dto=8,
+            slave_block_mode=False,
+            disabled=frozenset({"GET_COMM_MODE_INFO"}),
+            events=(EventConfig(0, "1ms", time_cycle=1),),
+            security=SecuritySettings(
+                protected=Resource.of(cal_pag=1, daq=1, pgm=1),
+                key=lambda _, seed: bytes(byte ^ 0xFF for byte in seed),
+                seeds=lambda _: next(seeds),
+            ),
+        ),
+        PagedMemory(),
+    )
+    replay(slave, "t_seed", {})
+    assert not slave.connected  # the wrong key at its end

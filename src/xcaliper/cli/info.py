@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from xcaliper.cli.key_options import KeyOptionsOfVerb, keys_of
+
 if TYPE_CHECKING:
     from xcaliper.client.info import ConnectionInfo
 
@@ -20,6 +22,7 @@ def info(
     a2l: Path | None = None,
     json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     timeout: float = 2.0,
+    keys: KeyOptionsOfVerb = None,
 ) -> int:
     """Connect and show what the slave is and can do.
 
@@ -28,11 +31,12 @@ def info(
         a2l: description to use; without it the slave is asked for its own.
         json: print one JSON object instead of tables.
         timeout: seconds to wait for an answer.
+        keys: of protected resources.
     """
     from xcaliper import connect
     from xcaliper.cli.shell import print_json
 
-    with connect(url, a2l=a2l, timeout_s=timeout) as ecu:
+    with connect(url, a2l=a2l, timeout_s=timeout, keys=keys_of(keys)) as ecu:
         if json:
             print_json(ecu.info.as_dict())
         else:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from xcaliper.cli.key_options import KeyOptionsOfVerb, keys_of
+
 if TYPE_CHECKING:
     from xcaliper.client.measurement import Block, Measurement
     from xcaliper.client.recording import Recording
@@ -43,6 +45,7 @@ def measure(  # noqa: PLR0913  # options by name
     plan: Annotated[bool, _Flag] = False,
     json: Annotated[bool, _Flag] = False,
     timeout: float = 2.0,
+    keys: KeyOptionsOfVerb = None,
 ) -> int:
     """Measure signals in step with ECU events, live and into files.
 
@@ -72,6 +75,7 @@ def measure(  # noqa: PLR0913  # options by name
         plan: show the DAQ lists and stop there; nothing is measured.
         json: one JSON object per block of samples, a summary last.
         timeout: seconds to wait for an answer.
+        keys: of protected resources.
     """
     from xcaliper import connect
     from xcaliper.cli.choice import calculated_signals, choose, packed_count, read_split
@@ -98,7 +102,7 @@ def measure(  # noqa: PLR0913  # options by name
             **read_split(split),
         )
     computed = calculated_signals(calc)
-    with connect(url, a2l=a2l, timeout_s=timeout) as ecu:
+    with connect(url, a2l=a2l, timeout_s=timeout, keys=keys_of(keys)) as ecu:
         names, events = choice.resolve(ecu.catalog, ecu.event_number, skip_unknown=skip_unknown)
         chosen: dict[str, Any] = {
             "event": events,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from xcaliper.cli.key_options import KeyOptionsOfVerb, keys_of
+
 if TYPE_CHECKING:
     from xcaliper.client.connection import Connection
 
@@ -21,6 +23,7 @@ def read(
     raw: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     timeout: float = 2.0,
+    keys: KeyOptionsOfVerb = None,
 ) -> int:
     """Read measurements and parameters by name, in physical units.
 
@@ -31,13 +34,14 @@ def read(
         raw: ECU values instead of physical ones.
         json: one JSON object per line.
         timeout: seconds to wait for an answer.
+        keys: of protected resources.
     """
     from xcaliper import connect
     from xcaliper.core.errors import UsageError
 
     if not names:
         raise UsageError("read: no name given.", hint="xcaliper read URL EngineSpeed 'c*'")
-    with connect(url, a2l=a2l, timeout_s=timeout) as ecu:
+    with connect(url, a2l=a2l, timeout_s=timeout, keys=keys_of(keys)) as ecu:
         _show(ecu, ecu.expand(names), raw=raw, as_json=json)
     return 0
 

@@ -15,6 +15,7 @@ from xcaliper.core.errors import (
     NegativeResponseError,
     NotFoundError,
     RemoteProtocolError,
+    UnlockError,
     UsageError,
     XcaliperError,
 )
@@ -67,6 +68,7 @@ _CODES: Final[tuple[tuple[type[BaseException], int], ...]] = (
     (LinkError, EXIT_CONNECTION),
     (RemoteProtocolError, EXIT_CONNECTION),
     (NegativeResponseError, EXIT_REFUSED),
+    (UnlockError, EXIT_REFUSED),
     (UsageError, EXIT_USAGE),
     (A2lError, EXIT_FAILURE),
     (XcaliperError, EXIT_FAILURE),

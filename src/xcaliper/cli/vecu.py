@@ -27,6 +27,7 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     timestamp_unit: Literal["1ns", "1us", "10us", "100us", "1ms"] = "1us",
     checksum: str = "XCP_CRC_32",
     disable: Annotated[list[str] | None, Parameter(negative=(), show_default=False)] = None,
+    protect: str = "",
     duration: float | None = None,
     seed: int = 1,
     signals: int = 10_000,
@@ -49,6 +50,7 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         timestamp_unit: one tick of the timestamps.
         checksum: algorithm of BUILD_CHECKSUM, such as XCP_ADD_11 or XCP_CRC_16_CITT.
         disable: standard name of an optional command that the slave shall refuse; may be repeated.
+        protect: resources that need a key, such as cal,daq; it is made by xcaliper.sim.demo_key:demo_key.
         duration: seconds; without it until Ctrl+C.
         seed: of the noise in the engine model.
         signals: how many signals many-signals has.
@@ -70,6 +72,8 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         timestamp_unit,
     )
     settings = _with_options(settings, checksum, tuple(disable or ()))
+    if protect:
+        settings = _protected(settings, protect)
     if "://" in name:  # a URL alone: the demo engine is meant
         name, urls = "demo-engine", (name, *urls)
     listen = urls or ("udp://127.0.0.1:5555", "tcp://127.0.0.1:5555")
@@ -130,6 +134,19 @@ def _with_options(settings: SlaveConfig, checksum: str, disabled: tuple[str, ...
         checksum=ChecksumType[checksum.upper()],
         disabled=frozenset(command.upper() for command in disabled),
     )
+
+
+def _protected(settings: SlaveConfig, protect: str) -> SlaveConfig:
+    from dataclasses import replace
+    from functools import reduce
+    from operator import or_
+
+    from xcaliper.sim.demo_key import demo_security
+    from xcaliper.xcp.codes import Resource
+    from xcaliper.xcp.seed_key import resource_named
+
+    mask = reduce(or_, map(resource_named, protect.split(",")))
+    return replace(settings, security=demo_security(Resource(mask)))
 
 
 def _announce(name: str, server: EcuServer, *, as_json: bool) -> None:

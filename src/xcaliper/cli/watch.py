@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from xcaliper.cli.key_options import KeyOptionsOfVerb, keys_of
+
 if TYPE_CHECKING:
     from xcaliper.client.measurement import Measurement
 
@@ -32,6 +34,7 @@ def watch(  # noqa: PLR0913  # options by name
     json: Annotated[bool, _Flag] = False,
     interval: float = 1.0,
     timeout: float = 2.0,
+    keys: KeyOptionsOfVerb = None,
 ) -> int:
     """Watch values: latest, least and largest, in a table that follows them.
 
@@ -53,6 +56,7 @@ def watch(  # noqa: PLR0913  # options by name
         json: one JSON object with all values per interval.
         interval: seconds between those objects.
         timeout: seconds to wait for an answer.
+        keys: of protected resources.
     """
     from xcaliper import connect
     from xcaliper.cli.choice import calculated_signals, choose
@@ -60,7 +64,7 @@ def watch(  # noqa: PLR0913  # options by name
 
     choice = choose("watch", signals, event, list_)
     computed = calculated_signals(calc)
-    with connect(url, a2l=a2l, timeout_s=timeout) as ecu:
+    with connect(url, a2l=a2l, timeout_s=timeout, keys=keys_of(keys)) as ecu:
         names, events = choice.resolve(ecu.catalog, ecu.event_number, skip_unknown=skip_unknown)
         measurement = ecu.measure(
             names,

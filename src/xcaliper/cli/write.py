@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from xcaliper.cli.key_options import KeyOptionsOfVerb, keys_of
+
 __all__ = ["parse_target", "parse_value", "write"]
 
 _TARGET = re.compile(r"(?P<name>.+?)(?P<at>(\[\d+(,\d+)*\])?)$")
@@ -22,6 +24,7 @@ def write(
     raw: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     timeout: float = 2.0,
+    keys: KeyOptionsOfVerb = None,
 ) -> int:
     """Write a parameter by name, with limits checked and the value read back.
 
@@ -33,6 +36,7 @@ def write(
         raw: ECU values instead of physical ones.
         json: print one JSON object.
         timeout: seconds to wait for an answer.
+        keys: of protected resources.
     """
     from xcaliper import connect
     from xcaliper.cli.shell import print_json, stdout
@@ -41,7 +45,7 @@ def write(
 
     if not values:
         raise UsageError(f"{name}: no value given.", hint=f"xcaliper write {url} {name} VALUE")
-    with connect(url, a2l=a2l, timeout_s=timeout) as ecu:
+    with connect(url, a2l=a2l, timeout_s=timeout, keys=keys_of(keys)) as ecu:
         target, at = (name, None) if name in ecu.catalog.names else parse_target(name)
         facts = ecu.describe(target)
         is_text = facts["kind"] == "ASCII" and not raw

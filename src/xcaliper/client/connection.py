@@ -5,9 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 from xcaliper.client.a2l_source import A2lCache
+from xcaliper.client.checksums import verify
 from xcaliper.client.daq_port import DaqPort
 from xcaliper.client.description import Description, find_description
 from xcaliper.client.info import ConnectionInfo
@@ -15,6 +17,7 @@ from xcaliper.client.live import LiveValues
 from xcaliper.client.names import expand_names, nearest_names
 from xcaliper.client.parameters import WritePlan, WriteResult, carry_out, plan_write
 from xcaliper.client.restore import SlaveMemoir
+from xcaliper.client.security import KeyRing, Security, described_keys
 from xcaliper.client.selection import NameSpace, PlanOptions, Selection, event_number, select
 from xcaliper.client.survey import survey_daq, survey_segments
 from xcaliper.client.together import make_measurement
@@ -35,14 +38,16 @@ from xcaliper.xcp.procedures import pages
 from xcaliper.xcp.procedures.connect import connect as connect_procedure
 from xcaliper.xcp.procedures.identify import IdType, identify
 from xcaliper.xcp.procedures.memory import XcpMemory
+from xcaliper.xcp.procedures.unlock import protection
 from xcaliper.xcp.recovery import Timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
     from types import TracebackType
 
     from xcaliper.client.calculated import Calculated
+    from xcaliper.client.checksums import Checksums
+    from xcaliper.client.keys import Keys
     from xcaliper.client.measurement import Measurement
     from xcaliper.client.recording import Record
     from xcaliper.daq.capabilities import DaqCapabilities
@@ -70,6 +75,7 @@ def connect(  # noqa: PLR0913  # options by name
     restore: bool = False,
     mode: int = 0,
     mode_wait_s: float = 10.0,
+    keys: Keys | None = None,
 ) -> Connection:
     """Connect to a slave; use it as a context manager, as often as you like in one process.
 
@@ -79,17 +85,23 @@ def connect(  # noqa: PLR0913  # options by name
         timeout_s: how long to wait for the answer to a command, per attempt.
         cache: False = neither use nor fill the cache of uploaded descriptions.
         low_latency: lower the thread switch interval of the interpreter while DAQ runs, which helps
-            when other threads of the process are busy: True = from the start, None = once such a
-            thread delays the reception of much data, False = never.
+            when other threads of the process are busy: True = all the time, None = while it starts,
+            and once such a thread delays the reception of much data, False = never.
         on_upload: called with bytes so far and bytes in all while the description is uploaded.
         restore: whenever the slave is found again after a loss, set the pages again that were set, and
             unlock what was unlocked; what could not be restored is among the diagnostics.
         mode: of CONNECT; 1 = one that the user of the slave defines, such as its boot loader, which may
             listen for a moment after power-up only (XCP Base, CONNECT, 1.0).
         mode_wait_s: how long CONNECT is repeated in such a mode, every T6.
+        keys: what opens protected resources when a command needs them: a function of resource and seed
+            that gives the key; a mapping of ``cal``, ``daq``, ``stim``, ``pgm``, ``dbg`` to functions or
+            libraries; the path of a library with the ASAM interface; or ``"a2l"`` for the library that
+            the description names, which must lie beside it. Libraries run in a process of their own.
 
     Raises:
-        UsageError: the URL is wrong.
+        UsageError: the URL is wrong, or the keys are none.
+        LibraryError: the library of the description is not beside it, or did not do its work.
+        UnlockError: the slave refused a key.
         LinkError: nobody listens there.
         ExchangeTimeoutError: no answer.
         A2lError: the file cannot be read.
@@ -121,7 +133,8 @@ def connect(  # noqa: PLR0913  # options by name
         attempts = int(mode_wait_s * 1e9) // timers.t6_ns + 1 if mode else 0
         session = link.run(connect_procedure(mode, attempts=attempts, transport=where.scheme))
         found = find_description(link, session, a2l, cache=store, progress=on_upload)
-        made = Connection(link, session, found, where.scheme, open_link)
+        ring = KeyRing(keys, a2l=Path(a2l) if a2l is not None else None)
+        made = Connection(link, session, found, where.scheme, open_link, ring)
         made.restores = restore
         return made
     except BaseException:
@@ -148,6 +161,7 @@ class Connection:
         description: Description,
         scheme: str,
         reopen: Callable[[], Link],
+        ring: KeyRing,
     ) -> None:
         self.link = link
         self.session = session
@@ -160,15 +174,27 @@ class Connection:
         self._catalog = (
             Catalog(description.file, ag=session.profile.ag) if description.file else None
         )
-        self._daq, found = survey_daq(link, session, self._catalog)
-        self._segments = survey_segments(link, session, description.file)
+        ring.described = described_keys(self._catalog)
+        ring.serve(link, session)
+        self._security = Security(self, ring)
+        self._notes = (*link.diagnostics, *description.diagnostics)
+        self._look()
+        if session.protection and ring.keys is not None:  # looking may have opened something
+            self.session = replace(session, protection=link.run(protection()))
         self._port = DaqPort(self, multiple=self._daq.write_daq_multiple if self._daq else None)
         self._live_values: LiveValues | None = None
         self._epk_problem = self._compare_epk()
-        findings = [*link.diagnostics, *description.diagnostics, *found]
-        if self._epk_problem is not None:
-            findings.append(self._epk_problem)
-        self._diagnostics = tuple(findings)
+
+    def _look(self) -> None:
+        """Ask the slave what it can and has."""
+        self._daq, self._found = survey_daq(self.link, self.session, self._catalog)
+        self._segments = survey_segments(self.link, self.session, self.description.file)
+
+    def look_again(self) -> None:
+        """Ask anew what the slave can and has, as after a resource was unlocked; not while measuring."""
+        if self._port.measurement is None or not self._port.measurement.is_running:
+            self._look()
+        self.session = replace(self.session, protection=self.link.run(protection()))
 
     # --- life ---
 
@@ -232,14 +258,15 @@ class Connection:
             characteristics=len(self._catalog.characteristics) if self._catalog else 0,
             daq=self._daq,
             segments=self._segments,
-            diagnostics=self._diagnostics,
+            diagnostics=self.diagnostics,
         )
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """What is odd about slave, description, link and memory that was read, each told once."""
         read = self._live_values.diagnostics.values() if self._live_values else ()
-        return (*self._diagnostics, *read)
+        epk = (self._epk_problem,) if self._epk_problem is not None else ()
+        return (*self._notes, *self._found, *epk, *read)
 
     @property
     def catalog(self) -> Catalog:
@@ -342,6 +369,11 @@ class Connection:
         """Allow writing although the description's EPK is not the slave's."""
         self.confirmed = True
 
+    @property
+    def security(self) -> Security:
+        """What is locked, and how to open it."""
+        return self._security
+
     # --- memory ---
 
     def short_upload(self, address: int, size: int, extension: int = 0) -> bytes:
@@ -382,6 +414,30 @@ class Connection:
                 hint="Ask for each block alone.",
             )
         return ChecksumType(blocks[0].checksum_type).name, blocks[0].value
+
+    def verify_memory(
+        self,
+        address: int | Address,
+        data: bytes,
+        extension: int = 0,
+        *,
+        checksums: Checksums | None = None,
+    ) -> bool:
+        """Whether memory holds these bytes, by checksum (XCP Base, BUILD_CHECKSUM, 1.0).
+
+        Args:
+            address: in units of the address granularity.
+            data: what should be there.
+            extension: address extension.
+            checksums: for slaves with an algorithm of their own (XCP_USER_DEFINED): a function of bytes
+                that gives the number, the path of a library, or ``"a2l"`` for the library that the
+                description names for the segment, which must lie beside it.
+
+        Raises:
+            UsageError: the slave's algorithm is its own, and ``checksums`` is missing.
+            LibraryError: the library did not do its work.
+        """
+        return verify(self, _address(address, extension), bytes(data), checksums)
 
     def _read(self, address: Address, size_bytes: int) -> bytes:
         return self.link.run(self._memory.read(address, size_bytes))
@@ -695,11 +751,12 @@ class Connection:
             raise
         before, self.link, self.session = self.session, link, session
         self._memory = XcpMemory(session)
+        self._security.serve()
         if not (self.restores if restore is None else restore):
             return ()
         locked = Resource(session.protection & ~before.protection)
-        lost = self._memoir.restore(link, locked=locked)
-        self._diagnostics = (*self._diagnostics, *(one for one in lost if one not in self._diagnostics))
+        lost = self._memoir.restore(link, locked=locked, unlock=self._security.unlock)
+        self._notes = (*self._notes, *(one for one in lost if one not in self._notes))
         return lost
 
     def _check_same(self, session: XcpSession, epk: str) -> None:

@@ -34,6 +34,8 @@ _MAX_EVENTS: Final = 4096
 _SETTLE_S: Final = 0.02
 _STOP_TIMEOUT_NS: Final = 500_000_000
 _STOP_S: Final = 1.5
+#: The same while data comes: the receiver may be too slow for it.
+_STOP_LIMIT_S: Final = 10.0
 _FREE_S: Final = 1.0
 _ALIVE_S: Final = 1.5
 
@@ -138,7 +140,7 @@ class DaqPort:
         from xcaliper.daq.decode import DaqDecoder
         from xcaliper.daq.framed import FramedDecoder, is_suitable
         from xcaliper.daq.timeline import ClockReading
-        from xcaliper.transport.drain import control_block, drain_kernel, prepare
+        from xcaliper.transport.drain import control_block, drain_kernel, prepare, reside_kernel
 
         prepare()
         link, session = self.connection.link, self.connection.session
@@ -155,7 +157,15 @@ class DaqPort:
         if not is_suitable(plan):
             return DaqDecoder(plan, numbered, start), now
         control = control_block()
-        return FramedDecoder(plan, numbered, start, kernel=drain_kernel, control=control), now
+        decoder = FramedDecoder(
+            plan,
+            numbered,
+            start,
+            kernel=drain_kernel,
+            resident=reside_kernel,
+            control=control,
+        )
+        return decoder, now
 
     def listen(
         self,
@@ -196,7 +206,7 @@ class DaqPort:
         reachable = link.is_open and not self._silent and lists
         try:
             if reachable:
-                link.run(daq_setup.stop(timeout_ns=_STOP_TIMEOUT_NS), _STOP_S)
+                self._stop()
                 time.sleep(_SETTLE_S)
         except ExchangeTimeoutError as error:
             raise self._gone("stopping", error) from error
@@ -204,6 +214,24 @@ class DaqPort:
             link.stop_daq()
         if reachable:
             link.run(daq_setup.free(attempts=1), _FREE_S)
+
+    def _stop(self) -> None:
+        """Stop every list; a slave whose data keeps coming is there, though its answer got lost.
+
+        Raises:
+            ExchangeTimeoutError: there is no answer.
+        """
+        link = self.connection.link
+        until = time.monotonic() + _STOP_LIMIT_S
+        while True:
+            before = link.daq_received
+            try:
+                link.run(daq_setup.stop(timeout_ns=_STOP_TIMEOUT_NS), _STOP_S)
+            except ExchangeTimeoutError:
+                if link.daq_received == before or time.monotonic() > until:
+                    raise
+            else:
+                return
 
     def read(self, address: Address, size_bytes: int) -> bytes:
         """Bytes of memory as they are now."""

@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
-from xcaliper.core.errors import NegativeResponseError
-from xcaliper.xcp.codes import Resource
+from xcaliper.core.errors import (
+    ExchangeTimeoutError,
+    LinkError,
+    NegativeResponseError,
+    XcaliperError,
+)
 from xcaliper.xcp.procedures import pages
+from xcaliper.xcp.seed_key import each_resource, resource_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xcaliper.transport.pump import Link
+    from xcaliper.xcp.codes import Resource
 
 __all__ = ["SlaveMemoir"]
 
@@ -49,27 +55,26 @@ class SlaveMemoir:
         link: Link,
         *,
         locked: Resource,
-        unlock: Callable[[Resource], None] | None = None,
+        unlock: Callable[..., object],
     ) -> tuple[Diagnostic, ...]:
         """Set again what can be; a finding for everything that could not.
 
         Args:
             link: of the new session.
             locked: resources that were open before and are locked now.
-            unlock: opens resources with the keys that the user gave; None = there are no keys.
+            unlock: opens resources, by name, with the keys that the user gave.
 
         Raises:
             ExchangeTimeoutError: the slave is gone again.
         """
         found: list[Diagnostic] = []
-        names = ", ".join(name for name, is_set in locked.fields().items() if is_set)
-        if locked and unlock is None:
-            found.append(_lost(link, f"{names}: was open and is locked now", "Unlock it again."))
-        elif locked and unlock is not None:
+        for one in map(resource_name, each_resource(locked)):
             try:
-                unlock(locked)
-            except NegativeResponseError as error:
-                found.append(_lost(link, f"{names}: stays locked ({error.message})", "Unlock it."))
+                unlock(one)
+            except (ExchangeTimeoutError, LinkError):
+                raise
+            except XcaliperError as error:
+                found.append(_lost(link, f"{one} is locked again ({error.message})", "Unlock it."))
         for (segment, is_ecu), page in sorted(self._pages.items()):
             try:
                 link.run(pages.set_page(segment, page, ecu=is_ecu, xcp=not is_ecu))

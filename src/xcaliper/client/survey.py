@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from xcaliper.a2l.if_xcp import read_segment
 from xcaliper.client.binding import declared_daq
 from xcaliper.client.info import SegmentInfo
-from xcaliper.core.errors import ProtocolError
+from xcaliper.core.errors import ProtocolError, UnlockError
 from xcaliper.daq.merge import DaqAnswers, EventAnswer, ListAnswer, merge
 from xcaliper.xcp.procedures.daq_info import daq_info
 from xcaliper.xcp.procedures.pages import page_info
@@ -68,6 +68,8 @@ def survey_segments(link: Link, session: Session, file: A2lFile | None) -> tuple
         return tuple(described.values())
     try:
         live = link.run(page_info(session))
+    except UnlockError:
+        raise
     except ProtocolError:
         live = None
     if live is None:

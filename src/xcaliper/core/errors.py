@@ -14,6 +14,7 @@ __all__ = [
     "FramingError",
     "ImageError",
     "IntegrityError",
+    "LibraryError",
     "LimitError",
     "LinkError",
     "LocalProtocolError",
@@ -28,6 +29,7 @@ __all__ = [
     "SettingsError",
     "SourceError",
     "UnknownCommandError",
+    "UnlockError",
     "UsageError",
     "WireError",
     "WriteProtectedError",
@@ -299,6 +301,23 @@ class AccessLockedError(NegativeResponseError):
     slug = "refused-locked"
 
 
+class UnlockError(ProtocolError):
+    """The slave refused the key of a resource; the session is over (XCP Base, UNLOCK, 1.0).
+
+    Attributes:
+        resource: ``cal``, ``daq``, ``stim``, ``pgm`` or ``dbg``.
+    """
+
+    slug = "wrong-key"
+
+    def __init__(self, resource: str) -> None:
+        self.resource = resource
+        super().__init__(
+            f"UNLOCK: the slave refused the key of {resource}; the session is over.",
+            hint="Check the key function; connect again. Slaves count wrong keys.",
+        )
+
+
 class SequenceError(NegativeResponseError):
     """The order of commands was wrong."""
 
@@ -309,6 +328,23 @@ class LinkError(XcaliperError, OSError):
     """Cable, driver or socket failed; keeps its cause."""
 
     slug = "link"
+
+
+class LibraryError(XcaliperError):
+    """A shared library of keys or checksums did not do its work; this program goes on.
+
+    Attributes:
+        path: of the library.
+        reason: ``missing``, ``no-library``, ``architecture``, ``load``, ``symbol``, ``crashed``,
+            ``exited``, ``time``, ``helper``, ``refused`` or ``answer``.
+    """
+
+    slug = "library"
+
+    def __init__(self, path: str, reason: str, text: str, *, hint: str = "") -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {text}.", hint=hint)
 
 
 class SourceError(XcaliperError):

@@ -18,7 +18,19 @@ from xcaliper.core.errors import UsageError
 from xcaliper.core.frames import DtoBatch
 from xcaliper.core.samples import Gap
 from xcaliper.daq.decode import DaqDecoder
-from xcaliper.daq.kernels import JOINED, LARGEST, RECENT, SLACK, Conf, Field, Log, Odt, State, Stop
+from xcaliper.daq.kernels import (
+    JOINED,
+    LARGEST,
+    RECENT,
+    SLACK,
+    UNTIL,
+    Conf,
+    Field,
+    Log,
+    Odt,
+    State,
+    Stop,
+)
 from xcaliper.daq.storage import StoragePool, move_row
 from xcaliper.daq.template import FILL_AT, LEAST_BYTES, Templates
 from xcaliper.xcp.codes import EventCode
@@ -46,7 +58,7 @@ _LOG_ENTRIES: Final = 4096
 PERIOD_NS: Final = 20_000_000
 #: Counters that wrap sooner are placed as they come.
 _SLOW_WRAP_NS: Final = 1_000_000_000
-STORAGE_BYTES: Final = 64 << 10
+STORAGE_BYTES: Final = 1 << 20
 #: How often the templates are tried on what one drain brought; in between go single datagrams.
 _ATTEMPTS: Final = 8
 _QUICKLY_NS: Final = 100_000_000
@@ -70,11 +82,13 @@ class FramedDecoder(DaqDecoder):
         first_pids: as for DaqDecoder.
         start: as for DaqDecoder.
         kernel: gives the compiled ``kernels.drain`` as soon as there is one.
+        resident: gives the compiled ``kernels.reside`` likewise.
         control: int64[n], belongs to the kernel's receive.
         period_ns: time between blocks of a raster; 0 = after every feed.
         storage_bytes: of the first storage of the compiled tier; it grows when it is full soon.
 
     Attributes:
+        control: as given.
         daq_received: DAQ packets so far.
         dropped: rows that were dropped, because nobody took the blocks; marked as a gap.
 
@@ -82,13 +96,14 @@ class FramedDecoder(DaqDecoder):
         UsageError: the plan is not suitable, or a FIRST_PID is missing.
     """
 
-    def __init__(  # options by name
+    def __init__(  # noqa: PLR0913  # options by name
         self,
         plan: DaqPlan,
         first_pids: Mapping[int, int] | None = None,
         start: ClockReading | None = None,
         *,
         kernel: Callable[[], Callable[..., int] | None] = lambda: None,
+        resident: Callable[[], Callable[..., int] | None] = lambda: None,
         control: NDArray[np.int64] | None = None,
         period_ns: int = PERIOD_NS,
         storage_bytes: int = STORAGE_BYTES,
@@ -100,9 +115,9 @@ class FramedDecoder(DaqDecoder):
         slow = plan.clock is not None and plan.clock.modulus * plan.clock.tick_ns > _SLOW_WRAP_NS
         self._period_ns = period_ns if slow else 0
         self._storage_bytes = storage_bytes
-        self._kernel_now = kernel
+        self._kernel_now, self._resident_now = kernel, resident
         self._kernel: Callable[..., int] | None = None
-        self._control = np.zeros(32, np.int64) if control is None else control
+        self.control = np.zeros(32, np.int64) if control is None else control
         self._buffer = np.zeros(BUFFER_BYTES + LARGEST + SLACK, np.uint8)
         self._view = memoryview(self._buffer.data)[: BUFFER_BYTES + LARGEST]
         self._end = self._skip = 0
@@ -143,6 +158,16 @@ class FramedDecoder(DaqDecoder):
     def is_patient(self) -> bool:
         """True when times do not depend on how soon the bytes are decoded."""
         return self._period_ns > 0
+
+    @property
+    def can_stay(self) -> bool:
+        """True when :meth:`drain` can go on until a given time: datagrams, placed by timestamps."""
+        return (
+            self.is_patient
+            and self._kernel is not None
+            and self._resident_now() is not None
+            and not isinstance(self._reader, StreamReader | None)
+        )
 
     @property
     def is_ready(self) -> bool:
@@ -238,7 +263,7 @@ class FramedDecoder(DaqDecoder):
         return others
 
     def drain(
-        self, descriptor: int, limit: int, t_ns: int, *, joined: bool = False
+        self, descriptor: int, limit: int, t_ns: int, *, joined: bool = False, until_ns: int = 0
     ) -> tuple[int, bool, list[bytes]] | None:
         """Receive without blocking until nothing waits, and decode, all in compiled code.
 
@@ -247,6 +272,8 @@ class FramedDecoder(DaqDecoder):
             limit: bytes after which to stop.
             t_ns: host time.
             joined: whether the system may have joined datagrams.
+            until_ns: monotonic time until which to go on, if :attr:`can_stay`; 0 = not at all. Then
+                the limit is what is received between two looks at whether to leave.
 
         Returns:
             Bytes received, whether the peer has closed the stream, and the packets that are not
@@ -259,7 +286,8 @@ class FramedDecoder(DaqDecoder):
             return None
         self.room()
         self._open(self._end, self._end, 0)
-        self._control[JOINED] = joined
+        self.control[JOINED] = joined
+        self.control[UNTIL] = until_ns
         others: list[bytes] = []
         size = self._run(descriptor, limit, t_ns, others)
         ended = bool(self._state[State.ENDED])
@@ -372,13 +400,14 @@ class FramedDecoder(DaqDecoder):
 
     def _run(self, descriptor: int, limit: int, t_ns: int, others: list[bytes]) -> int:
         """Let the kernel go on until it is done; gives the bytes it has received."""
-        assert self._kernel is not None, "asked for before"
+        kernel = self._resident_now() if self.control[UNTIL] else self._kernel
+        assert kernel is not None, "asked for before"
         state, storage = self._state, self._storage
         most = self._buffer.nbytes + len(self._log)
         gaps: list[tuple[int, bool]] = []
         for _ in range(most):
-            why = self._kernel(
-                descriptor, limit, self._control, self._buffer, self._conf, state, self._table,
+            why = kernel(
+                descriptor, limit, self.control, self._buffer, self._conf, state, self._table,
                 self._lists, self._odts, storage.rows, storage.ticks, self._log, self._recent,
             )  # fmt: skip
             if state[State.LOG]:

@@ -1,7 +1,7 @@
 """The loop over every message of received bytes, in a subset of Python that numba compiles.
 
 Nothing in here uses more than integers and arrays, so the same text runs compiled (the ``fast`` extra
-replaces the four primitives at the top by machine code) and as Python, which is what tests do.
+replaces the primitives at the top by machine code) and as Python, which is what tests do.
 State lives in int64 arrays, whose columns are named here.
 """
 
@@ -13,21 +13,27 @@ from typing import Any, Final
 __all__ = [
     "FUNCTIONS",
     "JOINED",
+    "LARGE",
     "LARGEST",
+    "LEAVE",
     "PRIMITIVES",
     "RECENT",
     "SLACK",
+    "UNTIL",
     "Conf",
     "Field",
     "Log",
     "Odt",
     "State",
     "Stop",
+    "clock_ns",
     "copy_bytes",
     "drain",
     "load_u8",
     "load_u32",
+    "nap",
     "receive",
+    "reside",
     "scan",
 ]
 
@@ -152,6 +158,16 @@ def receive(descriptor: int, buffer: Any, at: int, room: int, control: Any) -> i
     return -1
 
 
+def clock_ns(control: Any) -> int:
+    """Monotonic time; without machine code it is always time to leave."""
+    return int(control[UNTIL])
+
+
+def nap(control: Any) -> None:
+    """Wait for the next tick, or until somebody wants :func:`reside` to end."""
+    del control
+
+
 #: Datagrams that are remembered, to know a copy by.
 RECENT: Final = 16
 #: Bytes at the end of the buffer that are never received into, so that words can be read anywhere.
@@ -162,10 +178,16 @@ WINDOW: Final = 48 << 10
 LARGEST: Final = 65536
 #: Word of the control block that is 1 where the system may have joined datagrams.
 JOINED: Final = 2
+#: Words of the control block: 1 = leave, the time to leave, and bytes of a turn without a nap.
+LEAVE: Final = 24
+UNTIL: Final = 25
+LARGE: Final = 26
 #: Receives in one drain.
 MAX_RECEIVES: Final = 4096
+#: Turns of one stay.
+MAX_TURNS: Final = 1 << 20
 
-PRIMITIVES: Final = ("load_u8", "load_u32", "copy_bytes", "receive")
+PRIMITIVES: Final = ("load_u8", "load_u32", "copy_bytes", "receive", "clock_ns", "nap")
 
 # Columns as plain globals: an enum inside a compiled function is slower to compile.
 
@@ -571,6 +593,67 @@ def drain(  # arrays are the only state there is
     return _DONE
 
 
+def reside(  # arrays are the only state there is
+    descriptor: int,
+    hold: int,
+    control: Any,
+    buffer: Any,
+    conf: Any,
+    state: Any,
+    routes: Any,
+    lists: Any,
+    odts: Any,
+    rows: Any,
+    ticks: Any,
+    log: Any,
+    recent: Any,
+) -> int:
+    """Go on receiving datagrams tick by tick; gives why it stopped.
+
+    The interpreter is not needed meanwhile, so a thread that keeps it delays nothing. It ends at the
+    time UNTIL, when somebody sets LEAVE, and with the first packet that is not DAQ.
+
+    Args:
+        descriptor: of a socket.
+        hold: bytes between two looks at LEAVE.
+        control: int64, belongs to the primitives.
+        buffer: as for :func:`drain`, and so is everything behind it.
+        conf: see there.
+        state: see there.
+        routes: see there.
+        lists: see there.
+        odts: see there.
+        rows: see there.
+        ticks: see there.
+        log: see there.
+        recent: see there.
+    """
+    for _ in range(MAX_TURNS):
+        before = state[_TAKEN]
+        why = drain(
+            descriptor,
+            before + hold,
+            control,
+            buffer,
+            conf,
+            state,
+            routes,
+            lists,
+            odts,
+            rows,
+            ticks,
+            log,
+            recent,
+        )
+        if why != _DONE or state[_HELD] or control[LEAVE]:
+            return why
+        if clock_ns(control) >= control[UNTIL]:
+            return why
+        if state[_TAKEN] - before <= control[LARGE]:
+            nap(control)
+    return _DONE
+
+
 #: Every function of the loop, callees first.
 FUNCTIONS: Final = (
     "_note",
@@ -585,4 +668,5 @@ FUNCTIONS: Final = (
     "_next_datagram",
     "_receive_more",
     "drain",
+    "reside",
 )

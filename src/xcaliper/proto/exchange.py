@@ -26,7 +26,12 @@ class Exchange:
         attempts: how often the command may be sent.
         patience_ns: longest wait of one attempt, however often the peer asks for more time.
         started_ns: time of the first attempt.
+        until_ns: attempts without an answer go on until then, however many; 0 = ``attempts`` counts.
+        final: no repetition after an error, and none of its pre-actions.
+        stop_daq: running lists may be stopped when they are in the way.
         sent: how often it was sent.
+        missed: attempts without an answer, so far.
+        repeated: repetitions after an error, so far.
         malformed: answers that did not fit, so far.
         deadline_ns: when the attempt is given up.
         limit_ns: latest possible deadline of the attempt.
@@ -38,7 +43,12 @@ class Exchange:
     attempts: int
     patience_ns: int
     started_ns: int
+    until_ns: int = 0
+    final: bool = False
+    stop_daq: bool = False
     sent: int = 0
+    missed: int = 0
+    repeated: int = 0
     malformed: int = 0
     deadline_ns: int = 0
     limit_ns: int = 0
@@ -52,6 +62,20 @@ class Exchange:
     def restart(self, now_ns: int) -> None:
         """Start the timer of this attempt again, never beyond the patience."""
         self.deadline_ns = min(now_ns + self.timeout_ns, self.limit_ns)
+        if self.until_ns:
+            self.deadline_ns = min(self.deadline_ns, max(self.until_ns, now_ns))
+
+    def suspend(self, time_ns: int) -> None:
+        """Put off every deadline: the peer slept for so long."""
+        self.deadline_ns += time_ns
+        self.limit_ns += time_ns
+        if self.until_ns:
+            self.until_ns += time_ns
+
+    def miss(self, now_ns: int) -> bool:
+        """Note an attempt without an answer; True when there may be another one."""
+        self.missed += 1
+        return now_ns < self.until_ns if self.until_ns else self.missed < self.attempts
 
     def timed_out(self, now_ns: int, hint: str = "") -> ExchangeTimeoutError:
         """The error to raise when all attempts are used up."""

@@ -7,14 +7,25 @@ A procedure yields steps and is sent answers. A negative answer is thrown into i
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from xcaliper.core.errors import LocalProtocolError
 from xcaliper.proto.command import Request, Response
 
-__all__ = ["Ask", "Burst", "Collect", "Procedure", "Step", "Tell", "ask", "run_script"]
+__all__ = [
+    "Ask",
+    "Burst",
+    "Collect",
+    "Pipeline",
+    "Procedure",
+    "Step",
+    "Tell",
+    "Uploads",
+    "ask",
+    "run_script",
+]
 
 R = TypeVar("R", bound=Response)
 T = TypeVar("T")
@@ -26,13 +37,22 @@ class Ask:
 
     Attributes:
         request: the command.
-        attempts: how often it may be sent, first time included; 0 = as the machine is set.
+        attempts: how often it may be sent without an answer, first time included; 0 = as the machine
+            is set.
         timeout_ns: instead of the command's timer; 0 = the timer.
+        within_ns: go on without an answer for so long, however many attempts; 0 = ``attempts`` counts.
+        stop_daq: running DAQ lists may be stopped when they are in the way.
+        final: no repetition after an error: it ends within one time-out per attempt.
+        unless_set: do not send a pointer to where it is known to be already.
     """
 
     request: Request[Any]
     attempts: int = 0
     timeout_ns: int = 0
+    within_ns: int = 0
+    stop_daq: bool = False
+    final: bool = False
+    unless_set: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +88,57 @@ class Collect:
     count: int
 
 
-Step: TypeAlias = Ask | Tell | Burst | Collect
+@dataclass(frozen=True, slots=True)
+class Uploads:
+    """Read elements at the MTA by a run of UPLOADs, as fast as the link can.
+
+    Attributes:
+        counts: elements of each command; more than fit one answer need slave block mode.
+        progress: called now and then with the number of bytes so far.
+    """
+
+    counts: tuple[int, ...]
+    progress: Callable[[int], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Send several requests, each with one answer, without waiting for every answer.
+
+    The step's answer is the list of theirs, in order.
+
+    Attributes:
+        requests: all of them may be repeated without harm.
+        queue: commands that may wait at the slave besides the one it works on (QUEUE_SIZE); 0 = one
+            command at a time.
+        independent: a refusal takes the place of its answer and the others go on; False = it ends the
+            step.
+    """
+
+    requests: tuple[Request[Any], ...]
+    queue: int = 0
+    independent: bool = False
+
+
+Step: TypeAlias = Ask | Tell | Burst | Collect | Uploads | Pipeline
 Procedure: TypeAlias = Generator[Step, Any, T]
 
 
-def ask(request: Request[R], *, attempts: int = 0, timeout_ns: int = 0) -> Procedure[R]:
-    """The typed answer to a request.
+def ask(  # noqa: PLR0913 - one keyword per field of the step
+    request: Request[R],
+    *,
+    attempts: int = 0,
+    timeout_ns: int = 0,
+    within_ns: int = 0,
+    stop_daq: bool = False,
+    final: bool = False,
+    unless_set: bool = False,
+) -> Procedure[R]:
+    """The typed answer to a request; the options are those of :class:`Ask`.
 
     Use it as ``reply = yield from ask(GetStatus())``.
     """
-    reply: R = yield Ask(request, attempts, timeout_ns)
+    reply: R = yield Ask(request, attempts, timeout_ns, within_ns, stop_daq, final, unless_set)
     return reply
 
 

@@ -182,6 +182,7 @@ def _protocol_layer(config: SlaveConfig) -> XcpProtocolLayer:
         max_bs=config.max_bs if config.master_block_mode else 0,
         min_st=config.min_st if config.master_block_mode else 0,
         max_dto_stim=config.max_dto_stim,
+        seed_and_key=config.security.library or None,
     )
 
 

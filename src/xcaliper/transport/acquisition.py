@@ -77,12 +77,18 @@ class Acquisition:
         """
         return self.decoder.feed_bytes(data, now_ns)
 
-    def poll(self, limit: int, now_ns: int) -> tuple[int, list[bytes]]:
+    @property
+    def can_stay(self) -> bool:
+        """True when :meth:`poll` can go on until a given time."""
+        return self._source is not None and self.decoder.can_stay
+
+    def poll(self, limit: int, now_ns: int, until_ns: int = 0) -> tuple[int, list[bytes]]:
         """Take what waits, without blocking; gives its size and the packets that are not DAQ.
 
         Args:
             limit: bytes after which to stop.
             now_ns: host time.
+            until_ns: monotonic time until which to stay, if :attr:`can_stay`; 0 = not at all.
 
         Raises:
             FramingError: the stream is broken.
@@ -99,7 +105,9 @@ class Acquisition:
         for datagram in source.take_pending():
             others += self.feed(datagram, now_ns)
             size += len(datagram)
-        drained = self.decoder.drain(source.fileno(), limit, now_ns, joined=source.may_join)
+        drained = self.decoder.drain(
+            source.fileno(), limit, now_ns, joined=source.may_join, until_ns=until_ns
+        )
         if drained is not None:
             more, self.ended, found = drained
             return size + more, others + found

@@ -1,7 +1,8 @@
 """The decode loop compiled by numba, with the receive inside.
 
-It keeps the GIL: a drain lasts a few milliseconds at most, but to get the GIL back from a busy thread of
+A drain keeps the GIL: it lasts a few milliseconds at most, but to get the GIL back from a busy thread of
 the application takes one switch interval each time, and there are several calls in a drain with losses.
+A stay (``kernels.reside``) goes on for many ticks and gives the GIL away once for all of them.
 
 Everything here is optional: without numba, or until it has compiled, the numpy tier decodes. numba is
 imported and asked to compile in a thread, the first time that a measurement is set up.
@@ -20,12 +21,21 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xcaliper.daq import kernels
-from xcaliper.daq.kernels import JOINED
+from xcaliper.daq.kernels import JOINED, LEAVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CONTROL_SIZE", "compile_drain", "control_block", "drain_kernel", "prepare"]
+__all__ = [
+    "CONTROL_SIZE",
+    "Stay",
+    "compile_drain",
+    "compile_reside",
+    "control_block",
+    "drain_kernel",
+    "prepare",
+    "reside_kernel",
+]
 
 #: Words of the control block: segment, flags, then a msghdr, an iovec and room for one answer.
 CONTROL_SIZE: Final = 32
@@ -34,6 +44,12 @@ _MSGHDR: Final = 4  # 7 words on 64-bit Linux: name, its size, iov, count, contr
 _IOVEC: Final = 12
 _ANSWER: Final = 16
 _ANSWER_BYTES: Final = 64
+#: A nap as a timespec, then a pollfd and the time as a timespec.
+_NAP: Final = 27
+_POLLFD: Final = 29
+_TIMESPEC: Final = 30
+_POLLIN: Final = 1
+_CLOCK_MONOTONIC: Final = 1
 _SOL_UDP: Final = 17
 _UDP_GRO: Final = 104
 #: Whether the layout of msghdr is the one above.
@@ -45,6 +61,7 @@ _OPTIONS: Final[dict[str, Any]] = {
     "error_model": "numpy",
     "_nrt": False,
 }
+_STAYING: Final[dict[str, Any]] = _OPTIONS | {"nogil": True}
 _HAS_RECV: Final = hasattr(__import__("socket"), "MSG_DONTWAIT")
 
 
@@ -66,11 +83,13 @@ class _Compiler:
 
     Attributes:
         kernel: the result, None before.
+        resident: the one that stays, None before and where there is none.
         error: why there will be none.
     """
 
     def __init__(self) -> None:
         self.kernel: Callable[..., int] | None = None
+        self.resident: Callable[..., int] | None = None
         self.error: Exception | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -86,6 +105,8 @@ class _Compiler:
     def _run(self) -> None:
         try:
             self.kernel = compile_drain()
+            if _HAS_RECVMSG:
+                self.resident = compile_reside(self.kernel)
         except Exception as error:  # noqa: BLE001  # whatever numba dislikes: the numpy tier goes on
             self.error = error
 
@@ -99,6 +120,11 @@ def _compiler() -> _Compiler:
 def drain_kernel() -> Callable[..., int] | None:
     """The compiled ``kernels.drain``; None when there is none, or not yet."""
     return _compiler().kernel
+
+
+def reside_kernel() -> Callable[..., int] | None:
+    """The compiled ``kernels.reside``; None when there is none, or not yet."""
+    return _compiler().resident
 
 
 def prepare(*, wait_s: float = 0.0) -> bool:
@@ -121,13 +147,33 @@ def compile_drain() -> Callable[..., int]:
     Raises:
         ImportError: there is no numba.
     """
-    from numba import njit, types
+    from numba import njit
 
     namespace = dict(vars(kernels)) | _primitives()
-    for name in kernels.FUNCTIONS[:-1]:
+    inlined = kernels.FUNCTIONS[: kernels.FUNCTIONS.index("drain")]
+    for name in inlined:
         text: Any = namespace[name]
         namespace[name] = njit(inline="always", **_OPTIONS)(_clone(text, namespace))
-    last: Any = namespace[kernels.FUNCTIONS[-1]]
+    return _compile(_clone(kernels.drain, namespace), _OPTIONS)
+
+
+def compile_reside(drain: Callable[..., int]) -> Callable[..., int]:
+    """``kernels.reside`` as machine code that runs without the GIL.
+
+    Args:
+        drain: what :func:`compile_drain` gave.
+
+    Raises:
+        ImportError: there is no numba.
+    """
+    return _compile(
+        _clone(kernels.reside, dict(vars(kernels)) | _waiting() | {"drain": drain}), _STAYING
+    )
+
+
+def _compile(function: FunctionType, options: dict[str, Any]) -> Callable[..., int]:
+    from numba import njit, types
+
     vector, table = types.int64[::1], types.int64[:, ::1]
     octets = types.uint8[::1]
     signature = types.int64(
@@ -148,7 +194,7 @@ def compile_drain() -> Callable[..., int]:
     for cached in (True, False):
         # Without a folder to write to, numba refuses to cache at all.
         with contextlib.suppress(RuntimeError):
-            made = njit([signature], cache=cached, **_OPTIONS)(_clone(last, namespace))
+            made = njit([signature], cache=cached, **options)(function)
             compiled: Callable[..., int] = made
             return compiled
     raise ImportError("numba compiles nothing here")
@@ -238,3 +284,66 @@ def _receivers(name: str) -> Any:
         return size
 
     return receive_joined
+
+
+def _waiting() -> dict[str, Any]:
+    """Time and naps without the interpreter."""
+    from numba import njit, types
+
+    gettime: Any = types.ExternalFunction("clock_gettime", types.int32(types.int32, types.uintp))
+    ppoll: Any = types.ExternalFunction(
+        "ppoll", types.int32(types.uintp, types.uintp, types.uintp, types.uintp)
+    )
+
+    def clock_ns(control: Any) -> Any:
+        gettime(_CLOCK_MONOTONIC, control.ctypes.data + 8 * _TIMESPEC)
+        return control[_TIMESPEC] * 1_000_000_000 + control[_TIMESPEC + 1]
+
+    def nap(control: Any) -> None:
+        base = control.ctypes.data
+        ppoll(base + 8 * _POLLFD, 1, base + 8 * _NAP, 0)
+
+    return {
+        name: njit(inline="always", **_STAYING)(function)
+        for name, function in (("clock_ns", clock_ns), ("nap", nap))
+    }
+
+
+class Stay:
+    """How others get the pump out of ``reside``: a word that it looks at, and a pipe that wakes it.
+
+    Args:
+        control: the control block of the kernel.
+    """
+
+    def __init__(self, control: np.ndarray[Any, np.dtype[np.int64]]) -> None:
+        self._control = control
+        self._reader, self._writer = os.pipe()
+        for end in (self._reader, self._writer):
+            os.set_blocking(end, False)
+        control[_POLLFD] = self._reader | _POLLIN << 32
+
+    def begin(self, nap_s: float) -> None:
+        """Forget earlier wishes to leave; the caller looks for new ones after that.
+
+        Args:
+            nap_s: how long it sleeps between two ticks, below one second.
+        """
+        self._control[_NAP + 1] = int(nap_s * 1e9)
+        if self._control[LEAVE]:
+            self._control[LEAVE] = 0
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._reader, 4096)
+
+    def end(self) -> None:
+        """Let it leave at the next opportunity; from any thread, harmless when nobody stays."""
+        self._control[LEAVE] = 1
+        with contextlib.suppress(OSError):  # full: it wakes anyway
+            os.write(self._writer, b"x")
+
+    def close(self) -> None:
+        """Give the pipe back; nobody may stay any more."""
+        self._control[_POLLFD] = 0xFFFFFFFF  # poll() passes a negative descriptor over
+        ends, self._reader, self._writer = (self._reader, self._writer), -1, -1
+        for end in ends:
+            os.close(end)

@@ -251,14 +251,18 @@ class Driver:
             else:
                 inbox.put(packet)
 
-    def poll(self, limit: int = HOLD_BYTES) -> int:
+    def poll(self, limit: int = HOLD_BYTES, until_ns: int = 0) -> int:
         """Hand on what waits now, without blocking; gives the number of bytes.
+
+        Args:
+            limit: bytes after which to stop.
+            until_ns: time until which to stay, if the acquisition can; 0 = not at all.
 
         Raises:
             LinkError: the link failed.
         """
         if self._acquisition is not None:
-            return self._poll_framed(self._acquisition, limit)
+            return self._poll_framed(self._acquisition, limit, until_ns)
         try:
             pieces = self.transport.poll(limit)
         except OSError as cause:
@@ -278,6 +282,11 @@ class Driver:
         self._counted = decoder.daq_received
         self.reader.new_gaps = []
         self._feed = self._feed_framed
+
+    @property
+    def can_stay(self) -> bool:
+        """True when :meth:`poll` can go on until a given time."""
+        return self._acquisition is not None and self._acquisition.can_stay
 
     @property
     def worthwhile_bytes(self) -> int:
@@ -305,19 +314,21 @@ class Driver:
         self._count(acquisition)
         return others
 
-    def _poll_framed(self, acquisition: Acquisition, limit: int) -> int:
+    def _poll_framed(self, acquisition: Acquisition, limit: int, until_ns: int) -> int:
         now = self._clock()
-        size, others = self._drain(acquisition, limit, now)
+        size, others = self._drain(acquisition, limit, now, until_ns)
         if others:
             self._sort(others, now)
         if acquisition.ended:
             raise self._end_of_stream()
         return size
 
-    def _drain(self, acquisition: Acquisition, limit: int, now: int) -> tuple[int, list[bytes]]:
+    def _drain(
+        self, acquisition: Acquisition, limit: int, now: int, until_ns: int = 0
+    ) -> tuple[int, list[bytes]]:
         """Decode what waits, without blocking; its size and the packets that are not DAQ."""
         try:
-            size, others = acquisition.poll(limit, now)
+            size, others = acquisition.poll(limit, now, until_ns)
         except FramingError as cause:
             raise self._damaged(cause) from cause
         except OSError as cause:

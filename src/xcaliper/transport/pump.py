@@ -2,7 +2,8 @@
 
 A synchronous caller takes the lock, sends, and reads until its answer is there; DAQ packets that it
 meets go to the inbox. A pump thread tries the lock every tick, drains without blocking and hands
-the inbox to the sink. Nothing is woken across threads.
+the inbox to the sink. With compiled code and no commands on their way it stays in the receive for
+many ticks, until somebody wants the lock.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from xcaliper.core.errors import (
     UsageError,
     XcaliperError,
 )
+from xcaliper.daq.kernels import LARGE
 from xcaliper.proto.procedure import ask
+from xcaliper.transport.drain import Stay
 from xcaliper.transport.driver import HOLD_BYTES, LATE_BYTES, Driver
 from xcaliper.transport.inbox import DaqInbox
 from xcaliper.xcp.std import Disconnect
@@ -55,6 +58,11 @@ _LATE_NS: Final = 3_000_000
 #: Late drains of much data after which threads shall take turns more often, and how often.
 _MANY_WAITS: Final = 3
 _HURRY_S: Final = 0.001
+#: How long the pump stays in the receive, and how long it does not after a command.
+_STAY_NS: Final = 20_000_000
+_COMMANDED_NS: Final = 3_000_000
+_TICKS_OF_STAY: Final = 20
+_SETTLING_STAYS: Final = 25
 _CLOSE_NS: Final = 500_000_000
 _SLICE_S: Final = 0.1
 _STOP_S: Final = 5.0
@@ -73,8 +81,8 @@ class Link:
         switch_interval_s: thread switch interval of the interpreter while DAQ runs; it is a setting
             of the whole process, so None leaves it alone. 0.001 keeps a busy thread of the
             application from delaying the pump.
-        may_hurry: with None above, lower it to 1 ms all the same once a busy thread has kept the
-            pump waiting while much came, and put it back when DAQ ends.
+        may_hurry: with None above, lower it to 1 ms all the same while a decoder's DAQ starts, and
+            once a busy thread has kept the pump waiting while much came; put it back after that.
 
     Attributes:
         transport: as given.
@@ -109,12 +117,15 @@ class Link:
         self._switch_interval_s = switch_interval_s
         self._may_hurry = may_hurry
         self._switch_before = self._switch_now = 0.0
-        self._kept_waiting = 0
+        self._kept_waiting = self._settling = 0
         self._drained_ns = clock()
         self._wake = threading.Lock()
         self._wake.acquire()
         self._pump_id = 0
         self._pump_drives = False
+        self._stay: Stay | None = None
+        self._sent = 0
+        self._commanded_ns = 0
         enough = transport.buffer_size >= _ENOUGH_BUFFER or transport.buffer_size == 0
         self._daq_tick_s = _DAQ_TICK_S if enough else _SHORT_TICK_S
         #: A drain above an eighth of the kernel's buffer is followed by the next one at once.
@@ -259,6 +270,7 @@ class Link:
             raise LocalProtocolError(f"{self.name}: a sink cannot run commands; use submit().")
         until = None if timeout_s is None else time.monotonic() + max(timeout_s, 0)
         self._queueing.append(None)
+        self._leave()
         try:
             self._acquire_one(self._turn, until, pumping=pumping)
             try:
@@ -298,6 +310,7 @@ class Link:
             UsageError: a sink is set already.
             LinkError: the link is closed or failed.
         """
+        can_stay = sys.platform == "linux" and not self.transport.is_stream
 
         def begin() -> None:
             # A large buffer holds what a burst brings meanwhile, and timestamps do not care.
@@ -305,6 +318,9 @@ class Link:
             self._longest_s = _SLOW_TICK_S if patient else self._daq_tick_s
             self._driver.begin_acquisition(decoder)
             self._inbox.start_blocks(decoder, sink)
+            if self._thread is not None and self._clock is time.monotonic_ns and can_stay:
+                decoder.control[LARGE] = self._large
+                self._stay = Stay(decoder.control)
 
         self._begin_daq(begin)
 
@@ -334,6 +350,9 @@ class Link:
         self._kept_waiting = 0
         if self._switch_interval_s is not None:
             self._switch_faster(self._switch_interval_s)
+        elif self._stay is not None and self._may_hurry:
+            self._settling = _SETTLING_STAYS
+            self._switch_faster(_HURRY_S)
         self._wake_pump()
 
     def _switch_faster(self, interval_s: float) -> None:
@@ -343,6 +362,18 @@ class Link:
             self._switch_before, self._switch_now = before, interval_s
             sys.setswitchinterval(interval_s)
             self._switch_now = sys.getswitchinterval()  # as the interpreter rounds it
+
+    def _switch_back(self) -> None:
+        before, self._switch_before = self._switch_before, 0.0
+        if before and sys.getswitchinterval() == self._switch_now:  # nobody else has set it
+            sys.setswitchinterval(before)
+
+    def _settle(self, size: int) -> None:
+        """Starting takes several turns of several threads; with the first stays the hurry is over."""
+        if self._settling and size:
+            self._settling -= 1
+            if not self._settling:
+                self._switch_back()
 
     def stop_daq(self) -> None:
         """Deliver what has come so far and let the sink go; harmless without one.
@@ -358,12 +389,14 @@ class Link:
     def _end_daq(self) -> Exception | None:
         if not self._inbox.running:
             return None
-        if self._switch_before:
-            if sys.getswitchinterval() == self._switch_now:  # nobody else has set it meanwhile
-                sys.setswitchinterval(self._switch_before)
-            self._switch_before = 0.0
+        self._settling = 0
+        self._switch_back()
+        self._leave()
         if self._lock.acquire(timeout=_STOP_S):
             try:
+                if self._stay is not None:
+                    self._stay.close()
+                    self._stay = None
                 with contextlib.suppress(OSError):
                     self.transport.set_batching(on=False)
                 with contextlib.suppress(XcaliperError):  # what came before a failure still counts
@@ -401,7 +434,14 @@ class Link:
     def _collect(self) -> None:
         self._events.extend(self.machine.events())
 
+    def _leave(self) -> None:
+        """Get the pump out of a long stay; harmless when it does not stay."""
+        stay = self._stay
+        if stay is not None:
+            stay.end()
+
     def _wake_pump(self) -> None:
+        self._leave()
         with contextlib.suppress(RuntimeError):  # awake already
             self._wake.release()
 
@@ -424,12 +464,15 @@ class Link:
 
     def _tick(self) -> bool:
         """One turn of the pump; True when the next one should follow at once."""
-        size = 0
+        size, stayed = 0, False
         if self._driver.failure is None and self._lock.acquire(False):
             try:
-                share = self._share()
-                size = self._driver.poll(share)
-                self._choose_pause(size)
+                share, stayed = self._share(), self._may_stay()
+                if stayed:
+                    share, size = HOLD_BYTES, self._remain()
+                else:
+                    size = self._driver.poll(share)
+                self._choose_pause(size // _TICKS_OF_STAY if stayed else size)
                 if share > HOLD_BYTES and size > self._large:
                     self._note_wait()
                 if size > _BATCHING_BYTES and self._inbox.running:
@@ -441,7 +484,33 @@ class Link:
             self._inbox.deliver(self._clock())
         if self._submitted:
             self._run_submitted()
+        if stayed and not self._queueing:
+            return True
         return bool(self._submitted) or size > max(self._large, self._driver.worthwhile_bytes)
+
+    def _may_stay(self) -> bool:
+        """Whether nobody needs the link while the pump stays in the receive."""
+        if self._stay is None or not self._driver.can_stay:
+            return False
+        now, sent = self._clock(), self._driver.framing.counter
+        if sent != self._sent:
+            self._sent, self._commanded_ns = sent, now
+        if now - self._commanded_ns < _COMMANDED_NS:
+            return False
+        self._stay.begin(
+            self._pause_s
+        )  # whoever wants it to end after this is seen, by the kernel or here
+        return not (self._queueing or self._submitted or self._driver.closing)
+
+    def _remain(self) -> int:
+        """Receive tick by tick for a while; gives the number of bytes."""
+        until = self._clock() + _STAY_NS
+        size = self._driver.poll(HOLD_BYTES, until)
+        self._drained_ns = self._clock()
+        if self._drained_ns - until > _LATE_NS and size > self._large:
+            self._note_wait()
+        self._settle(size)
+        return size
 
     def _choose_pause(self, size: int) -> None:
         """Tick less often when little comes, so that a slow measurement costs little."""
@@ -465,6 +534,7 @@ class Link:
         """Another thread kept the interpreter while much came: ask for shorter turns, if allowed."""
         self._kept_waiting += 1
         if self._kept_waiting == _MANY_WAITS and self._may_hurry:
+            self._settling = 0  # the hurry of the start goes on
             self._switch_faster(_HURRY_S)
 
     def _run_submitted(self) -> None:

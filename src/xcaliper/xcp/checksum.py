@@ -75,7 +75,10 @@ def block_alignment(kind: ChecksumType) -> int:
 
 
 def checksum(
-    kind: ChecksumType, data: bytes | bytearray | memoryview, order: ByteOrder = ByteOrder.INTEL
+    kind: ChecksumType,
+    data: bytes | bytearray | memoryview,
+    order: ByteOrder = ByteOrder.INTEL,
+    user: Callable[[bytes], int] | None = None,
 ) -> int:
     """The checksum of a block as BUILD_CHECKSUM answers it (XCP Base, BUILD_CHECKSUM, 1.0).
 
@@ -83,9 +86,10 @@ def checksum(
         kind: algorithm.
         data: bytes as they stand in memory.
         order: byte order of the slave, for sums of words and dwords.
+        user: the algorithm behind XCP_USER_DEFINED; of its result 32 bits count.
 
     Raises:
-        UsageError: the algorithm is the user's own, or the block is not a multiple of its words.
+        UsageError: the algorithm is the user's own and was not given, or the block is not a multiple of its words.
     """
     add = _ADDS.get(kind)
     if add is not None:
@@ -96,6 +100,8 @@ def checksum(
             )
         numbers = np.frombuffer(data, f"{order.mark}u{add.width}")
         return int(numbers.sum(dtype=np.uint64)) & ((1 << 8 * add.result) - 1)
+    if user is not None and kind is ChecksumType.XCP_USER_DEFINED:
+        return user(bytes(data)) & 0xFFFF_FFFF
     crc = _CRCS.get(kind)
     if crc is None:
         raise UsageError(

@@ -169,7 +169,9 @@ _MEANINGS: Final[Mapping[int, ErrorMeaning]] = MappingProxyType(
             2, "the memory cannot be accessed", "Check that the A2L belongs to this software."
         ),
         0x25: ErrorMeaning(
-            2, "the resource is protected", "Unlock it with the seed and key function."
+            2,
+            "the resource is protected",
+            "Give a key function: keys=… of connect(), --key-library or --key-python in the shell.",
         ),
         0x26: ErrorMeaning(2, "the page does not exist", "Ask for the pages of the segment."),
         0x27: ErrorMeaning(2, "the mode is not available", "Check what the slave supports."),
@@ -206,6 +208,10 @@ _ERROR_CLASSES: Final[Mapping[int, type[NegativeResponseError]]] = MappingProxyT
 )
 
 
+#: What people call a resource that has another name in RESOURCE.
+_NEEDED: Final[Mapping[str, str]] = MappingProxyType({"cal_pag": "cal", "daq": "daq or stim"})
+
+
 def meaning_of(code: int) -> ErrorMeaning:
     """What a code says; unknown codes count as severity 2 (XCP Base, error codes, 1.0)."""
     return _MEANINGS.get(code) or ErrorMeaning(2, "an unknown error code", "Ask the ECU's maker.")
@@ -221,11 +227,15 @@ def negative_response(
     except ValueError:
         name = "ERR_UNKNOWN"
     kind = _ERROR_CLASSES.get(code, NegativeResponseError)
+    text = meaning.meaning
+    needed = getattr(getattr(request, "__command__", None), "resource", "")
+    if code == ErrorCode.ERR_ACCESS_LOCKED and needed:
+        text = f"{_NEEDED.get(needed, needed)} is protected"
     return kind(
         command,
         code=code,
         code_name=name,
-        meaning=meaning.meaning,
+        meaning=text,
         remedy=meaning.remedy,
         info=info,
         request=request,

@@ -218,7 +218,10 @@ class SlaveMachine:
         """The refusal of a command that may not run now, before its handler sees it."""
         if len(packet) > self.config.max_cto:
             return _ERR_SYNTAX
-        return self.state.security.refuses(entry.info, packet)
+        security = self.state.security
+        if security.watchful:
+            security.heed(entry.info.name)
+        return security.refuses(entry.info, packet)
 
     def _short_way(self, packet: bytes) -> bool:
         """Serve a plain SHORT_UPLOAD without objects; False leaves it to the general way.

@@ -67,6 +67,7 @@ def compile_sampler(
         NegativeResponseError: ERR_DAQ_CONFIG: no event, no entries, an ODT exceeds MAX_DTO or breaks
             a rule of the slave; ERR_MODE_NOT_VALID: stimulation is not served.
         AccessDeniedError: an entry lies outside the memory.
+        AccessLockedError: an entry lies in memory that cannot be read before a resource is unlocked.
     """
     config = slave.config
     odts = used_entries(daq_list)
@@ -77,6 +78,9 @@ def compile_sampler(
     fmt = slave.dto_format(daq_list)
     _check_mode(config, daq_list, fmt, first_pid)
     _check_entries(config, odts, stim=daq_list.stim)
+    hides = slave.security.hides
+    if any(hides(one.address, one.size * config.ag) for entries in odts for one in entries):
+        raise refuse(ErrorCode.ERR_ACCESS_LOCKED)
     packing = daq_list.packing
     views: list[list[memoryview]] = []
     heads: list[bytes] = []

@@ -21,6 +21,8 @@ from xcaliper.xcp.slave_security import SecuritySettings
 from xcaliper.xcp.slave_session import SessionSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xcaliper.core.address import Address
 
 __all__ = [
@@ -89,6 +91,7 @@ class SlaveConfig:
         ids: identification type → bytes (GET_ID).
         id_in_packet_limit: texts up to this length travel in the GET_ID response when they fit.
         checksum: algorithm of BUILD_CHECKSUM.
+        user_checksum: the algorithm itself, where it is XCP_USER_DEFINED.
         max_checksum_block: largest block in bytes, 0 = no limit.
         slave_block_mode: UPLOAD may be answered by several responses.
         master_block_mode: DOWNLOAD blocks are accepted.
@@ -145,6 +148,7 @@ class SlaveConfig:
     ids: dict[int, bytes] = field(default_factory=dict)
     id_in_packet_limit: int = 0
     checksum: ChecksumType = ChecksumType.XCP_CRC_32
+    user_checksum: Callable[[bytes], int] | None = None
     max_checksum_block: int = 0
     slave_block_mode: bool = True
     master_block_mode: bool = True
@@ -206,8 +210,8 @@ class SlaveConfig:
             raise SettingsError("timestamp", "a tick must last longer than nothing")
 
     def _check_lists(self) -> None:
-        if self.checksum is ChecksumType.XCP_USER_DEFINED:
-            raise SettingsError("checksum", "a user-defined algorithm cannot be served")
+        if self.checksum is ChecksumType.XCP_USER_DEFINED and self.user_checksum is None:
+            raise SettingsError("checksum", "a user-defined algorithm needs user_checksum")
         check_daq(self)
         if [segment.number for segment in self.segments] != list(range(len(self.segments))):
             raise SettingsError("segments", "numbers must count from 0 without holes")
@@ -229,6 +233,8 @@ class SlaveConfig:
     def absent_commands(self) -> frozenset[str]:
         """Commands that are refused as unknown: those switched off, and what nothing here needs."""
         absent = set(self.disabled)
+        if self.security.key is None:
+            absent |= {"GET_SEED", "UNLOCK"}
         if not self.dynamic:
             absent |= _ALLOCATION
         if not (self.dto_ctr and any(event.counter for event in self.events)):

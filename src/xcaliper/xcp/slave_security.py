@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.core.errors import SettingsError
-from xcaliper.xcp.codes import PID_ERR, ErrorCode, Resource
+from xcaliper.xcp.codes import PID_ERR, ErrorCode, Resource, negative_response
+from xcaliper.xcp.seed_key import each_resource
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xcaliper.core.address import Address, AddressRange
     from xcaliper.proto.command import CommandInfo
     from xcaliper.xcp.seed_key import KeyFunction
@@ -52,7 +54,8 @@ class SecuritySettings:
         protected: resources that a new session finds locked.
         key: the key that opens a resource; None = the slave has neither GET_SEED nor UNLOCK.
         seed_bytes: length of seeds, 1 to 255.
-        seeds: length → a fresh seed; unpredictable ones unless a test wants its own.
+        seeds: that length → a fresh seed; unpredictable ones unless a test wants its own, which may
+            have another length.
         attempts: wrong keys until GET_SEED is refused for a while; 0 = without limit. Sessions do not
             reset the count, a right key does.
         lockout_ns: how long that lasts.
@@ -61,6 +64,7 @@ class SecuritySettings:
             start of lists that sample it. None is needed by default (XCP Base, resource protection, 1.0).
         ranges: the memory that ``reads`` protects, under each address that leads to it; empty = all.
         zeros: reading of locked memory gives zeros, not ERR_ACCESS_LOCKED.
+        library: what the description names as SEED_AND_KEY_EXTERNAL_FUNCTION; empty = nothing.
     """
 
     protected: Resource = field(default_factory=lambda: Resource(0))
@@ -73,12 +77,24 @@ class SecuritySettings:
     reads: Resource = field(default_factory=lambda: Resource(0))
     ranges: tuple[AddressRange, ...] = ()
     zeros: bool = False
+    library: str = ""
 
     def __post_init__(self) -> None:
         if not 0 < self.seed_bytes <= _LONGEST:
             raise SettingsError("seed_bytes", f"{self.seed_bytes} is not 1 to {_LONGEST}")
         if self.attempts < 0 or self.lockout_ns < 0:
             raise SettingsError("attempts", "attempts and lockout_ns cannot be negative")
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One resource on its way from seed to key."""
+
+    resource: Resource
+    seed: bytes
+    given: int = 0
+    total: int = 0
+    key: bytes = b""
 
 
 class SecurityState:
@@ -88,25 +104,160 @@ class SecurityState:
         slave: the session; its ``locked`` is kept here.
 
     Attributes:
+        protected: what a new session finds locked.
+        wrong_keys: since the last right one, or since the last lock-out.
         watchful: True while something depends on the order of commands or on what they read.
     """
 
-    __slots__ = ("_settings", "_slave", "protected", "watchful")
+    __slots__ = (
+        "_answered",
+        "_closed_until_ns",
+        "_exchange",
+        "_settings",
+        "_slave",
+        "protected",
+        "watchful",
+        "wrong_keys",
+    )
 
     def __init__(self, slave: SlaveState) -> None:
         self._slave = slave
         self._settings = slave.config.security
         self.protected = Resource(slave.config.protected | self._settings.protected)
+        self.wrong_keys = 0
+        self._closed_until_ns: int | None = None
+        self._exchange: _Exchange | None = None
+        self._answered: tuple[int, bytes] | None = None
         self.watchful = False
         self.reset(connected=False)
 
     def reset(self, *, connected: bool) -> None:  # noqa: ARG002 -- every area has this method
         """Lock every protected resource again: a session begins or ends (XCP Base, states, 1.0)."""
         self._slave.locked = Resource(self.protected)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._exchange = None
+        self._answered = None
         self._settle()
 
     def _settle(self) -> None:
-        self.watchful = self.reads_locked
+        pending = self._exchange is not None or self._answered is not None
+        self.watchful = pending or self.reads_locked
+
+    def heed(self, name: str) -> None:
+        """A command arrived: UNLOCK is valid directly after GET_SEED only (XCP Base, UNLOCK, 1.0).
+
+        SYNCH may come between, as a master sends it after a lost answer.
+        """
+        if name not in _EXCHANGE:
+            self._forget()
+
+    # -- seed and key -----------------------------------------------------------------------------
+
+    def first_seed(self, resource: Resource) -> tuple[int, bytes]:
+        """The seed of one resource: its length and first part; length 0 where it is not locked.
+
+        It is a fresh one, unless the same is asked for again before any key: a packet that came twice,
+        or whose answer was lost, then leaves master and slave with the same seed.
+
+        Raises:
+            NegativeResponseError: not exactly one resource, or too many wrong keys lately.
+        """
+        waiting = self._exchange
+        self._forget()
+        if resource not in tuple(each_resource(Resource(0xFF))):
+            raise negative_response("GET_SEED", ErrorCode.ERR_OUT_OF_RANGE)
+        if not resource & self._slave.locked:
+            return 0, b""
+        if self._locked_out():
+            raise negative_response("GET_SEED", ErrorCode.ERR_RESOURCE_TEMPORARY_NOT_ACCESSIBLE)
+        if waiting is not None and waiting.resource == resource and not waiting.key:
+            self._exchange = _Exchange(resource, waiting.seed)
+        else:
+            self._exchange = _Exchange(resource, self._fresh_seed())
+        self._settle()
+        return self.next_seed()
+
+    def _fresh_seed(self) -> bytes:
+        seed = bytes(self._settings.seeds(self._settings.seed_bytes))
+        if not 0 < len(seed) <= _LONGEST:  # length 0 would say that nothing is locked
+            raise negative_response("GET_SEED", ErrorCode.ERR_RESOURCE_TEMPORARY_NOT_ACCESSIBLE)
+        return seed
+
+    def next_seed(self) -> tuple[int, bytes]:
+        """What remains of the seed, this part included, and this part (XCP Base, GET_SEED, 1.0).
+
+        Raises:
+            SequenceError: there is no seed, or nothing of it remains.
+        """
+        exchange = self._exchange
+        if exchange is None or exchange.given == len(exchange.seed):
+            self._forget()
+            raise negative_response("GET_SEED", ErrorCode.ERR_SEQUENCE)
+        rest = exchange.seed[exchange.given :]
+        part = rest[: self._slave.config.max_cto - 2]
+        exchange.given += len(part)
+        return len(rest), part
+
+    def take_key(self, length: int, key: bytes) -> None:
+        """A part of the key; the last one opens the resource (XCP Base, UNLOCK, 1.0).
+
+        A part that comes again, because its answer was lost, is answered again and does nothing.
+
+        Args:
+            length: bytes that remain, this part included.
+            key: this part.
+
+        Raises:
+            SequenceError: no complete seed goes before, or the length does not follow.
+            AccessLockedError: the key is wrong; the session is over where the settings say so.
+        """
+        if self._answered == (length, key):
+            return
+        exchange = self._exchange
+        if (
+            exchange is None
+            or exchange.given < len(exchange.seed)
+            or length != (exchange.total - len(exchange.key) or length)
+            or not key
+        ):
+            self._forget()
+            raise negative_response("UNLOCK", ErrorCode.ERR_SEQUENCE)
+        exchange.total = exchange.total or length
+        exchange.key += key
+        self._answered = (length, key)
+        if len(exchange.key) == exchange.total:
+            self._judge(exchange)
+
+    def _judge(self, exchange: _Exchange) -> None:
+        """Open the resource or count a wrong key; comparing takes the same time for every key."""
+        settings, slave = self._settings, self._slave
+        assert settings.key is not None, "a slave without keys has no UNLOCK"
+        right = settings.key(exchange.resource, exchange.seed)
+        self._exchange = None
+        if secrets.compare_digest(right, exchange.key):
+            self.wrong_keys = 0
+            slave.locked = Resource(slave.locked & ~exchange.resource)
+            self._settle()
+            return
+        self._count_wrong_key()
+        if settings.wrong_key_disconnects:
+            slave.reset(connected=False)
+        self._forget()
+        raise negative_response("UNLOCK", ErrorCode.ERR_ACCESS_LOCKED)
+
+    def _count_wrong_key(self) -> None:
+        self.wrong_keys += 1
+        if self._settings.attempts and self.wrong_keys >= self._settings.attempts:
+            self.wrong_keys = 0
+            self._closed_until_ns = self._slave.now_ns + self._settings.lockout_ns
+
+    def _locked_out(self) -> bool:
+        until = self._closed_until_ns
+        if until is not None and self._slave.now_ns >= until:
+            self._closed_until_ns = until = None
+        return until is not None
 
     # -- what is refused --------------------------------------------------------------------------
 
@@ -165,17 +316,18 @@ class SecurityState:
         if len(open_) != 1:
             return not open_
         closed = not next(iter(open_))
-        if name == "SET_DAQ_LIST_MODE" and len(packet) > 1:
-            if bool(packet[1] & _STIM_BIT) is closed:
-                return True
+        wanted = packet[1] if len(packet) > 1 else 0
+        if name == "SET_DAQ_LIST_MODE" and bool(wanted & _STIM_BIT) is closed:
+            return True
         return any(_direction(one) is closed for one in self._lists(name, packet))
 
     def _lists(self, name: str, packet: bytes) -> list[DaqList]:
         """The lists that a command is about."""
-        daq, config = self._slave.daq, self._slave.config
+        daq, order = self._slave.daq, self._slave.config.byte_order
         number = None
         if name in _NAMED:
-            number = int.from_bytes(packet[2:4], config.byte_order.value)
+            byte_order: Any = order.value
+            number = int.from_bytes(packet[2:4], byte_order)
         elif name in _POINTED and daq.pointer is not None:
             number = daq.pointer[0]
         elif name in _ON_RUNNING or (name == "START_STOP_SYNCH" and packet[1:2] == b"\0"):

@@ -281,17 +281,31 @@ class SlaveState:
             raise refuse(ErrorCode.ERR_ACCESS_DENIED)
         return self.mta
 
+    def read(self, address: Address, size_bytes: int) -> bytes:
+        """Memory as the master may see it: whatever shows memory reads it here.
+
+        Raises:
+            AccessDeniedError: there is no such memory.
+            AccessLockedError: it cannot be read before a resource is unlocked.
+        """
+        if not self.security.hides(address, size_bytes):
+            return self.memory.read(address, size_bytes)
+        if not self.config.security.zeros:
+            raise refuse(ErrorCode.ERR_ACCESS_LOCKED)
+        return bytes(len(self.memory.read(address, size_bytes)))
+
     def fetch(self, count_ag: int) -> bytes:
         """Elements at the MTA, from memory or a text; the MTA moves on.
 
         Raises:
             AccessDeniedError: it is undefined, or there are fewer.
+            AccessLockedError: reading is locked.
         """
         if self.mta is None:
             raise refuse(ErrorCode.ERR_ACCESS_DENIED)
         size_bytes = count_ag * self.config.ag
         if self.text is None:
-            data = self.memory.read(self.mta, size_bytes)
+            data = self.read(self.mta, size_bytes)
         else:
             at = self.mta.value * self.config.ag
             data = self.text[at : at + size_bytes]

@@ -38,3 +38,43 @@ def test_the_message_header_points_at_its_own_parts() -> None:
     pointers = [value for value in block.tolist() if value in inside]
     assert len(pointers) == 2
     assert block.dtype == np.int64
+
+
+def test_a_wish_to_leave_is_seen_once_and_may_be_repeated() -> None:
+    block = drain.control_block()
+    stay = drain.Stay(block)
+    for _ in range(2):
+        stay.begin(0.001)
+        assert not block[kernels.LEAVE]
+        for _ in range(70_000):  # more than a pipe holds
+            stay.end()
+            if block[kernels.LEAVE]:
+                break
+        stay.end()
+        assert block[kernels.LEAVE]
+    stay.close()
+    stay.end()  # harmless
+
+
+def test_without_machine_code_a_stay_is_one_drain() -> None:
+    from xcaliper.daq.kernels import Conf, Field, Odt, State, Stop
+
+    state = np.zeros(len(State), np.int64)
+    state[State.SEGMENT_END] = -1
+    rows = np.zeros(64, np.int64)
+    why = kernels.reside(
+        -1,
+        1000,
+        np.zeros(drain.CONTROL_SIZE, np.int64),
+        np.zeros(kernels.SLACK + kernels.LARGEST, np.uint8),
+        np.zeros(len(Conf), np.int64),
+        state,
+        np.full(256, -1, np.int32),
+        np.zeros((1, len(Field)), np.int64),
+        np.zeros((1, len(Odt)), np.int64),
+        rows.view(np.uint8),
+        rows,
+        np.zeros((16, 4), np.int64),
+        np.zeros((kernels.RECENT, 2), np.int64),
+    )
+    assert why == Stop.DONE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from xcaliper.xcp.handlers import cal, clock, daq, pag, std
+from xcaliper.xcp.handlers import cal, clock, daq, pag, security, std
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,5 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["HANDLERS"]
 
 HANDLERS: Final[Mapping[type[Request[Any]], Handler]] = MappingProxyType(
-    {**std.HANDLERS, **cal.HANDLERS, **pag.HANDLERS, **daq.HANDLERS, **clock.HANDLERS}
+    {
+        **std.HANDLERS,
+        **security.HANDLERS,
+        **cal.HANDLERS,
+        **pag.HANDLERS,
+        **daq.HANDLERS,
+        **clock.HANDLERS,
+    }
 )

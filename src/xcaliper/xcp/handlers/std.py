@@ -135,7 +135,7 @@ def short_upload(slave: SlaveState, request: std.ShortUpload) -> std.UploadRespo
     if not 0 < count <= config.max_cto // config.ag - 1:
         raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
     start = Address(request.address, request.address_extension)
-    data = slave.memory.read(start, count * config.ag)
+    data = slave.read(start, count * config.ag)
     slave.point(start + count)
     return std.UploadResponse(data=data)
 
@@ -150,9 +150,8 @@ def build_checksum(slave: SlaveState, request: std.BuildChecksum) -> std.BuildCh
         hint = BuildChecksumRangeError(mta_block_size_align=align, max_block_size=largest)
         raise refuse(ErrorCode.ERR_OUT_OF_RANGE, encode(hint, config.byte_order)[2:])
     data = slave.fetch(request.block_size)  # of memory, or of the text that GET_ID points to
-    return std.BuildChecksumResponse(
-        checksum_type=config.checksum, checksum=checksum(config.checksum, data, config.byte_order)
-    )
+    found = checksum(config.checksum, data, config.byte_order, config.user_checksum)
+    return std.BuildChecksumResponse(checksum_type=config.checksum, checksum=found)
 
 
 HANDLERS: Final[Mapping[type[Request[Any]], Handler]] = MappingProxyType(

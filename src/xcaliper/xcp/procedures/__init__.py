@@ -5,7 +5,16 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from xcaliper.xcp.procedures import clock, connect, daq_info, daq_setup, identify, memory, pages
+from xcaliper.xcp.procedures import (
+    clock,
+    connect,
+    daq_info,
+    daq_setup,
+    identify,
+    memory,
+    pages,
+    unlock,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +28,8 @@ PROCEDURES: Final[Mapping[str, tuple[Callable[..., Any], ...]]] = MappingProxyTy
         "DISCONNECT": (connect.disconnect,),
         "GET_STATUS": (connect.connect, daq_setup.start),
         "SYNCH": (connect.synchronise,),
+        "GET_SEED": (unlock.unlock, unlock.read_seed),
+        "UNLOCK": (unlock.unlock, unlock.send_key),
         "GET_COMM_MODE_INFO": (connect.connect,),
         "GET_VERSION": (connect.connect,),
         "GET_ID": (identify.get_id, identify.identify, identify.upload_a2l),

@@ -1,0 +1,1 @@
+"""Other people's shared libraries, called in a process of their own."""
