@@ -1,6 +1,8 @@
-/* A canned XCP slave over UDP for bench_roundtrip.py: answers at once, sends DAQ when told to.
+/* A canned XCP slave over UDP for bench_roundtrip.py and bench_upload.py: answers at once, sends DAQ when
+ * told to.
  *
- * Usage: xcp_responder DAQ_PER_SECOND DAQ_BYTES; prints its port; ends when its standard input does.
+ * Usage: xcp_responder DAQ_PER_SECOND DAQ_BYTES [MAX_CTO]; prints its port; ends when its standard input
+ * does. Memory holds the low byte of each address; UPLOAD answers in as many packets as it takes.
  * DAQ runs between START_STOP_SYNCH 1 and 0; USER_CMD answers how many DAQ datagrams were sent.
  */
 #define _GNU_SOURCE
@@ -32,7 +34,8 @@ static void put(uint8_t *message, size_t size, const struct sockaddr_in *peer) {
     pthread_mutex_unlock(&order);
 }
 
-static int rate, bytes;
+static int rate, bytes, max_cto = 255;
+static uint32_t mta;
 
 static void *daq(void *unused) {
     static uint8_t message[65536];
@@ -63,6 +66,7 @@ static void *wait_for_end(void *unused) {
 int main(int argc, char **argv) {
     rate = argc > 1 ? atoi(argv[1]) : 0;
     bytes = argc > 2 ? atoi(argv[2]) : 1400;
+    if (argc > 3) max_cto = atoi(argv[3]);
     struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof own;
     sock = socket(AF_INET, SOCK_DGRAM, 0);
@@ -84,7 +88,7 @@ int main(int argc, char **argv) {
         switch (in[4]) {
         case 0xFF: /* CONNECT: DAQ and CAL, Intel, MAX_CTO 255, MAX_DTO 1468 */
             counters[ntohs(peer.sin_port)] = 0;
-            memcpy(out + 5, (uint8_t[]){0x05, 0x80, 0xFF, 0xBC, 0x05, 0x01, 0x01}, 7);
+            memcpy(out + 5, (uint8_t[]){0x05, 0xC0, max_cto, 0xBC, 0x05, 0x01, 0x01}, 7);
             size = 8;
             break;
         case 0xFD: size = 6; break; /* GET_STATUS */
@@ -92,6 +96,17 @@ int main(int argc, char **argv) {
         case 0xF4: /* SHORT_UPLOAD */
             size = 1 + in[5];
             memset(out + 5, 0x2A, in[5]);
+            break;
+        case 0xF6: memcpy(&mta, in + 8, 4); break; /* SET_MTA */
+        case 0xF5: /* UPLOAD; the last packet goes the common way */
+            for (int left = in[5]; left > 0; left -= size - 1) {
+                size = 1 + (left < max_cto ? left : max_cto - 1);
+                for (size_t i = 1; i < size; i++) out[4 + i] = mta++;
+                if (left >= max_cto) {
+                    put(out, size, &peer);
+                    out[4] = 0xFF;
+                }
+            }
             break;
         case 0xF1: /* USER_CMD: number of DAQ datagrams */
             memcpy(out + 5, &daq_sent, 4);

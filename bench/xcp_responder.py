@@ -15,8 +15,11 @@ HEADER = struct.Struct("<HH")
 class Responder:
     """Answers at once, sends DAQ when told to."""
 
-    def __init__(self, rate: int, size: int) -> None:
+    def __init__(self, rate: int, size: int, max_cto: int) -> None:
         self.rate = rate
+        self.max_cto = max_cto
+        self.mta = 0
+        self.pattern = bytes(range(256)) * 2
         self.daq_body = bytes(size - 4)
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.bind(("127.0.0.1", 0))
@@ -53,7 +56,12 @@ class Responder:
             return b"\xff" + b"\x2a" * packet[1]
         if code == 0xFF:
             self.counters[peer] = 0
-            return bytes((0xFF, 0x05, 0x80, 0xFF, 0xBC, 0x05, 0x01, 0x01))
+            return bytes((0xFF, 0x05, 0xC0, self.max_cto, 0xBC, 0x05, 0x01, 0x01))
+        if code == 0xF6:
+            (self.mta,) = struct.unpack_from("<I", packet, 4)
+            return b"\xff"
+        if code == 0xF5:
+            return self.upload(packet[1], peer)
         if code == 0xF1:
             return b"\xff" + struct.pack("<I", self.sent)
         if code == 0xDD:
@@ -70,6 +78,18 @@ class Responder:
         }
         return canned.get(code, b"\xfe\x20")
 
+    def upload(self, count: int, peer: tuple[str, int]) -> bytes:
+        """All responses but the last one go out here."""
+        while True:
+            size = min(count, self.max_cto - 1)
+            at = self.mta & 0xFF
+            packet = b"\xff" + self.pattern[at : at + size]
+            self.mta += size
+            count -= size
+            if not count:
+                return packet
+            self.put(packet, peer)
+
     def serve(self) -> None:
         while True:
             data, peer = self.sock.recvfrom(2048)
@@ -78,7 +98,8 @@ class Responder:
 
 
 def main() -> None:
-    responder = Responder(int(sys.argv[1]), int(sys.argv[2]))
+    max_cto = int(sys.argv[3]) if len(sys.argv) > 3 else 0xFF
+    responder = Responder(int(sys.argv[1]), int(sys.argv[2]), max_cto)
     print(responder.sock.getsockname()[1], flush=True)
     if responder.rate:
         threading.Thread(target=responder.daq, daemon=True).start()

@@ -59,9 +59,9 @@ def test_pointer_is_set_again_before_an_upload_is_repeated(pair: Pair, lost: str
     pair = Pair(config(max_cto=8, slave_block_mode=False))
     pair.forget()
     (pair.to_slave if lost == "command" else pair.to_master).lose(2)
-    assert pair.run(read(pair.session, RAM, 28)) == bytes(range(28))
+    assert pair.run(read(pair.session, RAM, 70)) == bytes(range(70))
     assert pair.seen == [
-        *("SET_MTA", "UPLOAD", "UPLOAD", "SYNCH", "SET_MTA", "UPLOAD", "UPLOAD", "UPLOAD")
+        *("SET_MTA", "UPLOAD", "UPLOAD", "SYNCH", "SET_MTA", *["UPLOAD"] * 9),
     ]
     assert pair.to_slave.sent[4].hex() == "f600000007000020"
 
@@ -428,6 +428,7 @@ def test_identification_of_a_slave_that_is_gone(pair: Pair) -> None:
 
 def test_upload_without_known_pointer_is_not_repeated(pair: Pair) -> None:
     pair.run(ask(std.SetMta(address=RAM.value)))
+    pair.master.lose_track()
     pair.forget()
     pair.to_master.lose(0)
     with pytest.raises(ExchangeTimeoutError):

@@ -76,7 +76,7 @@ def test_memory_reads_and_writes_any_size(
         pair.run(memory.write(RAM + 3, data))
         assert pair.memory.read(RAM + 3, size) == data
         assert pair.run(memory.read(RAM + 3, size)) == data
-    assert not memory.missing
+    assert not memory.session.refused
     assert pair.master.counters.timeouts == 0
 
 
@@ -110,7 +110,7 @@ def test_memory_does_without_optional_commands(missing: set[str]) -> None:
         assert pair.run(memory.read(RAM, size)) == data[:size]
     pair.run(memory.modify_bits(RAM, and_mask=0xFF00, xor_mask=0x0001))
     assert pair.memory.read(RAM, 2) == bytes((0x01, data[1]))
-    assert memory.missing <= missing
+    assert memory.session.refused <= missing
 
 
 def test_master_block_travels_as_burst() -> None:

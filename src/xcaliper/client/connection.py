@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 from xcaliper.client.a2l_source import A2lCache
+from xcaliper.client.ahead import ReadAhead
 from xcaliper.client.checksums import verify
 from xcaliper.client.daq_port import DaqPort
 from xcaliper.client.description import Description, find_description
@@ -20,6 +21,7 @@ from xcaliper.client.restore import SlaveMemoir
 from xcaliper.client.security import KeyRing, Security, described_keys
 from xcaliper.client.selection import NameSpace, PlanOptions, Selection, event_number, select
 from xcaliper.client.survey import survey_daq, survey_segments
+from xcaliper.client.timing import timers_of
 from xcaliper.client.together import make_measurement
 from xcaliper.core.address import Address
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
@@ -39,7 +41,6 @@ from xcaliper.xcp.procedures.connect import connect as connect_procedure
 from xcaliper.xcp.procedures.identify import IdType, identify
 from xcaliper.xcp.procedures.memory import XcpMemory
 from xcaliper.xcp.procedures.unlock import protection
-from xcaliper.xcp.recovery import Timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "connect"]
 
-_MAX_TIMEOUT_S: Final = 86_400.0
+_MAX_MODE_WAIT_S: Final = 86_400.0
 _MAX_ADDRESS: Final = 0xFFFF_FFFF
 
 
@@ -68,7 +69,7 @@ def connect(  # noqa: PLR0913  # options by name
     url: str,
     a2l: str | Path | None = None,
     *,
-    timeout_s: float = 2.0,
+    timeout_s: float | None = None,
     cache: bool | A2lCache = True,
     low_latency: bool | None = None,
     on_upload: Callable[[int, int], None] | None = None,
@@ -82,7 +83,8 @@ def connect(  # noqa: PLR0913  # options by name
     Args:
         url: ``udp://host:port`` or ``tcp://host:port``.
         a2l: description; without it the slave's own is uploaded (or taken from the cache).
-        timeout_s: how long to wait for the answer to a command, per attempt.
+        timeout_s: how long to wait for the answer to a command, per attempt; None = as the description
+            says (T1 to T7 of its PROTOCOL_LAYER), 2 s until it is known.
         cache: False = neither use nor fill the cache of uploaded descriptions.
         low_latency: lower the thread switch interval of the interpreter while DAQ runs, which helps
             when other threads of the process are busy: True = all the time, None = while it starts,
@@ -109,14 +111,10 @@ def connect(  # noqa: PLR0913  # options by name
     from xcaliper.transport.pump import Link
     from xcaliper.transport.url import open_transport, parse_url
 
-    if mode not in (0, 1) or not 0 <= mode_wait_s <= _MAX_TIMEOUT_S:
+    if mode not in (0, 1) or not 0 <= mode_wait_s <= _MAX_MODE_WAIT_S:
         raise UsageError(f"mode {mode}, {mode_wait_s} s: modes are 0 and 1, a day is the limit.")
-    if not 0 < timeout_s <= _MAX_TIMEOUT_S:
-        raise UsageError(f"timeout: {timeout_s} s is not between 0 and a day.")
+    timers = timers_of(timeout_s)
     where = parse_url(url)
-    limit_ns = int(timeout_s * 1e9)
-    usual = Timers()
-    timers = replace(usual, t1_ns=limit_ns, t2_ns=max(usual.t2_ns, limit_ns))
 
     def open_link() -> Link:
         return Link(
@@ -136,6 +134,9 @@ def connect(  # noqa: PLR0913  # options by name
         ring = KeyRing(keys, a2l=Path(a2l) if a2l is not None else None)
         made = Connection(link, session, found, where.scheme, open_link, ring)
         made.restores = restore
+        described = made.catalog.xcp.merged() if found.file and made.catalog.xcp else None
+        timers = timers_of(timeout_s, described.protocol_layer if described else None)
+        link.machine.timers = timers
         return made
     except BaseException:
         link.close()
@@ -183,6 +184,7 @@ class Connection:
             self.session = replace(session, protection=link.run(protection()))
         self._port = DaqPort(self, multiple=self._daq.write_daq_multiple if self._daq else None)
         self._live_values: LiveValues | None = None
+        self._ahead = ReadAhead(self._read, self._read_many)
         self._epk_problem = self._compare_epk()
 
     def _look(self) -> None:
@@ -442,6 +444,9 @@ class Connection:
     def _read(self, address: Address, size_bytes: int) -> bytes:
         return self.link.run(self._memory.read(address, size_bytes))
 
+    def _read_many(self, places: Sequence[tuple[Address, int]]) -> list[bytes]:
+        return self.link.run(self._memory.read_many(places))
+
     def _write(self, address: Address, data: bytes) -> None:
         self.link.run(self._memory.write(address, data))
 
@@ -460,7 +465,14 @@ class Connection:
         if isinstance(name, str):
             self._check_name(name)
             return self._live.read(name, raw=raw)
-        return {one: self._live.read(one, raw=raw) for one in self.expand(name)}
+        names = self.expand(name)
+        if self.session.queue_size and len(names) > 1:
+            live = self._live
+            self._ahead.fetch(live.placed(one) for one in names)
+        try:
+            return {one: self._live.read(one, raw=raw) for one in names}
+        finally:
+            self._ahead.drop()
 
     def variants(self) -> dict[str, str]:
         """Variant criterion → value in effect: the chosen one, else what the ECU says.
@@ -486,7 +498,7 @@ class Connection:
     @property
     def _live(self) -> LiveValues:
         if self._live_values is None:
-            self._live_values = LiveValues(self.catalog, self._read, self.session.profile.ag)
+            self._live_values = LiveValues(self.catalog, self._ahead, self.session.profile.ag)
         return self._live_values
 
     def _bound(self, name: str) -> Bound:
@@ -719,6 +731,11 @@ class Connection:
 
     # --- again ---
 
+    def forget(self) -> None:
+        """Forget which optional commands the slave refused, so that they are tried again."""
+        self.session.forget()
+        self._port.forget()
+
     def abandon(self) -> None:
         """Give up a link that does not serve any more; :meth:`reconnect` makes another one."""
         with suppress(XcaliperError):
@@ -743,7 +760,10 @@ class Connection:
         self.link.close()
         link = self._reopen()
         try:
-            session = link.run(connect_procedure(attempts=1, transport=self._scheme))
+            refused = self.session.refused
+            session = link.run(
+                connect_procedure(attempts=1, transport=self._scheme, refused=refused)
+            )
             texts = link.run(identify(session))
             self._check_same(session, texts.get(int(IdType.EPK), ""))
         except BaseException:

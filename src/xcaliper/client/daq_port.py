@@ -56,6 +56,7 @@ class DaqPort:
     def __init__(self, connection: Connection, *, multiple: bool | None) -> None:
         self.connection = connection
         self.measurement: Measurement | None = None
+        self._multiple = multiple
         self._habits = daq_setup.SetupHabits(multiple=multiple)
         self._claim_lock = threading.Lock()
         self._silent = False
@@ -70,6 +71,10 @@ class DaqPort:
         self._events: deque[Any] = deque(maxlen=_MAX_EVENTS)
 
     # --- who has the lists ---
+
+    def forget(self) -> None:
+        """Forget what the slave turned out not to do."""
+        self._habits = daq_setup.SetupHabits(multiple=self._multiple)
 
     def check_free(self) -> None:
         """Refuse a second measurement.

@@ -14,7 +14,7 @@ from xcaliper.core.errors import (
 )
 from xcaliper.proto.procedure import ask
 from xcaliper.xcp import daq, level1, pag, pgm, std, timecorr
-from xcaliper.xcp.procedures.connect import optional
+from xcaliper.xcp.procedures.connect import attempt, optional
 from xcaliper.xcp.procedures.daq_info import daq_info
 from xcaliper.xcp.procedures.pages import page_info
 
@@ -80,7 +80,7 @@ def live_facts(connection: Connection) -> LiveFacts:
     """
     session, link = connection.session, connection.link
     commands = {
-        name: link.run(_served(request))
+        name: link.run(_served(session, request))
         for name, resource, request in _PROBES
         if not resource or getattr(session.resource, resource)
     }
@@ -95,23 +95,23 @@ def live_facts(connection: Connection) -> LiveFacts:
     checksums = link.run(_checksums(session, segments or ()))
     if any(state.address is not None for state in segments or ()):
         commands["BUILD_CHECKSUM"] = bool(checksums)
-    modes = link.run(optional(std.GetCommModeInfo())) if commands["GET_COMM_MODE_INFO"] else None
+    modes = link.run(optional(session, std.GetCommModeInfo())) if commands["GET_COMM_MODE_INFO"] else None
     pages = commands.get("GET_PAG_PROCESSOR_INFO")
     return LiveFacts(
         told,
         segments,
         commands,
         modes,
-        link.run(optional(pag.GetPagProcessorInfo())) if pages else None,
+        link.run(optional(session, pag.GetPagProcessorInfo())) if pages else None,
         checksums,
         _epk(connection),
     )
 
 
-def _served(request: Any) -> Procedure[bool]:
+def _served(session: Session, request: Any) -> Procedure[bool]:
     """Whether the slave has a command; one that it leaves unanswered it has not."""
     try:
-        yield from ask(request, attempts=1)
+        yield from attempt(session, request, attempts=1)
     except UnknownCommandError:
         return False
     except NegativeResponseError:
@@ -131,8 +131,8 @@ def _checksums(session: Session, segments: tuple[SegmentState, ...]) -> Procedur
         size = min(_CHECKSUM_BYTES, state.size_bytes or 4) // session.profile.ag
         extension = state.address.extension
         set_mta = std.SetMta(address=state.address.value, address_extension=extension)
-        if size and (yield from optional(set_mta)) is not None:
-            reply = yield from optional(std.BuildChecksum(block_size=size))
+        if size and (yield from optional(session, set_mta)) is not None:
+            reply = yield from optional(session, std.BuildChecksum(block_size=size))
             if reply is None:
                 break  # it does not have the command
             found[state.number] = reply.checksum_type

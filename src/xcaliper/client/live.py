@@ -135,6 +135,16 @@ class LiveValues:
             return self._chosen[criterion]
         return self._catalog.variants.current(criterion, lambda name: self._told(name, read))
 
+    def placed(self, name: str) -> Bound | None:
+        """The object when reading it is reading its memory; None for what is computed or cannot be found."""
+        node = self.computed(name)
+        if node is not None and not node.has_memory:
+            return None
+        try:
+            return self.bound(name)
+        except UsageError:
+            return None
+
     # --- computed values ---
 
     def computed(self, name: str) -> Dependent | None:

@@ -181,6 +181,7 @@ def _protocol_layer(config: SlaveConfig) -> XcpProtocolLayer:
         block_master=config.master_block_mode,
         max_bs=config.max_bs if config.master_block_mode else 0,
         min_st=config.min_st if config.master_block_mode else 0,
+        interleaved_queue=config.queue_size_commands if config.interleaved else None,
         max_dto_stim=config.max_dto_stim,
         seed_and_key=config.security.library or None,
     )

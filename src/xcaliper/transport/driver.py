@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from xcaliper.transport.base import Transport
     from xcaliper.transport.inbox import DaqInbox
     from xcaliper.xcp.master import MasterMachine
+    from xcaliper.xcp.master_streams import Bulk
 
 __all__ = ["Driver"]
 
@@ -91,6 +92,7 @@ class Driver:
         self.closing = False
         self._clock = clock
         self._send = transport.send
+        self._receive = transport.receive
         self._frame = self.framing.frame
         self._feed: Callable[[bytes, int], list[bytes]] = self.reader.feed
         self._acquisition: Acquisition | None = None
@@ -101,6 +103,8 @@ class Driver:
         self._pack: Callable[..., bytes] = Struct("<BBBBI").pack
         self._suspect = False  # an answer that nobody wants may be on its way
         self._careful = True  # go the general way once
+        self._moved = False  # short uploads moved the slave's pointer
+        machine.offer.wanted = True
         self._patience_ns = self._first_wait_ns = SLICE_NS
         transport.set_wait(SLICE_NS)
 
@@ -127,10 +131,17 @@ class Driver:
         self.check()
         machine, clock = self.machine, self._clock
         started = clock()
+        if self._moved:
+            machine.lose_track()
+            self._moved = False
         running = machine.start(procedure, started)
+        offer = machine.offer
         try:
             self._transmit()
             while not running.done():
+                if offer.bulk is not None:
+                    self._do_bulk(offer.bulk, started, deadline_ns, idle)
+                    continue
                 now = clock()
                 self._check_time(now, started, deadline_ns)
                 due = machine.due()
@@ -150,6 +161,83 @@ class Driver:
         finally:
             machine.cancel(running)
             self._learn()
+
+    def _do_bulk(
+        self,
+        bulk: Bulk,
+        started: int,
+        deadline_ns: int | None,
+        idle: Callable[[], object] | None,
+    ) -> None:
+        """Do a run of UPLOADs one after the other, as long as nothing unusual happens.
+
+        A packet that does not belong there goes to the machine, which then ends the run.
+        """
+        machine, offer, frame = self.machine, self.machine.offer, self._frame
+        sizes = bulk.sizes
+        self.transport.set_wait(self._first_wait_ns)
+        for index, packet in enumerate(bulk.packets):
+            try:
+                self._send_once(frame(packet))
+            except OSError as cause:
+                raise self._fail(cause, "sending") from cause
+            parts = self._bulk_answers(bulk, sizes[index])
+            if offer.bulk is not bulk:
+                break  # the machine has taken over
+            if parts is None:
+                machine.bulk_done(self._clock())
+                break
+            bulk.data += parts
+            bulk.done = index + 1
+            if deadline_ns is not None:
+                self._check_time(self._clock(), started, deadline_ns)
+            if idle is not None:
+                idle()
+        else:
+            machine.bulk_done(self._clock())
+        self._transmit()
+
+    def _bulk_answers(self, bulk: Bulk, sizes: tuple[int, ...]) -> list[bytes] | None:
+        """Data of every response of one command; None when they did not come as they should."""
+        receive, feed, clock = self._receive, self._feed, self._clock
+        parts: list[bytes] = []
+        head, limit = bulk.head, 0
+        while len(parts) < len(sizes):
+            try:
+                data = receive()
+                packets = feed(data, clock())
+            except (OSError, FramingError) as cause:
+                data, packets = b"\0", self._nothing_came(cause)
+            if not data and self.transport.is_stream:
+                raise self._end_of_stream()
+            if not packets and self._acquisition is not None:
+                # Datagram by datagram the answer behind a full buffer would never be reached.
+                _, packets = self._drain(self._acquisition, HOLD_BYTES, clock())
+            before = len(parts)
+            if not self.reader.new_gaps:
+                while packets and len(parts) < len(sizes):
+                    size = head + sizes[len(parts)]
+                    if packets[0][0] != _PID_RES or len(packets[0]) < size:
+                        break
+                    parts.append(packets.pop(0)[head:size])
+            if packets:
+                self._sort(packets, clock())
+                if self.machine.offer.bulk is not bulk:
+                    return None
+            if len(parts) == before:  # a timer that runs only while there is no answer
+                limit = limit or clock() + self._patience_ns
+                if clock() >= limit:
+                    return None
+        return parts
+
+    def _nothing_came(self, cause: OSError | FramingError) -> list[bytes]:
+        """No packets; raises unless it is only that none has come yet."""
+        if isinstance(cause, BlockingIOError):
+            self.check()
+            return []
+        if isinstance(cause, FramingError):
+            raise self._damaged(cause) from cause
+        raise self._fail(cause, "receiving") from cause
 
     def _check_time(self, now: int, started: int, deadline_ns: int | None) -> None:
         if deadline_ns is not None and now >= deadline_ns:
@@ -248,6 +336,7 @@ class Driver:
                 self.machine.receive(packet, now)
                 if self._max_short and not self.machine.connected:
                     self._learn()  # the slave ended the session
+                self._careful = self._careful or self.machine.asleep
             else:
                 inbox.put(packet)
 
@@ -374,6 +463,7 @@ class Driver:
             return self._general_upload(address, size, extension)
         packets: list[bytes] = []
         framed = self._acquisition is not None
+        self._moved = True
         try:
             self._send(self._frame(request))
             for _ in range(_FEW_PASSED if framed else _MAX_PASSED):

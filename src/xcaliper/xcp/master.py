@@ -73,7 +73,7 @@ class MasterMachine:
         busy_patience_ns: int = 10 * _S,
         pending_patience_ns: int = 60 * _S,
         connect_patience_ns: int = 30 * _S,
-        sleep_patience_ns: int = 600 * _S,
+        sleep_patience_ns: int = 60 * _S,
         transport: str = "",
     ) -> None:
         self.table = table
@@ -141,7 +141,7 @@ class MasterMachine:
     @property
     def idle(self) -> bool:
         """True when no procedure runs and nothing waits to be sent."""
-        return self._running is None and not self._x.out and not self.asleep
+        return self._running is None and not self._x.out
 
     def start(self, procedure: Procedure[T], now_ns: int) -> Running[T]:
         """Begin a procedure; drive the machine until it is done.
@@ -155,7 +155,6 @@ class MasterMachine:
                 "procedure: another one is running.", hint="Wait until it is done."
             )
         self._x.now_ns = now_ns
-        self._x.pointers.daq = None
         running = Running(procedure)
         self._running = running
         self._proceed(None)
@@ -246,7 +245,8 @@ class MasterMachine:
         self._x.now_ns = now_ns
         pid = packet[0] if packet else 0
         if pid == PID_RES or (pid == PID_ERR and len(packet) > 1):
-            if self._action is None:
+            unsent = self.asleep and self._x.out  # nobody answers what was not sent
+            if self._action is None or unsent:
                 self.counters.stray += 1
             else:
                 self._resume(packet)

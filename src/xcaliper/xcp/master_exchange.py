@@ -20,7 +20,13 @@ from xcaliper.core.errors import (
 from xcaliper.proto.exchange import Exchange
 from xcaliper.wire.codec import codec_for
 from xcaliper.xcp import daq, pgm, std
-from xcaliper.xcp.codes import PID_ERR, ErrorCode, Resource, negative_response
+from xcaliper.xcp.codes import (
+    PID_ERR,
+    DaqListModeRequest,
+    ErrorCode,
+    Resource,
+    negative_response,
+)
 from xcaliper.xcp.master_state import MasterCounters, Pointers
 from xcaliper.xcp.profile import Profile
 from xcaliper.xcp.recovery import (
@@ -261,6 +267,8 @@ class Exchanger:
                 raise self.given_up(exchange)
             if PreAction.WAIT_T7 in on_time_out.pre:
                 yield from self.pause(self.timers.t7_ns)
+                if exchange.until_ns and self.now_ns >= exchange.until_ns:
+                    raise self.given_up(exchange)
         else:
             reaction = self._chosen(exchange, reaction_to(info, error.code), error)
             for pre in reaction.pre:
@@ -292,9 +300,8 @@ class Exchanger:
         if PreAction.STOP_DAQ in reaction.pre and not exchange.stop_daq:
             raise error
         exchange.repeated += 1
-        waited_ns = self.now_ns - exchange.started_ns
         if reaction.repeats == FOREVER:
-            if waited_ns >= (exchange.until_ns - exchange.started_ns or self._busy_patience_ns):
+            if self.now_ns >= (exchange.until_ns or exchange.started_ns + self._busy_patience_ns):
                 raise error
         elif exchange.repeated > reaction.repeats:
             raise error
@@ -592,8 +599,9 @@ def _resource_of(request: Request[Any]) -> Resource:
     error handling matrix, UPLOAD, 1.0)*.
     """
     info = request.__command__
-    if isinstance(request, daq.SetDaqListMode) and request.mode.direction_stim:
-        return Resource.of(stim=1)
+    if isinstance(request, daq.SetDaqListMode):
+        stim = DaqListModeRequest(request.mode).direction_stim
+        return Resource.of(stim=1) if stim else Resource.of(daq=1)
     if isinstance(request, std.Upload | std.ShortUpload | std.BuildChecksum):
         return Resource.of(cal_pag=1)
     return Resource.of(**{info.resource: 1}) if info.resource else Resource(0)

@@ -105,6 +105,8 @@ class Pointers:
             case std.BuildChecksum():
                 self.advance(request.block_size)
                 self.mta_is_sure = False
+            case daq.FreeDaq() | daq.AllocDaq() | daq.AllocOdt() | daq.AllocOdtEntry():
+                self.daq = None
             case daq.SetDaqPtr():
                 self.daq = (request.daq_list, request.odt, request.odt_entry)
             case daq.WriteDaq() | daq.ReadDaq():
@@ -113,6 +115,8 @@ class Pointers:
                 self._next_entry(request.count)
             case _ if type(request) in _LOSES_MTA:
                 self.mta, self.mta_is_sure = None, False
+                if isinstance(request, std.Connect | std.Disconnect):
+                    self.daq = None
             case _:
                 pass
 

@@ -221,7 +221,16 @@ def _exceptions() -> Iterator[tuple[str, int, Reaction]]:
     for name in (*short, *blocks):
         yield name, code.ERR_CMD_UNKNOWN, _OTHER
     for name in blocks:
-        yield name, code.ERR_SEQUENCE, Reaction(Action.REPEAT, (PreAction.SET_MTA,), _TWICE)
+        yield (
+            name,
+            code.ERR_SEQUENCE,
+            Reaction(
+                Action.REPEAT,
+                (*_SYNCH, PreAction.SET_MTA),
+                _TWICE,
+                "The whole block. SYNCH: errors about its other packets may follow.",
+            ),
+        )
     for name in _TOLD_BY_A2L:
         yield name, code.ERR_CMD_UNKNOWN, Reaction(Action.FROM_A2L)
     for name in (*_TOLD_BY_A2L, "GET_ID", "GET_COMM_MODE_INFO", "GET_DAQ_CLOCK"):

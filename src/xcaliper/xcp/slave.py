@@ -42,12 +42,14 @@ __all__ = ["SlaveCounters", "SlaveEvent", "SlaveMachine"]
 _CONNECT: Final = 0xFF
 _SYNC_STATE_CHANGED: Final = 4
 _SHORT_UPLOAD: Final = 0xF4
+_SYNCH: Final = 0xFC
 _FIRST_COMMAND: Final = 0xC0
 _RESERVED: Final = PID_SERV  # first bytes below it are those of samples
 _MAX_ANSWERS: Final = 4096
 _MAX_EVENTS: Final = 1024
 _ERR_UNKNOWN: Final = bytes((PID_ERR, ErrorCode.ERR_CMD_UNKNOWN))
 _ERR_SUBCMD: Final = bytes((PID_ERR, ErrorCode.ERR_SUBCMD_UNKNOWN))
+_ERR_BUSY: Final = bytes((PID_ERR, ErrorCode.ERR_CMD_BUSY))
 _ERR_SYNTAX: Final = bytes((PID_ERR, ErrorCode.ERR_CMD_SYNTAX))
 _ERR_DENIED: Final = bytes((PID_ERR, ErrorCode.ERR_ACCESS_DENIED))
 _BLOCK_COMMANDS: Final = frozenset({"DOWNLOAD_NEXT", "SYNCH"})
@@ -145,6 +147,8 @@ class SlaveMachine:
         self.drops: Callable[[int], bool] | None = None
         self._budget = _Budget(config) if config.link_bytes_per_s is not None else None
         self._queued_dtos = 0
+        self._waiting = 0  # commands since answers were taken away
+        self._most_waiting = config.queue_size_commands + 1 if config.interleaved else _MAX_ANSWERS
         self._queue_size = config.queue_size
         self._events: deque[SlaveEvent] = deque(maxlen=_MAX_EVENTS)
         self._event_counters = [0] * len(config.events)
@@ -206,6 +210,10 @@ class SlaveMachine:
             return
         self.counters.commands += 1
         state.now_ns = now_ns
+        if not self._has_room(packet):
+            self._out.append(_ERR_BUSY)
+            self.counters.refused += 1
+            return
         entry = self._entries[packet[0]] or self._sub_entry(packet)
         if isinstance(entry, bytes):
             self._refuse(entry)
@@ -223,6 +231,17 @@ class SlaveMachine:
             security.heed(entry.info.name)
         return security.refuses(entry.info, packet)
 
+    def _has_room(self, packet: bytes) -> bool:
+        """Whether the queue of interleaved mode takes a command; SYNCH empties it.
+
+        *(XCP Base, interleaved mode, 1.0)*
+        """
+        if packet[0] == _SYNCH:
+            self._waiting = 0
+        elif self.state.block is None:  # packets inside of a block do not wait
+            self._waiting += 1
+        return self._waiting <= self._most_waiting
+
     def _short_way(self, packet: bytes) -> bool:
         """Serve a plain SHORT_UPLOAD without objects; False leaves it to the general way.
 
@@ -232,7 +251,8 @@ class SlaveMachine:
         state = self.state
         _, count, extension, value = self._short.unpack(packet)
         if (
-            not 0 < count <= self._max_short
+            self._waiting >= self._most_waiting
+            or not 0 < count <= self._max_short
             or not state.connected
             or state.block is not None
             or state.security.watchful
@@ -246,6 +266,7 @@ class SlaveMachine:
         state.mta = Address(value + count, extension)
         state.text = None
         self.counters.commands += 1
+        self._waiting += 1
         self._out.append(self._answer_head + data)
         return True
 
@@ -470,7 +491,7 @@ class SlaveMachine:
     def outgoing_blocks(self) -> list[bytes | DtoBlock]:
         """The same for a transport that sends whole blocks of DTOs as they lie."""
         out, self._out = self._out, []
-        self._queued_dtos = 0
+        self._queued_dtos = self._waiting = 0
         return out
 
     @property

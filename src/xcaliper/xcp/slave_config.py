@@ -97,6 +97,9 @@ class SlaveConfig:
         master_block_mode: DOWNLOAD blocks are accepted.
         max_bs: packets per master block.
         min_st: separation in 100 µs.
+        interleaved: commands may be sent before earlier ones are answered.
+        queue_size_commands: commands that may wait besides the one that is worked on; one more is refused
+            with ERR_CMD_BUSY.
         freeze: SET_SEGMENT_MODE may mark segments for storing.
         protected: resources that a new session finds locked, beside those of ``security``.
         security: how resources are protected, and how they are unlocked.
@@ -154,6 +157,8 @@ class SlaveConfig:
     master_block_mode: bool = True
     max_bs: int = 32
     min_st: int = 0
+    interleaved: bool = False
+    queue_size_commands: int = 4
     freeze: bool = False
     protected: Resource = field(default_factory=lambda: Resource(0))
     security: SecuritySettings = field(default_factory=SecuritySettings)
@@ -204,6 +209,8 @@ class SlaveConfig:
         ):
             if not 8 <= value <= top or value % self.ag:
                 raise SettingsError(key, f"{value} is not a multiple of AG between 8 and {top}")
+        if not 1 <= self.queue_size_commands <= 0xFF:
+            raise SettingsError("queue_size_commands", f"{self.queue_size_commands} is not 1 to 255")
         if self.timestamp.size_bytes not in (0, 1, 2, 4):
             raise SettingsError("timestamp", f"{self.timestamp.size_bytes} bytes is not 0, 1, 2, 4")
         if not self.timestamp.tick_ns > 0:

@@ -38,6 +38,10 @@ UNKNOWN = negative_response("X", ErrorCode.ERR_CMD_UNKNOWN)
 RANGE = negative_response("X", ErrorCode.ERR_OUT_OF_RANGE)
 NOT_VALID = negative_response("X", ErrorCode.ERR_MODE_NOT_VALID)
 
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    SESSION.forget()
+
 
 def info(bits, max_odt=2, entries=3):
     return daq.GetDaqListInfoResponse(
@@ -68,19 +72,19 @@ UNUSED = read(0, 0)
     ],
 )
 def test_predefined_lists_end_in_many_ways(script, odts) -> None:
-    (one,), _ = run_script(list_info(1), [info(0b101), *script])
+    (one,), _ = run_script(list_info(SESSION, 1), [info(0b101), *script])
     assert one.odts == odts
 
 
 def test_asking_ends_with_the_first_list_that_is_not_told() -> None:
-    lists, steps = run_script(list_info(5), [info(0b100), info(0b1000), RANGE])
+    lists, steps = run_script(list_info(SESSION, 5), [info(0b100), info(0b1000), RANGE])
     assert [one.number for one in lists] == [0, 1]
     assert len(steps) == 3
 
 
 def test_entries_of_predefined_lists_are_bounded() -> None:
     full = [info(0b101, 1, 255), OK, *[read(1)] * 255]
-    lists, _ = run_script(list_info(70), [*full * 64, *[info(0b101, 1, 255)] * 6])
+    lists, _ = run_script(list_info(SESSION, 70), [*full * 64, *[info(0b101, 1, 255)] * 6])
     assert [bool(one.odts) for one in lists] == [True] * 64 + [False] * 6
 
 
@@ -94,7 +98,7 @@ def test_a_list_that_cannot_be_cleared_is_ended_by_unused_entries() -> None:
     script = [UNKNOWN, PID, OK, OK, OK, OK, OK, OK, OK, OK, PID]
     pids, steps = run_script(setup(SESSION, (STATIC,), habits=habits), script)
     assert pids == (7,)
-    assert not habits.clears
+    assert "CLEAR_DAQ_LIST" in SESSION.refused
     written = [s.request for s in steps if isinstance(s.request, daq.WriteDaq)]
     assert [(w.address, w.size) for w in written] == [(1, 1), (2, 1), (0, 0), (0, 0)]
     pointers = [s.request.odt for s in steps if isinstance(s.request, daq.SetDaqPtr)]
@@ -187,21 +191,21 @@ def event(name_length):
 
 def test_events_are_told_as_far_as_the_slave_tells_them() -> None:
     """One with a name, one without, one whose name cannot be read, then none any more."""
-    named = std.UploadResponse(data=b"task\0")
+    named = b"task\0"
     script = [processor(4), UNKNOWN, event(5), named, event(0), event(3), RANGE, RANGE]
-    found, _ = run_script(daq_info(SESSION), script)
+    found, _ = run_script(daq_info(Session(profile=SESSION.profile)), script)
     assert [one.name for one in found.events] == ["task", "", ""]
     assert found.resolution is None
-    found, _ = run_script(daq_info(SESSION), [processor(2), UNKNOWN, RANGE])
+    found, _ = run_script(daq_info(Session(profile=SESSION.profile)), [processor(2), UNKNOWN, RANGE])
     assert found.events is None, "not one is known"
 
 
 def test_only_lists_that_can_exist_are_asked_for() -> None:
-    found, steps = run_script(daq_info(SESSION), [UNKNOWN, UNKNOWN])
+    found, steps = run_script(daq_info(Session(profile=SESSION.profile)), [UNKNOWN, UNKNOWN])
     assert (found.processor, found.events, found.lists) == (None, None, ())
     assert len(steps) == 2
-    found, _ = run_script(daq_info(SESSION), [processor(0, 1, 2), UNKNOWN, info(4), info(4)])
+    found, _ = run_script(daq_info(Session(profile=SESSION.profile)), [processor(0, 1, 2), UNKNOWN, info(4), info(4)])
     assert len(found.lists) == 2, "MAX_DAQ counts the predefined ones as well"
     told = [processor(0, 9, 1, dynamic=True), UNKNOWN, info(4)]
-    found, _ = run_script(daq_info(SESSION), told)
+    found, _ = run_script(daq_info(Session(profile=SESSION.profile)), told)
     assert len(found.lists) == 1

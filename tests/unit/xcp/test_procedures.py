@@ -26,14 +26,25 @@ UNKNOWN = negative_response("X", ErrorCode.ERR_CMD_UNKNOWN)
 RANGE = negative_response("X", ErrorCode.ERR_OUT_OF_RANGE)
 LOST = ExchangeTimeoutError("UPLOAD", timer="T1", attempts=3, elapsed_ns=1)
 
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    SESSION.forget()
+
 
 def test_blocks_that_are_announced_but_refused_become_single_packets() -> None:
     memory: MemoryPort = XcpMemory(SESSION)
-    _, steps = run_script(memory.write(Address(0x100), bytes(14)), [OK, RANGE, *[OK] * 4])
+    _, steps = run_script(memory.write(Address(0x100), bytes(20)), [OK, RANGE, *[OK] * 4])
     assert isinstance(steps[1], Burst)
-    assert steps[2] == Ask(std.SetMta(address=0x100))
-    assert [s.request.count for s in steps[3:] if isinstance(s, Ask)] == [6, 6, 2]
-    assert all(isinstance(s.request, cal.Download) for s in steps[3:])
+    assert steps[2] == Ask(std.SetMta(address=0x100), unless_set=True)
+    kinds = [type(s.request) for s in steps[3:] if isinstance(s, Ask)]
+    assert kinds == [cal.DownloadMax, cal.DownloadMax, cal.Download]
+    assert "DOWNLOAD_NEXT" in SESSION.refused
+
+
+def test_an_address_that_is_out_of_range_says_nothing_about_blocks() -> None:
+    with pytest.raises(OutOfRangeError):
+        run_script(XcpMemory(SESSION).write(Address(0x100), bytes(20)), [OK, RANGE, OK, OK, RANGE])
+    assert SESSION.refused == set()
 
 
 def test_memory_without_any_way_to_read() -> None:
@@ -72,9 +83,8 @@ def test_an_upload_that_never_succeeds_ends() -> None:
 
 
 def test_compressed_descriptions_are_refused() -> None:
-    data = std.UploadResponse(data=b"abc")
     with pytest.raises(RemoteProtocolError, match="compressed"):
-        run_script(upload_a2l(SESSION), [identification(3, mode=2), data])
+        run_script(upload_a2l(SESSION), [identification(3, mode=2), b"abc"])
 
 
 def test_a_denied_description_is_none() -> None:

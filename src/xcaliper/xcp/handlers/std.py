@@ -87,14 +87,16 @@ def synch(slave: SlaveState, request: std.Synch) -> std.ErrorResponse:
 def get_comm_mode_info(
     slave: SlaveState, request: std.GetCommModeInfo
 ) -> std.GetCommModeInfoResponse:
-    """Tell the block parameters (XCP Base, GET_COMM_MODE_INFO, 1.0)."""
+    """Tell the parameters of blocks and interleaving (XCP Base, GET_COMM_MODE_INFO, 1.0)."""
     config = slave.config
     block = config.takes_blocks
     return std.GetCommModeInfoResponse(
-        comm_mode_optional=CommModeOptional.of(master_block_mode=int(block)),
+        comm_mode_optional=CommModeOptional.of(
+            master_block_mode=int(block), interleaved_mode=int(config.interleaved)
+        ),
         max_bs=config.max_bs if block else 0,
         min_st=config.min_st if block else 0,
-        queue_size=0,
+        queue_size=config.queue_size_commands if config.interleaved else 0,
         driver_version=config.driver_version,
     )
 

@@ -12,6 +12,7 @@ from xcaliper.core.errors import (
 )
 from xcaliper.proto.procedure import Tell, ask
 from xcaliper.xcp.events import EvTimeSyncExtended, EvTimeSyncLegacy, EvTimeSyncShort
+from xcaliper.xcp.procedures.connect import attempt
 from xcaliper.xcp.procedures.memory import upload
 from xcaliper.xcp.timecorr import (
     ClockBlocks,
@@ -153,8 +154,11 @@ def clock_properties(
         cluster_identifier=cluster or 0,
     )
     try:
-        reply = yield from ask(request, attempts=1)
-    except (UnknownCommandError, ExchangeTimeoutError):  # old slaves may stay silent
+        reply = yield from attempt(session, request, attempts=1)
+    except UnknownCommandError:
+        return None
+    except ExchangeTimeoutError:  # old slaves may stay silent
+        session.refused.add(request.__command__.name)
         return None
     return (yield from _with_blocks(session, reply))
 

@@ -10,17 +10,18 @@ from xcaliper.core.errors import (
     NegativeResponseError,
     ProtocolError,
     RemoteProtocolError,
+    UnknownCommandError,
 )
 from xcaliper.proto.procedure import ask
 from xcaliper.xcp import level1, std
-from xcaliper.xcp.codes import Resource, SessionStatus
+from xcaliper.xcp.codes import ErrorCode, Resource, SessionStatus, negative_response
 from xcaliper.xcp.profile import Profile
 
 if TYPE_CHECKING:
     from xcaliper.proto.command import Request, Response
     from xcaliper.proto.procedure import Procedure
 
-__all__ = ["Session", "connect", "disconnect", "optional", "synchronise"]
+__all__ = ["Session", "attempt", "connect", "disconnect", "optional", "synchronise"]
 
 R = TypeVar("R", bound="Response")
 
@@ -40,6 +41,9 @@ class Session:
         driver_version: of the slave's protocol driver, high nibble major.
         protocol_version: (major, minor); minor is 0 when the slave does not tell.
         transport_version: (major, minor).
+        queue_size: commands that may wait besides the one that is worked on, 0 = no interleaved mode.
+        refused: optional commands that this device refused as unknown or left unanswered; no procedure
+            sends them again.
     """
 
     profile: Profile = field(default_factory=Profile)
@@ -52,38 +56,100 @@ class Session:
     driver_version: int = 0
     protocol_version: tuple[int, int] = (1, 0)
     transport_version: tuple[int, int] = (1, 0)
+    queue_size: int = 0
+    refused: set[str] = field(default_factory=set, compare=False)
+
+    def forget(self) -> None:
+        """Optional commands that were refused may be tried again."""
+        self.refused.clear()
 
 
-def optional(request: Request[R]) -> Procedure[R | None]:
-    """The answer, or None when the slave refuses the command or leaves it unanswered.
+def attempt(
+    session: Session | None, request: Request[R], *, attempts: int = 0
+) -> Procedure[R]:
+    """The answer to an optional command; one that the device has refused before is not sent.
 
-    Small slaves lack commands that others need: each costs one time-out at most.
+    Args:
+        session: remembers; None = of no session yet.
+        request: the command.
+        attempts: how often it may be sent; 0 = as the machine is set.
+
+    Raises:
+        UnknownCommandError: the slave does not have it, now or before.
+    """
+    refused = session.refused if session is not None else set()
+    name = request.__command__.name
+    if name in refused:
+        refusal = negative_response(name, ErrorCode.ERR_CMD_UNKNOWN, request=request)
+        assert isinstance(refusal, UnknownCommandError), "the class of this code"
+        raise refusal
+    try:
+        return (yield from ask(request, attempts=attempts))
+    except UnknownCommandError:
+        refused.add(name)
+        raise
+
+
+def optional(
+    session: Session | None, request: Request[R], default: R | None = None
+) -> Procedure[R | None]:
+    """The answer, or the default when the slave refuses the command or leaves it unanswered.
+
+    Small slaves lack commands that others need: each costs one time-out once per device, for the session
+    remembers. Refusals of a number, a mode or the moment are not remembered.
+
+    Args:
+        session: remembers; None = of no session yet.
+        request: the command.
+        default: what to give instead of an answer.
 
     Raises:
         ExchangeTimeoutError: the slave does not answer SYNCH either; it is gone.
     """
+    refused = session.refused if session is not None else set()
+    name = request.__command__.name
+    if name in refused:
+        return default
     try:
         return (yield from ask(request, attempts=1))
+    except UnknownCommandError:
+        refused.add(name)
     except NegativeResponseError:
-        return None
+        pass
     except ExchangeTimeoutError:
         yield from ask(std.Synch())
-        return None
+        if not request.__command__.mandatory:
+            refused.add(name)
+    return default
 
 
-def connect(mode: int = 0, *, attempts: int = 0, transport: str = "") -> Procedure[Session]:
+def connect(
+    mode: int = 0,
+    *,
+    attempts: int = 0,
+    within_ns: int = 0,
+    transport: str = "",
+    refused: set[str] | None = None,
+) -> Procedure[Session]:
     """A new session (XCP Base, CONNECT, 1.0); what the slave does not tell keeps its default.
 
     Args:
         mode: 1 for a mode that the user defines.
-        attempts: how often CONNECT is sent; 0 = as the machine is set.
+        attempts: how often CONNECT is sent; 0 = as the machine is set, which repeats it for a while
+            in mode 1.
+        within_ns: repeat it for so long instead, however often.
         transport: name of the transport, kept in the profile.
+        refused: optional commands that the device is known to lack, see :attr:`Session.refused`.
     """
-    reply = yield from ask(std.Connect(mode=mode), attempts=attempts)
+    reply = yield from ask(std.Connect(mode=mode), attempts=attempts, within_ns=within_ns)
     profile = Profile.from_connect(reply, transport)
-    status = yield from optional(std.GetStatus())
-    modes = (yield from optional(std.GetCommModeInfo())) if profile.comm_mode_optional else None
-    version = yield from optional(level1.GetVersion())
+    known = Session(profile=profile, refused=set() if refused is None else refused)
+    status = yield from optional(None, std.GetStatus())
+    modes = None
+    if profile.comm_mode_optional:
+        modes = yield from optional(known, std.GetCommModeInfo())
+    version = yield from optional(known, level1.GetVersion())
+    interleaved = modes is not None and bool(modes.comm_mode_optional.interleaved_mode)
     block = modes is not None and bool(modes.comm_mode_optional.master_block_mode)
     return Session(
         profile=profile,
@@ -100,6 +166,8 @@ def connect(mode: int = 0, *, attempts: int = 0, transport: str = "") -> Procedu
         transport_version=(version.transport_major, version.transport_minor)
         if version
         else (reply.transport_layer_version, 0),
+        queue_size=modes.queue_size if modes and interleaved else 0,
+        refused=known.refused,
     )
 
 
@@ -109,7 +177,7 @@ def disconnect(timeout_ns: int = 0) -> Procedure[bool]:
     Sent once: it ends within one time-out, whatever the slave does.
     """
     try:
-        yield from ask(std.Disconnect(), attempts=1, timeout_ns=timeout_ns)
+        yield from ask(std.Disconnect(), attempts=1, timeout_ns=timeout_ns, final=True)
     except ProtocolError:
         return False
     return True

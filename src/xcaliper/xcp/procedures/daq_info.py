@@ -72,12 +72,12 @@ def daq_info(session: Session, *, max_events: int = _MAX_EVENTS) -> Procedure[Da
         session: of the connection.
         max_events: events beyond are not asked for.
     """
-    processor = yield from optional(daq.GetDaqProcessorInfo())
-    resolution = yield from optional(daq.GetDaqResolutionInfo())
+    processor = yield from optional(session, daq.GetDaqProcessorInfo())
+    resolution = yield from optional(session, daq.GetDaqResolutionInfo())
     events: list[EventInfo] = []
     told = processor is not None and processor.max_event_channel > 0
     for channel in range(min(processor.max_event_channel, max_events) if processor else 0):
-        info = yield from optional(daq.GetDaqEventInfo(event_channel=channel))
+        info = yield from optional(session, daq.GetDaqEventInfo(event_channel=channel))
         if info is None:
             told = bool(events)
             break
@@ -93,34 +93,37 @@ def daq_info(session: Session, *, max_events: int = _MAX_EVENTS) -> Procedure[Da
     if processor is not None:
         dynamic = processor.daq_properties.dynamic
         count = processor.min_daq if dynamic else max(processor.max_daq, processor.min_daq)
-    lists = yield from list_info(count)
+    lists = yield from list_info(session, count)
     return DaqInfo(processor, resolution, tuple(events) if told else None, lists)
 
 
-def list_info(count: int) -> Procedure[tuple[ListInfo, ...]]:
+def list_info(session: Session, count: int) -> Procedure[tuple[ListInfo, ...]]:
     """Static and predefined lists, the entries of the latter (XCP Base, GET_DAQ_LIST_INFO, 1.0).
 
     Asking ends with the first list that the slave does not tell about.
 
     Args:
+        session: of the connection.
         count: lists to ask for, from number 0.
     """
     found: list[ListInfo] = []
     entries_left = _MAX_ENTRIES
     for number in range(min(count, _MAX_LISTS)):
-        info = yield from optional(daq.GetDaqListInfo(daq_list=number))
+        info = yield from optional(session, daq.GetDaqListInfo(daq_list=number))
         if info is None:
             break
         odts: tuple[OdtSetup, ...] = ()
         if info.daq_list_properties.predefined:
             entries_left -= info.max_odt * info.max_odt_entries
             if entries_left >= 0:
-                odts = yield from _read_list(number, info)
+                odts = yield from _read_list(session, number, info)
         found.append(ListInfo(number, info, odts))
     return tuple(found)
 
 
-def _read_list(number: int, info: daq.GetDaqListInfoResponse) -> Procedure[tuple[OdtSetup, ...]]:
+def _read_list(
+    session: Session, number: int, info: daq.GetDaqListInfoResponse
+) -> Procedure[tuple[OdtSetup, ...]]:
     """Entries of a predefined list (XCP Base, READ_DAQ, 1.0).
 
     An ODT ends with an unused entry, or where the slave refuses to read on. Nothing when a part
@@ -128,7 +131,7 @@ def _read_list(number: int, info: daq.GetDaqListInfoResponse) -> Procedure[tuple
     """
     odts: list[OdtSetup] = []
     for odt in range(info.max_odt):
-        if (yield from optional(daq.SetDaqPtr(daq_list=number, odt=odt, odt_entry=0))) is None:
+        if (yield from optional(session, daq.SetDaqPtr(daq_list=number, odt=odt, odt_entry=0))) is None:
             return ()
         entries: list[OdtEntry] = []
         for _ in range(info.max_odt_entries):

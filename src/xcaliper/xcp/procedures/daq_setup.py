@@ -14,11 +14,11 @@ from xcaliper.core.errors import (
     SequenceError,
     UnknownCommandError,
 )
-from xcaliper.proto.procedure import ask
+from xcaliper.proto.procedure import Pipeline, ask
 from xcaliper.xcp import daq, level1, std, timecorr
 from xcaliper.xcp.codes import DaqListModeRequest, ErrorCode
 from xcaliper.xcp.daq_lists import ListKind, OdtEntry
-from xcaliper.xcp.procedures.connect import Session, optional
+from xcaliper.xcp.procedures.connect import Session, attempt, optional
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 _RESTARTS: Final = 3
+_MULTIPLE: Final = "WRITE_DAQ_MULTIPLE"
 _STOP_LIST: Final = 0
 _START_LIST: Final = 1
 _SELECT: Final = 2
@@ -58,12 +59,10 @@ class SetupHabits:
     Attributes:
         multiple: False once WRITE_DAQ_MULTIPLE was refused, True once it worked.
         selects: False once START_STOP_DAQ_LIST refused to select a list.
-        clears: False once CLEAR_DAQ_LIST was refused as unknown.
     """
 
     multiple: bool | None = None
     selects: bool = True
-    clears: bool = True
 
 
 def setup(
@@ -96,9 +95,9 @@ def setup(
     for attempt in range(_RESTARTS):
         try:
             yield from _allocate([one for one in lists if one.kind is ListKind.DYNAMIC])
-            yield from _clear([one for one in lists if one.kind is ListKind.STATIC], habits)
+            yield from _clear(session, [one for one in lists if one.kind is ListKind.STATIC])
             yield from _fill(session, lists, habits)
-            yield from _set_modes(lists)
+            yield from _set_modes(session, lists)
             return (yield from _select(lists, habits))
         except (SequenceError, DaqActiveError):
             if attempt == _RESTARTS - 1:
@@ -121,15 +120,12 @@ def _allocate(lists: Sequence[DaqListSetup]) -> Procedure[None]:
             )
 
 
-def _clear(lists: Sequence[DaqListSetup], habits: SetupHabits) -> Procedure[None]:
+def _clear(session: Session, lists: Sequence[DaqListSetup]) -> Procedure[None]:
     """Empty static lists; where that is not possible, the entries written later end them."""
     for one in lists:
-        if habits.clears:
-            try:
-                yield from ask(daq.ClearDaqList(daq_list=one.daq_list))
-            except UnknownCommandError:
-                habits.clears = False
-        if not habits.clears:
+        try:
+            yield from attempt(session, daq.ClearDaqList(daq_list=one.daq_list))
+        except UnknownCommandError:
             yield from ask(daq.StartStopDaqList(mode=_STOP_LIST, daq_list=one.daq_list))
 
 
@@ -138,33 +134,27 @@ def _fill(session: Session, lists: Sequence[DaqListSetup], habits: SetupHabits) 
     for one in lists:
         if one.kind is ListKind.PREDEFINED:
             continue
-        for number, odt in enumerate(_ended(one, habits)):
+        for number, odt in enumerate(_ended(session, one)):
             pointer = daq.SetDaqPtr(daq_list=one.daq_list, odt=number, odt_entry=0)
             yield from ask(pointer)
-            if at_once > 1 and len(odt) > 1 and habits.multiple is not False:
+            multiple = habits.multiple is not False and _MULTIPLE not in session.refused
+            if at_once > 1 and len(odt) > 1 and multiple:
                 try:
-                    yield from _write_multiple(odt, at_once)
+                    yield from _write_multiple(session, odt, at_once)
                 except UnknownCommandError:
                     habits.multiple = False
                     yield from ask(pointer)
                 else:
                     habits.multiple = True
                     continue
-            for entry in odt:
-                yield from ask(
-                    daq.WriteDaq(
-                        bit_offset=entry.bit_offset,
-                        size=entry.size,
-                        address_extension=entry.address.extension,
-                        address=entry.address.value,
-                    )
-                )
+            yield from _write_each(session, odt)
 
 
-def _ended(one: DaqListSetup, habits: SetupHabits) -> list[tuple[OdtEntry, ...]]:
+def _ended(session: Session, one: DaqListSetup) -> list[tuple[OdtEntry, ...]]:
     """Entries of each ODT; lists that could not be cleared get an unused entry behind the last one."""
     odts = [odt.entries for odt in one.odts]
-    if one.kind is not ListKind.STATIC or habits.clears or one.capacity is None:
+    clears = "CLEAR_DAQ_LIST" not in session.refused
+    if one.kind is not ListKind.STATIC or clears or one.capacity is None:
         return odts
     max_odt, max_odt_entries = one.capacity
     unused = OdtEntry(Address(0), 0)
@@ -172,7 +162,25 @@ def _ended(one: DaqListSetup, habits: SetupHabits) -> list[tuple[OdtEntry, ...]]
     return ended + [(unused,)] * (max_odt - len(odts))
 
 
-def _write_multiple(entries: Sequence[OdtEntry], at_once: int) -> Procedure[None]:
+def _write_each(session: Session, entries: Sequence[OdtEntry]) -> Procedure[None]:
+    """One WRITE_DAQ per entry; they wait at the slave where it has a queue."""
+    requests = tuple(
+        daq.WriteDaq(
+            bit_offset=entry.bit_offset,
+            size=entry.size,
+            address_extension=entry.address.extension,
+            address=entry.address.value,
+        )
+        for entry in entries
+    )
+    if session.queue_size and len(requests) > 1:
+        yield Pipeline(requests, session.queue_size)
+        return
+    for request in requests:
+        yield from ask(request)
+
+
+def _write_multiple(session: Session, entries: Sequence[OdtEntry], at_once: int) -> Procedure[None]:
     for begin in range(0, len(entries), at_once):
         elements = tuple(
             daq.DaqElement(
@@ -183,10 +191,10 @@ def _write_multiple(entries: Sequence[OdtEntry], at_once: int) -> Procedure[None
             )
             for entry in entries[begin : begin + at_once]
         )
-        yield from ask(daq.WriteDaqMultiple(count=len(elements), elements=elements))
+        yield from attempt(session, daq.WriteDaqMultiple(count=len(elements), elements=elements))
 
 
-def _set_modes(lists: Sequence[DaqListSetup]) -> Procedure[None]:
+def _set_modes(session: Session, lists: Sequence[DaqListSetup]) -> Procedure[None]:
     for one in lists:
         mode = DaqListModeRequest.of(
             alternating=int(one.alternating),
@@ -205,7 +213,7 @@ def _set_modes(lists: Sequence[DaqListSetup]) -> Procedure[None]:
             )
         )
         if one.stim:
-            yield from _check_direction(one.daq_list)
+            yield from _check_direction(session, one.daq_list)
         if one.packed is not None:
             yield from ask(
                 level1.SetDaqPackedMode(
@@ -217,9 +225,9 @@ def _set_modes(lists: Sequence[DaqListSetup]) -> Procedure[None]:
             )
 
 
-def _check_direction(daq_list: int) -> Procedure[None]:
+def _check_direction(session: Session, daq_list: int) -> Procedure[None]:
     """Some slaves take direction STIM and ignore it; where the mode can be read, it tells."""
-    state = yield from optional(daq.GetDaqListMode(daq_list=daq_list))
+    state = yield from optional(session, daq.GetDaqListMode(daq_list=daq_list))
     if state is not None and not state.mode.direction_stim:
         raise RemoteProtocolError(
             f"SET_DAQ_LIST_MODE: DAQ list {daq_list} was given direction STIM and has direction DAQ.",
@@ -244,9 +252,9 @@ def _select(lists: Sequence[DaqListSetup], habits: SetupHabits) -> Procedure[tup
     return tuple(pids)
 
 
-def clock() -> Procedure[int | None]:
+def clock(session: Session | None = None) -> Procedure[int | None]:
     """The slave's DAQ clock in ticks, None when it cannot be read (XCP Base, GET_DAQ_CLOCK, 1.0)."""
-    reply = yield from optional(timecorr.GetDaqClock())
+    reply = yield from optional(session, timecorr.GetDaqClock())
     if isinstance(reply, timecorr.DaqClockLegacy):
         return reply.timestamp
     if isinstance(reply, timecorr.DaqClockExtended):
@@ -269,7 +277,7 @@ def start(lists: Sequence[DaqListSetup] = ()) -> Procedure[None]:
     try:
         yield from ask(daq.StartStopSynch(mode=_START_SELECTED))
     except NegativeResponseError as error:
-        status: Any = yield from optional(std.GetStatus())
+        status: Any = yield from optional(None, std.GetStatus())
         if status is not None and status.session_status.daq_running:
             return
         if not lists or not (yield from _start_each(lists)):

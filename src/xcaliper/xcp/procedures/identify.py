@@ -16,6 +16,7 @@ from xcaliper.core.errors import (
 )
 from xcaliper.proto.procedure import ask
 from xcaliper.xcp import std
+from xcaliper.xcp.procedures.connect import attempt
 from xcaliper.xcp.procedures.memory import upload
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def get_id(
     """
     for restart in range(_RESTARTS):
         try:
-            reply = yield from ask(std.GetId(identification_type=kind), attempts=attempts)
+            reply = yield from attempt(session, std.GetId(identification_type=kind), attempts=attempts)
         except (UnknownCommandError, OutOfRangeError):
             return Identification()
         compressed = bool(reply.mode.compressed_encrypted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.core.errors import (
@@ -12,22 +12,31 @@ from xcaliper.core.errors import (
     UnknownCommandError,
     UsageError,
 )
-from xcaliper.proto.procedure import Burst, Collect, ask
+from xcaliper.proto.procedure import Pipeline, Uploads, ask
 from xcaliper.xcp import cal, std
 from xcaliper.xcp.codes import PID_ERR
+from xcaliper.xcp.procedures.blocks import blocks, set_mta
+from xcaliper.xcp.procedures.chunks import (
+    download_pieces,
+    read_commands,
+    short_counts,
+    upload_counts,
+)
 from xcaliper.xcp.refusals import BuildChecksumRangeError, decode_refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from xcaliper.core.address import Address
-    from xcaliper.proto.command import Request
     from xcaliper.proto.procedure import Procedure
     from xcaliper.xcp.procedures.connect import Session
 
 __all__ = ["BlockChecksum", "XcpMemory", "checksum", "modify_bits", "read", "upload", "write"]
 
-_MAX_COUNT: Final = 0xFF
+#: Stands among the refused commands for UPLOADs with several responses.
+SLAVE_BLOCKS: Final = "UPLOAD, slave block mode"
+#: Commands of one place that are worth to be interleaved; longer ones are read by UPLOAD.
+_FEW_SHORTS: Final = 2
 _MAX_BLOCKS: Final = 1 << 16
 
 
@@ -60,36 +69,20 @@ def upload(
     """
     profile = session.profile
     room = profile.max_cto // profile.ag - 1
-    step = min(room, _MAX_COUNT)
-    if profile.slave_block_mode and _MAX_COUNT // room >= 2:
-        step = _MAX_COUNT // room * room
-    out = bytearray()
-    while count_ag > 0:
-        count = min(step, count_ag)
-        if count > room:
-            replies = yield Collect(std.Upload(count=count), -(-count // room))
-            for reply in replies:
-                out += reply.data
-        else:
-            reply = yield from ask(std.Upload(count=count))
-            out += reply.data
-        count_ag -= count
-        if progress is not None:
-            progress(len(out))
-    return bytes(out)
+    block = profile.slave_block_mode and SLAVE_BLOCKS not in session.refused
+    found: bytes = yield Uploads(upload_counts(count_ag, room, block=block), progress)
+    return found
 
 
 @dataclass(slots=True)
 class XcpMemory:
-    """Memory access of one session; remembers which optional commands the slave lacks.
+    """Memory access of one session; the session remembers which optional commands the slave lacks.
 
     Attributes:
         session: of the connection.
-        missing: names of commands that were refused as unknown.
     """
 
     session: Session
-    missing: set[str] = field(default_factory=set)
 
     def read(self, address: Address, size_bytes: int) -> Procedure[bytes]:
         """Bytes at an address; a size inside an element reads the whole element.
@@ -97,37 +90,110 @@ class XcpMemory:
         Raises:
             UsageError: the size is negative.
         """
-        profile = self.session.profile
+        profile, refused = self.session.profile, self.session.refused
         if size_bytes < 0:
             raise UsageError(f"read: {size_bytes} bytes is no size.")
         count = -(-size_bytes // profile.ag)
         room = profile.max_cto // profile.ag - 1
-        if count <= 2 * room and "SHORT_UPLOAD" not in self.missing:
+        block = profile.slave_block_mode and SLAVE_BLOCKS not in refused
+        is_short, counts = read_commands(count, room, block=block)
+        if (is_short and "SHORT_UPLOAD" not in refused) or "UPLOAD" in refused:
             try:
-                return (yield from self._read_short(address, count, room))[:size_bytes]
+                return (yield from self._read_short(address, count))[:size_bytes]
             except UnknownCommandError:
-                self.missing.add("SHORT_UPLOAD")
-        if "UPLOAD" not in self.missing:
-            try:
-                yield from ask(_set_mta(address))
-                return (yield from upload(self.session, count))[:size_bytes]
-            except UnknownCommandError:
-                if "SHORT_UPLOAD" in self.missing:
+                refused.add("SHORT_UPLOAD")
+                if "UPLOAD" in refused:
                     raise
-                self.missing.add("UPLOAD")
-        return (yield from self._read_short(address, count, room))[:size_bytes]
+        try:
+            return (yield from self._read_at(address, count))[:size_bytes]
+        except UnknownCommandError:
+            refused.add("UPLOAD")
+            if "SHORT_UPLOAD" in refused:
+                raise
+        return (yield from self._read_short(address, count))[:size_bytes]
 
-    def _read_short(self, address: Address, count: int, room: int) -> Procedure[bytes]:
-        step = min(room, _MAX_COUNT)
+    def _read_at(self, address: Address, count: int) -> Procedure[bytes]:
+        """By SET_MTA and UPLOAD; single ones when the slave dislikes blocks that it announced."""
+        session = self.session
+        yield from set_mta(address)
+        try:
+            return (yield from upload(session, count))
+        except OutOfRangeError:
+            room = session.profile.max_cto // session.profile.ag - 1
+            blocks_tried = session.profile.slave_block_mode and SLAVE_BLOCKS not in session.refused
+            if not blocks_tried or count <= room:
+                raise
+        session.refused.add(SLAVE_BLOCKS)
+        try:
+            yield from set_mta(address)
+            return (yield from upload(session, count))
+        except OutOfRangeError:
+            session.refused.discard(SLAVE_BLOCKS)  # it was not the block
+            raise
+
+    def _read_short(self, address: Address, count: int) -> Procedure[bytes]:
         out = bytearray()
-        for at in range(0, count, step):
-            request = std.ShortUpload(
-                count=min(step, count - at),
-                address_extension=address.extension,
-                address=address.value + at,
-            )
+        for request in self._shorts(address, count):
             out += (yield from ask(request)).data
         return bytes(out)
+
+    def _shorts(self, address: Address, count: int) -> list[std.ShortUpload]:
+        room = self.session.profile.max_cto // self.session.profile.ag - 1
+        requests: list[std.ShortUpload] = []
+        for part in short_counts(count, room):
+            requests.append(
+                std.ShortUpload(
+                    count=part, address_extension=address.extension, address=address.value
+                )
+            )
+            address += part
+        return requests
+
+    def read_many(self, places: Sequence[tuple[Address, int]]) -> Procedure[list[bytes]]:
+        """Bytes of many places, in order; their commands wait at the slave where it has a queue.
+
+        *(XCP Base, interleaved mode, 1.0)*
+
+        Args:
+            places: address and size in bytes of each.
+
+        Raises:
+            UsageError: a size is negative.
+            NegativeResponseError: of the first place that the slave refuses.
+        """
+        session = self.session
+        ag = session.profile.ag
+        room = session.profile.max_cto // ag - 1
+        small = [-(-size // ag) <= _FEW_SHORTS * room for _, size in places]
+        found: dict[int, bytes] = {}
+        if session.queue_size and "SHORT_UPLOAD" not in session.refused:
+            chosen = [index for index, fits in enumerate(small) if fits]
+            try:
+                found = yield from self._interleaved(places, chosen)
+            except UnknownCommandError:
+                session.refused.add("SHORT_UPLOAD")
+        result: list[bytes] = []
+        for index, (address, size) in enumerate(places):
+            if index not in found:
+                found[index] = yield from self.read(address, size)
+            result.append(found[index])
+        return result
+
+    def _interleaved(
+        self, places: Sequence[tuple[Address, int]], chosen: Sequence[int]
+    ) -> Procedure[dict[int, bytes]]:
+        """Some of the places, by their index."""
+        ag = self.session.profile.ag
+        shorts = [self._shorts(places[i][0], -(-places[i][1] // ag)) for i in chosen]
+        requests = tuple(request for part in shorts for request in part)
+        if not requests:
+            return {}
+        answers = iter((yield Pipeline(requests, self.session.queue_size)))
+        found: dict[int, bytes] = {}
+        for index, part in zip(chosen, shorts, strict=True):
+            data = b"".join(next(answers).data for _ in part)
+            found[index] = data[: places[index][1]]
+        return found
 
     def write(self, address: Address, data: bytes) -> Procedure[None]:
         """Replace bytes at an address.
@@ -135,60 +201,50 @@ class XcpMemory:
         Raises:
             UsageError: the bytes are no whole elements.
         """
-        profile = self.session.profile
-        if len(data) % profile.ag:
-            raise UsageError(
-                f"write: {len(data)} bytes are no whole elements of {profile.ag} bytes."
-            )
-        count = len(data) // profile.ag
-        if not count:
+        session = self.session
+        ag = session.profile.ag
+        if len(data) % ag:
+            raise UsageError(f"write: {len(data)} bytes are no whole elements of {ag} bytes.")
+        if not data:
             return
-        if count <= (profile.max_cto - 8) // profile.ag and "SHORT_DOWNLOAD" not in self.missing:
-            request = cal.ShortDownload(
-                count=count,
-                address_extension=address.extension,
-                address=address.value,
-                data=data,
-            )
+        room = (session.profile.max_cto - 8) // ag
+        done = 0
+        if "SHORT_DOWNLOAD" not in session.refused and self._short_is_best(len(data) // ag, room):
             try:
-                yield from ask(request)
+                while done < len(data):
+                    part = data[done : done + room * ag]
+                    yield from self._write_short(address + done // ag, part)
+                    done += len(part)
             except UnknownCommandError:
-                self.missing.add("SHORT_DOWNLOAD")
+                session.refused.add("SHORT_DOWNLOAD")
             else:
                 return
-        yield from ask(_set_mta(address))
-        yield from self._download(address, data)
+        yield from set_mta(address + done // ag)
+        yield from blocks(session, address + done // ag, data[done:])
 
-    def _download(self, address: Address, data: bytes) -> Procedure[None]:
-        """Write at the MTA, which points to the address already."""
-        ag = self.session.profile.ag
-        at = 0
-        while at < len(data):
-            block = self._block(data[at:])
-            if len(block) == 1:
-                yield from ask(block[0])
-            else:
-                try:
-                    yield Burst(tuple(block), self.session.min_st_ns)
-                except (UnknownCommandError, OutOfRangeError):
-                    self.missing.add("DOWNLOAD_NEXT")  # announced, yet refused: single packets
-                    yield from ask(_set_mta(address + at // ag))
-                    continue
-            at += block[0].count * ag
+    def _short_is_best(self, count: int, room: int) -> bool:
+        """One SHORT_DOWNLOAD; or several, where even so many are fewer packets."""
+        if count <= room:
+            return True
+        session = self.session
+        max_cto, ag = session.profile.max_cto, session.profile.ag
+        pieces = download_pieces(
+            count,
+            room=(max_cto - max(2, ag)) // ag,
+            max_room=max_cto // ag - 1 if "DOWNLOAD_MAX" not in session.refused else 0,
+            packets=max(session.max_bs, 1) if "DOWNLOAD_NEXT" not in session.refused else 1,
+        )
+        packets = 2 + len(pieces) + sum(piece.packets for piece in pieces)
+        return room > 0 and 2 * -(-count // room) < packets
 
-    def _block(self, data: bytes) -> list[Any]:
-        """The packets of the next block, one when there is no block mode."""
-        profile = self.session.profile
-        room = min((profile.max_cto - max(2, profile.ag)) // profile.ag, _MAX_COUNT)
-        packets = self.session.max_bs if "DOWNLOAD_NEXT" not in self.missing else 1
-        count = min(len(data) // profile.ag, max(packets, 1) * room, _MAX_COUNT)
-        step = room * profile.ag
-        requests: list[Any] = []
-        for at in range(0, count * profile.ag, step):
-            kind = cal.DownloadNext if at else cal.Download
-            part = data[at : min(at + step, count * profile.ag)]
-            requests.append(kind(count=count - at // profile.ag, data=part))
-        return requests
+    def _write_short(self, address: Address, data: bytes) -> Procedure[None]:
+        request = cal.ShortDownload(
+            count=len(data) // self.session.profile.ag,
+            address_extension=address.extension,
+            address=address.value,
+            data=data,
+        )
+        yield from ask(request)
 
     def modify_bits(
         self, address: Address, *, and_mask: int, xor_mask: int, shift: int = 0
@@ -201,14 +257,14 @@ class XcpMemory:
         Raises:
             ExchangeTimeoutError: no answer; bits to be toggled may be changed or not.
         """
-        if "MODIFY_BITS" not in self.missing:
+        if "MODIFY_BITS" not in self.session.refused:
             request = cal.ModifyBits(shift=shift, and_mask=and_mask, xor_mask=xor_mask)
             toggles = bool(and_mask & xor_mask)
             try:
-                yield from ask(_set_mta(address))
+                yield from set_mta(address)
                 yield from ask(request, attempts=1 if toggles else 0)
             except UnknownCommandError:
-                self.missing.add("MODIFY_BITS")
+                self.session.refused.add("MODIFY_BITS")
             except ExchangeTimeoutError as error:
                 if toggles and error.command == "MODIFY_BITS":
                     raise _unknown_bits(error) from error
@@ -233,7 +289,7 @@ class XcpMemory:
         left = size_bytes // ag
         limit = left
         found: list[BlockChecksum] = []
-        yield from ask(_set_mta(address))
+        yield from set_mta(address)
         while left:
             count = min(limit, left)
             try:
@@ -243,7 +299,7 @@ class XcpMemory:
                 if smaller is None:
                     raise
                 limit = smaller
-                yield from ask(_set_mta(address))
+                yield from set_mta(address)
                 continue
             found.append(BlockChecksum(address, count * ag, reply.checksum_type, reply.checksum))
             if len(found) > _MAX_BLOCKS:
@@ -275,10 +331,6 @@ def _unknown_bits(error: ExchangeTimeoutError) -> ExchangeTimeoutError:
         elapsed_ns=error.elapsed_ns,
         hint="Nobody knows whether the bits were toggled: read them before you try again.",
     )
-
-
-def _set_mta(address: Address) -> Request[std.EmptyResponse]:
-    return std.SetMta(address=address.value, address_extension=address.extension)
 
 
 def read(session: Session, address: Address, size_bytes: int) -> Procedure[bytes]:

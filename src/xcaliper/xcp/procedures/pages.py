@@ -88,7 +88,7 @@ def page_info(session: Session) -> Procedure[tuple[SegmentState, ...] | None]:
     """Every segment with its pages; None when the slave does not tell (take the A2L's then)."""
     if not session.resource.cal_pag:
         return None
-    processor = yield from optional(pag.GetPagProcessorInfo())
+    processor = yield from optional(session, pag.GetPagProcessorInfo())
     if processor is None:
         return None
     found: list[SegmentState] = []
@@ -99,9 +99,9 @@ def page_info(session: Session) -> Procedure[tuple[SegmentState, ...] | None]:
 
 
 def _segment(session: Session, number: int) -> Procedure[SegmentState]:
-    start = yield from optional(pag.GetSegmentInfo(mode=0, segment=number, segment_info=0))
-    length = yield from optional(pag.GetSegmentInfo(mode=0, segment=number, segment_info=1))
-    standard = yield from optional(pag.GetSegmentInfo(mode=1, segment=number))
+    start = yield from optional(session, pag.GetSegmentInfo(mode=0, segment=number, segment_info=0))
+    length = yield from optional(session, pag.GetSegmentInfo(mode=0, segment=number, segment_info=1))
+    standard = yield from optional(session, pag.GetSegmentInfo(mode=1, segment=number))
     values = [
         reply.value if isinstance(reply, pag.SegmentValueInfo) else None
         for reply in (start, length)
@@ -111,14 +111,14 @@ def _segment(session: Session, number: int) -> Procedure[SegmentState]:
     if isinstance(standard, pag.SegmentStandardInfo):
         extension = standard.address_extension
         for page in range(standard.max_pages):
-            info = yield from optional(pag.GetPageInfo(segment=number, page=page))
+            info = yield from optional(session, pag.GetPageInfo(segment=number, page=page))
             pages.append(
                 PageState(page, info.page_properties, info.init_segment)
                 if info
                 else PageState(page, None)
             )
-    ecu = yield from optional(pag.GetCalPage(access_mode=1, segment=number))
-    xcp = (yield from optional(pag.GetCalPage(access_mode=2, segment=number))) if ecu else None
+    ecu = yield from optional(session, pag.GetCalPage(access_mode=1, segment=number))
+    xcp = (yield from optional(session, pag.GetCalPage(access_mode=2, segment=number))) if ecu else None
     return SegmentState(
         number=number,
         address=None if values[0] is None else Address(values[0], extension),
