@@ -19,12 +19,15 @@ from pair.link import RAM, Pair, PagedMemory, config
 from xcaliper.core.address import Address
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import IntegrityError, XcaliperError
+from xcaliper.xcp.codes import Resource
 from xcaliper.xcp.daq_lists import DaqListSetup, OdtEntry, OdtSetup
 from xcaliper.xcp.framing.eth import DatagramReader, EthFraming
 from xcaliper.xcp.procedures import daq_setup, pages
 from xcaliper.xcp.procedures.connect import connect, disconnect
 from xcaliper.xcp.procedures.identify import identify
 from xcaliper.xcp.procedures.memory import XcpMemory
+from xcaliper.xcp.procedures.unlock import unlock
+from xcaliper.xcp.slave_security import SecuritySettings
 from xcaliper.xcp.table import COMMANDS
 
 MS = 1_000_000
@@ -34,6 +37,10 @@ MOST = 0.2
 WRITTEN = (RAM + 0x100, RAM + 0x200, RAM + 0x300)
 TOGGLED = RAM + 0x400
 _KINDS = ("lose", "delay", "repeat", "overtake", "corrupt")
+
+
+def key_of(resource: Resource, seed: bytes) -> bytes:
+    return bytes(byte ^ 0x5A ^ resource for byte in seed)
 
 
 class TruthMemory(PagedMemory):
@@ -144,6 +151,13 @@ class StormPair(Pair):
                 granularity_odt_entry=ag,
                 max_odt_entry_size=255 // ag * ag,
                 byte_order=chance.choice((ByteOrder.INTEL, ByteOrder.MOTOROLA)),
+                security=SecuritySettings(
+                    protected=Resource.of(cal_pag=1, daq=1),
+                    key=key_of,
+                    seed_bytes=chance.choice((4, 20)),
+                    seeds=random.Random(seed ^ 0x5EC).randbytes,
+                    attempts=0,
+                ),
                 slave_block_mode=chance.random() < 0.5,
                 master_block_mode=chance.random() < 0.5,
             ),
@@ -241,7 +255,7 @@ class Wrong(AssertionError):
 
 
 class Session:
-    """connect, identify, read, write, toggle, pages, measure, disconnect; checked step by step.
+    """connect, unlock, identify, read, write, toggle, pages, measure, disconnect; checked step by step.
 
     Attributes:
         errors: step → the error it ended with.
@@ -272,6 +286,7 @@ class Session:
     def plan(self) -> Iterator[tuple[str, object]]:
         """Name and body of each step."""
         yield "connect", self.connect
+        yield "unlock", self.unlock
         yield "identify", lambda: self.pair.run(identify(self.pair.session))
         for size in (4, 12, 100):
             yield f"read {size}", lambda size=size: self.read(RAM, size)
@@ -293,6 +308,13 @@ class Session:
         self.must(pair.slave.connected, "connected, says the master, and the slave is not")
         self.must(pair.session.profile.max_cto == pair.config.max_cto, "MAX_CTO is another")
         self.memory = XcpMemory(pair.session)
+
+    def unlock(self) -> None:
+        pair = self.pair
+        for resource in (Resource.of(cal_pag=1), Resource.of(daq=1)):
+            left = pair.run(unlock(pair.session, resource, key_of))
+            self.must(not left & resource, "unlocked, says the master's procedure")
+            self.must(not pair.slave.state.locked & resource, "unlocked, says the master")
 
     def read(self, at: Address, size: int) -> None:
         found = self.pair.run(XcpMemory(self.pair.session).read(at, size))
@@ -397,6 +419,7 @@ class Session:
             pair.now_ns += 20_000 * MS
             pair.exchange()
         pair.session = pair.run(connect())
+        self.unlock()
         memory = XcpMemory(pair.session)
         pair.run(memory.write(WRITTEN[0], b"all good"))
         if pair.run(memory.read(WRITTEN[0], 8)) != b"all good":

@@ -22,7 +22,7 @@ def test_storm(first: int) -> None:
         except AssertionError as error:
             less = shrunk(seed)
             pytest.fail("\n".join((str(error), str(less), *getattr(less, "__notes__", ()))))
-        assert session.steps == 18
+        assert session.steps == 19
         whole[pair.link] += not session.errors
         faults.update(pair.down.faults)
         faults.update(pair.up.faults)
