@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from pair.link import RAM, Pair, PagedMemory, config
-from xcaliper.core.address import Address
+from pair.link import RAM, PagedMemory, Pair, config
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import IntegrityError, XcaliperError
 from xcaliper.xcp.codes import Resource
@@ -29,6 +28,11 @@ from xcaliper.xcp.procedures.memory import XcpMemory
 from xcaliper.xcp.procedures.unlock import unlock
 from xcaliper.xcp.slave_security import SecuritySettings
 from xcaliper.xcp.table import COMMANDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from xcaliper.core.address import Address
 
 MS = 1_000_000
 LINKS = ("wire", "net", "raw")
@@ -122,10 +126,12 @@ class Weather:
         elif kind == "corrupt":
             copies = [(at_ns, self.damage(frame))]
         kept = []
-        for arrives_ns, copy in copies:
-            if self.link != "net":
-                arrives_ns = self.last_ns = max(arrives_ns, self.last_ns)
-            kept.append((arrives_ns, copy))
+        for wanted_ns, copy in copies:
+            if self.link == "net":
+                kept.append((wanted_ns, copy))
+                continue
+            self.last_ns = max(wanted_ns, self.last_ns)
+            kept.append((self.last_ns, copy))
         return kind, kept
 
     def damage(self, frame: bytes) -> bytes:
@@ -250,7 +256,7 @@ class StormPair(Pair):
         return "\n".join(lines)
 
 
-class Wrong(AssertionError):
+class WrongResultError(AssertionError):
     """A result that is not right although no error said so."""
 
 
@@ -279,9 +285,9 @@ class Session:
                 self.errors[name] = error
             used_ns, sent = self.pair.now_ns - before_ns, self.pair.sent - before
             if used_ns > BOUND_NS or sent > BOUND_PACKETS:
-                raise Wrong(f"{name}: {used_ns / 1e9:.0f} s, {sent} packets")
+                raise WrongResultError(f"{name}: {used_ns / 1e9:.0f} s, {sent} packets")
             if not self.pair.master.idle:
-                raise Wrong(f"{name}: the machine is not idle")
+                raise WrongResultError(f"{name}: the machine is not idle")
 
     def plan(self) -> Iterator[tuple[str, object]]:
         """Name and body of each step."""
@@ -336,7 +342,9 @@ class Session:
         finally:
             self.claims.append(Claim(at.value, data, first, len(log), done))
         if pair.memory.plain.read(at, size) != data and pair.damaged[True] == answers:
-            raise Wrong(f"wrote {size} bytes at {at}")  # on every link: it was read back, if need be
+            raise WrongResultError(
+                f"wrote {size} bytes at {at}"
+            )  # on every link: it was read back, if need be
 
     def toggle(self) -> None:
         """Bits that are toggled twice are as they were: the command must never be repeated."""
@@ -372,10 +380,15 @@ class Session:
         pair = self.pair
         ag = pair.config.ag
         lists = (
-            DaqListSetup(0, 0, (OdtSetup((OdtEntry(RAM, 2), OdtEntry(RAM + 8, 1))),),
-                         timestamp=False),
-            DaqListSetup(1, 1, (OdtSetup((OdtEntry(RAM + 16, 1),)), OdtSetup((OdtEntry(RAM, 1),))),
-                         timestamp=False),
+            DaqListSetup(
+                0, 0, (OdtSetup((OdtEntry(RAM, 2), OdtEntry(RAM + 8, 1))),), timestamp=False
+            ),
+            DaqListSetup(
+                1,
+                1,
+                (OdtSetup((OdtEntry(RAM + 16, 1),)), OdtSetup((OdtEntry(RAM, 1),))),
+                timestamp=False,
+            ),
         )
         pair.run(daq_setup.setup(pair.session, lists))
         entries = [
@@ -423,16 +436,16 @@ class Session:
         memory = XcpMemory(pair.session)
         pair.run(memory.write(WRITTEN[0], b"all good"))
         if pair.run(memory.read(WRITTEN[0], 8)) != b"all good":
-            raise Wrong("a new session reads something else than it wrote")
+            raise WrongResultError("a new session reads something else than it wrote")
         if not pair.run(disconnect()) or pair.slave.connected:
-            raise Wrong("a new session does not end")
+            raise WrongResultError("a new session does not end")
 
     # -- checks ----------------------------------------------------------------------------------
 
     def must(self, truth: bool, text: str) -> None:
         """Something that the master claims; a packet that arrived damaged excuses it."""
         if not truth and not self.excused():
-            raise Wrong(text)
+            raise WrongResultError(text)
 
     def excused(self) -> bool:
         return self.pair.link == "raw" and any(self.pair.damaged)
@@ -457,7 +470,7 @@ class Session:
             ]
             latest = claim.last if claim.done else until
             if any(not claim.first <= index < latest for index in mine):
-                raise Wrong(f"a write at {claim.at:#x} was applied outside of its time")
+                raise WrongResultError(f"a write at {claim.at:#x} was applied outside of its time")
 
 
 #: No step takes longer, whatever the link does: the longest one, MEASURE, sends some 25 commands,
@@ -467,7 +480,7 @@ BOUND_PACKETS = 25 * 3 * (1 + 3 * (3 + 1)) * 2
 
 
 def storm(seed: int, *, faults: int = 1 << 30) -> tuple[Session, StormPair]:
-    """One run; raises :class:`Wrong` when the master claims what is not true."""
+    """One run; raises :class:`WrongResultError` when the master claims what is not true."""
     chance = random.Random(seed ^ 0x5EED)
     pair = StormPair(seed, LINKS[seed % 3], chance.uniform(0.01, MOST), faults)
     session = Session(pair, seed)

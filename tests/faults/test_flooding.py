@@ -5,9 +5,10 @@ The sizes are found by walking through the objects, so that a queue somebody add
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections import deque
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -23,6 +24,9 @@ from xcaliper.xcp.procedures.connect import connect
 from xcaliper.xcp.procedures.memory import read
 from xcaliper.xcp.recovery import Timers
 from xcaliper.xcp.table import COMMANDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MS = 1_000_000
 FLOOD = 20_000
@@ -201,10 +205,8 @@ def test_a_link_that_is_flooded(packets: list[bytes]) -> None:
     assert len(link.events()) <= 4096
     assert largest(machine, (list, deque, set)) <= MOST_ITEMS
     begin = line.clock()
-    try:
+    with contextlib.suppress(XcaliperError):
         link.run(ask(std.GetStatus()))
-    except XcaliperError as error:
-        assert str(error)
     assert line.clock() - begin < 700_000 * MS
     link.close()
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from faults import storm as weather
-from faults.storm import BOUND_NS, LINKS, StormPair, Weather, Wrong, shrunk, storm
+from faults.storm import BOUND_NS, LINKS, StormPair, Weather, WrongResultError, shrunk, storm
 
 RUNS = 10_000
 BLOCK = 250
@@ -56,7 +56,7 @@ def test_the_storm_finds_a_master_that_lies(link: str, monkeypatch) -> None:
         return bytes(size)
         yield
 
-    with pytest.raises(Wrong):
+    with pytest.raises(WrongResultError):
         storm(LINKS.index(link), faults=0)
 
 
@@ -67,6 +67,9 @@ def test_corruption_arrives_on_a_link_without_checksum_only() -> None:
         pair.down.chance.seed(5)
         outcomes = [pair.down.carry(b"\x02\x00\x00\x00\xf4\x00", 0)[1] for _ in range(2000)]
         damaged = [
-            frame for copies in outcomes for _, frame in copies if frame != b"\x02\x00\x00\x00\xf4\x00"
+            frame
+            for copies in outcomes
+            for _, frame in copies
+            if frame != b"\x02\x00\x00\x00\xf4\x00"
         ]
         assert bool(damaged) is (link == "raw")

@@ -68,8 +68,7 @@ def test_slave_that_vanishes_inside_a_block(link, ecu, way):
     setattr(link, way, vanish)
     begin = time.monotonic()
     with pytest.raises(ExchangeTimeoutError) as caught:
-        for _ in range(20):
-            ecu.read_memory(at, 600)
+        [ecu.read_memory(at, 600) for _ in range(20)]
     assert time.monotonic() - begin < 15
     readable(caught.value)
     assert caught.value.command in ("UPLOAD", "SET_MTA", "SYNCH", "SHORT_UPLOAD")
@@ -189,7 +188,15 @@ def xcaliper_goodbye():
 
 def test_closing_while_the_slave_is_silent_is_quick(link, ecu):
     link.up = lambda datagram: []
-    reader = threading.Thread(target=lambda: pytest.raises(XcaliperError, ecu.read, "cIdleSpeedTarget"))
+    told = []
+
+    def look() -> None:
+        try:
+            told.append(ecu.read("cIdleSpeedTarget"))
+        except XcaliperError as error:
+            told.append(error)
+
+    reader = threading.Thread(target=look)
     reader.start()
     time.sleep(0.05)
     begin = time.monotonic()
@@ -197,3 +204,4 @@ def test_closing_while_the_slave_is_silent_is_quick(link, ecu):
     assert time.monotonic() - begin < 5
     reader.join(5)
     assert not reader.is_alive()
+    assert isinstance(told[0], XcaliperError)

@@ -121,10 +121,12 @@ def test_the_other_port_of_a_server_is_another_master(second):
 
 
 def test_boot_mode_is_asked_for_until_the_slave_listens():
-    with served(user_mode=True, silent_connects=4) as server:
-        with attach(server.url, mode=1, mode_wait_s=5.0) as ecu:
-            assert ecu.read("cIdleSpeedTarget") == 820
-            assert server.ecu.slave.state.session.user_mode
+    with (
+        served(user_mode=True, silent_connects=4) as server,
+        attach(server.url, mode=1, mode_wait_s=5.0) as ecu,
+    ):
+        assert ecu.read("cIdleSpeedTarget") == 820
+        assert server.ecu.slave.state.session.user_mode
     with served(user_mode=True, silent_connects=1000) as server:
         begin = time.monotonic()
         with pytest.raises(ExchangeTimeoutError, match="CONNECT"):

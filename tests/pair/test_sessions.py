@@ -236,7 +236,9 @@ def test_session_terminated_inside_a_block() -> None:
     pair.to_slave.hook = end
     with pytest.raises(RemoteProtocolError, match="the slave ended it"):
         pair.run(write(pair.session, RAM, bytes(100)))
-    assert pair.memory.read(RAM, 4) == bytes(range(4)), "a block that is not complete is not written"
+    assert pair.memory.read(RAM, 4) == bytes(range(4)), (
+        "a block that is not complete is not written"
+    )
     assert pair.slave.state.block is None
 
 

@@ -222,7 +222,12 @@ class SlaveStates(RuleBasedStateMachine):
             self.send(bytes((code, left)) + bytes(size))
             left, code = left - size, 0xEF
 
-    @rule(place=places, size=st.sampled_from([1, 2, 4, 8]), event=st.integers(0, 1), stim=st.booleans())
+    @rule(
+        place=places,
+        size=st.sampled_from([1, 2, 4, 8]),
+        event=st.integers(0, 1),
+        stim=st.booleans(),
+    )
     def measure(self, place: Address, size: int, event: int, stim: bool) -> None:
         """A list of one entry, set up and started; nothing of the secret may come."""
         number = self.word(0, 2)

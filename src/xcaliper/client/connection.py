@@ -137,10 +137,10 @@ def connect(  # noqa: PLR0913  # options by name
         described = made.catalog.xcp.merged() if found.file and made.catalog.xcp else None
         timers = timers_of(timeout_s, described.protocol_layer if described else None)
         link.machine.timers = timers
-        return made
     except BaseException:
         link.close()
         raise
+    return made
 
 
 class Connection:

@@ -155,9 +155,7 @@ class EcuServer:
         self.multicast = self._open_multicast(ports[0].address[0])
         shared = [] if self.multicast is None else [self.multicast]
         self._paced = _Paced(ecu)
-        self._server = SlaveServer(
-            self._paced, [*ports, *shared], rules=rules, clock=self._now_ns
-        )
+        self._server = SlaveServer(self._paced, [*ports, *shared], rules=rules, clock=self._now_ns)
         self._paced.hang_up = self._server.hang_up
         self.endpoints = tuple(Endpoint(port.scheme, *port.address) for port in ports)
         ecu.announce(self.endpoints)
