@@ -6,7 +6,13 @@ import random
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from pair.link import RAM, PagedMemory, config
 from xcaliper.core.address import Address, AddressRange
@@ -59,7 +65,7 @@ class SlaveStates(RuleBasedStateMachine):
     @initialize(
         order=st.sampled_from([ByteOrder.INTEL, ByteOrder.MOTOROLA]),
         blocks=st.booleans(),
-        zeros=st.booleans(),
+        zeros=st.sampled_from([False, False, True]),
     )
     def power_up(self, order: ByteOrder, blocks: bool, zeros: bool) -> None:
         self.order = order
@@ -183,6 +189,20 @@ class SlaveStates(RuleBasedStateMachine):
         assert answer[0] == 0xFF
         assert not self.slave.daq_running
 
+    @precondition(lambda self: not self.connected)
+    @rule(place=places, count=st.integers(1, 15))
+    def begin_and_look(self, place: Address, count: int) -> None:
+        """Else most of the time would pass without a session."""
+        self.connect()
+        self.look(place, count)
+
+    @precondition(lambda self: not self.connected)
+    @rule(resource=st.sampled_from([CAL, DAQ]))
+    def begin_and_unlock(self, resource: int) -> None:
+        self.connect()
+        self.unlock(resource, True)
+
+    @precondition(lambda self: self.connected)
     @rule()
     def disconnect(self) -> None:
         self.send(b"\xfe")
