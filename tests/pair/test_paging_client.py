@@ -49,6 +49,7 @@ class Bench:
             lambda: link,
             segments,
             mark=self.marks.append,
+            note=lambda *_, **__: None,
             wait=lambda event, _: self.waits.append(event),
             ag=self.pair.config.ag,
         )

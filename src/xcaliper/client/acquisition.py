@@ -37,6 +37,8 @@ __all__ = ["Acquisition", "renamed_dtype"]
 
 #: Silence after which the slave is asked whether it is still there.
 SILENCE_S: Final = 2.0
+#: How long a slave that said so may sleep while something is measured.
+ASLEEP_S: Final = 600.0
 #: Between two attempts to find a slave again: the first and the longest wait.
 FIRST_WAIT_S: Final = 0.2
 LONGEST_WAIT_S: Final = 2.0
@@ -109,6 +111,7 @@ class Acquisition:
         self._is_quiet = False
         self._resumed: set[int] = set()
         self._down_since_ns = 0
+        self._asleep_since_ns = 0
         self._next_try_ns = 0
         self._wait_s = FIRST_WAIT_S
         self._trouble: XcaliperError | None = None
@@ -332,6 +335,8 @@ class Acquisition:
                 "measurement: the slave ended the session.",
                 hint="Connect again; reconnect=… does so by itself.",
             )
+        if self._sleeps(now_ns):
+            return
         if not self.has_lists or now_ns - self._last_data_ns <= self._patience_ns():
             return
         is_running = self.port.is_running()
@@ -347,6 +352,39 @@ class Acquisition:
             self._is_quiet = True
             self.silences += 1
             self._note_silence(cyclic)
+
+    def _sleeps(self, now_ns: int) -> bool:
+        """True while the slave said that it sleeps: it has nothing to send and is not asked.
+
+        Raises:
+            ExchangeTimeoutError: it has slept for longer than anybody waits.
+        """
+        if not self.port.asleep:
+            self._asleep_since_ns = 0
+            return False
+        if not self._asleep_since_ns:
+            self._asleep_since_ns = now_ns
+            self.diagnostics.append(
+                Diagnostic(
+                    Severity.WARNING,
+                    "slave-asleep",
+                    Where(),
+                    f"the slave fell asleep (EV_SLEEP); it is waited for, up to {ASLEEP_S:g} s.",
+                    "Data go on when it wakes up; commands wait.",
+                    subject="DAQ",
+                )
+            )
+        slept_ns = now_ns - self._asleep_since_ns
+        if slept_ns > ASLEEP_S * 1e9:
+            raise ExchangeTimeoutError(
+                "measurement: the slave sleeps",
+                timer="sleep",
+                attempts=1,
+                elapsed_ns=slept_ns,
+                hint="Wake it up and connect again; reconnect=… does so by itself.",
+            )
+        self._last_data_ns = now_ns
+        return True
 
     def _note_silence(self, names: Sequence[str]) -> None:
         if any(one.slug == "daq-silent" for one in self.diagnostics):

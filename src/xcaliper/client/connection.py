@@ -21,6 +21,7 @@ from xcaliper.client.names import expand_names, nearest_names
 from xcaliper.client.paging import Paging
 from xcaliper.client.parameters import WritePlan, WriteResult, carry_out, plan_write
 from xcaliper.client.programming import Programming
+from xcaliper.client.restore import SlaveMemoir
 from xcaliper.client.resume import (
     EarlyPackets,
     ResumedLists,
@@ -48,7 +49,7 @@ from xcaliper.core.errors import (
 )
 from xcaliper.quantity.catalog import Catalog
 from xcaliper.quantity.measurement import BoundMeasurement
-from xcaliper.xcp.codes import ChecksumType
+from xcaliper.xcp.codes import ChecksumType, Resource
 from xcaliper.xcp.master import MasterMachine
 from xcaliper.xcp.page_access import Side
 from xcaliper.xcp.procedures import pages
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "connect"]
 
+_MAX_MODE_WAIT_S: Final = 86_400.0
 _MAX_ADDRESS: Final = 0xFFFF_FFFF
 
 
@@ -96,6 +98,9 @@ def connect(  # noqa: PLR0913  # options by name
     on_upload: Callable[[int, int], None] | None = None,
     resume: SavedPlan | str | Path | None = None,
     wait_s: float = 0.0,
+    restore: bool = False,
+    mode: int = 0,
+    mode_wait_s: float = 10.0,
     keys: Keys | None = None,
 ) -> Connection:
     """Connect to a slave; use it as a context manager, as often as you like in one process.
@@ -115,6 +120,11 @@ def connect(  # noqa: PLR0913  # options by name
             :attr:`Connection.resumed` measures them.
         wait_s: with ``resume``, how long to look for a slave that is still off.
         on_upload: called with bytes so far and bytes in all while the description is uploaded.
+        restore: whenever the slave is found again after a loss, set the pages again that were set, and
+            unlock what was unlocked; what could not be restored is among the diagnostics.
+        mode: of CONNECT; 1 = one that the user of the slave defines, such as its boot loader, which may
+            listen for a moment after power-up only (XCP Base, CONNECT, 1.0).
+        mode_wait_s: how long CONNECT is repeated in such a mode, every T6.
         keys: what opens protected resources when a command needs them: a function of resource and seed
             that gives the key; a mapping of ``cal``, ``daq``, ``stim``, ``pgm``, ``dbg`` to functions or
             libraries; the path of a library with the ASAM interface; or ``"a2l"`` for the library that
@@ -133,6 +143,8 @@ def connect(  # noqa: PLR0913  # options by name
     from xcaliper.transport.pump import Link
     from xcaliper.transport.url import open_transport, parse_url
 
+    if mode not in (0, 1) or not 0 <= mode_wait_s <= _MAX_MODE_WAIT_S:
+        raise UsageError(f"mode {mode}, {mode_wait_s} s: modes are 0 and 1, a day is the limit.")
     timers = timers_of(timeout_s)
     where = parse_url(url)
 
@@ -155,18 +167,20 @@ def connect(  # noqa: PLR0913  # options by name
         link = open_link()
     try:
         if resume is None:
-            session = link.run(connect_procedure(transport=where.scheme))
+            attempts = int(mode_wait_s * 1e9) // timers.t6_ns + 1 if mode else 0
+            session = link.run(connect_procedure(mode, attempts=attempts, transport=where.scheme))
         found = find_description(link, session, a2l, cache=store, progress=on_upload)
         ring = KeyRing(keys, a2l=Path(a2l) if a2l is not None else None)
         made = Connection(link, session, found, where.scheme, open_link, ring)
+        made.restores = restore
         if resume is not None:
             made.adopt(saved, early)
+        described = made.catalog.xcp.merged() if found.file and made.catalog.xcp else None
+        timers = timers_of(timeout_s, described.protocol_layer if described else None)
+        link.machine.timers = timers
     except BaseException:
         link.close()
         raise
-    described = made.catalog.xcp.merged() if found.file and made.catalog.xcp else None
-    timers = timers_of(timeout_s, described.protocol_layer if described else None)
-    link.machine.timers = timers
     return made
 
 
@@ -179,6 +193,7 @@ class Connection:
         description: where names come from.
         confirmed: True once the user says that a description with another EPK may be written
             with; see :meth:`confirm`.
+        restores: whether :meth:`reconnect` sets pages and opens locks again.
     """
 
     def __init__(
@@ -194,13 +209,14 @@ class Connection:
         self.link = link
         self.session = session
         self.description = description
-        self.confirmed = False
+        self.confirmed = self.restores = False
         self._scheme = scheme
         self._reopen = reopen
         self._memory = XcpMemory(session)
         self._catalog = (
             Catalog(description.file, ag=session.profile.ag) if description.file else None
         )
+        self._memoir = SlaveMemoir()
         ring.described = described_keys(self._catalog)
         ring.serve(link, session)
         self._security = Security(self, ring)
@@ -225,6 +241,7 @@ class Connection:
             lambda: self.link,
             self._segments,
             mark=self._mark_page,
+            note=self._memoir.note_page,
             wait=lambda event, timeout_s: wait_stored(self, event, timeout_s),
             ag=self.session.profile.ag,
         )
@@ -441,6 +458,7 @@ class Connection:
 
     def write_memory(self, address: int | Address, data: bytes, extension: int = 0) -> None:
         """Replace bytes of memory as XCP sees it; not verified, no limits: prefer :meth:`write`."""
+        self._memoir.note_write(str(_address(address, extension)))
         self._write(_address(address, extension), bytes(data))
 
     def checksum(self, address: int | Address, size: int, extension: int = 0) -> tuple[str, int]:
@@ -624,6 +642,7 @@ class Connection:
 
     def _carry_out(self, plan: WritePlan, *, verify: bool) -> WriteResult:
         ag = self.session.profile.ag
+        self._memoir.note_write(plan.bound.name)
         return carry_out(plan, verify=verify, read=self._read, write=self._write, ag=ag)
 
     def _check_confirmed(self, name: str) -> None:
@@ -665,6 +684,7 @@ class Connection:
         else:  # the slave says what is wrong with it
             self.link.run(pages.set_page(segment, page, ecu=ecu, xcp=xcp))
             self._paging.forget()
+            self._memoir.note_page(segment, page, ecu=ecu, xcp=xcp)
             self._mark_page(f"segment {segment}: page {page}")
 
     def _mark_page(self, text: str) -> None:
@@ -933,11 +953,15 @@ class Connection:
             self.link.stop_daq()
         self.link.close()
 
-    def reconnect(self) -> None:
+    def reconnect(self, *, restore: bool | None = None) -> tuple[Diagnostic, ...]:
         """A new session with the same slave, after it restarted or the link was lost.
 
-        The description and what it was found to be able to do stay; parameters that were written to it
-        may be lost.
+        The description and what it was found to be able to do stay. Gives what was not restored, such
+        as parameters that were written: they may have the values of power-up.
+
+        Args:
+            restore: set pages again that were set, unlock what was unlocked; None = as :func:`connect`
+                was told.
 
         Raises:
             LinkError: nobody listens there.
@@ -957,10 +981,16 @@ class Connection:
         except BaseException:
             link.close()
             raise
-        self.link, self.session = link, session
+        before, self.link, self.session = self.session, link, session
         self._paging.forget()
         self._memory = XcpMemory(session)
         self._security.serve()
+        if not (self.restores if restore is None else restore):
+            return ()
+        locked = Resource(session.protection & ~before.protection)
+        lost = self._memoir.restore(link, locked=locked, unlock=self._security.unlock)
+        self._notes = (*self._notes, *(one for one in lost if one not in self._notes))
+        return lost
 
     def _check_same(self, session: XcpSession, epk: str) -> None:
         if epk != self.description.epk:

@@ -91,6 +91,7 @@ class DaqPort:
         self._silent = False
         self._tells_status = True
         self._terminated = False
+        self._asleep = False
         self._overloads = 0
         self._stim_timeouts = 0
         self._fresh: list[Any] = []
@@ -172,7 +173,7 @@ class DaqPort:
 
     def renew(self) -> None:
         """A new session has begun: what was set in the slave may be gone."""
-        self._asked_clocks = False
+        self._asked_clocks = self._asleep = False
         self.resumed = self._adopted = None
 
     def resume_ticks(self) -> int | None:
@@ -345,6 +346,11 @@ class DaqPort:
         """True once the slave said that it ended the session."""
         return self._terminated
 
+    @property
+    def asleep(self) -> bool:
+        """True from EV_SLEEP to EV_WAKE_UP; nothing should be sent meanwhile."""
+        return self._asleep
+
     def is_running(self) -> bool:
         """Ask for a sign of life; True while the slave says that DAQ lists run, or does not say.
 
@@ -400,6 +406,8 @@ class DaqPort:
                 self._overloads += event.name == "EV_DAQ_OVERLOAD"
                 self._stim_timeouts += event.name == "EV_STIM_TIMEOUT"
                 self._terminated |= event.name == "EV_SESSION_TERMINATED"
+                if event.name in ("EV_SLEEP", "EV_WAKE_UP"):
+                    self._asleep = event.name == "EV_SLEEP"
 
     def events(self) -> list[Any]:
         """Events and service requests of the slave since the last call, oldest first."""

@@ -76,6 +76,7 @@ class Paging:
         link: gives the link as it is now.
         segments: what the slave and its description say.
         mark: leaves a mark in a running measurement.
+        note: told of every page that was set, so that it can be set again after a loss.
         wait: waits until the slave has stored.
         ag: bytes per address.
     """
@@ -86,12 +87,14 @@ class Paging:
         segments: Sequence[SegmentInfo],
         *,
         mark: Callable[[str], object],
+        note: Callable[..., object],
         wait: Callable[[str, float], StoreStatus],
         ag: int,
     ) -> None:
         self._link = link
         self._known = {one.number: one for one in segments}
         self._mark = mark
+        self._note = note
         self._wait = wait
         self._ag = ag
         self._used: dict[int, tuple[int | None, int | None]] = {}
@@ -165,6 +168,7 @@ class Paging:
         self._check_switch(one, page, ecu=ecu, xcp=xcp)
         found = self._link().run(pages.switch_page([one.number], page, ecu=ecu, xcp=xcp))
         self._used.update(found)
+        self._note(one.number, page, ecu=ecu, xcp=xcp)
         self._mark(f"segment {one.number}: {_whose(ecu=ecu, xcp=xcp)} {page}")
         return self[one.number]
 
@@ -177,6 +181,8 @@ class Paging:
             raise UsageError("page: the slave has no segments.")
         found = self._link().run(pages.switch_page(numbers, page, ecu=ecu, xcp=xcp, every=True))
         self._used.update(found)
+        for number in numbers:
+            self._note(number, page, ecu=ecu, xcp=xcp)
         self._mark(f"every segment: {_whose(ecu=ecu, xcp=xcp)} {page}")
 
     def _check_switch(self, one: SegmentInfo, page: int, *, ecu: bool, xcp: bool) -> None:

@@ -19,8 +19,8 @@ __all__ = ["DeafTcpPort", "OpenUdpPort", "open_quirky_port"]
 class OpenUdpPort(UdpPort):
     """Datagrams; any datagram of another sender ends the session without a word."""
 
-    def _turn_away(self) -> None:
-        super()._turn_away()
+    def _count_stranger(self) -> None:
+        super()._count_stranger()
         self.hang_up()
         self.dropped()
 

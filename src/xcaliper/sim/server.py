@@ -6,6 +6,7 @@ import contextlib
 import signal
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Final, Self
 
 from xcaliper.core.errors import LinkError, UsageError
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from xcaliper.sim.ecu import VirtualEcu
-    from xcaliper.transport.ports import SlavePort
+    from xcaliper.transport.ports import SessionRules, SlavePort
     from xcaliper.transport.server import ServerCounters
+    from xcaliper.xcp.slave import SlaveMachine
 
 __all__ = ["EcuServer"]
 
@@ -34,6 +36,7 @@ _PACE_NS: Final = 4_000_000
 #: The same while nobody measures; a command is served with what is due until then.
 _IDLE_PACE_NS: Final = 10_000_000
 _JOIN_S: Final = 5.0
+_MAX_WISHES: Final = 100
 _ANY: Final = "0.0.0.0"  # noqa: S104 -- every interface
 
 
@@ -49,6 +52,7 @@ class _Paced:
         self.outgoing = ecu.outgoing
         self.outgoing_blocks = ecu.outgoing_blocks
         self.reboot_wanted = threading.Event()
+        self.wishes: deque[Callable[[SlaveMachine, int], None]] = deque(maxlen=_MAX_WISHES)
         self.hang_up: Callable[[], None] = _nothing
 
     @property
@@ -73,7 +77,8 @@ class _Paced:
 
     def due(self) -> int:
         """When the next tasks run."""
-        if self.reboot_wanted.is_set() or self._ecu.slave.state.program.restart:
+        restart = self._ecu.slave.state.program.restart
+        if self.reboot_wanted.is_set() or self.wishes or restart:
             return 0
         if self._ecu.slave.stim_running:
             return self._ecu.due()  # somebody answers to what is sampled: no time may be lost
@@ -91,6 +96,8 @@ class _Paced:
         if self.reboot_wanted.is_set():
             ecu.reboot(now_ns)
             self.reboot_wanted.clear()
+        while self.wishes:
+            self.wishes.popleft()(ecu.slave, now_ns)
         if ecu.slave is not slave:
             self.hang_up()
 
@@ -113,6 +120,7 @@ class EcuServer:
         ecu: the ECU; its A2L is written anew with the real ports.
         urls: where to listen, ``udp://127.0.0.1:5555``; port 0 takes any.
         datagram_limit: bytes of one UDP datagram that the server sends.
+        rules: what becomes of a master that comes while another one has the session.
         clock: nanoseconds that never go back.
 
     Attributes:
@@ -132,6 +140,7 @@ class EcuServer:
         urls: Sequence[str] = ("udp://127.0.0.1:0",),
         *,
         datagram_limit: int = DATAGRAM_LIMIT,
+        rules: SessionRules | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         if not urls:
@@ -154,7 +163,7 @@ class EcuServer:
         self.discovery = self._open_discovery(ports[0].address[0])
         shared = [port for port in (self.multicast, self.discovery) if port is not None]
         self._paced = _Paced(ecu)
-        self._server = SlaveServer(self._paced, [*ports, *shared], clock=self._now_ns)
+        self._server = SlaveServer(self._paced, [*ports, *shared], rules=rules, clock=self._now_ns)
         self._paced.hang_up = self._hang_up
         self._server.resumed = lambda: ecu.slave.resumed
         self._saved, ecu.nonvolatile.changed = ecu.nonvolatile.changed, self._stored
@@ -246,6 +255,18 @@ class EcuServer:
         The master hears nothing of it on UDP; a TCP connection ends.
         """
         self._paced.reboot_wanted.set()
+
+    def end_session(self) -> None:
+        """Let the slave end the session, and say so, within 50 ms (XCP Base, EV_SESSION_TERMINATED)."""
+        self._paced.wishes.append(lambda slave, now_ns: slave.terminate(now_ns))
+
+    def sleep(self) -> None:
+        """Let the slave fall asleep, and say so, within 50 ms (XCP Base, EV_SLEEP)."""
+        self._paced.wishes.append(lambda slave, _now_ns: slave.sleep())
+
+    def wake(self) -> None:
+        """Let the slave wake up, and say so, within 50 ms (XCP Base, EV_WAKE_UP)."""
+        self._paced.wishes.append(lambda slave, _now_ns: slave.wake())
 
     def start(self) -> Self:
         """Serve in a background thread.

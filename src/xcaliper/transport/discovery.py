@@ -162,6 +162,7 @@ class DiscoveryPort:
         self.waiting = False
         self.busy = False
         self.in_session: Callable[[], bool] = bool
+        self.rules: object = None  # the same for every master
         self.dropped: Callable[[], None] = _nothing
         self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
@@ -216,6 +217,9 @@ class DiscoveryPort:
     def remember(self, master: str) -> bool:  # noqa: ARG002 -- as of the other ports
         """False: this port has no master."""
         return False
+
+    def turn_away(self) -> None:
+        """Nobody connects here."""
 
     def send(self, packets: Sequence[Sent]) -> None:
         """Packets of sessions do not go this way."""

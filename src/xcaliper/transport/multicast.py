@@ -140,6 +140,7 @@ class MulticastPort:
         self.busy = False
         self.in_session: Callable[[], bool] = bool
         self.dropped: Callable[[], None] = _nothing
+        self.rules: object = None  # the same for every master
         port = port or clock_multicast_address(0)[1]
         self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
@@ -166,6 +167,9 @@ class MulticastPort:
         """The group as a URL."""
         host, port = self.address
         return f"udp://{host}:{port}"
+
+    def turn_away(self) -> None:
+        """Nothing: no session begins here."""
 
     def _membership(self, cluster: int) -> bytes:
         group = clock_multicast_address(cluster)[0]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DATAGRAM_LIMIT",
     "Lost",
+    "SessionRules",
     "SlavePort",
     "TcpPort",
     "UdpPort",
@@ -47,6 +48,8 @@ __all__ = [
 DATAGRAM_LIMIT: Final = 1472
 
 _CONNECT: Final = 0xFF
+#: First byte of commands; below are samples for stimulation.
+_COMMANDS: Final = 0xC0
 _SOL_UDP: Final = 17
 _UDP_SEGMENT: Final = 103
 _MAX_SEGMENTS: Final = 60
@@ -119,6 +122,26 @@ def _listen(scheme: str, host: str, port: int) -> socket.socket:
     raise link_error(name, failure, "listening") from failure
 
 
+@dataclass(frozen=True, slots=True)
+class SessionRules:
+    """What becomes of masters that want a session while another one has it.
+
+    Attributes:
+        takeover: CONNECT takes the session over where it comes from another port of the same host, or
+            through another port of the server, so that a master that was restarted is not locked out;
+            else it is treated as that of any other master.
+        refuses: CONNECT of another master is answered with ERR_ACCESS_LOCKED where the transport can
+            do that without a connection (UDP); else, and everything but CONNECT, with nothing.
+    """
+
+    takeover: bool = True
+    refuses: bool = False
+
+
+#: Answer to a master that comes second.
+LOCKED: Final = b"\xfe\x25"
+
+
 class _Port:
     """What both ports share.
 
@@ -129,6 +152,7 @@ class _Port:
         broken: connections ended, or datagrams lost, by damage or a failed socket.
         in_session: set by the owner: says whether a session lasts.
         dropped: set by the owner: called when the connection is gone.
+        rules: what becomes of other masters.
     """
 
     scheme = ""
@@ -142,6 +166,7 @@ class _Port:
         self.broken = 0
         self.in_session: Callable[[], bool] = _never
         self.dropped: Callable[[], None] = _nothing
+        self.rules = SessionRules()
         self._framing = EthFraming(alignment)
         self._sock = _listen(self.scheme, host, port)
 
@@ -214,8 +239,9 @@ class UdpPort(_Port):
         self._limit = limit
         self._segmentation = segmentation and sys.platform == "linux"
         self._segment = 0
-        self._reader = DatagramReader(alignment)
+        self._reader = DatagramReader(alignment, answers_from=_COMMANDS)
         self._peer: Any = None
+        self._is_new = False
         self._held: tuple[bytes, Any] | None = None
         self._kept: deque[_Run] = deque()
         self._clock = clock
@@ -272,9 +298,12 @@ class UdpPort(_Port):
                     self._held = (data, sender)
                     break
                 if not begins or not self._may_begin(sender):
-                    self._turn_away()
+                    self._count_stranger()
+                    if begins:
+                        self.turn_away(sender)
                     continue
                 self._peer = sender
+                self._is_new = True
                 self._kept.clear()
             self._refused_ns = None
             if begins:
@@ -282,12 +311,26 @@ class UdpPort(_Port):
             found += self._reader.feed(data)
         return found
 
-    def _turn_away(self) -> None:
+    def _count_stranger(self) -> None:
         """Ignore a datagram of somebody who holds no session."""
         self.strangers += 1
 
     def _may_begin(self, sender: Any) -> bool:
-        return self._peer is None or sender[0] == self._peer[0] or not self.in_session()
+        if self._peer is None or not self.in_session():
+            return True
+        return self.rules.takeover and bool(sender[0] == self._peer[0])
+
+    def turn_away(self, sender: Any = None) -> None:
+        """Tell a master that another one has the session, if the rules say so.
+
+        Args:
+            sender: of CONNECT; None = the one that this port has just heard, which is forgotten.
+        """
+        if sender is None:
+            sender, self._peer = self._peer, None
+        if self.rules.refuses and sender is not None:
+            with contextlib.suppress(OSError):
+                self._sock.sendto(EthFraming(self.alignment).frame(LOCKED), sender)
 
     @property
     def master(self) -> str:
@@ -308,11 +351,12 @@ class UdpPort(_Port):
         return bool(same)
 
     def restart(self, *, numbering: bool = True) -> None:
-        """Begin a session: counters start with 0.
+        """Begin a session: counters start with 0, and what was for another master is not sent.
 
         Args:
             numbering: False lets the counter of what is sent go on.
         """
+        self._is_new = False
         if numbering:
             self._framing.reset()
         self._reader.reset()
@@ -322,7 +366,7 @@ class UdpPort(_Port):
 
         Blocks of DTOs that are longer than a datagram go out as they lie.
         """
-        if self._peer is None or not items:
+        if self._peer is None or self._is_new or not items:
             return
         gathered: list[bytes | memoryview] = []
         size = 0
@@ -585,6 +629,11 @@ class TcpPort(_Port):
     def remember(self, master: str) -> bool:  # noqa: ARG002 -- as of the other ports
         """False: only a master can open a connection."""
         return False
+
+    def turn_away(self) -> None:
+        """Close the connection of a master, for another one has the session."""
+        self.refused += 1
+        self.hang_up()
 
     def restart(self, *, numbering: bool = True) -> None:
         """Begin a session: counters start with 0.

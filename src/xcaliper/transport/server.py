@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 
+from xcaliper.transport.ports import SessionRules
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
@@ -92,6 +94,7 @@ class SlaveServer:
     Args:
         machine: the slave; only the thread that serves may touch it.
         ports: where it listens; the server owns and closes them. A shared one takes no sessions.
+        rules: what becomes of a master that comes while another one has the session.
         clock: monotonic nanoseconds, as the machine gets them.
 
     Attributes:
@@ -106,9 +109,11 @@ class SlaveServer:
         machine: ServedMachine,
         ports: Sequence[AnyPort],
         *,
+        rules: SessionRules | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.machine = machine
+        self._rules = rules or SessionRules()
         self._blocks = machine if isinstance(machine, BlockMachine) else None
         self.ports = tuple(ports)
         self._clock = clock
@@ -120,6 +125,7 @@ class SlaveServer:
         for port in self.ports:
             port.in_session = partial(self._in_session, port)
             port.dropped = partial(self._drop, port)
+            port.rules = self._rules
 
     def __enter__(self) -> Self:
         return self
@@ -212,6 +218,10 @@ class SlaveServer:
         now = self._clock()
         for packet in port.read():
             if packet[0] == _CONNECT:
+                if self._is_taken(port):
+                    self._strangers += 1
+                    port.turn_away()
+                    break
                 resumed = self.resumed()
                 if self._owner is None:
                     self._owner = port
@@ -229,6 +239,12 @@ class SlaveServer:
         if self._owner is None and port.master and self.resumed():
             self._owner = port
         self.flush()
+
+    def _is_taken(self, port: AnyPort) -> bool:
+        """True when another port has a session that is not to be taken over."""
+        if self._rules.takeover or self._owner is port or self._owner is None:
+            return False
+        return self.machine.connected
 
     def flush(self) -> None:
         """Send what the slave has to say; while the port is busy its queue fills."""

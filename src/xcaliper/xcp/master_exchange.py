@@ -203,6 +203,8 @@ class Exchanger:
             if answers is None:
                 answers = yield from self._await(exchange, last, count)
             if isinstance(answers, list):
+                if self.stale and isinstance(last, std.Disconnect):
+                    raise self.given_up(exchange)  # it may be the answer to something older
                 self.done(requests, answers)
                 return answers
             if len(requests) > 1 or count > 1:
@@ -263,7 +265,7 @@ class Exchanger:
         info = last.__command__
         on_time_out = self._timeout_reaction(requests if again is None else (again,))
         if error is None:
-            self.stale = PreAction.SYNCH in on_time_out.pre
+            self.stale = PreAction.SYNCH in on_time_out.pre or isinstance(last, std.Connect)
             if isinstance(last, std.Disconnect):
                 self.connected = False
             if not exchange.miss(self.now_ns):
@@ -399,6 +401,7 @@ class Exchanger:
                 continue
             if count > 1:
                 exchange.restart(self.now_ns)
+        self._open_synchs = 0  # answers keep their order: what has not come by now is lost
         return answers
 
     def is_late_synch(self, packet: bytes) -> bool:
@@ -491,7 +494,8 @@ class Exchanger:
         Answers keep their order, so only the answer to the last SYNCH says that nothing older is on
         its way; answers to earlier ones, which came too late, are counted off first. Where some got
         lost, silence behind an answer says the same: longer than two time-outs, for late answers come
-        as they were asked for, one time-out apart.
+        as they were asked for, one time-out apart. Should they come after all, the next SYNCH counts
+        them off.
 
         A slave that does not know SYNCH answers ERR_CMD_UNKNOWN, which will do when nothing better
         follows.
@@ -517,12 +521,12 @@ class Exchanger:
                 if heard:
                     deadline = min(self.now_ns + 5 * self.timers.t1_ns // 2, limit)
             if heard or unknown:
+                self._open_synchs = min(self._open_synchs, _ATTEMPTS) if heard else 0
                 return self._synchronised()
         return False
 
     def _synchronised(self) -> bool:
         self.stale = False
-        self._open_synchs = 0
         return True
 
     def _recover(self, reaction: Reaction, requests: Sequence[Request[Any]]) -> Carrying:

@@ -48,6 +48,7 @@ _SYNC_STATE_CHANGED: Final = 4
 _SHORT_UPLOAD: Final = 0xF4
 _SYNCH: Final = 0xFC
 _FIRST_COMMAND: Final = 0xC0
+_RESERVED: Final = PID_SERV  # first bytes below it are those of samples
 _MAX_ANSWERS: Final = 4096
 _NO_LIMIT: Final = 1 << 62
 _MAX_EVENTS: Final = 1024
@@ -65,7 +66,8 @@ class SlaveEvent:
 
     Attributes:
         t_ns: when.
-        kind: ``connected``, ``disconnected``, ``daq-started``, ``daq-stopped`` or ``overload``.
+        kind: ``connected``, ``disconnected``, ``user-mode``, ``daq-started``, ``daq-stopped`` or
+            ``overload``; ``user-mode`` comes with every CONNECT that asks for the mode of the user.
     """
 
     t_ns: int
@@ -226,6 +228,9 @@ class SlaveMachine:
     def receive(self, packet: bytes, now_ns: int) -> None:
         """Serve one packet of the master; silent before CONNECT."""
         state = self.state
+        if state.session.asleep:
+            self.counters.ignored += 1
+            return
         if len(packet) == 8 and packet[0] == _SHORT_UPLOAD and self._short_way(packet):
             return
         if packet and packet[0] < _FIRST_COMMAND and state.stim.receive(packet):
@@ -340,6 +345,8 @@ class SlaveMachine:
         except UsageError:
             self._refuse(_ERR_DENIED)  # a plain memory says so when there is none
         else:
+            if entry.info.code == _CONNECT and before[1] and not state.daq.running:
+                self._forget_samples()
             if isinstance(served, Response):
                 self._out.append(self._encode(served, request))
             elif served is not None:
@@ -347,6 +354,13 @@ class SlaveMachine:
             self._send_events()
         if before != (state.connected, state.daq.running):
             self._note(*before)
+        if state.session.user_mode and entry.info.code == _CONNECT:
+            self._events.append(SlaveEvent(state.now_ns, "user-mode"))
+
+    def _forget_samples(self) -> None:
+        """What lists of the session before have queued is not for the master of the new one."""
+        self._out = [item for item in self._out if isinstance(item, bytes) and item[0] >= _RESERVED]
+        self._queued_dtos = 0
 
     def _send_events(self) -> None:
         events = self.state.events
@@ -384,6 +398,8 @@ class SlaveMachine:
         """
         if not 0 <= channel < len(self._event_counters):
             raise UsageError(f"event channel {channel}: the slave has {len(self._event_counters)}.")
+        if self.state.session.asleep:
+            return
         daq = self.state.daq
         if daq.stimulated:
             for told in self.state.stim.apply(channel, self._event_counters, now_ns):
@@ -507,10 +523,23 @@ class SlaveMachine:
         self.notify(EventCode.EV_SESSION_TERMINATED)
         self.drop(now_ns)
 
+    def sleep(self) -> None:
+        """Fall asleep: tell the master, then serve and sample nothing (XCP Base, EV_SLEEP, 1.1)."""
+        if not self.state.session.asleep:
+            self.notify(EventCode.EV_SLEEP)
+        self.state.session.asleep = True
+
+    def wake(self) -> None:
+        """Wake up: tell the master, go on where it stopped (XCP Base, EV_WAKE_UP, 1.1)."""
+        if self.state.session.asleep:
+            self.state.session.asleep = False
+            self.notify(EventCode.EV_WAKE_UP)
+
     def drop(self, now_ns: int) -> None:
         """End the session without a word: the connection is gone."""
         before = self.state.connected, self.state.daq.running
         self.state.now_ns = now_ns
+        self.state.session.asleep = False
         self.state.reset(connected=False)
         self._note(*before)
 

@@ -19,6 +19,7 @@ from xcaliper.xcp.slave_daq_config import (
     check_daq,
 )
 from xcaliper.xcp.slave_security import SecuritySettings
+from xcaliper.xcp.slave_session import SessionSettings
 from xcaliper.xcp.slave_stim import StimSettings
 from xcaliper.xcp.slave_store import StoreSettings
 
@@ -116,6 +117,7 @@ class SlaveConfig:
         user_command: sub-command and parameters of USER_CMD → data of the answer; None = unknown.
             It refuses by raising what :func:`~xcaliper.xcp.slave_state.refuse` makes.
         pod_command: the same for XCP on POD, from command and parameters.
+        session: how CONNECT is taken.
         prescaler: SET_DAQ_LIST_MODE accepts prescalers above 1.
         overload: 0 none, 1 MSB of the first byte, 2 EV_DAQ_OVERLOAD.
         granularity_odt_entry: bytes.
@@ -182,6 +184,7 @@ class SlaveConfig:
     debug: DebugTarget | None = None
     user_command: Callable[[int, bytes], bytes] | None = None
     pod_command: Callable[[int, bytes], bytes] | None = None
+    session: SessionSettings = field(default_factory=SessionSettings)
     prescaler: bool = True
     overload: int = 2
     granularity_odt_entry: int = 1

@@ -18,6 +18,7 @@ from xcaliper.xcp.slave_link import LinkState
 from xcaliper.xcp.slave_paging import guarded
 from xcaliper.xcp.slave_program import FlashMemory, ProgramState
 from xcaliper.xcp.slave_security import SecurityState
+from xcaliper.xcp.slave_session import SessionState
 from xcaliper.xcp.slave_stim import StimState
 from xcaliper.xcp.slave_store import NonVolatile, StoreState
 
@@ -245,6 +246,7 @@ class SlaveState:
         stim: packets of direction STIM on their way into the memory.
         security: locks, seeds and keys.
         store: what SET_REQUEST stores.
+        session: how CONNECT is taken, and sleep.
         events: packets that a handler wants to be sent behind its answer.
         alignment: bytes that the transport aligns messages to.
     """
@@ -283,6 +285,7 @@ class SlaveState:
         self.stim = StimState(config, memory, self.daq)
         self.security = SecurityState(self)
         self.store = StoreState(self, nonvolatile or NonVolatile())
+        self.session = SessionState(self)
 
     def reset(self, *, connected: bool) -> None:
         """Begin or end a session (XCP Base, states, 1.0): lists, MTA and locks start afresh."""
@@ -319,6 +322,15 @@ class SlaveState:
         self.program.before(info)
         self.link.before(info.name)
         self.debug.before(info.name)
+
+    def restart(self) -> None:
+        """Begin a session inside one and leave its lists alone; locks, MTA and block start afresh."""
+        self.mta = None
+        self.text = None
+        self.block = None
+        for area in (self.program, self.link, self.debug, self.security):
+            area.reset(connected=True)
+        self.events.clear()
 
     def point(self, address: Address) -> None:
         """Set the MTA."""

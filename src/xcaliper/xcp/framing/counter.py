@@ -37,6 +37,7 @@ class FramingCounts:
         empty: messages of length 0, skipped.
         checksum: messages dropped because of a wrong checksum.
         duplicates: datagrams dropped because the net had doubled them.
+        overtaken: answers, or commands, dropped because later ones came before them.
     """
 
     messages: int = 0
@@ -44,6 +45,7 @@ class FramingCounts:
     empty: int = 0
     checksum: int = 0
     duplicates: int = 0
+    overtaken: int = 0
 
     def diagnostics(self, source: str) -> list[Diagnostic]:
         """A finding for every kind of damage that happened."""
@@ -52,6 +54,7 @@ class FramingCounts:
             ("framing-empty", self.empty, "had length 0"),
             ("framing-checksum", self.checksum, "had a wrong checksum"),
             ("framing-duplicate", self.duplicates, "came twice"),
+            ("framing-overtaken", self.overtaken, "came behind later ones"),
         )
         return [
             Diagnostic(

@@ -25,6 +25,10 @@ _LEN: Final = Struct("<H")
 _MODULUS: Final = 1 << 16
 _MAX_PACKET: Final = 0xFFFF
 _RECENT: Final = 16
+_ERR: Final = 0xFE
+#: Answers that have to count upwards before one with a lower counter is known to be late.
+_COUNTING: Final = 3
+_FAR_BEHIND: Final = 256
 
 
 def _check_alignment(alignment: int) -> int:
@@ -209,16 +213,27 @@ class DatagramReader(_Reader):
     Args:
         alignment: bytes, as at the sender.
         max_packet: a longer LEN is damage.
+        answers_from: least first byte of packets that are useless when others overtook them: RES and
+            ERR at the master, every command at the slave.
     """
 
-    def __init__(self, alignment: int = 1, *, max_packet: int = _MAX_PACKET) -> None:
+    def __init__(
+        self,
+        alignment: int = 1,
+        *,
+        max_packet: int = _MAX_PACKET,
+        answers_from: int = _ERR,
+    ) -> None:
         super().__init__(alignment, max_packet=max_packet)
         self._recent: deque[bytes] = deque(maxlen=_RECENT)
+        self._answers_from = answers_from
+        self._answers: deque[int] = deque(maxlen=_COUNTING)
 
     def reset(self) -> None:
         """Forget the counter, as after CONNECT; totals stay."""
         self._watch.reset()
         self._recent.clear()
+        self._answers.clear()
         self.new_gaps = []
 
     def remember(self, datagram: bytes) -> None:
@@ -242,6 +257,7 @@ class DatagramReader(_Reader):
         """
         packets: list[bytes] = []
         self.new_gaps = []
+        piece = piece[self._overtaken(piece) :]
         at = self._scan(piece, packets, t_ns)
         if ends and at < len(piece):
             self.counts.malformed += 1
@@ -256,12 +272,41 @@ class DatagramReader(_Reader):
         recent = self._recent
         return data in recent and any(other[2:4] != data[2:4] for other in recent)
 
+    def _overtaken(self, data: bytes) -> int:
+        """Where a datagram goes on behind answers that later ones have overtaken.
+
+        Whoever asked has given such an answer up and asked again: it would pass for the answer to
+        another command, and an old command would be carried out behind newer ones. That an answer is
+        late is believed of a sender only whose answers have counted upwards.
+        """
+        at = 0
+        answers = self._answers
+        while len(data) - at > HEADER_SIZE and data[at + HEADER_SIZE] >= self._answers_from:
+            size, counter = _HEADER.unpack_from(data, at)
+            if not size:
+                break
+            if len(answers) < _COUNTING or not self._is_behind(counter):
+                answers.append(counter)
+                break
+            self.counts.overtaken += 1
+            stop = at + HEADER_SIZE + size
+            at = min(stop + -stop % self._alignment, len(data))
+        return at
+
+    def _is_behind(self, counter: int) -> bool:
+        """True for a counter not above that of the latest answer, when the sender counts."""
+        first, second, latest = self._answers
+        step = _MODULUS // 2
+        counts = 0 < (second - first) % _MODULUS < step and 0 < (latest - second) % _MODULUS < step
+        return counts and (latest - counter) % _MODULUS <= _FAR_BEHIND
+
     def feed(self, datagram: bytes | bytearray | memoryview, t_ns: int = 0) -> list[bytes]:
         """The packets of one datagram, in order.
 
         A message that says more bytes than there are (or than ``max_packet``) ends the datagram and
         counts as malformed; the ones before it are good. A message of length 0 is skipped. A datagram
-        that the net doubled gives nothing and is counted.
+        that the net doubled gives nothing and is counted, and so does an answer that a later one has
+        overtaken.
         """
         data = bytes(datagram)
         watch = self._watch
@@ -273,6 +318,8 @@ class DatagramReader(_Reader):
                 watch.last_t_ns = t_ns
                 self.counts.messages += 1
                 self._recent.append(data)
+                if data[HEADER_SIZE] >= self._answers_from:
+                    self._answers.append(counter)
                 if self.new_gaps:
                     self.new_gaps = []
                 return [data[HEADER_SIZE:]]

@@ -41,11 +41,12 @@ __all__ = [
 ]
 
 
-def connect(slave: SlaveState, request: std.Connect) -> std.ConnectResponse:
+def connect(slave: SlaveState, request: std.Connect) -> std.ConnectResponse | None:
     """Start a session afresh, also inside one (XCP Base, CONNECT, 1.0)."""
-    if request.mode != 0:
+    if not slave.session.takes(request.mode):
         raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
-    slave.reset(connected=True)
+    if not slave.session.begin(request.mode):
+        return None
     config = slave.config
     return std.ConnectResponse(
         resource=config.resources,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.core.errors import (
+    ExchangeTimeoutError,
     OutOfRangeError,
     RemoteProtocolError,
     UnknownCommandError,
@@ -250,14 +251,24 @@ class XcpMemory:
     ) -> Procedure[None]:
         """Clear bits where AND is 0, then toggle by XOR; 16-bit masks on the dword at the address.
 
-        A slave without MODIFY_BITS is read and written instead.
+        A slave without MODIFY_BITS is read and written instead. Bits that are toggled, not set, would
+        be back where they were after a repetition; so the command is then sent once.
+
+        Raises:
+            ExchangeTimeoutError: no answer; bits to be toggled may be changed or not.
         """
         if "MODIFY_BITS" not in self.session.refused:
+            request = cal.ModifyBits(shift=shift, and_mask=and_mask, xor_mask=xor_mask)
+            toggles = bool(and_mask & xor_mask)
             try:
                 yield from set_mta(address)
-                yield from ask(cal.ModifyBits(shift=shift, and_mask=and_mask, xor_mask=xor_mask))
+                yield from ask(request, attempts=1 if toggles else 0)
             except UnknownCommandError:
                 self.session.refused.add("MODIFY_BITS")
+            except ExchangeTimeoutError as error:
+                if toggles and error.command == "MODIFY_BITS":
+                    raise _unknown_bits(error) from error
+                raise
             else:
                 return
         order: Any = self.session.profile.byte_order.value
@@ -310,6 +321,16 @@ class XcpMemory:
         if told.mta_block_size_align > 1:
             largest -= largest % told.mta_block_size_align
         return largest if 0 < largest < count else None
+
+
+def _unknown_bits(error: ExchangeTimeoutError) -> ExchangeTimeoutError:
+    return ExchangeTimeoutError(
+        error.command,
+        timer=error.timer,
+        attempts=error.attempts,
+        elapsed_ns=error.elapsed_ns,
+        hint="Nobody knows whether the bits were toggled: read them before you try again.",
+    )
 
 
 def read(session: Session, address: Address, size_bytes: int) -> Procedure[bytes]:

@@ -1,5 +1,7 @@
 """Ethernet framing: hand-made bytes, damage, gaps, any chunking."""
 
+import struct
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -175,3 +177,46 @@ def test_the_same_bytes_after_connect_are_no_duplicate() -> None:
     for _ in range(2):
         assert [reader.feed(answer) for answer in answers] == [[b"\xff"], [b"\xff"]]
         reader.reset()
+
+
+def test_an_answer_that_later_ones_have_overtaken_is_dropped() -> None:
+    """It would pass for the answer to another command; data that come late are data all the same."""
+    reader = DatagramReader()
+    for counter in (3, 4, 6):
+        assert reader.feed(bytes((1, 0, counter, 0, 0xFF))) == [b"\xff"]
+    assert reader.feed(bytes.fromhex("0200 0500 ff2a")) == []
+    assert reader.feed(bytes.fromhex("0200 0200 fe00 0100 0100 05")) == [b"\x05"]
+    assert reader.feed(bytes.fromhex("0200 0500 fd05")) == [b"\xfd\x05"]
+    assert reader.counts.overtaken == 2
+    assert [d.slug for d in reader.counts.diagnostics("udp")] == ["framing-overtaken"]
+    assert reader.feed(bytes.fromhex("0100 0700 ff")) == [b"\xff"]
+    reader.reset()
+    assert reader.feed(bytes.fromhex("0100 0000 ff")) == [b"\xff"]
+
+
+@pytest.mark.parametrize(
+    "counters",
+    [
+        [0, 0, 0, 0, 0, 0],  # never counts
+        [5, 4, 3, 2, 1, 0],  # counts down
+        [1, 2, 40_000, 1, 2, 3],  # begins again, far away
+        [65_533, 65_534, 65_535, 0, 1, 2],  # wraps
+    ],
+)
+def test_answers_of_slaves_that_count_in_their_own_way_are_taken(counters) -> None:
+    reader = DatagramReader()
+    for number, counter in enumerate(counters):
+        assert reader.feed(struct.pack("<HHBB", 2, counter, 0xFF, number)) == [
+            bytes((0xFF, number))
+        ]
+    assert reader.counts.overtaken == 0
+
+
+def test_a_slave_drops_commands_that_come_too_late() -> None:
+    reader = DatagramReader(4, answers_from=0xC0)
+    for counter in range(3):
+        assert reader.feed(struct.pack("<HHB3x", 1, counter, 0xFD)) == [b"\xfd"]
+    late = struct.pack("<HHBB2x", 2, 1, 0xF0, 1)
+    assert reader.feed(late + struct.pack("<HHB3x", 1, 3, 0xFC)) == [b"\xfc"]
+    assert reader.feed(struct.pack("<HHB3x", 1, 2, 0x10)) == [b"\x10"], "STIM is judged elsewhere"
+    assert reader.counts.overtaken == 1

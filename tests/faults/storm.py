@@ -1,0 +1,504 @@
+"""A whole session on a bad link under the virtual clock, and what both sides know about it.
+
+Three links:
+
+- ``wire``: keeps the order, has counters and a checksum (SxI, USB, FlexRay, CAN, a quiet Ethernet):
+  loses, delays, repeats; what is corrupted is lost.
+- ``net``: datagrams with a counter and a checksum (UDP): the same, and packets overtake each other.
+- ``raw``: keeps the order, has neither counter nor checksum: loses, delays; what is corrupted arrives.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pair.link import RAM, PagedMemory, Pair, config
+from xcaliper.core.datatypes import ByteOrder
+from xcaliper.core.errors import IntegrityError, XcaliperError
+from xcaliper.xcp.codes import Resource
+from xcaliper.xcp.daq_lists import DaqListSetup, OdtEntry, OdtSetup
+from xcaliper.xcp.framing.eth import DatagramReader, EthFraming
+from xcaliper.xcp.procedures import daq_setup, pages
+from xcaliper.xcp.procedures.connect import connect, disconnect
+from xcaliper.xcp.procedures.identify import identify
+from xcaliper.xcp.procedures.memory import XcpMemory
+from xcaliper.xcp.procedures.unlock import unlock
+from xcaliper.xcp.slave_security import SecuritySettings
+from xcaliper.xcp.table import COMMANDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from xcaliper.core.address import Address
+
+MS = 1_000_000
+LINKS = ("wire", "net", "raw")
+MOST = 0.2
+#: Where the session writes, and the places that it only reads.
+WRITTEN = (RAM + 0x100, RAM + 0x200, RAM + 0x300)
+TOGGLED = RAM + 0x400
+_KINDS = ("lose", "delay", "repeat", "overtake", "corrupt")
+
+
+def key_of(resource: Resource, seed: bytes) -> bytes:
+    return bytes(byte ^ 0x5A ^ resource for byte in seed)
+
+
+class TruthMemory(PagedMemory):
+    """Memory that notes every write, and whether a damaged packet made it."""
+
+    def __init__(self, ag: int) -> None:
+        super().__init__(ag)
+        self.log: list[tuple[int, bytes, bool]] = []
+        self.damaged = False
+
+    def write(self, address: Address, data: bytes) -> None:
+        super().write(address, data)
+        self.log.append((address.value, bytes(data), self.damaged))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the master says about one write.
+
+    Attributes:
+        at: first address.
+        data: bytes to write.
+        first: length of the truth log when the write began.
+        last: the same when it ended.
+        done: True when the master says that it is done.
+    """
+
+    at: int
+    data: bytes
+    first: int
+    last: int
+    done: bool
+
+
+@dataclass
+class Weather:
+    """One direction of the link.
+
+    Attributes:
+        chance: seeded.
+        severity: share of packets that something happens to.
+        link: kind of link.
+        budget: faults left, shared by both directions; to shrink a failing run.
+        faults: what happened, by kind.
+    """
+
+    chance: random.Random
+    severity: float
+    link: str
+    budget: list[int]
+    faults: dict[str, int] = field(default_factory=dict)
+    last_ns: int = 0
+
+    def fault(self) -> str:
+        if self.chance.random() >= self.severity or self.budget[0] <= 0:
+            return ""
+        kind = self.chance.choice(_KINDS)
+        if self.link != "net" and kind == "overtake":
+            kind = "delay"
+        if self.link == "raw" and kind == "repeat":
+            kind = "corrupt"
+        self.budget[0] -= 1
+        self.faults[kind] = self.faults.get(kind, 0) + 1
+        return kind
+
+    def carry(self, frame: bytes, now_ns: int) -> tuple[str, list[tuple[int, bytes]]]:
+        """What becomes of a frame: name of the fault, and (time, frame) for each copy."""
+        kind = self.fault()
+        at_ns = now_ns + MS // 10
+        copies = [(at_ns, frame)]
+        if kind == "lose" or (kind == "corrupt" and self.link != "raw"):
+            return kind, []
+        if kind == "delay":
+            copies = [(at_ns + self.chance.choice((2, 100, 900, 1500, 3500)) * MS, frame)]
+        elif kind == "overtake":
+            return kind, [(at_ns + self.chance.choice((1, 400, 1200, 2600)) * MS, frame)]
+        elif kind == "repeat":
+            copies.append((at_ns + self.chance.choice((0, 1, 700)) * MS, frame))
+        elif kind == "corrupt":
+            copies = [(at_ns, self.damage(frame))]
+        kept = []
+        for wanted_ns, copy in copies:
+            if self.link == "net":
+                kept.append((wanted_ns, copy))
+                continue
+            self.last_ns = max(wanted_ns, self.last_ns)
+            kept.append((self.last_ns, copy))
+        return kind, kept
+
+    def damage(self, frame: bytes) -> bytes:
+        chance = self.chance
+        if chance.random() < 0.2:
+            return frame[: chance.randrange(1, len(frame) + 1)]
+        wrong = bytearray(frame)
+        for _ in range(chance.randrange(1, 4)):
+            wrong[chance.randrange(len(wrong))] ^= 1 << chance.randrange(8)
+        return bytes(wrong)
+
+
+class StormPair(Pair):
+    """Master and slave in a storm; packets carry counters where the link has them."""
+
+    def __init__(self, seed: int, link: str, severity: float, faults: int = 1 << 30) -> None:
+        chance = random.Random(seed)
+        ag = chance.choice((1, 1, 2, 4))
+        super().__init__(
+            config(
+                max_cto=chance.choice((8, 16, 32, 64)),
+                ag=ag,
+                granularity_odt_entry=ag,
+                max_odt_entry_size=255 // ag * ag,
+                byte_order=chance.choice((ByteOrder.INTEL, ByteOrder.MOTOROLA)),
+                security=SecuritySettings(
+                    protected=Resource.of(cal_pag=1, daq=1),
+                    key=key_of,
+                    seed_bytes=chance.choice((4, 20)),
+                    seeds=random.Random(seed ^ 0x5EC).randbytes,
+                    attempts=0,
+                ),
+                slave_block_mode=chance.random() < 0.5,
+                master_block_mode=chance.random() < 0.5,
+            ),
+            connected=False,
+        )
+        self.memory = TruthMemory(ag)
+        self.slave.state.memory = self.memory
+        self.link = link
+        budget = [faults]
+        self.down = Weather(random.Random(seed * 2 + 1), severity, link, budget)
+        self.up = Weather(random.Random(seed * 2 + 2), severity, link, budget)
+        self.framings = {up: EthFraming() for up in (False, True)}
+        self.readers = {
+            False: DatagramReader(answers_from=0xC0),
+            True: DatagramReader(),
+        }
+        self.trace: list[tuple[int, bool, str, bytes]] = []
+        self.sent = 0
+        self.damaged = [0, 0]  # packets that arrived damaged, down and up
+
+    # -- the link --------------------------------------------------------------------------------
+
+    def run(self, procedure, *, steps: int = 100_000):
+        """The result of a procedure; leaner than that of a pair, for there are many runs."""
+        master, travelling = self.master, self._travelling
+        running = master.start(procedure, self.now_ns)
+        self._post(up=False)
+        for _ in range(steps):
+            if running.done():
+                return running.result()
+            due = master.due()
+            if travelling and (due is None or travelling[0][0] <= due):
+                self._arrive()
+            else:
+                assert due is not None, "nothing is awaited: the procedure hangs"
+                self.now_ns = max(self.now_ns, due)
+                master.on_time(self.now_ns)
+                self._post(up=False)
+        raise AssertionError(f"no end after {steps} steps at {self.now_ns} ns")
+
+    def exchange(self) -> None:
+        """Let what the slave says begin to travel, and everything that is due now arrive."""
+        self._post(up=True)
+        while self._travelling and self._travelling[0][0] <= self.now_ns:
+            self._arrive()
+
+    def _post(self, *, up: bool) -> None:
+        framed = self.link != "raw"
+        for packet in (self.slave if up else self.master).outgoing():
+            self.sent += 1
+            frame = packet
+            if framed:
+                if not up and packet[0] == 0xFF:  # as the driver does
+                    self.framings[False].reset()
+                    self.readers[True].reset()
+                frame = self.framings[up].frame(packet)
+            kind, copies = (self.up if up else self.down).carry(frame, self.now_ns)
+            self.trace.append((self.now_ns, up, kind, packet))
+            for at_ns, copy in copies:
+                item = (at_ns, next(self._order), up, copy, copy != frame)
+                heapq.heappush(self._travelling, item)
+
+    def _arrive(self) -> None:
+        at_ns, _, up, frame, damaged = heapq.heappop(self._travelling)
+        self.now_ns = max(self.now_ns, at_ns)
+        self.damaged[up] += damaged
+        packets = [frame]
+        if self.link != "raw":
+            if not up and frame[4] == 0xFF:  # as the slave's port does
+                self.readers[False].reset()
+                self.framings[True].reset()
+            packets = self.readers[up].feed(frame, self.now_ns)
+        for packet in packets:
+            if up and packet[0] < 0xFC:
+                self.dtos.append(packet)
+            elif up:
+                self.master.receive(packet, self.now_ns)
+            else:
+                self.memory.damaged = damaged
+                self.slave.receive(packet, self.now_ns)
+        self._post(up=not up)  # whoever heard it may answer
+
+    def told(self) -> str:
+        """The packets of the run, one a line, with what happened to them."""
+        lines = []
+        for now_ns, up, kind, packet in self.trace:
+            name = "" if up else getattr(COMMANDS.find(packet), "name", "?")
+            way = "<-" if up else "->"
+            lines.append(f"{now_ns / MS:10.1f} ms {way} {packet.hex(' ')} {name} {kind.upper()}")
+        return "\n".join(lines)
+
+
+class WrongResultError(AssertionError):
+    """A result that is not right although no error said so."""
+
+
+class Session:
+    """connect, unlock, identify, read, write, toggle, pages, measure, disconnect; checked step by step.
+
+    Attributes:
+        errors: step → the error it ended with.
+        claims: writes, in order.
+    """
+
+    def __init__(self, pair: StormPair, seed: int) -> None:
+        self.pair = pair
+        self.chance = random.Random(~seed)
+        self.errors: dict[str, XcaliperError] = {}
+        self.claims: list[Claim] = []
+        self.steps = 0
+
+    def run(self) -> None:
+        for name, step in self.plan():
+            self.steps += 1
+            before_ns, before = self.pair.now_ns, self.pair.sent
+            try:
+                step()
+            except XcaliperError as error:
+                self.errors[name] = error
+            used_ns, sent = self.pair.now_ns - before_ns, self.pair.sent - before
+            if used_ns > BOUND_NS or sent > BOUND_PACKETS:
+                raise WrongResultError(f"{name}: {used_ns / 1e9:.0f} s, {sent} packets")
+            if not self.pair.master.idle:
+                raise WrongResultError(f"{name}: the machine is not idle")
+
+    def plan(self) -> Iterator[tuple[str, object]]:
+        """Name and body of each step."""
+        yield "connect", self.connect
+        yield "unlock", self.unlock
+        yield "identify", lambda: self.pair.run(identify(self.pair.session))
+        for size in (4, 12, 100):
+            yield f"read {size}", lambda size=size: self.read(RAM, size)
+        for at, size in zip(WRITTEN, (4, 20, 100), strict=True):
+            yield f"write {size}", lambda at=at, size=size: self.write(at, size)
+        yield "toggle", self.toggle
+        yield "page", self.page
+        yield "measure", self.measure
+        for at, size in zip(WRITTEN, (4, 20, 100), strict=True):
+            yield f"rewrite {size}", lambda at=at, size=size: self.write(at, size)
+            yield f"read back {size}", lambda at=at, size=size: self.read(at, size)
+        yield "disconnect", self.disconnect
+
+    # -- steps -----------------------------------------------------------------------------------
+
+    def connect(self) -> None:
+        pair = self.pair
+        pair.session = pair.run(connect(attempts=5))
+        self.must(pair.slave.connected, "connected, says the master, and the slave is not")
+        self.must(pair.session.profile.max_cto == pair.config.max_cto, "MAX_CTO is another")
+        self.memory = XcpMemory(pair.session)
+
+    def unlock(self) -> None:
+        pair = self.pair
+        for resource in (Resource.of(cal_pag=1), Resource.of(daq=1)):
+            left = pair.run(unlock(pair.session, resource, key_of))
+            self.must(not left & resource, "unlocked, says the master's procedure")
+            self.must(not pair.slave.state.locked & resource, "unlocked, says the master")
+
+    def read(self, at: Address, size: int) -> None:
+        found = self.pair.run(XcpMemory(self.pair.session).read(at, size))
+        self.must(found == self.pair.memory.plain.read(at, size), f"read {size} bytes at {at}")
+
+    def write(self, at: Address, size: int) -> None:
+        """Written and, where packets may arrive damaged, verified by reading back."""
+        pair, log = self.pair, self.pair.memory.log
+        data = self.chance.randbytes(size)
+        first = len(log)
+        memory = XcpMemory(pair.session)
+        done = False
+        try:
+            pair.run(memory.write(at, data))
+            answers = pair.damaged[True]
+            if pair.link == "raw" and pair.run(memory.read(at, size)) != data:
+                raise IntegrityError("write", expected=data, actual="other bytes")
+            done = True
+        finally:
+            self.claims.append(Claim(at.value, data, first, len(log), done))
+        if pair.memory.plain.read(at, size) != data and pair.damaged[True] == answers:
+            raise WrongResultError(
+                f"wrote {size} bytes at {at}"
+            )  # on every link: it was read back, if need be
+
+    def toggle(self) -> None:
+        """Bits that are toggled twice are as they were: the command must never be repeated."""
+        pair = self.pair
+        before = pair.memory.plain.read(TOGGLED, 4)
+        first = len(pair.memory.log)
+        procedure = XcpMemory(pair.session).modify_bits(
+            TOGGLED, and_mask=0xFFFF, xor_mask=0x00FF, shift=4
+        )
+        try:
+            pair.run(procedure)
+        except XcaliperError:
+            if pair.link != "raw":
+                places = [at for at, _, _ in pair.memory.log[first:]]
+                self.must(places.count(TOGGLED.value) <= 1, "toggled more than once")
+            raise
+        order = pair.config.byte_order.value
+        wanted = int.from_bytes(before, order) ^ 0x0FF0
+        found = int.from_bytes(pair.memory.plain.read(TOGGLED, 4), order)
+        self.must(found == wanted, f"toggled {wanted:08x}, found {found:08x}")
+
+    def page(self) -> None:
+        pair = self.pair
+        pair.run(pages.set_page(1, 1))
+        self.must(pair.memory.used[1, True] == 1, "page 1 is not set for the ECU")
+        self.must(pair.memory.used[1, False] == 1, "page 1 is not set for XCP")
+        pair.run(pages.copy_page((1, 1), (1, 0)))
+        self.must(pair.memory.pages[1, 0] == pair.memory.pages[1, 1], "the page is not copied")
+        pair.run(pages.set_page(1, 0))
+        self.must(pair.memory.used[1, True] == 0, "page 0 is not set again")
+
+    def measure(self) -> None:
+        pair = self.pair
+        ag = pair.config.ag
+        lists = (
+            DaqListSetup(
+                0, 0, (OdtSetup((OdtEntry(RAM, 2), OdtEntry(RAM + 8, 1))),), timestamp=False
+            ),
+            DaqListSetup(
+                1,
+                1,
+                (OdtSetup((OdtEntry(RAM + 16, 1),)), OdtSetup((OdtEntry(RAM, 1),))),
+                timestamp=False,
+            ),
+        )
+        pair.run(daq_setup.setup(pair.session, lists))
+        entries = [
+            [[one and (one.address.value, one.size) for one in odt] for odt in daq_list.odts]
+            for daq_list in pair.slave.state.daq.lists
+        ]
+        wanted = [
+            [[(one.address.value, one.size) for one in odt.entries] for odt in one.odts]
+            for one in lists
+        ]
+        self.must(entries == wanted, f"lists {entries} instead of {wanted}")
+        pair.run(daq_setup.start())
+        self.must(pair.slave.daq_running, "started, says the master")
+        pair.dtos.clear()
+        for turn in range(3):
+            pair.event(0, pair.now_ns + 5 * MS)
+            pair.event(1, pair.now_ns + MS * turn)
+        pair.now_ns += 10_000 * MS  # whatever is on its way arrives
+        pair.exchange()
+        read = pair.memory.plain.read
+        sent = {
+            bytes((0, 0)) + read(RAM, 2 * ag) + read(RAM + 8, ag),
+            bytes((0, 1)) + read(RAM + 16, ag),
+            bytes((1, 1)) + read(RAM, ag),
+        }
+        self.must(set(pair.dtos) <= sent, f"DTOs {[one.hex() for one in pair.dtos]}")
+        if pair.run(daq_setup.stop()):
+            self.must(not pair.slave.daq_running, "stopped, says the master")
+        if pair.run(daq_setup.free()):
+            self.must(not pair.slave.state.daq.lists, "freed, says the master")
+
+    def disconnect(self) -> None:
+        if self.pair.run(disconnect()):
+            self.must(not self.pair.slave.connected, "disconnected, says the master")
+
+    def afterwards(self) -> None:
+        """The weather clears: what is on its way arrives, and a new session works as ever."""
+        pair = self.pair
+        pair.down.severity = pair.up.severity = 0.0
+        for _ in range(3):
+            pair.now_ns += 20_000 * MS
+            pair.exchange()
+        pair.session = pair.run(connect())
+        self.unlock()
+        memory = XcpMemory(pair.session)
+        pair.run(memory.write(WRITTEN[0], b"all good"))
+        if pair.run(memory.read(WRITTEN[0], 8)) != b"all good":
+            raise WrongResultError("a new session reads something else than it wrote")
+        if not pair.run(disconnect()) or pair.slave.connected:
+            raise WrongResultError("a new session does not end")
+
+    # -- checks ----------------------------------------------------------------------------------
+
+    def must(self, truth: bool, text: str) -> None:
+        """Something that the master claims; a packet that arrived damaged excuses it."""
+        if not truth and not self.excused():
+            raise WrongResultError(text)
+
+    def excused(self) -> bool:
+        return self.pair.link == "raw" and any(self.pair.damaged)
+
+    def check_writes(self) -> None:
+        """The truth against the claims: nothing late, nothing foreign, nothing twice.
+
+        A write that got no answer is repeated by the matrix of the standard, with the same bytes at
+        the same place: between two applications there is nothing else, and none comes behind the end.
+        """
+        if self.pair.link == "raw":
+            return
+        log = [(at, data) for at, data, _ in self.pair.memory.log]
+        ends = [claim.last for claim in self.claims]
+        for claim, until in zip(self.claims, [*ends[1:], len(log)], strict=True):
+            mine = [
+                index
+                for index, (at, data) in enumerate(log)
+                if at >= claim.at
+                and claim.data[(at - claim.at) * self.pair.config.ag :][: len(data)] == data
+                and at - claim.at < len(claim.data)
+            ]
+            latest = claim.last if claim.done else until
+            if any(not claim.first <= index < latest for index in mine):
+                raise WrongResultError(f"a write at {claim.at:#x} was applied outside of its time")
+
+
+#: No step takes longer, whatever the link does: the longest one, MEASURE, sends some 25 commands,
+#: each of them at most three times, and before each repetition SYNCH at most three times.
+BOUND_NS = 25 * 3 * (2_000 + 3 * 3 * 1_000) * MS
+BOUND_PACKETS = 25 * 3 * (1 + 3 * (3 + 1)) * 2
+
+
+def storm(seed: int, *, faults: int = 1 << 30) -> tuple[Session, StormPair]:
+    """One run; raises :class:`WrongResultError` when the master claims what is not true."""
+    chance = random.Random(seed ^ 0x5EED)
+    pair = StormPair(seed, LINKS[seed % 3], chance.uniform(0.01, MOST), faults)
+    session = Session(pair, seed)
+    try:
+        session.run()
+        session.check_writes()
+        session.afterwards()
+    except AssertionError as error:
+        error.add_note(f"seed {seed}, link {pair.link}, at most {faults} faults\n{pair.told()}")
+        raise
+    return session, pair
+
+
+def shrunk(seed: int) -> AssertionError:
+    """The failure of a seed that fails, with the fewest faults that make it fail."""
+    for faults in range(400):
+        try:
+            storm(seed, faults=faults)
+        except AssertionError as error:
+            return error
+    return AssertionError(f"seed {seed} fails with 400 faults or more only")
