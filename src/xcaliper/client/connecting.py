@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from xcaliper.client.keys import Keys
     from xcaliper.daq.saved_plan import SavedPlan
     from xcaliper.proto.command import Request
+    from xcaliper.proto.exchange import Waiting
     from xcaliper.transport.pump import Link
 
 __all__ = ["connect"]
@@ -38,6 +39,7 @@ def connect(  # noqa: PLR0913  # options by name
     low_latency: bool | None = None,
     commands: Sequence[type[Request[Any]]] = (),
     on_upload: Callable[[int, int], None] | None = None,
+    on_wait: Callable[[Waiting], object] | None = None,
     resume: SavedPlan | str | Path | None = None,
     wait_s: float = 0.0,
     restore: bool = False,
@@ -62,6 +64,8 @@ def connect(  # noqa: PLR0913  # options by name
             :attr:`~xcaliper.client.connection.Connection.resumed` measures them.
         wait_s: with ``resume``, how long to look for a slave that is still off.
         on_upload: called with bytes so far and bytes in all while the description is uploaded.
+        on_wait: called once a second, from the first second on, while the slave puts a command off
+            (ERR_CMD_BUSY, EV_CMD_PENDING), with the command, the time so far, and when it is given up.
         restore: whenever the slave is found again after a loss, set the pages again that were set, and
             unlock what was unlocked; what could not be restored is among the diagnostics.
         mode: of CONNECT; 1 = one that the user of the slave defines, such as its boot loader, which may
@@ -99,6 +103,7 @@ def connect(  # noqa: PLR0913  # options by name
             alignment=where.alignment,
             switch_interval_s=0.001 if low_latency else None,
             may_hurry=low_latency is not False,
+            on_wait=on_wait,
         )
 
     store = A2lCache() if cache is True else (cache or None)

@@ -142,7 +142,7 @@ class VirtualEcu:
             _ID_ASCII: name.encode(),
             _ID_A2L_NAME: name.encode(),
             _ID_A2L_FILE: f"{name}.a2l".encode(),
-            _ID_A2L_UPLOAD: self.a2l.encode("utf-8"),
+            _ID_A2L_UPLOAD: self.a2l.encode("utf-8-sig"),
             _ID_EPK: self.declaration.epk.encode(),
             **self._settings.ids,
         }
