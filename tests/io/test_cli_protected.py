@@ -7,6 +7,7 @@ import pytest
 import xcaliper
 from xcaliper.cli.main import main
 from xcaliper.sim.demo_key import demo_security
+from xcaliper.sim.ecu import STORING
 from xcaliper.sim.flash import flash_settings
 from xcaliper.sim.gallery import build_ecu
 from xcaliper.sim.server import EcuServer
@@ -20,7 +21,7 @@ ALL = Resource(0x1D)  # CAL/PAG, DAQ, STIM, PGM
 
 @pytest.fixture(scope="module")
 def server():
-    settings = SlaveConfig(security=demo_security(ALL), program=flash_settings(), freeze=True)
+    settings = SlaveConfig(security=demo_security(ALL), program=flash_settings(), **STORING)
     with EcuServer(build_ecu("demo-engine", settings)) as running:
         yield running
 
@@ -38,7 +39,12 @@ def test_the_description_of_everything_has_no_findings(server, tmp_path, capsys)
     path = tmp_path / "all.a2l"
     with xcaliper.connect(server.url, cache=False) as ecu:
         path.write_bytes(ecu.description.data)
-    for word in ("SEED_AND_KEY_EXTERNAL_FUNCTION", "/begin PGM", "DAQ_STIM", "RESUME_SUPPORTED"):
+    for word in (
+        "SEED_AND_KEY_EXTERNAL_FUNCTION",
+        "/begin PGM",
+        "DAQ_STIM",
+        "RESUME_SUPPORTED STORE_DAQ_SUPPORTED",
+    ):
         assert word in path.read_text("utf-8-sig")
     assert run(capsys, "a2l", "check", str(path))[:2] == (0, "")
     live = run(capsys, "a2l", "check", str(path), "--against", server.url, *KEY)
@@ -53,6 +59,14 @@ def test_pages_of_a_protected_ecu(server, capsys) -> None:
     assert code == 0, told
     pages = {one["segment"]: one["xcp_page"] for one in map(json.loads, shown.splitlines())}
     assert pages == {0: 0, 1: 1}
+
+
+def test_a_key_function_that_fails_is_named(server, capsys) -> None:
+    target = ("write", server.url, "cIdleSpeedTarget", "911", "--key-python")
+    code, _, told = run(capsys, *target, "os:urandom")
+    assert code == 2
+    assert "os:urandom failed (TypeError" in told
+    assert "a resource and a seed" in told
 
 
 def test_what_the_ecu_can_is_said_in_words(server, capsys) -> None:
