@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from xcaliper.transport.ports import Sent, Watched
+    from xcaliper.transport.port_base import Sent, Watched
 
 __all__ = ["ANY", "GroupPort", "listen_to_groups", "prepare_sender"]
 

@@ -17,7 +17,7 @@ from xcaliper.xcp.tlcmd import EthGetDaqClockMulticast, clock_multicast_address
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from xcaliper.transport.ports import Watched
+    from xcaliper.transport.port_base import Watched
 
 __all__ = ["ClockMulticast", "MulticastPort"]
 
