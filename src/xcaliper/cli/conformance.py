@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["conformance"]
 
-_COULD_NOT_RUN: Final = 2
 _STYLES: Final = {
     "violation": "bold red",
     "deviation": "yellow",
@@ -71,7 +70,7 @@ def conformance(  # noqa: PLR0913 -- one argument per option
         rules: list the rules and end.
     """
     from xcaliper.conformance.rules import choose
-    from xcaliper.core.errors import LinkError, UsageError
+    from xcaliper.core.errors import UsageError
 
     chosen = choose(
         select=_words(select), ignore=_words(ignore), groups=_words(group), severity=severity
@@ -83,13 +82,7 @@ def conformance(  # noqa: PLR0913 -- one argument per option
     if not 0 < timeout <= 60 or not 0 < limit <= 86_400:
         raise UsageError("conformance: --timeout is 0 to 60 s, --limit 0 to 86400 s.")
     permissions = _permissions(_words(allow), _words(forbid))
-    from xcaliper.cli.shell import report as complain
-
-    try:
-        made = _examine(url, chosen, permissions, (a2l, address), (timeout, limit))
-    except LinkError as error:
-        complain(error, as_json=False)
-        return _COULD_NOT_RUN
+    made = _examine(url, chosen, permissions, (a2l, address), (timeout, limit))
     _write(made, html, json)
     _summary(made)
     return made.outcome.exit_code

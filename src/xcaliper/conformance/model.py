@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from xcaliper.xcp.profile import Profile
 
 __all__ = [
+    "End",
     "FaultError",
     "Group",
     "Permission",
@@ -25,6 +26,7 @@ __all__ = [
     "SkippedError",
     "Step",
     "StoppedError",
+    "TimeIsUpError",
     "Verdict",
     "rule",
 ]
@@ -90,6 +92,15 @@ class Verdict(Enum):
     ERROR = "error"
 
 
+class End(Enum):
+    """How a run ended; the value is its exit code when no verdict says more."""
+
+    COMPLETE = 0
+    OUT_OF_TIME = 1
+    GONE = 4
+    INTERRUPTED = 130
+
+
 class FaultError(XcaliperError):
     """The slave does not do what the rule demands."""
 
@@ -106,6 +117,12 @@ class StoppedError(XcaliperError):
     """The run cannot go on: no answer any more, or its time is up."""
 
     slug = "conformance-stopped"
+
+
+class TimeIsUpError(StoppedError):
+    """The time of the whole run is up, though the slave answers."""
+
+    slug = "conformance-time"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from xcaliper.conformance.model import FaultError, Permission, SkippedError, Step, StoppedError
+from xcaliper.conformance.model import FaultError, Permission, SkippedError, Step, TimeIsUpError
 from xcaliper.conformance.port import Messages
 from xcaliper.conformance.words import command_name, error_name
 from xcaliper.core.datatypes import ByteOrder
@@ -308,7 +308,7 @@ class Probe:
     def _go_on(self) -> None:
         now = self.port.now_ns()
         if now >= self._end_ns:
-            raise StoppedError("run: its time is up.", hint="Allow more with --limit.")
+            raise TimeIsUpError("run: its time is up.", hint="Allow more with --limit.")
         if now >= self._rule_end_ns:
             raise FaultError("the rule could not be finished in its time.")
 
