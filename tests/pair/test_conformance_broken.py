@@ -23,7 +23,8 @@ def varied(ag: int) -> PagedMemory:
 
 def failed(broken: Broken, make, description) -> dict[str, str]:
     made = config(**broken.config)
-    outcome = judged(made, varied(made.ag), RULES, make(), description=description)
+    options = {"description": description, "key": broken.key}
+    outcome = judged(made, varied(made.ag), RULES, make(), **options)
     assert not outcome.stopped
     bad = (Verdict.FAILED, Verdict.ERROR)
     return {one.rule.id: one.reason for one in outcome.results if one.verdict in bad}

@@ -19,10 +19,12 @@ from xcaliper.a2l.xcp_model import (
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.xcp.codes import ChecksumType, Resource
 from xcaliper.xcp.slave_config import FixedList
+from xcaliper.xcp.slave_security import SecuritySettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from xcaliper.xcp.seed_key import KeyFunction
     from xcaliper.xcp.slave import SlaveMachine
 
 OK = b"\xff"
@@ -393,16 +395,52 @@ class Multicast(Edit):
         super().__init__(b"\xf2\xfa", lambda came, _: [p.replace(b"\x5a", b"\x5b") for p in came])
 
 
-def seeds(**changed: bytes) -> Wrong:
-    """GET_SEED and UNLOCK of a slave that protects CAL/PAG."""
-    said = {"known": SYNTAX, "seed": b"\xff\x04\x01\x02\x03\x04", "key": b"\xfe\x25"} | changed
-    return Chain(
-        reply(b"\xf8", said["known"], exact=True),
-        reply(b"\xf7", said["known"], exact=True),
-        reply(b"\xf8\x00\x01", said["seed"]),
-        reply(b"\xf7", said["key"], after=b"\xf8"),
-        reply(b"\xf7", b"\xfe\x29"),
-    )
+class OpenCal(Wrong):
+    """CAL/PAG stays closed in effect where it is told as open, behind an UNLOCK that came directly before."""
+
+    def __init__(self) -> None:
+        self.before = self.now = b""
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        self.before, self.now = self.now, packet
+        return packet
+
+    def answer(self, asked: bytes, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        denied = asked == b"\xea\x01\x00" and self.before[:1] == b"\xf7"
+        return [b"\xfe\x25"] if denied else came
+
+
+class StaysOpen(Wrong):
+    """What was open before a command is open after it: DISCONNECT, or CONNECT in a session."""
+
+    def __init__(self, command: bytes) -> None:
+        self.command, self.kept = command, None
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        if packet.startswith(self.command) and slave.connected:
+            self.kept = slave.state.locked
+        return packet
+
+    def answer(self, asked: bytes, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        if self.kept is not None and slave.connected:
+            slave.state.locked, self.kept = self.kept, None
+        return came
+
+
+class Between(Wrong):
+    """GET_STATUS between a seed and its key does no harm."""
+
+    def __init__(self) -> None:
+        self.before = b""
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        behind, self.before = self.before[:1], packet
+        return b"" if packet == b"\xfd" and behind == b"\xf8" else packet
+
+    def answer(self, asked: bytes, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        if asked == b"\xfd" and not came and slave.connected:
+            return [bytes((0xFF, 0, slave.state.locked, 0, 0, 0))]
+        return came
 
 
 def programming(**changed: bytes) -> Wrong:
@@ -432,7 +470,14 @@ def stimulating() -> Wrong:
 
 WORDS = {"ag": 2, "granularity_odt_entry": 2}
 STATIC = {"dynamic": False, "fixed_lists": (FixedList(max_odt=2, max_odt_entries=4),) * 2}
-PROTECTED = {"protected": Resource.of(cal_pag=1)}
+LOCKS = SecuritySettings(
+    protected=Resource.of(cal_pag=1, daq=1),
+    key=lambda resource, seed: bytes(byte ^ resource for byte in seed),
+    seed_bytes=80,
+    seeds=lambda size: bytes(range(1, size + 1)),
+    attempts=0,
+)
+PROTECTED = {"security": LOCKS}
 LAYER = XcpProtocolLayer(max_cto=64, max_dto=128, block_slave=True)
 DAQ = XcpDaq(
     identification_field=1,
@@ -459,12 +504,14 @@ class Broken:
         config: settings that the rule needs.
         right: what the sound slave of the same settings does, to show that it breaks nothing.
         description: what the A2L says.
+        key: makes keys of seeds.
     """
 
     make: Callable[[], Wrong]
     config: dict[str, Any] = field(default_factory=dict)
     right: Callable[[], Wrong] = Wrong
     description: XcpDescription | None = None
+    key: KeyFunction | None = None
 
 
 def layer(**changes: Any) -> Broken:
@@ -478,6 +525,23 @@ def acquisition(**changes: Any) -> Broken:
 
 def b(make: Callable[[], Wrong], right: Callable[[], Wrong] = Wrong, **config: Any) -> Broken:
     return Broken(make, config, right)
+
+
+def locked(make: Callable[[], Wrong], **changes: Any) -> Broken:
+    """A slave with seed and key for CAL/PAG and DAQ, and the key for it; seed and key take two packets each."""
+    locks = replace(LOCKS, **changes)
+    return Broken(make, {"security": locks}, key=locks.key)
+
+
+def opens(resource: int) -> Callable[[list[bytes], SlaveMachine], list[bytes]]:
+    """An edit that opens resources behind a positive answer."""
+
+    def edit(came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        if came[-1][0] == 0xFF:
+            slave.state.locked = Resource(slave.state.locked & ~resource)
+        return came
+
+    return edit
 
 
 def running(slave: SlaveMachine) -> bool:
@@ -763,13 +827,28 @@ BROKEN: dict[str, Broken] = {
     "SEC-003": b(lambda: reply(b"\xf8\x01\x01", b"\xff\x00")),
     "SEC-004": b(lambda: reply(b"\xf8\x7e", b"\xff\x00")),
     "SEC-005": b(lambda: reply(b"\xf8\x00\x01", b"\xff\x04" + bytes(4))),
-    "SEC-006": b(lambda: seeds(seed=b"\xff\x00"), seeds, **PROTECTED),
-    "SEC-007": b(lambda: Chain(seeds(), reply(b"\xea\x01\x00", OK + bytes(3))), seeds, **PROTECTED),
-    "SEC-008": b(
-        lambda: Chain(reply(b"\xf8", UNKNOWN), reply(b"\xf7", UNKNOWN)), seeds, **PROTECTED
-    ),
+    "SEC-006": b(lambda: reply(b"\xf8\x00\x01", b"\xff\x00"), **PROTECTED),
+    "SEC-007": b(lambda: reply(b"\xea\x01\x00", OK + bytes(3)), **PROTECTED),
+    "SEC-008": b(lambda: Chain(reply(b"\xf8", UNKNOWN), reply(b"\xf7", UNKNOWN)), **PROTECTED),
     "SEC-009": b(lambda: reply(b"\xf7\x01", b"\xff\x00")),
-    "SEC-010": b(lambda: seeds(key=b"\xff\x00"), seeds, **PROTECTED),
+    "SEC-010": b(
+        lambda: Edit(b"\xf7\x01", lambda *_: [b"\xff\x00"], after=b"\xf8"), **PROTECTED
+    ),
+    "SEC-011": locked(lambda: put(b"\xf8\x01", 1, 80)),
+    "SEC-012": locked(lambda: mask(b"\xf7\x12", 1, on=0x05)),
+    "SEC-013": locked(lambda: Edit(b"\xf7\x12", opens(0x05))),
+    "SEC-014": locked(OpenCal),
+    "SEC-015": b(
+        lambda: reply(b"\xda", b"\xfe\x25"),
+        security=replace(LOCKS, protected=Resource.of(cal_pag=1)),
+    ),
+    "SEC-016": locked(lambda: StaysOpen(b"\xfe")),
+    "SEC-017": locked(lambda: StaysOpen(b"\xff")),
+    "SEC-018": locked(Between),
+    "SEC-019": locked(lambda: mask(b"\xf7\x50", 1, off=0x01)),
+    "SEC-020": locked(
+        lambda: Edit(b"\xfd", lambda came, _: came or [OK + bytes(5)], after=b"\xf7")
+    ),
     "PGM-001": b(lambda: programming(info=b"\xff\x01"), programming),
     "PGM-002": b(lambda: programming(info=b"\xff\x00\x01"), programming),
     "PGM-003": b(lambda: programming(info=b"\xff\x09\x01"), programming),

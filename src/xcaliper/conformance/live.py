@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from xcaliper.a2l.xcp_model import XcpDescription
     from xcaliper.conformance.model import Permission
     from xcaliper.transport.url import LinkUrl
+    from xcaliper.xcp.seed_key import KeyFunction
 
 __all__ = ["TransportPort", "limits_of", "opened", "parse_region", "read_description"]
 
@@ -117,6 +118,7 @@ def opened(
     allow: frozenset[Permission] = frozenset(),
     description: XcpDescription | None = None,
     region: Region | None = None,
+    key: KeyFunction | None = None,
 ) -> Iterator[Probe]:
     """A probe on the slave of a URL; the socket is given back at the end.
 
@@ -134,6 +136,7 @@ def opened(
             alignment=where.alignment,
             description=description,
             region=region,
+            key=key,
         )
     finally:
         port.close()

@@ -11,7 +11,7 @@ from xcaliper.conformance.words import command_name, error_name
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import LinkError, WireError
 from xcaliper.wire.codec import codec_for
-from xcaliper.xcp.codes import PID_ERR, PID_EV, PID_RES, PID_SERV, ErrorCode, EventCode
+from xcaliper.xcp.codes import PID_ERR, PID_EV, PID_RES, PID_SERV, ErrorCode, EventCode, Resource
 from xcaliper.xcp.profile import Profile
 from xcaliper.xcp.std import Connect, ConnectResponse, Disconnect, GetStatus
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from xcaliper.conformance.port import Message, Port
     from xcaliper.core.address import Address
     from xcaliper.proto.command import Request, Response
+    from xcaliper.xcp.seed_key import KeyFunction
 
 __all__ = ["Limits", "Observed", "Probe", "Region"]
 
@@ -107,11 +108,14 @@ class Probe:
         alignment: bytes that messages are aligned to.
         description: what the A2L says, None without one.
         region: memory to read, None = found out.
+        key: makes keys of seeds; None = protected resources stay locked.
 
     Attributes:
         profile: what the CONNECT response says, as far as it makes sense.
         connect_packet: the first answer to CONNECT.
         connected: True inside a session.
+        opened: True when what can be unlocked in this session has been.
+        not_opened: resources whose key did not fit.
         ended: True when the slave has closed the stream; CONNECT opens it again.
         measuring: True while lists were started by a rule.
         dtos: DAQ packets with their time, since the last :meth:`take_dtos`.
@@ -128,12 +132,16 @@ class Probe:
         alignment: int = 1,
         description: XcpDescription | None = None,
         region: Region | None = None,
+        key: KeyFunction | None = None,
     ) -> None:
         self.port = port
         self.limits = limits or Limits()
         self.allow = allow
         self.description = description
         self.given_region = region
+        self.key = key
+        self.opened = False
+        self.not_opened = Resource(0)
         self.messages = Messages(port, alignment)
         self.profile = Profile()
         self.connect_packet = b""
@@ -458,7 +466,7 @@ class Probe:
     def connect(self) -> bytes | None:
         """Send CONNECT and take over what the answer says; None when there is no positive answer."""
         answer = self.ask(bytes((Connect.__command__.code, 0)))
-        self.measuring = False
+        self.measuring = self.opened = False
         if answer is None or answer[0] != PID_RES:
             self.connected = False
             return None

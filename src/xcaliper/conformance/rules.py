@@ -17,6 +17,7 @@ from xcaliper.conformance.checks import (
     refusals,
     session,
     standard,
+    unlocking,
 )
 from xcaliper.conformance.model import Group, Rule, Severity
 from xcaliper.core.errors import UsageError
@@ -34,6 +35,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *daq_run.RULES,
     *clock.RULES,
     *protection.RULES,
+    *unlocking.RULES,
     *described.RULES,
     *link.RULES,
     *link.LAST,

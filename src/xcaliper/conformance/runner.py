@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from xcaliper.conformance.locks import open_up
 from xcaliper.conformance.model import (
     End,
     FaultError,
@@ -34,6 +35,8 @@ _TRIES: Final = 3
 _DEAF: Final = 12
 _VIOLATED: Final = 6
 _DEFECT: Final = 1
+#: Groups that see the slave as a session finds it: locked.
+_LOCKED: Final = (Group.SESSION, Group.STATUS, Group.SECURITY, Group.OBSERVED, Group.TRANSPORT)
 _WITHOUT_CONNECT: Final = (Group.SESSION, Group.OBSERVED, Group.TRANSPORT)
 
 
@@ -177,6 +180,9 @@ def _prepare(probe: Probe, rule: Rule) -> None:
         raise SkippedError("the slave does not answer CONNECT any more.")
     if probe.unusable and rule.group not in _WITHOUT_CONNECT:
         raise SkippedError(f"builds on CONNECT: {probe.unusable}.")
+    if rule.group not in _LOCKED and not probe.opened:
+        open_up(probe)
+        probe.opened = probe.connected
 
 
 def _not_allowed(probe: Probe, rule: Rule) -> str:
