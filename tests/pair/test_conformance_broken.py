@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pair.link import PagedMemory, config
-from support.broken_slaves import BROKEN, DESCRIPTION, Broken
+from support.broken_slaves import BROKEN, PAPER, Broken
 from support.conforming import judged
 from xcaliper.conformance.model import Verdict
 from xcaliper.conformance.rules import RULES
@@ -21,9 +21,9 @@ def varied(ag: int) -> PagedMemory:
     return memory
 
 
-def failed(broken: Broken, make, description) -> dict[str, str]:
+def failed(broken: Broken, make, paper) -> dict[str, str]:
     made = config(**broken.config)
-    options = {"description": description, "key": broken.key}
+    options = {"paper": paper, "key": broken.key}
     outcome = judged(made, varied(made.ag), RULES, make(), **options)
     assert not outcome.stopped
     bad = (Verdict.FAILED, Verdict.ERROR)
@@ -33,7 +33,7 @@ def failed(broken: Broken, make, description) -> dict[str, str]:
 @pytest.mark.parametrize("number", BROKEN)
 def test_a_broken_slave_breaks_one_rule(number):
     broken = BROKEN[number]
-    found = failed(broken, broken.make, broken.description)
+    found = failed(broken, broken.make, broken.paper)
     assert set(found) == {number}, found
 
 
@@ -47,7 +47,7 @@ def test_sound_slaves_of_the_same_settings_break_nothing():
         assert not failed(broken, broken.right, None), number
     assert len(seen) > 10
     plain = BROKEN["SES-001"]
-    assert not failed(plain, plain.right, DESCRIPTION)
+    assert not failed(plain, plain.right, PAPER)
 
 
 def test_every_rule_has_a_broken_slave():

@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from support.conforming import Wrong
 from xcaliper.a2l.xcp_model import (
+    XcpChecksum,
     XcpDaq,
     XcpDescription,
     XcpEvent,
+    XcpPag,
+    XcpPage,
+    XcpPgm,
     XcpProtocolLayer,
+    XcpSegment,
+    XcpStim,
     XcpTimestamp,
 )
+from xcaliper.conformance.paper import Paper, PaperSegment
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.xcp.codes import ChecksumType, Resource
 from xcaliper.xcp.slave_config import FixedList
@@ -492,7 +499,15 @@ DAQ = XcpDaq(
         XcpEvent("crank", "crank", 2),
     ),
 )
-DESCRIPTION = XcpDescription(protocol_layer=LAYER, daq=DAQ)
+DESCRIPTION = XcpDescription(protocol_layer=LAYER, daq=DAQ, pag=XcpPag(2, freeze_supported=True))
+READ_ONLY = XcpPage(1, xcp_write_access=0)
+CAL = PaperSegment(
+    "cal",
+    0x6000_0000,
+    0x100,
+    XcpSegment(0, 2, checksum=XcpChecksum(9), pages=(XcpPage(0), READ_ONLY)),
+)
+PAPER = Paper(DESCRIPTION, "EPK 1.0", (CAL,))
 
 
 @dataclass(frozen=True)
@@ -503,24 +518,32 @@ class Broken:
         make: makes what is wrong, anew for each run.
         config: settings that the rule needs.
         right: what the sound slave of the same settings does, to show that it breaks nothing.
-        description: what the A2L says.
+        paper: what the A2L says.
         key: makes keys of seeds.
     """
 
     make: Callable[[], Wrong]
     config: dict[str, Any] = field(default_factory=dict)
     right: Callable[[], Wrong] = Wrong
-    description: XcpDescription | None = None
+    paper: Paper | None = None
     key: KeyFunction | None = None
 
 
 def layer(**changes: Any) -> Broken:
-    told = replace(DESCRIPTION, protocol_layer=replace(LAYER, **changes))
-    return Broken(Wrong, description=told)
+    return described(protocol_layer=replace(LAYER, **changes))
 
 
 def acquisition(**changes: Any) -> Broken:
-    return Broken(Wrong, description=replace(DESCRIPTION, daq=replace(DAQ, **changes)))
+    return described(daq=replace(DAQ, **changes))
+
+
+def described(**changes: Any) -> Broken:
+    return Broken(Wrong, paper=replace(PAPER, xcp=replace(DESCRIPTION, **changes)))
+
+
+def segment(**changes: Any) -> Broken:
+    wrong = replace(CAL, xcp=replace(CAL.xcp, **changes))
+    return Broken(Wrong, paper=replace(PAPER, segments=(wrong,)))
 
 
 def b(make: Callable[[], Wrong], right: Callable[[], Wrong] = Wrong, **config: Any) -> Broken:
@@ -831,9 +854,7 @@ BROKEN: dict[str, Broken] = {
     "SEC-007": b(lambda: reply(b"\xea\x01\x00", OK + bytes(3)), **PROTECTED),
     "SEC-008": b(lambda: Chain(reply(b"\xf8", UNKNOWN), reply(b"\xf7", UNKNOWN)), **PROTECTED),
     "SEC-009": b(lambda: reply(b"\xf7\x01", b"\xff\x00")),
-    "SEC-010": b(
-        lambda: Edit(b"\xf7\x01", lambda *_: [b"\xff\x00"], after=b"\xf8"), **PROTECTED
-    ),
+    "SEC-010": b(lambda: Edit(b"\xf7\x01", lambda *_: [b"\xff\x00"], after=b"\xf8"), **PROTECTED),
     "SEC-011": locked(lambda: put(b"\xf8\x01", 1, 80)),
     "SEC-012": locked(lambda: mask(b"\xf7\x12", 1, on=0x05)),
     "SEC-013": locked(lambda: Edit(b"\xf7\x12", opens(0x05))),
@@ -870,6 +891,19 @@ BROKEN: dict[str, Broken] = {
     "A2L-012": acquisition(events=(replace(DAQ.events[0], time_cycle=2), *DAQ.events[1:])),
     "A2L-013": acquisition(max_odt_entry_size_daq=8),
     "A2L-014": acquisition(prescaler_supported=False),
+    "A2L-015": Broken(Wrong, paper=replace(PAPER, epk="EPK 1.1")),
+    "A2L-016": Broken(Wrong, paper=replace(PAPER, segments=(replace(CAL, address=0x6000_0004),))),
+    "A2L-017": segment(checksum=XcpChecksum(7)),
+    "A2L-018": segment(pages=(XcpPage(0), XcpPage(1))),
+    "A2L-019": described(pag=XcpPag(2, freeze_supported=False)),
+    "A2L-020": Broken(
+        lambda: mask(b"\xff\x00", 1, off=0x10),
+        paper=replace(PAPER, xcp=replace(DESCRIPTION, pgm=XcpPgm(mode=1, max_sectors=1))),
+    ),
+    "A2L-021": Broken(
+        Wrong, {"security": LOCKS}, paper=replace(PAPER, xcp=XcpDescription(protocol_layer=LAYER))
+    ),
+    "A2L-022": acquisition(stim=XcpStim()),
     # transport, and what is seen in passing
     "TRN-001": b(FirstOnly),
     "TRN-002": b(DeafToGaps),

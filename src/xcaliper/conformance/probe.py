@@ -18,7 +18,7 @@ from xcaliper.xcp.std import Connect, ConnectResponse, Disconnect, GetStatus
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from xcaliper.a2l.xcp_model import XcpDescription
+    from xcaliper.conformance.paper import Paper
     from xcaliper.conformance.port import Message, Port
     from xcaliper.core.address import Address
     from xcaliper.proto.command import Request, Response
@@ -106,7 +106,7 @@ class Probe:
         limits: how long to wait.
         allow: what rules may do to the slave.
         alignment: bytes that messages are aligned to.
-        description: what the A2L says, None without one.
+        paper: what the A2L says, None without one.
         region: memory to read, None = found out.
         key: makes keys of seeds; None = protected resources stay locked.
 
@@ -114,6 +114,7 @@ class Probe:
         profile: what the CONNECT response says, as far as it makes sense.
         connect_packet: the first answer to CONNECT.
         connected: True inside a session.
+        own_paper: True to take the A2L from the slave at the beginning.
         opened: True when what can be unlocked in this session has been.
         not_opened: resources whose key did not fit.
         ended: True when the slave has closed the stream; CONNECT opens it again.
@@ -130,14 +131,15 @@ class Probe:
         limits: Limits | None = None,
         allow: frozenset[Permission] = frozenset(),
         alignment: int = 1,
-        description: XcpDescription | None = None,
+        paper: Paper | None = None,
         region: Region | None = None,
         key: KeyFunction | None = None,
     ) -> None:
         self.port = port
         self.limits = limits or Limits()
         self.allow = allow
-        self.description = description
+        self.paper = paper
+        self.own_paper = False
         self.given_region = region
         self.key = key
         self.opened = False

@@ -10,6 +10,7 @@ from xcaliper.conformance.checks import (
     daq_info,
     daq_run,
     described,
+    described_memory,
     link,
     memory,
     paging,
@@ -37,6 +38,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *protection.RULES,
     *unlocking.RULES,
     *described.RULES,
+    *described_memory.RULES,
     *link.RULES,
     *link.LAST,
 )

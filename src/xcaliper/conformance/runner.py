@@ -20,6 +20,7 @@ from xcaliper.conformance.model import (
     TimeIsUpError,
     Verdict,
 )
+from xcaliper.conformance.paper import take_from_slave
 from xcaliper.core.errors import LinkError, XcaliperError
 from xcaliper.xcp.daq import StartStopSynch
 
@@ -65,7 +66,8 @@ class Outcome:
     def exit_code(self) -> int:
         """As of every verb: 0 no violation, 6 violations, 4 the slave is gone, 1 failure, 130 interrupted."""
         if self.end is not End.COMPLETE:
-            return self.end.value
+            code: int = self.end.value
+            return code
         if self.count(Verdict.ERROR):
             return _DEFECT
         return _VIOLATED if self.count(Verdict.FAILED, Severity.VIOLATION) else 0
@@ -126,6 +128,7 @@ def begin(probe: Probe, *, take_over_lists: bool = False) -> None:
 
     Raises:
         StoppedError: CONNECT is not answered.
+        NotFoundError: the description was to be that of the slave, and it carries none.
     """
     probe.begin_rule()
     if not _connected(probe):
@@ -136,6 +139,9 @@ def begin(probe: Probe, *, take_over_lists: bool = False) -> None:
     probe.note_status()
     if probe.running_at_start and not take_over_lists:
         probe.allow -= {Permission.DAQ}
+    if probe.own_paper:
+        probe.begin_rule()
+        take_from_slave(probe)
 
 
 def _connected(probe: Probe) -> bool:

@@ -122,7 +122,9 @@ def _others(probe: Probe) -> None:
         raise SkippedError("only one resource is protected.")
     unlocked(probe, resource)
     gone = Resource(before & ~resource & ~locked_now(probe))
-    probe.demand(not gone, f"the key of {resource_name(resource)} opened {resource_name(gone)} too.")
+    probe.demand(
+        not gone, f"the key of {resource_name(resource)} opened {resource_name(gone)} too."
+    )
 
 
 @rule(
@@ -138,7 +140,9 @@ def _served(probe: Probe) -> None:
     unlocked(probe, resource)
     answer = probe.ask(_PROBES[resource])
     name = resource_name(resource)
-    probe.demand(not _locked_out(answer), f"{name} was opened, and its command is refused as locked.")
+    probe.demand(
+        not _locked_out(answer), f"{name} was opened, and its command is refused as locked."
+    )
 
 
 @rule(
