@@ -14,8 +14,8 @@ from xcaliper.conformance.rules import RULES
 def varied(ag: int) -> PagedMemory:
     """Memory whose content tells places apart."""
     memory = PagedMemory(ag)
-    for page in memory.pages.values():
-        page[:] = bytes((7 * at + at // 64) & 0xFF for at in range(len(page)))
+    for number, page in enumerate(memory.pages.values()):
+        page[:] = bytes((7 * at + at // 64 + 3 * number) & 0xFF for at in range(len(page)))
     for segment in (0, 1):
         memory._show(segment)
     return memory

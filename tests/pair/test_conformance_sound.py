@@ -92,13 +92,42 @@ def test_a_sound_slave_breaks_no_rule(name):
 def test_protected_resources_are_left_alone(resource):
     locks = SecuritySettings(protected=Resource.of(**{resource: 1}), key=lambda _, seed: seed)
     made = config(security=locks)
-    outcome = judged(made, varied(1), RULES)
+    outcome = judged(made, varied(1), RULES, region=Region(Address(0x2000_0000), 256))
     wrong = {
         o.rule.id: o.reason for o in outcome.results if o.verdict in (Verdict.FAILED, Verdict.ERROR)
     }
     assert not wrong
     locked = [o for o in outcome.results if "locked" in o.reason]
     assert len(locked) > 20
+
+
+def test_keys_open_what_a_run_needs():
+    locks = SecuritySettings(protected=Resource.of(cal_pag=1, daq=1), key=lambda _, seed: seed)
+    outcome = judged(config(security=locks), varied(1), RULES, key=lambda _, seed: seed)
+    plain = judged(config(), varied(1), RULES)
+    bad = (Verdict.FAILED, Verdict.ERROR)
+    assert not [one.rule.id for one in outcome.results if one.verdict in bad]
+    passed = [
+        {one.rule.id for one in run.results if one.verdict is Verdict.PASSED}
+        for run in (outcome, plain)
+    ]
+    assert passed[1] - passed[0] == {"SEC-005"}  # of something open
+    assert len(passed[0]) > len(passed[1]) + 5
+
+
+def test_a_key_that_does_not_fit_is_tried_once_in_front_of_the_groups():
+    locks = SecuritySettings(protected=Resource.of(daq=1), key=lambda _, seed: seed, attempts=0)
+    wrong = choose(groups=("memory", "daq-info", "daq-run"))
+    tried = []
+
+    def key(resource, seed):
+        tried.append(resource)
+        return bytes(len(seed))
+
+    outcome = judged(config(security=locks), varied(1), wrong, key=key)
+    assert not outcome.count(Verdict.FAILED)
+    assert not outcome.stopped
+    assert len(tried) == 1
 
 
 def test_nothing_is_touched_without_permission():

@@ -25,8 +25,10 @@ from xcaliper.a2l.xcp_model import (
 from xcaliper.conformance.paper import Paper, PaperSegment
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.xcp.codes import ChecksumType, Resource
-from xcaliper.xcp.slave_config import FixedList
+from xcaliper.xcp.slave_config import EventConfig, FixedList
+from xcaliper.xcp.slave_daq_config import CounterConfig, PackedConfig
 from xcaliper.xcp.slave_security import SecuritySettings
+from xcaliper.xcp.slave_store import StoreSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -402,6 +404,44 @@ class Multicast(Edit):
         super().__init__(b"\xf2\xfa", lambda came, _: [p.replace(b"\x5a", b"\x5b") for p in came])
 
 
+class Pending(Wrong):
+    """STORE_CAL_REQ stays set in SESSION_STATUS from the first request of it on."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def answer(self, asked: bytes, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        self.asked = self.asked or asked[:2] == b"\xf9\x01"
+        if asked == b"\xfd" and self.asked:
+            return [p[:1] + bytes((p[1] | 1,)) + p[2:] for p in came]
+        return came
+
+
+class Events(Wrong):
+    """Changes EV packets; b"" drops them."""
+
+    def __init__(self, change: Callable[[bytes], bytes]) -> None:
+        self.change = change
+
+    def event(self, packet: bytes) -> bytes:
+        return self.change(packet)
+
+
+class DeafToStim(Wrong):
+    """STIM packets get lost."""
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        return b"" if packet and packet[0] < 0xC0 else packet
+
+
+class AnswersStim(Wrong):
+    """STIM packets are answered as unknown commands where no list runs."""
+
+    def answer(self, asked: bytes, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        idle = asked and asked[0] < 0xC0 and not slave.daq_running
+        return [UNKNOWN] if idle else came
+
+
 class OpenCal(Wrong):
     """CAL/PAG stays closed in effect where it is told as open, behind an UNLOCK that came directly before."""
 
@@ -477,6 +517,21 @@ def stimulating() -> Wrong:
 
 WORDS = {"ag": 2, "granularity_odt_entry": 2}
 STATIC = {"dynamic": False, "fixed_lists": (FixedList(max_odt=2, max_odt_entries=4),) * 2}
+STORES = {"store": StoreSettings(daq=True, resume=True)}
+STIM_EVENTS = {
+    "events": (
+        EventConfig(0, "1ms", time_cycle=1),
+        EventConfig(
+            1,
+            "10ms",
+            time_cycle=10,
+            stim=True,
+            counter=CounterConfig(),
+            packed=PackedConfig(1, 0, 2),
+        ),
+        EventConfig(2, "crank", max_daq_list=1),
+    )
+}
 LOCKS = SecuritySettings(
     protected=Resource.of(cal_pag=1, daq=1),
     key=lambda resource, seed: bytes(byte ^ resource for byte in seed),
@@ -736,7 +791,15 @@ BROKEN: dict[str, Broken] = {
     "PAG-021": b(lambda: forgive(b"\xeb\x00")),
     "PAG-022": b(lambda: forgive(b"\xeb\x02\x00\x02")),
     "PAG-023": b(lambda: forgive(b"\xeb\x02\x02")),
-    "PAG-024": b(lambda: ignored(b"\xe6")),
+    "PAG-024": b(lambda: ignored(b"\xe6\x01")),
+    "PAG-025": b(lambda: Ask(b"\xe4\x00", lambda *_: b"", OK)),
+    "PAG-026": b(lambda: forgive(b"\xe4\x02")),
+    "PAG-027": b(lambda: Ask(b"\xeb\x82", lambda p, _: b"\xeb\x02" + p[2:])),
+    "PAG-028": b(
+        lambda: Edit(b"\xf0", lambda came, _: [OK if p == b"\xfe\x23" else p for p in came])
+    ),
+    "PAG-029": b(lambda: forgive(b"\xe6\x01"), freeze=False),
+    "PAG-030": b(lambda: forgive(b"\xe6\x00\x02")),
     # what is told of data acquisition
     "DAQ-001": b(lambda: cut(b"\xda", 7)),
     "DAQ-002": b(lambda: mask(b"\xda", 1, on=0xC0)),
@@ -798,6 +861,10 @@ BROKEN: dict[str, Broken] = {
         lambda: Chain(forgive(b"\xe1\xff\xff"), reply(b"\xde\x01", b"\xff\x00", after=b"\xe1"))
     ),
     "DQC-030": b(lambda: forgive(b"\xe0\x02\x00\x00\x00")),
+    "DQC-031": b(lambda: put(b"\xc0\x02", 4, 9, size=2), **STIM_EVENTS),
+    "DQC-032": b(lambda: Ask(b"\xc0\x01\x00\x00\x7e", lambda *_: b"", OK), **STIM_EVENTS),
+    "DQC-033": b(lambda: cut(b"\xc5", 4), **STIM_EVENTS),
+    "DQC-034": b(lambda: forgive(b"\xc5\x00\xfe", OK + bytes(4)), **STIM_EVENTS),
     # running lists
     "RUN-001": b(lambda: Data(lambda _: b"")),
     "RUN-002": b(lambda: mask(b"\xfd", 1, off=0x40)),
@@ -823,6 +890,17 @@ BROKEN: dict[str, Broken] = {
     "RUN-020": b(lambda: Ask(b"\xde\0\0\0", lambda *_: b"", b"\xff\x00")),
     "RUN-021": b(lambda: Ask(b"\xdd\x02", lambda *_: b"", OK)),
     "RUN-022": b(lambda: reply(b"\xde\x01", b"\xfe\x27", after=b"\xe0")),
+    # stimulation and storing
+    "STM-001": b(DeafToStim, **STIM_EVENTS),
+    "STM-002": b(lambda: Events(lambda p: p[:5] if p[:2] == b"\xfd\x09" else p), **STIM_EVENTS),
+    "STM-003": b(AnswersStim, **STIM_EVENTS),
+    "STO-001": b(lambda: mask(b"\xfd", 1, on=0x80)),
+    "STO-002": b(lambda: forgive(b"\xf9\x04")),
+    "STO-003": b(Pending, **STORES),
+    "STO-004": b(lambda: Events(lambda p: b"" if p == b"\xfd\x03" else p), **STORES),
+    "STO-005": b(lambda: forgive(b"\xf9\x01"), **STORES),
+    "STO-006": b(lambda: put(b"\xfd", 4, 0, size=2), **STORES),
+    "STO-007": b(lambda: Ask(b"\xf9\x08", lambda *_: b"", OK), **STORES),
     # clocks
     "TIM-001": b(lambda: Edit(b"\xdc", positive(lambda p: p if p[3] else p[:7]))),
     "TIM-002": b(lambda: clock(lambda v, n: v - 1_000_000 * n)),

@@ -48,13 +48,14 @@ class Permission(Enum):
     """What a rule does to the slave beyond asking.
 
     ``WRITE``: bytes at the address of the run are written and restored. ``PAGE``: calibration pages and
-    segment modes are switched and put back. ``DAQ``: lists are configured and run. ``STORE``: something is
-    stored for good. ``PROGRAM``: programming commands. ``KEYS``: keys that are known to be wrong.
+    segment modes are switched and put back. ``DAQ``: lists are configured and run. ``STIM``: lists of
+    direction STIM run, whose data the ECU takes. ``STORE``: something is stored for good. ``PROGRAM``: programming commands. ``KEYS``: keys that are known to be wrong.
     """
 
     WRITE = "write"
     PAGE = "page"
     DAQ = "daq"
+    STIM = "stim"
     STORE = "store"
     PROGRAM = "program"
     KEYS = "keys"
@@ -75,6 +76,8 @@ class Group(Enum):
     DAQ_INFO = "daq-info"
     DAQ_CONFIG = "daq-config"
     DAQ_RUN = "daq-run"
+    STIMULATION = "stimulation"
+    STORING = "storing"
     TIME = "time"
     SECURITY = "security"
     PROGRAMMING = "programming"
@@ -210,13 +213,14 @@ def rule(
     source: str,
     *,
     severity: Severity = Severity.VIOLATION,
-    needs: Permission | None = None,
+    needs: Permission | tuple[Permission, ...] | None = None,
 ) -> Callable[[Callable[[Probe], None]], Rule]:
     """Make a rule of the function below; ``source`` without a comma's worth of standard is XCP Base."""
     where = source if source.startswith(("XCP", "ASAP2")) else _SOURCE + source
 
     def made(check: Callable[[Probe], None]) -> Rule:
-        wanted = frozenset((needs,)) if needs is not None else frozenset()
+        several = needs if isinstance(needs, tuple) else (needs,)
+        wanted = frozenset(one for one in several if one is not None)
         return Rule(number, group, title, demands, where, check, severity, wanted)
 
     return made
