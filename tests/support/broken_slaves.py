@@ -676,8 +676,8 @@ BROKEN: dict[str, Broken] = {
     "STA-003": b(lambda: mask(b"\xfd", 2, on=0x10)),
     "STA-004": b(lambda: SlyCounter(b"\xfd", lambda p, n: p[:4] + bytes((n & 0xFF, 0)))),
     "STA-005": b(lambda: mask(b"\xfd", 1, on=0x40)),
-    "STA-006": b(lambda: mask(b"\xfd", 1, on=0x01)),
-    "STA-007": b(lambda: reply(b"\xf9", OK)),
+    "STA-006": b(lambda: mask(b"\xfd", 1, on=0x08)),
+    "STA-007": b(lambda: reply(b"\xf9\xc0", OK)),
     # identification and communication modes
     "IDN-001": b(lambda: Chain(*(cut(bytes((0xFA, kind)), 7) for kind in range(6)))),
     "IDN-002": b(lambda: put(b"\xfa\x01", 4, 5), id_in_packet_limit=16),

@@ -51,9 +51,13 @@ class _Stored:
     identifier: int = 0
 
 
+def _count(probe: Probe, event: EventCode) -> int:
+    return sum(one[:2] == bytes((PID_EV, event)) for one in probe.observed.events)
+
+
 def _request(probe: Probe, mode: SetRequestMode, flag: int, event: EventCode) -> _Stored:
     """Ask for something to be stored, and wait until it is."""
-    before = probe.observed.events.count(bytes((PID_EV, event)))
+    before = _count(probe, event)
     request = SetRequest(mode=mode, session_configuration_id=_ID)
     answer = probe.ask(request)
     if answer is None or answer[0] != PID_RES:
@@ -69,7 +73,7 @@ def _request(probe: Probe, mode: SetRequestMode, flag: int, event: EventCode) ->
             again = probe.ask(request) or b""
         probe.listen(probe.limits.quiet_ns // 4)
     probe.listen(probe.limits.quiet_ns)
-    told = probe.observed.events.count(bytes((PID_EV, event))) > before
+    told = _count(probe, event) > before
     return _Stored(None, again, pending, told, identifier)
 
 
