@@ -1,0 +1,155 @@
+"""Measuring and recording beside a stimulation or a bypass of a virtual ECU."""
+
+from __future__ import annotations
+
+import asammdf
+import numpy as np
+import pytest
+
+import xcaliper
+from support.served import wait_for
+from xcaliper.core.errors import LocalProtocolError, SettingsError, UsageError
+from xcaliper.sim.gallery import build_ecu
+from xcaliper.sim.server import EcuServer
+from xcaliper.xcp.slave_config import SlaveConfig
+from xcaliper.xcp.slave_daq_config import EventConfig
+
+pytestmark = pytest.mark.timeout(90)
+INPUTS = ["EngineSpeed", "IdleSpeedTarget"]
+
+
+@pytest.fixture(params=["udp", "tcp"])
+def ecu(request):
+    with (
+        EcuServer(build_ecu("demo-engine"), (f"{request.param}://127.0.0.1:0",)) as server,
+        xcaliper.connect(server.url, cache=False) as found,
+    ):
+        found.stim = server.ecu.slave.state.stim
+        yield found
+
+
+def opening(speed, target):
+    return 9.0 + 0.0005 * (target - speed)
+
+
+def test_a_bypass_is_recorded_with_all_that_surrounds_it(ecu, tmp_path) -> None:
+    path = tmp_path / "bypass.mf4"
+    measured = {"CoolantTemp": "100ms", "IdleThrottle": "100ms", "EngineSpeed": "10ms"}
+    bypass = ecu.bypass(
+        INPUTS, "IdleThrottle", opening, event="10ms", measure=measured, record=path
+    )
+    assert "STIM" in bypass.describe()
+    with bypass:
+        wait_for(lambda: bypass.samples >= 30)
+        ecu.write("cIdleSpeedTarget", 950)
+        wait_for(lambda: bypass.samples >= 60)
+    result, measurement = bypass.result(), bypass.measurement
+    assert result.samples == result.answered >= 60
+    assert not measurement.is_running
+    found = {name: block for block in measurement.blocks() for name in block.names}
+    speed, target = found["EngineSpeed"], found["IdleSpeedTarget"]
+    sent, told = found["IdleThrottle (sent)"], found["bypass round trip"]
+    assert len(sent) == len(told) == result.answered
+    assert len(speed) >= len(sent)  # one may come after the end
+    assert np.array_equal(sent.t, speed.t[: len(sent)])
+    value = opening(speed["EngineSpeed"], target["IdleSpeedTarget"])[: len(sent)]
+    assert np.allclose(sent["IdleThrottle (sent)"], value, atol=0.01)
+    assert {"CoolantTemp", "IdleThrottle"} <= set(found)
+    assert len(found["CoolantTemp"]) >= 4
+    trips = told["bypass round trip"]
+    assert np.isclose(trips.max(), result.round_trip.longest_ns * 1e-9)
+    assert (told["bypass reaction"] > 0).all()
+    assert told["bypass late"].sum() == result.late
+    with asammdf.MDF(path) as mdf:
+        ours = mdf.get("IdleThrottle (sent)")
+        assert np.allclose(ours.samples, sent["IdleThrottle (sent)"])
+        assert np.allclose(ours.timestamps, sent.t)
+        assert len(mdf.get("EngineSpeed").samples) == len(speed)
+        assert len(mdf.get("bypass round trip").samples) == len(trips)
+        assert mdf.get("bypass round trip").unit == "s"
+        assert any("cIdleSpeedTarget" in str(one.comment) for one in mdf.events)
+
+
+def test_the_measurement_lives_with_the_bypass(ecu, tmp_path) -> None:
+    path = tmp_path / "there.mf4"
+    path.write_bytes(b"kept")
+    bypass = ecu.bypass("EngineSpeed", "IdleThrottle", lambda _: 4.0, event=1, record=path)
+    with pytest.raises(LocalProtocolError, match="beside"):
+        bypass.measurement.start()
+    bypass = ecu.bypass("EngineSpeed", "IdleThrottle", lambda _: 4.0, event=1, record=path)
+    with pytest.raises(SettingsError, match="exists"):
+        bypass.start()
+    assert not bypass.is_running
+    assert path.read_bytes() == b"kept"
+    with pytest.raises(UsageError, match="record"):
+        ecu.bypass("EngineSpeed", "IdleThrottle", lambda _: 4.0, event=1, record=7)
+    bypass = ecu.bypass("EngineSpeed", "IdleThrottle", lambda _: 4.0, event=1, measure="Coolant*")
+    blocks = []
+    with bypass:
+        for block in bypass.measurement:
+            blocks.append(block)
+            if "EngineSpeed" in block.names:
+                break
+        assert bypass.is_running  # reading has ended, the bypass has not
+        assert not bypass.measurement.is_running
+    with ecu.measure("EngineSpeed", duration_s=0.05) as measurement:
+        measurement.run()
+
+
+def test_the_own_value_is_read_and_another_one_written(ecu) -> None:
+    def corrected(own):
+        return own + 1.0
+
+    options = {"event": "1ms", "output_event": "10ms"}
+    with ecu.bypass("IdleThrottle", "IdleThrottle", corrected, **options) as bypass:
+        wait_for(lambda: ecu.stim.counters.applied >= 10)
+    result = bypass.result()
+    assert bypass.inputs == bypass.outputs == ["IdleThrottle"]
+    own, sent = result.inputs["IdleThrottle"], result.outputs["IdleThrottle"]
+    assert np.allclose(sent, own + 1.0)
+    with ecu.bypass(
+        "IdleThrottle", "IdleThrottle", corrected, **options, measure="EngineSpeed"
+    ) as bypass:
+        wait_for(lambda: bypass.samples >= 10)
+    found = {name: block for block in bypass.measurement.blocks() for name in block.names}
+    assert {"IdleThrottle", "IdleThrottle (sent)", "EngineSpeed"} <= set(found)
+
+
+def test_a_stimulation_is_measured_too(ecu) -> None:
+    with ecu.stimulate(
+        {"IdleThrottle": 5.0},
+        stream={"StimulusTorque": np.arange(1.0, 31.0)},
+        event="10ms",
+        measure={"EngineSpeed": "10ms", "StimulusTorque": "100ms"},
+    ) as stimulation:
+        assert stimulation.join(20)
+    found = {name: block for block in stimulation.measurement.blocks() for name in block.names}
+    assert np.array_equal(found["StimulusTorque (sent)"]["StimulusTorque (sent)"], np.arange(1, 31))
+    assert (found["IdleThrottle (sent)"]["IdleThrottle (sent)"] == 5.0).all()
+    speed = found["EngineSpeed"]
+    assert set(found["StimulusTorque (sent)"].t) <= set(speed.t)
+    assert "bypass late" not in found
+
+
+def test_what_the_clock_of_the_host_sends_is_measured_too() -> None:
+    events = (
+        EventConfig(0, ""),
+        EventConfig(1, "", daq=False, stim=True),
+        EventConfig(2, ""),
+        EventConfig(3, ""),
+    )
+    settings = SlaveConfig(events=events, bit_stim=True)
+    with (
+        EcuServer(build_ecu("demo-engine", settings), ("udp://127.0.0.1:0",)) as server,
+        xcaliper.connect(server.url, cache=False) as ecu,
+    ):
+        values = {"StimulusTorque": 5.0, "FlagRevLimit": "ON"}
+        with ecu.stimulate(values, event=1, measure={"EngineSpeed": 2}) as stimulation:
+            wait_for(lambda: server.ecu.slave.state.stim.counters.applied >= 20)
+            wait_for(lambda: stimulation.measurement.quality.samples > 0)
+        found = {n: block for block in stimulation.measurement.blocks() for n in block.names}
+        sent = found["StimulusTorque (sent)"]
+        assert len(sent) == stimulation.sent
+        assert (np.diff(sent.t) >= 0).all()
+        assert set(found["FlagRevLimit (sent)"]["FlagRevLimit (sent)"].tolist()) == {"ON"}
+        assert len(found["EngineSpeed"])
