@@ -153,3 +153,123 @@ def test_what_the_clock_of_the_host_sends_is_measured_too() -> None:
         assert (np.diff(sent.t) >= 0).all()
         assert set(found["FlagRevLimit (sent)"]["FlagRevLimit (sent)"].tolist()) == {"ON"}
         assert len(found["EngineSpeed"])
+
+
+@pytest.fixture
+def box():
+    """[server] of an ECU that speaks with small packets."""
+    settings = SlaveConfig(
+        max_dto_stim=8, events=tuple(EventConfig(n, "", stim=n == 1) for n in range(4))
+    )
+    with EcuServer(build_ecu("demo-engine", settings), ("udp://127.0.0.1:0",)) as server:
+        yield server
+
+
+def test_a_bypass_goes_on_after_the_slave_has_restarted(box, tmp_path) -> None:
+    path = tmp_path / "run.mf4"
+    with xcaliper.connect(box.url, cache=False, timeout_s=0.3) as ecu:
+        bypass = ecu.bypass(
+            "EngineSpeed", "IdleThrottle", lambda _: 4.0, event=1, record=path, reconnect=30
+        )
+        with bypass:
+            wait_for(lambda: bypass.samples >= 10)
+            box.reboot()
+            wait_for(lambda: bypass.reconnects == 1, 30)
+            before = bypass.samples
+            wait_for(lambda: bypass.samples >= before + 10)
+            assert bypass.wait(0.05)
+            assert box.ecu.slave.stim_running
+    result = bypass.result()
+    assert (result.reconnects, result.lost) == (1, 0)
+    assert "found again 1 times" in str(result)
+    assert bypass.measurement.quality.reconnects == 1
+    blocks = {block.event: block for block in bypass.measurement.blocks()}
+    sent = next(b for name, b in blocks.items() if name.endswith("(sent)"))
+    for block in (sent, next(b for b in blocks.values() if "EngineSpeed" in b.names)):
+        (gap,) = block.gaps
+        assert gap.reason == "reconnect"
+        assert 0 < gap.before_row < len(block)
+        assert (np.diff(block.t) >= 0).all()
+    assert np.array_equal(sent["IdleThrottle (sent)"], np.full(result.answered, 4.0, np.float32))
+    with asammdf.MDF(path) as mdf:
+        assert any("found" in str(one.comment) for one in mdf.events)
+
+
+def test_a_stimulation_is_given_up_when_the_slave_stays_away(box) -> None:
+    with xcaliper.connect(box.url, cache=False, timeout_s=0.2) as ecu:
+        values = {"StimulusTorque": 5.0}
+        stimulation = ecu.stimulate(values, event=1, reconnect=0.5, measure="EngineSpeed").start()
+        wait_for(lambda: stimulation.sent > 0)
+        box.close()
+        assert stimulation.wait(60) is False
+        with pytest.raises(xcaliper.XcaliperError) as caught:
+            stimulation.stop()
+        assert "looked for during 0.5 s" in caught.value.hint
+        assert not stimulation.measurement.is_running
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_packets_of_a_row_travel_alone_or_together(box, alone) -> None:
+    values = {"StimulusTorque": 5.0, "IdleThrottle": 4.0}
+    with xcaliper.connect(box.url, cache=False) as ecu:
+        stimulation = ecu.stimulate(values, event=1, one_per_datagram=alone)
+        sizes, send = set(), ecu.link.send_data
+        ecu.link.send_data = lambda packets: (sizes.add(len(packets)), send(packets))
+        with stimulation:
+            wait_for(lambda: box.ecu.slave.state.stim.counters.applied >= 5)
+    assert sizes == ({1} if alone else {2})
+
+
+def test_packets_keep_the_distance_that_the_description_asks_for(
+    box, tmp_path, monkeypatch
+) -> None:
+    pauses = []
+    monkeypatch.setattr("xcaliper.client.stim_session.sleep", pauses.append)
+    with xcaliper.connect(box.url, cache=False) as ecu:
+        text = ecu.description.data.decode("latin-1")
+        begin = text.index("/begin STIM")
+        end = text.index("/end STIM", begin)
+        path = tmp_path / "slow.a2l"
+        path.write_text(f"{text[:end]} MIN_ST_STIM 20 {text[end:]}", "latin-1")
+    with xcaliper.connect(box.url, a2l=path, cache=False) as ecu:
+        values = {"StimulusTorque": 5.0, "IdleThrottle": 4.0}
+        with ecu.stimulate(values, event=1, one_per_datagram=False):
+            wait_for(lambda: box.ecu.slave.state.stim.counters.applied >= 5)
+    assert len(pauses) >= 5  # between the two packets of each row
+    assert all(0 < one <= 0.002 for one in pauses)
+
+
+def test_answers_echo_the_timestamp_of_their_sample() -> None:
+    events = tuple(EventConfig(n, "", stim=n == 1) for n in range(4))
+    with (
+        EcuServer(
+            build_ecu("demo-engine", SlaveConfig(events=events)), ("udp://127.0.0.1:0",)
+        ) as server,
+        xcaliper.connect(server.url, cache=False) as ecu,
+    ):
+        asked, given = [], []
+        bypass = ecu.bypass(
+            "EngineSpeed", "IdleThrottle", lambda _: 4.0, event=1, stim_timestamp=True
+        )
+        take, send = bypass._take, ecu.link.send_data
+        bypass._take = lambda batch: (asked.extend(batch.packets), take(batch))
+        ecu.link.send_data = lambda packets: (given.extend(packets), send(packets))
+        with bypass:
+            wait_for(lambda: server.ecu.slave.state.stim.counters.applied >= 5)
+        fmt = bypass.plan.stim_format
+        head, size = fmt.first_header_size, fmt.timestamp_size
+        assert size == bypass.plan.dto_format.timestamp_size > 0
+        at = bypass.plan.dto_format.first_header_size
+        stamps = [packet[at - size : at] for packet in asked]
+        assert [packet[head - size : head] for packet in given] == stamps[: len(given)]
+        assert len(set(stamps)) == len(stamps)
+
+
+def test_what_is_sent_is_not_stored_for_the_next_start(box) -> None:
+    with (
+        xcaliper.connect(box.url, cache=False) as ecu,
+        pytest.raises(UsageError, match="STIM signals among them"),
+    ):
+        ecu.store_measurement(
+            ["EngineSpeed", "IdleThrottle"], event=1, stim="IdleThrottle", resume=True
+        )

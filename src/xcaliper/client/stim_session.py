@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event, Lock, Thread, current_thread
+from time import sleep
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from xcaliper.client.acquisition import FIRST_WAIT_S, LONGEST_WAIT_S
@@ -459,7 +459,7 @@ class StimSession:
         """Keep the distance between STIM packets that the slave needs (MIN_ST_STIM)."""
         wait_ns = self._packet_ns + self._apart_ns - self._now()
         if 0 < wait_ns <= self._apart_ns:
-            time.sleep(wait_ns * 1e-9)
+            sleep(wait_ns * 1e-9)
         self._packet_ns = self._now()
 
     def _note_sent(self, host_ns: int, outcome: tuple[float, ...] = ()) -> None:
