@@ -184,7 +184,7 @@ def test_a_bypass_goes_on_after_the_slave_has_restarted(box, tmp_path) -> None:
     assert "found again 1 times" in str(result)
     assert bypass.measurement.quality.reconnects == 1
     blocks = {block.event: block for block in bypass.measurement.blocks()}
-    sent = next(b for name, b in blocks.items() if name.endswith("(sent)"))
+    sent = next(b for name, b in blocks.items() if name.endswith("STIM"))
     for block in (sent, next(b for b in blocks.values() if "EngineSpeed" in b.names)):
         (gap,) = block.gaps
         assert gap.reason == "reconnect"

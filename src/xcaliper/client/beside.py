@@ -265,7 +265,7 @@ def _sent_track(index: int, raster: Raster, signals: Mapping[str, Signal]) -> Tr
     names = {name: SENT.format(signals[name].bound.name) for name in raster.signals}
     return Track(
         index,
-        SENT.format(raster.name),
+        raster.name,
         renamed_dtype(raster.dtype, names),
         {new: replace(signals[name], renamed=new) for name, new in names.items()},
         kind="sent",
