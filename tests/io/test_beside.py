@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import xcaliper
+from pair.faulty_link import FaultyLink
 from support.served import wait_for
+from xcaliper.client import beside
 from xcaliper.core.errors import LocalProtocolError, SettingsError, UsageError
 from xcaliper.sim.gallery import build_ecu
 from xcaliper.sim.server import EcuServer
@@ -206,6 +208,44 @@ def test_a_stimulation_is_given_up_when_the_slave_stays_away(box) -> None:
             stimulation.stop()
         assert "looked for during 0.5 s" in caught.value.hint
         assert not stimulation.measurement.is_running
+
+
+def test_samples_that_are_lost_are_gaps_in_what_was_sent_as_well(box) -> None:
+    def up(datagram: bytes):
+        if datagram[4] == 0 and dropped.count(True) < 3:  # ODT 0; commands are answered by 0xFF
+            dropped.append(len(dropped) % 8 == 7)
+            return [] if dropped[-1] else [(0.0, datagram)]
+        return [(0.0, datagram)]
+
+    dropped: list[bool] = []
+    with FaultyLink(box.url) as link, xcaliper.connect(link.url, cache=False) as ecu:
+        bypass = ecu.bypass(
+            "EngineSpeed", "IdleThrottle", lambda _: 4.0, event=1, measure=["Load"], dto_ctr=False
+        )
+        link.up = up
+        with bypass:
+            wait_for(lambda: dropped.count(True) == 3 and bypass.samples >= 40)
+        link.heal()
+    blocks = {name: block for block in bypass.measurement.blocks() for name in block.names}
+    speed, sent = blocks["EngineSpeed"], blocks["IdleThrottle (sent)"]
+    assert len(sent) == bypass.result().answered <= len(speed)
+    assert sum(gap.lost for gap in speed.gaps) >= 3
+    assert [(g.t_to_ns, g.lost, g.reason) for g in sent.gaps] == [
+        (g.t_to_ns, g.lost, g.reason) for g in speed.gaps
+    ]
+    for gap in sent.gaps:
+        assert round(sent.t[gap.before_row] * 1e9) == gap.t_to_ns
+        assert round(sent.t[gap.before_row - 1] * 1e9) <= gap.t_from_ns
+
+
+def test_times_of_what_was_answered_when_some_samples_were_not() -> None:
+    def matched(about, times):
+        return beside._matched(np.array(about, np.int64), np.array(times, np.int64)).tolist()
+
+    assert matched([11, 19], [10, 20]) == [10, 20]
+    assert matched([11, 29], [10, 20, 30]) == [10, 30]
+    assert matched([-5, 99], [10, 20, 30]) == [10, 30]
+    assert matched([11, 19], [10]) == [11, 19]
 
 
 @pytest.mark.parametrize("alone", [True, False])
