@@ -41,6 +41,9 @@ def test_a_bypass_is_recorded_with_all_that_surrounds_it(ecu, tmp_path) -> None:
         INPUTS, "IdleThrottle", opening, event="10ms", measure=measured, record=path
     )
     assert "STIM" in bypass.describe()
+    assert "Task10ms STIM" in bypass.plan._repr_html_()
+    lists = [(one["direction"], one["event_channel"]) for one in bypass.plan.to_dict()["lists"]]
+    assert lists == [("DAQ", 1), ("DAQ", 2), ("STIM", 1)]
     with bypass:
         wait_for(lambda: bypass.samples >= 30)
         ecu.write("cIdleSpeedTarget", 950)
@@ -158,15 +161,17 @@ def test_what_the_clock_of_the_host_sends_is_measured_too() -> None:
 
 
 @pytest.fixture
-def box():
-    """[server] of an ECU that speaks with small packets."""
+def box(request):
+    """Server of an ECU that takes small STIM packets."""
+    url = f"{getattr(request, 'param', 'udp')}://127.0.0.1:0"
     settings = SlaveConfig(
         max_dto_stim=8, events=tuple(EventConfig(n, "", stim=n == 1) for n in range(4))
     )
-    with EcuServer(build_ecu("demo-engine", settings), ("udp://127.0.0.1:0",)) as server:
+    with EcuServer(build_ecu("demo-engine", settings), (url,)) as server:
         yield server
 
 
+@pytest.mark.parametrize("box", ["udp", "tcp"], indirect=True)
 def test_a_bypass_goes_on_after_the_slave_has_restarted(box, tmp_path) -> None:
     path = tmp_path / "run.mf4"
     with xcaliper.connect(box.url, cache=False, timeout_s=0.3) as ecu:

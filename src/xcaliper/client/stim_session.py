@@ -275,15 +275,13 @@ class StimSession:
     def _watch(self) -> None:
         """Body of the watching thread: look after slave and clock until the end."""
         while not self._over.wait(_LOOK_S):
-            try:
-                failure = self._look()
-                if failure is None and self._now() - self._clock_ns > _CLOCK_PERIOD_NS:
-                    self._clock_ns = self._now()
-                    self._read_clock()
-            except XcaliperError as error:
-                failure = error
+            failure = self._look()
             if failure is not None and not self._over.is_set():
                 self._recover(failure)
+            elif self._now() - self._clock_ns > _CLOCK_PERIOD_NS:
+                self._clock_ns = self._now()
+                with suppress(XcaliperError):  # a lost answer; the next look tells more
+                    self._read_clock()
 
     def look(self) -> None:
         """Bring ``timeouts`` up to date."""
