@@ -141,15 +141,85 @@ def request_of(cls: type[Any], fields: dict[str, Any], command: str = "") -> Any
         )
         if key not in hints or isinstance(value, bool):
             continue
-        if name in FIELDS:
-            value = FIELDS[name](value)
-        elif name.endswith("_hex"):
-            value = bytes.fromhex(value)
+        convert = FIELDS.get(name) or (bytes.fromhex if name.endswith("_hex") else lambda raw: raw)
+        made = convert(value)
         kind = hints[key]
         is_bits = isinstance(kind, type) and issubclass(kind, BitField)
-        values[key] = kind(value) if is_bits else value
+        values[key] = kind(made) if is_bits else made
     for key, parameter in inspect.signature(cls).parameters.items():
         if key not in values and (parameter.default is inspect.Parameter.empty or key == "data"):
             kind = str(parameter.annotation)
             values[key] = b"\0" if "bytes" in kind else () if "tuple" in kind else 1
     return cls(**values)
+
+
+NAMED = {v["name"]: v for v in VECTORS}
+TRACES = {t["id"]: t["steps"] for t in DOCUMENT["traces"] if t["layer"] == "xcp"}
+
+#: Frames of transports hold packets, they are none: tests/unit/xcp/test_vectors.py has them.
+FRAMES = {
+    v["name"] for v in VECTORS if not {"header", "packet_hex", "messages"}.isdisjoint(v["fields"])
+}
+PACKETS = [v for v in VECTORS if v["name"] not in FRAMES]
+
+
+def of(*directions: str) -> list[dict[str, Any]]:
+    return [v for v in PACKETS if v["direction"] in directions]
+
+
+def packet_of(vector: dict[str, Any]) -> bytes:
+    """The packet; vectors of Ethernet are whole messages, LEN and CTR come first."""
+    raw = bytes.fromhex(vector["bytes"])
+    return raw[4:] if vector["layer"] == "eth" else raw
+
+
+def ag_of(vector: dict[str, Any]) -> int:
+    return vector.get("context", {}).get("address_granularity", 1)
+
+
+def max_cto_of(vector: dict[str, Any]) -> int:
+    least = -(-len(packet_of(vector)) // ag_of(vector)) * ag_of(vector)
+    return vector.get("context", {}).get("max_cto", max(252, least))
+
+
+def name_of(vector: dict[str, Any]) -> str:
+    """The command that the vector is, or answers; '' for those that answer any."""
+    fields, packet = vector["fields"], packet_of(vector)
+    if vector["direction"] == "cmd":
+        return TABLES[vector["layer"]].find(packet).name
+    if vector["layer"] == "eth":
+        return "GET_SLAVE_ID_EXTENDED" if packet[1] == 0xFD else "GET_SLAVE_ID"
+    if vector["layer"] == "can":
+        return "GET_DAQ_ID" if "can_id_fixed" in fields else "GET_SLAVE_ID"
+    if vector["layer"] == "flx":
+        return "GET_DAQ_FLX_BUF"
+    special = {
+        "max_block_size": "BUILD_CHECKSUM",
+        "expected_elements": "DOWNLOAD_NEXT",
+        "device_error": "PROGRAM_START",
+    }
+    named = [command for name, command in special.items() if name in fields]
+    return fields.get("command", named[0] if named else "")
+
+
+def asked(vector: dict[str, Any]) -> Any:
+    """The request that a vector is, or that it answers."""
+    table = TABLES[vector["layer"]]
+    if vector["direction"] == "cmd":
+        name = name_of(vector)
+        fields = {k: v for k, v in vector["fields"].items() if k != "sub_command"}
+        if name == "USER_CMD":
+            fields = vector["fields"]
+        return request_of(table[name].request, fields, name)
+    trace = TRACES.get(vector.get("trace", ""), [])
+    if trace:
+        before = trace[: trace.index(vector["name"])]
+        last = next(n for n in reversed(before) if NAMED[n]["direction"] == "cmd")
+        return asked(NAMED[last])
+    name = name_of(vector) or "GET_STATUS"
+    context, fields = vector.get("context", {}), vector["fields"]
+    known = {"n": context.get("n"), "mode": fields.get("mode")}
+    if name == "UPLOAD" or name.endswith(("SEGMENT_INFO", "SECTOR_INFO")):
+        known = {k: v for k, v in known.items() if v is not None}
+        return request_of(table[name].request, known, name)
+    return request_of(table[name].request, {}, name)
