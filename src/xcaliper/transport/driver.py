@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from xcaliper.daq.framed import FramedDecoder
     from xcaliper.proto.procedure import Procedure
     from xcaliper.transport.base import Transport
+    from xcaliper.transport.drain import Stay
     from xcaliper.transport.inbox import DaqInbox
     from xcaliper.xcp.master import MasterMachine
     from xcaliper.xcp.master_streams import Bulk
@@ -97,6 +98,7 @@ class Driver:
         self._frame = self.framing.frame
         self._feed: Callable[[bytes, int], list[bytes]] = self.reader.feed
         self._acquisition: Acquisition | None = None
+        self._stay: Stay | None = None
         self._counted = 0
         self._profile: object = None
         self._ag = 1
@@ -431,8 +433,14 @@ class Driver:
 
     # --- samples ---
 
-    def begin_acquisition(self, decoder: FramedDecoder) -> None:
-        """Give received bytes to a decoder from now on; only other packets become objects."""
+    def begin_acquisition(self, decoder: FramedDecoder, stay: Stay | None = None) -> None:
+        """Give received bytes to a decoder from now on; only other packets become objects.
+
+        Args:
+            decoder: of the measurement.
+            stay: lets compiled code wait for answers; None = it cannot.
+        """
+        self._stay = stay
         self._acquisition = Acquisition(decoder, self.transport, self.reader, self._clock())
         self._counted = decoder.daq_received
         self.reader.new_gaps = []
@@ -459,7 +467,7 @@ class Driver:
         if self._acquisition is not None:
             self._acquisition.end(self._clock())
             self._count(self._acquisition)
-        self._acquisition = None
+        self._acquisition = self._stay = None
         self._feed = self.reader.feed
 
     def _feed_framed(self, data: bytes, now: int) -> list[bytes]:
@@ -594,6 +602,12 @@ class Driver:
 
     def _next_packets(self, wait_ns: int) -> list[bytes]:
         self.check()
+        acquisition, stay = self._acquisition, self._stay
+        if acquisition is not None and stay is not None and acquisition.can_stay:
+            wait_ns = min(wait_ns, SLICE_NS)
+            stay.begin(wait_ns / 1e9, acquisition.descriptor)
+            now = self._clock()
+            return self._drain(acquisition, HOLD_BYTES, now, now + wait_ns)[1]
         # Whole milliseconds, and the full slice most of the time: changing it costs a system call.
         whole_ms = max(-(-wait_ns // _MILLISECOND_NS), 1) * _MILLISECOND_NS
         self.transport.set_wait(min(whole_ms, SLICE_NS))
@@ -606,7 +620,7 @@ class Driver:
         packets = self._unframe(data, self._clock())
         if self._acquisition is not None and not packets:
             # Datagram by datagram the answer behind a full buffer would never be reached.
-            _, packets = self._drain(self._acquisition, HOLD_BYTES, self._clock())
+            _, packets = self._drain(self._acquisition, LATE_BYTES, self._clock())
         return packets
 
     def _general_upload(self, address: int, size: int, extension: int) -> bytes:

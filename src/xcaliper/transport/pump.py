@@ -328,11 +328,11 @@ class Link:
             # A large buffer holds what a burst brings meanwhile, and timestamps do not care.
             patient = decoder.is_patient and self._daq_tick_s == _DAQ_TICK_S
             self._longest_s = _SLOW_TICK_S if patient else self._daq_tick_s
-            self._driver.begin_acquisition(decoder)
-            self._inbox.start_blocks(decoder, sink)
             if self._thread is not None and self._clock is time.monotonic_ns and can_stay:
                 decoder.control[LARGE] = self._large
                 self._stay = Stay(decoder.control)
+            self._driver.begin_acquisition(decoder, self._stay)
+            self._inbox.start_blocks(decoder, sink)
 
         self._begin_daq(begin)
 
@@ -547,9 +547,8 @@ class Link:
             self._sent, self._commanded_ns = sent, now
         if now - self._commanded_ns < _COMMANDED_NS:
             return False
-        self._stay.begin(
-            self._pause_s
-        )  # whoever wants it to end after this is seen, by the kernel or here
+        # Whoever wants it to end after this is seen, by the kernel or here.
+        self._stay.begin(self._pause_s)
         return not (self._queueing or self._submitted or self._driver.closing)
 
     def _remain(self) -> int:
