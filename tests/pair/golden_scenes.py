@@ -47,7 +47,6 @@ from xcaliper.xcp.tlcmd import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-
     Vector = dict[str, Any]
 
 STARTED = (pgm.ProgramStart(), std.SetMta(address=FLASH))

@@ -57,7 +57,7 @@ class Everywhere(SparseMemory):
         self.add(Address(RAM, 1), bytes(0x2000))
         self.add(Address(FLASH), bytes(8 * SECTOR_SIZE))
         self.pages: dict[tuple[int, bool], int] = {}
-        self.sound = True
+        self.sound, self.burnt = True, False
 
     def write(self, address: Address, data: bytes) -> None:
         if address.value == ROM:
@@ -73,6 +73,8 @@ class Everywhere(SparseMemory):
         return self.pages.get((segment, ecu), 0)
 
     def copy_page(self, source: tuple[int, int], destination: tuple[int, int]) -> None:
+        if self.burnt:
+            raise negative_response("memory", ErrorCode.ERR_WRITE_PROTECTED)
         self.copied = source, destination
 
     def clear(self, sector: SectorConfig) -> None:
