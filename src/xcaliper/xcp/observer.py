@@ -319,8 +319,8 @@ class _DaqKnowledge:
             size = answer.timestamp_mode.size
             self._timestamp_size = size if size in (1, 2, 4) else 0
             self._timestamp_fixed = bool(answer.timestamp_mode.fixed)
-        elif isinstance(answer, daq.StartStopDaqListResponse):
-            if isinstance(request, daq.StartStopDaqList):
+        elif isinstance(request, daq.StartStopDaqList):
+            if isinstance(answer, daq.StartStopDaqListResponse):
                 self._first_pids[answer.first_pid] = request.daq_list
         elif isinstance(request, daq.SetDaqListMode):
             self._modes[request.daq_list] = int(request.mode)
