@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from pair.golden_scenes import STARTED, at
+from pair.golden_pgm_scenes import STARTED, at
 from pair.golden_slaves import (
     ALL,
     RAM,
