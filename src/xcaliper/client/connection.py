@@ -616,13 +616,19 @@ class Connection:
             PlanError: it does not fit, or an event does not serve STIM; carries every reason.
             UsageError: something else has the lists, or the algorithm does not fit.
         """
-        from xcaliper.client.bypass import Bypass
-        from xcaliper.client.stim_plan import select_bypass
+        from xcaliper.client.stim_plan import make_bypass
 
-        self._port.check_free()
-        selection = select_bypass(self, inputs, outputs, event, output_event, options)
-        return Bypass(
-            self, selection, algorithm, arrays=arrays, check_counter=check_counter, keep=keep
+        return make_bypass(
+            self,
+            inputs,
+            outputs,
+            algorithm,
+            event,
+            output_event,
+            arrays=arrays,
+            check_counter=check_counter,
+            keep=keep,
+            options=options,
         )
 
     def store_measurement(

@@ -259,7 +259,10 @@ class UdpPort(Port):
                 size += len(framed)
         if gathered:
             datagrams.append(b"".join(gathered))
-        self._keep(datagrams)
+        if len(datagrams) == 1:  # an answer, most often: straight out where it can
+            self._put(datagrams[0], len(datagrams[0]))
+        else:
+            self._keep(datagrams)
         self.flush()
         if not self._kept:
             for item in items:
@@ -295,11 +298,13 @@ class UdpPort(Port):
             for start, end, size in cuts:
                 put(data[at + start : at + end], size)
 
-    def _put(self, data: memoryview, size: int) -> None:
-        """Send datagrams at once where nothing waits and they are as long as those before."""
+    def _put(self, data: bytes | memoryview, size: int) -> None:
+        """Send datagrams at once where nothing waits and the system need not be told how to cut them."""
         if self._peer is None:
             return
-        if self._segment == size and not self._kept and self._segmentation:
+        segment = self._segment
+        alone = len(data) == size and (size <= segment or not segment)
+        if not self._kept and (alone or (segment == size and self._segmentation)):
             try:
                 self._sock.sendto(data, self._peer)
             except BlockingIOError:

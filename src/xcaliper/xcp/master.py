@@ -92,6 +92,7 @@ class MasterMachine:
         self._events: deque[MasterEvent] = deque(maxlen=_MAX_EVENTS)
         self._running: Running[Any] | None = None
         self._action: Carrying | None = None
+        self._streaming = False  # answers come while later commands of the same step wait in out
         self._deadline_ns: int | None = None
         self._armed_ns = 0  # when the deadline was set
         self._asleep_since: int | None = None
@@ -212,6 +213,7 @@ class MasterMachine:
                 running.fail(LocalProtocolError("procedure: it failed."))
                 raise
             self._action = self._perform(step)
+            self._streaming = isinstance(step, Uploads | Pipeline)
             done, answer, error = self._advance(None)
             if not done:
                 return
@@ -228,6 +230,8 @@ class MasterMachine:
             return True, stop.value, None
         except XcaliperError as error:
             self._stop_action()
+            if packet is not None:
+                self._x.out.clear()  # the rest of a stream that was refused
             return True, None, error
         return False, None, None
 
@@ -250,7 +254,8 @@ class MasterMachine:
         self._x.now_ns = now_ns
         pid = packet[0] if packet else 0
         if pid == PID_RES or (pid == PID_ERR and len(packet) > 1):
-            unsent = self.asleep and self._x.out  # nobody answers what was not sent
+            # Nobody answers what was not sent; of a stream, the first commands may have been.
+            unsent = self._x.out and (self.asleep or not self._streaming)
             if self._action is None or unsent:
                 self.counters.stray += 1
             else:
