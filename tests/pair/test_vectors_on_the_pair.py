@@ -39,8 +39,8 @@ from xcaliper.xcp.codes import ErrorCode
 from xcaliper.xcp.dto import Dto
 from xcaliper.xcp.master import MasterMachine
 from xcaliper.xcp.observer import ObserverMachine
-from xcaliper.xcp.profile import DtoFormat, Profile
 from xcaliper.xcp.procedures.transport import decode_discovery
+from xcaliper.xcp.profile import DtoFormat, Profile
 from xcaliper.xcp.refusals import decode_refusal
 
 NEXT = {"DOWNLOAD_NEXT": cal.Download, "PROGRAM_NEXT": pgm.Program}
