@@ -26,6 +26,7 @@ from xcaliper.xcp.handlers.clock import time_sync
 from xcaliper.xcp.handlers.std import short_upload, upload
 from xcaliper.xcp.handlers.store import power_up
 from xcaliper.xcp.handlers.transport import DISCOVERY
+from xcaliper.xcp.slave_sampler import PackedSampler
 from xcaliper.xcp.slave_state import SlaveState
 from xcaliper.xcp.table import COMMANDS
 
@@ -441,7 +442,7 @@ class SlaveMachine:
             assert sampler is not None, "schedule() keeps running lists only"
             if daq_list.dto_ctr:
                 counter = self._counter_of(channel)
-            if sampler.samples > 1 and not sampler.collect(ticks):
+            if isinstance(sampler, PackedSampler) and not sampler.collect(ticks):
                 continue
             packets = sampler.packets
             if (
