@@ -146,7 +146,7 @@ def ecu(request) -> Iterator[EcuServer]:
 
 
 def test_session_memory_and_programming(ecu):
-    a2l = ecu.ecu.a2l.encode()
+    a2l = ecu.ecu.slave.config.ids[4]
     block = bytes(range(200))
     call = Calls()
     call("connect", gives={"maxCto": 64, "resource": {"pgm": True, "stim": True, "dbg": False}})
