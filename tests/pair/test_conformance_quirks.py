@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pair.link import config
@@ -34,6 +36,18 @@ FOUND = {
     Quirk.EARLY_DTOS: {"RUN-005"},
     Quirk.DOUBLE_CONNECT: {"OBS-001"},
 }
+
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "conformance.md"
+
+
+def test_the_guide_names_the_same():
+    rows = {
+        line.split("`")[1]: set(line.split("|")[2].replace(" ", "").split(","))
+        for line in GUIDE.read_text("utf-8").splitlines()
+        if line.startswith("| `") and line.split("`")[1] in {one.value for one in Quirk}
+    }
+    assert rows == {quirk.value: rules for quirk, rules in FOUND.items()}
 
 
 @pytest.mark.parametrize("quirk", Quirk, ids=lambda one: one.name)
