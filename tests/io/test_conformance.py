@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from support.served import message, scripted
 from xcaliper.cli.main import main
+from xcaliper.sim.demo_key import demo_key
 from xcaliper.sim.gallery import build_ecu
 from xcaliper.sim.server import EcuServer
+from xcaliper.xcp.codes import Resource
+from xcaliper.xcp.slave_config import SlaveConfig
+from xcaliper.xcp.slave_security import SecuritySettings
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -95,6 +101,53 @@ def test_nobody_there_is_no_verdict(capsys):
         port = closed.getsockname()[1]
         assert main(["conformance", f"tcp://127.0.0.1:{port}"]) == 4
     assert "nobody listens" in capsys.readouterr().err
+
+
+def test_a_protected_slave_with_keys_and_its_own_a2l(tmp_path, capsys):
+    config = SlaveConfig(
+        security=SecuritySettings(
+            protected=Resource.of(cal_pag=1, daq=1), key=demo_key, library="demo_key.so"
+        )
+    )
+    data = tmp_path / "report.json"
+    words = ["--a2l", "slave", "--group", "security,a2l,memory,calibration,paging"]
+    keys = ["--key-python", "xcaliper.sim.demo_key:demo_key"]
+    with EcuServer(build_ecu("demo-engine", config), ("udp://127.0.0.1:0",)) as made:
+        url = urls(made)[0]
+        allow = ["--allow", "write,page,keys,stim,store"]
+        assert main(["conformance", url, *words, *keys, *allow, "--json", str(data)]) == 0
+        assert not made.ecu.slave.connected
+    results = {one["id"]: one for one in json.loads(data.read_text("utf-8"))["results"]}
+    assert not [one["id"] for one in results.values() if one["verdict"] in ("failed", "error")]
+    for number in ("SEC-012", "SEC-016", "CAL-001", "A2L-015", "A2L-016"):
+        assert results[number]["verdict"] == "passed", results[number]["reason"]
+
+
+def test_a_slave_without_a2l_is_no_connection_problem(server, capsys):
+    with EcuServer(build_ecu("demo-engine", SlaveConfig()), ("udp://127.0.0.1:0",)) as made:
+        made.ecu.slave.state.config.ids.pop(4, None)
+        assert main(["conformance", urls(made)[0], "--a2l", "slave"]) == 3
+    assert "--a2l" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_the_session_and_writes_what_ran(server, tmp_path):
+    data = tmp_path / "report.json"
+    command = [sys.executable, "-m", "xcaliper", "conformance", urls(server)[0]]
+    running = subprocess.Popen(
+        [*command, "--json", str(data)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 60
+    while not server.ecu.slave.connected and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.5)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130, (out, err)
+    assert b"interrupted" in err
+    values = json.loads(data.read_text("utf-8"))
+    assert values["exit_code"] == 130
+    assert 0 < len(values["results"]) < 250
+    assert not server.ecu.slave.connected
 
 
 @pytest.mark.parametrize(

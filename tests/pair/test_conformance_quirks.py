@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pair.link import config
@@ -34,6 +36,19 @@ FOUND = {
     Quirk.EARLY_DTOS: {"RUN-005"},
     Quirk.DOUBLE_CONNECT: {"OBS-001"},
 }
+
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "conformance.md"
+
+
+def test_the_guide_names_the_same():
+    names = {one.name.lower().replace("_", "-"): one for one in Quirk}
+    rows = {
+        names[line.split("`")[1]]: set(line.split("|")[2].replace(" ", "").split(","))
+        for line in GUIDE.read_text("utf-8").splitlines()
+        if line.startswith("| `") and line.split("`")[1] in names
+    }
+    assert rows == FOUND
 
 
 @pytest.mark.parametrize("quirk", Quirk, ids=lambda one: one.name)

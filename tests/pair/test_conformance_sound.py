@@ -230,7 +230,7 @@ def test_the_run_ends_in_its_time_and_disconnects():
     assert port.now < 4_000_000_000
 
 
-@pytest.mark.parametrize("at", [100, 700])
+@pytest.mark.parametrize("at", [1, 100, 700])
 def test_an_interrupt_ends_the_session_and_keeps_what_was_found(at):
     """At 700 packets lists run or memory is written: it is put back all the same."""
 
@@ -249,7 +249,7 @@ def test_an_interrupt_ends_the_session_and_keeps_what_was_found(at):
     outcome = run(Probe(port, allow=ALL), RULES)
     assert outcome.exit_code == 130
     assert outcome.stopped == "interrupted."
-    assert 0 < len(outcome.results) < len(RULES)
+    assert len(outcome.results) < len(RULES)
     assert port.count > at
     assert not port.slave.connected
     assert ({key: bytes(page) for key, page in memory.pages.items()}, dict(memory.used)) == before
@@ -279,6 +279,31 @@ def test_a_slave_that_talks_without_end_costs_the_time_of_a_rule():
     outcome = judged(config(), varied(1), choose(select=("COM-002", "STA-001")), Chatter())
     verdicts = {one.rule.id: one.verdict for one in outcome.results}
     assert verdicts == {"COM-002": Verdict.FAILED, "STA-001": Verdict.PASSED}
+
+
+def test_an_answer_that_comes_late_is_neither_too_many_nor_that_of_the_next_question():
+    class Late(MachinePort):
+        kept: tuple = ()
+
+        def receive(self, until_ns):
+            if self.kept and self.now >= self.kept[0]:
+                late, self.kept = self.kept[1], ()
+                return late
+            found = super().receive(until_ns)
+            if found is not None and found[4:6] == b"\xfe\x20" and not self.done:
+                self.done = True
+                self.kept = (self.now + 1_100_000_000, found)
+                return self.receive(until_ns)
+            return found
+
+        done = False
+
+    port = Late(config(), varied(1))
+    outcome = run(Probe(port, allow=ALL), choose(groups=("unknown", "syntax", "observed")))
+    assert port.done
+    failed = {one.rule.id: one.reason for one in outcome.results if one.verdict is Verdict.FAILED}
+    assert list(failed.values()) == [next(iter(failed.values()))]
+    assert "not answered" in next(iter(failed.values()))
 
 
 def test_busy_slaves_are_asked_again():

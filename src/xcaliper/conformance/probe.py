@@ -113,6 +113,7 @@ class Probe:
     Attributes:
         profile: what the CONNECT response says, as far as it makes sense.
         connect_packet: the first answer to CONNECT.
+        in_flight: True from a question to its answer; after an interrupt nobody knows whether it was served.
         connected: True inside a session.
         own_paper: True to take the A2L from the slave at the beginning.
         opened: True when what can be unlocked in this session has been.
@@ -162,6 +163,8 @@ class Probe:
         self._end_ns = self._start_ns + self.limits.run_ns
         self._rule_end_ns = self._end_ns
         self._last_asked = b""
+        self._owed = 0
+        self.in_flight = False
 
     # -- packets ----------------------------------------------------------------------------------
 
@@ -184,12 +187,37 @@ class Probe:
         self._go_on()
         sent_ns = self.port.now_ns()
         self._last_asked = packet
+        self.in_flight = True
         self._send(packet)
         answer = self._answer(sent_ns, wait_ns or self.limits.answer_ns)
+        self.in_flight = False
         self._keep(packet, () if answer is None else (answer,), sent_ns)
         if not wait_ns:
             self.silent = self.silent + 1 if answer is None else 0
+            self._owed += answer is None
         return answer
+
+    def synchronise(self) -> bool:
+        """Send SYNCH and take what comes until its answer; False when nothing came.
+
+        An answer that was late for its question so does not pass for that of the next one.
+        """
+        self._clear_line()
+        self._go_on()
+        sent_ns, came = self.port.now_ns(), False
+        self._last_asked = b"\xfc"
+        self._send(b"\xfc")
+        until = sent_ns + self.limits.answer_ns
+        while (left := until - self.port.now_ns()) > 0:
+            answer = self._answer(self.port.now_ns(), left)
+            if answer is None:
+                break
+            came = True
+            if answer[:2] == bytes((PID_ERR, ErrorCode.ERR_CMD_SYNCH)):
+                self._owed = 0
+                break
+        self.silent = 0 if came else self.silent + 1
+        return came
 
     def ask_together(self, *packets: bytes) -> list[bytes]:
         """Send several commands in one datagram and give their answers in order, as many as came."""
@@ -312,6 +340,9 @@ class Probe:
                 self._note_stray(message.packet)
 
     def _note_stray(self, packet: bytes) -> None:
+        if self._owed:  # late, not too many: a question before was not answered in time
+            self._owed -= 1
+            return
         if len(self.observed.strays) < _KEEP_OTHERS:
             self.observed.strays.append((self._last_asked, packet))
 

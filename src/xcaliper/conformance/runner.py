@@ -205,14 +205,13 @@ def _settle(probe: Probe, steps: tuple[object, ...]) -> None:
     if last is None or not probe.silent or not probe.connected:
         return
     probe.begin_rule()
-    answer = probe.ask(b"\xfc")
-    if answer is None:
+    if not probe.synchronise():
         probe.connected = False
 
 
 def leave(probe: Probe) -> None:
     """End the session: stop what a rule left running, say DISCONNECT."""
-    if not probe.connected:
+    if not (probe.connected or probe.in_flight):
         return
     probe.begin_last()
     try:
