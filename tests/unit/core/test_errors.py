@@ -22,6 +22,7 @@ from xcaliper.core.errors import (
     PlanError,
     ProtocolError,
     RemoteProtocolError,
+    ResumeError,
     SettingsError,
     SourceError,
     UnlockError,
@@ -102,6 +103,17 @@ EXAMPLES = [
     (SourceError("bad.", line=3, column=9), "<text>:3:9: bad."),
     (SourceError("bad.", column=9), "bad."),
     (IntegrityError("EPK", expected="A", actual=b"B"), "EPK: expected 'A', found b'B'."),
+    (
+        ResumeError("session", expected=1, actual=2),
+        (
+            "session: expected 1, found 2. "
+            "Others were stored since: take their file, or store the measurement anew."
+        ),
+    ),
+    (
+        ResumeError("list 0", expected=1, actual=2, hint="Look."),
+        "list 0: expected 1, found 2. Look.",
+    ),
 ]
 
 

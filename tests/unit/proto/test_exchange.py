@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from xcaliper.core.errors import LocalProtocolError
-from xcaliper.proto.exchange import Exchange, Running
+from xcaliper.proto.exchange import Exchange, Running, Waiting
 from xcaliper.proto.procedure import run_script
 
 
@@ -71,3 +71,8 @@ def test_a_script_that_ends_too_early() -> None:
 
     with pytest.raises(LocalProtocolError, match="after 2 steps"):
         run_script(two(), [None])
+
+
+def test_a_busy_peer_is_told_with_its_limit() -> None:
+    told = str(Waiting("CONNECT", elapsed_ns=2_000_000_000, limit_ns=30_000_000_000))
+    assert told == "CONNECT: the slave is busy for 2 s now; it is given up after 30 s"
