@@ -88,7 +88,11 @@ def test_any_bytes_into_the_master(feed: list[bytes | int], choice: int) -> None
             return write(session, Address(0), bytes(100))
         return ask(std.GetStatus())
 
-    master.profile = session.profile
+    connected = master.start(ask(std.Connect()), now_ns)
+    master.outgoing()
+    master.receive(bytes.fromhex("FF 1D C0 20 20 00 01 01"), now_ns)  # MAX_CTO 32, MAX_DTO 32
+    assert connected.done()
+    assert master.profile.max_cto == session.profile.max_cto
     running = master.start(procedure(), now_ns)
     for item in feed:
         if running.done():
