@@ -77,13 +77,21 @@ def test_without_keys_it_is_said_what_is_locked_and_what_to_do(url) -> None:
 def test_unlocking_by_hand_one_by_one(url) -> None:
     with xcaliper.connect(url, cache=False) as ecu:
         assert ecu.info.segments[0].ecu_page is None
-        assert ecu.security.unlock("cal", keys=demo_key) == {"cal": False, "daq": True, "stim": False}
+        assert ecu.security.unlock("cal", keys=demo_key) == {
+            "cal": False,
+            "daq": True,
+            "stim": False,
+        }
         assert ecu.info.segments[0].ecu_page is not None
         assert ecu.info.protection == DAQ
         ecu.write(NAME, 900)
         assert ecu.read(NAME) == 900
         ecu.write(NAME, 850)
-        assert ecu.security.unlock(keys={"daq": demo_key}) == {"cal": False, "daq": False, "stim": False}
+        assert ecu.security.unlock(keys={"daq": demo_key}) == {
+            "cal": False,
+            "daq": False,
+            "stim": False,
+        }
         measured = ecu.measure("EngineSpeed", duration_s=0.2)
         assert sum(len(block) for block in measured)
         assert "no keys" in repr(ecu.security)
@@ -128,7 +136,11 @@ def test_a_wrong_key_ends_the_attempt_with_its_name(url) -> None:
         with pytest.raises(UnlockError):
             ecu.security.unlock("cal", keys=wrong)
         ecu.reconnect()
-        assert ecu.security.unlock("cal", "daq", keys=demo_key) == {"cal": False, "daq": False, "stim": False}
+        assert ecu.security.unlock("cal", "daq", keys=demo_key) == {
+            "cal": False,
+            "daq": False,
+            "stim": False,
+        }
 
 
 def test_keys_that_are_none_are_refused_at_once(url, tmp_path) -> None:
