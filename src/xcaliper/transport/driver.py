@@ -15,6 +15,7 @@ from xcaliper.core.errors import (
     UsageError,
     XcaliperError,
 )
+from xcaliper.proto.exchange import Waiting
 from xcaliper.proto.procedure import ask
 from xcaliper.transport.acquisition import Acquisition
 from xcaliper.transport.base import link_error
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from xcaliper.daq.framed import FramedDecoder
+    from xcaliper.proto.exchange import Exchange
     from xcaliper.proto.procedure import Procedure
     from xcaliper.transport.base import Transport
     from xcaliper.transport.drain import Stay
@@ -53,6 +55,7 @@ _FEW_PASSED: Final = 4
 _MILLISECOND_NS: Final = 1_000_000
 #: Bytes taken in one poll, so that a command never waits long for the lock.
 HOLD_BYTES: Final = 256 << 10
+_TELL_NS: Final = 1_000_000_000
 _WORTHWHILE_BYTES: Final = 32 << 10
 _WORTHWHILE_ARRAYS: Final = 192 << 10
 #: The same when the one before is long ago.
@@ -72,6 +75,7 @@ class Driver:
     Attributes:
         failure: why the link cannot be used any more.
         closing: set from outside; waits end soon after.
+        on_wait: called once a second, from the first second on, while the slave says that it is busy.
     """
 
     def __init__(
@@ -92,6 +96,9 @@ class Driver:
         )
         self.failure: XcaliperError | None = None
         self.closing = False
+        self.on_wait: Callable[[Waiting], object] | None = None
+        self._put_off: Exchange | None = None
+        self._tell_ns = 0
         self._clock = clock
         self._send = transport.send
         self._sending = Lock()  # counters go out in order, whoever sends
@@ -153,6 +160,8 @@ class Driver:
                 else:
                     self.receive(self._wait(now, due, deadline_ns))
                 self._transmit()
+                if machine.busy is not None:
+                    self._tell(machine.busy, now)
                 if idle is not None:
                     idle()
             return running.result()
@@ -273,6 +282,15 @@ class Driver:
         if isinstance(cause, FramingError):
             raise self._damaged(cause) from cause
         raise self._fail(cause, "receiving") from cause
+
+    def _tell(self, busy: Exchange, now: int) -> None:
+        """Tell who looks that the slave keeps us waiting."""
+        if busy is not self._put_off:
+            self._put_off, self._tell_ns = busy, busy.started_ns + _TELL_NS
+        if now >= self._tell_ns and self.on_wait is not None:
+            self._tell_ns = now + _TELL_NS
+            since = busy.started_ns
+            self.on_wait(Waiting(busy.command, now - since, busy.granted_ns - since))
 
     def _check_time(self, now: int, started: int, deadline_ns: int | None) -> None:
         if deadline_ns is not None and now >= deadline_ns:

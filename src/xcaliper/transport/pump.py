@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from xcaliper.daq.framed import FramedDecoder
+    from xcaliper.proto.exchange import Waiting
     from xcaliper.proto.procedure import Procedure
     from xcaliper.transport.base import Transport
     from xcaliper.transport.inbox import BlockSink, DaqSink
@@ -96,7 +97,7 @@ class Link:
         diagnostics: what is not as good as it could be.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # options by name
         self,
         transport: Transport,
         machine: MasterMachine,
@@ -106,6 +107,7 @@ class Link:
         clock: Callable[[], int] = time.monotonic_ns,
         switch_interval_s: float | None = None,
         may_hurry: bool = True,
+        on_wait: Callable[[Waiting], object] | None = None,
     ) -> None:
         self.transport = transport
         self.machine = machine
@@ -113,6 +115,7 @@ class Link:
         self._clock = clock
         self._inbox = DaqInbox()
         self._driver = Driver(transport, machine, self._inbox, alignment=alignment, clock=clock)
+        self._driver.on_wait = on_wait
         self._events: deque[MasterEvent] = deque(maxlen=_MAX_EVENTS)
         self._lock = threading.Lock()
         self._turn = threading.Lock()

@@ -24,6 +24,7 @@ from xcaliper.xcp.table import COMMANDS
 
 if TYPE_CHECKING:
     from xcaliper.proto.command import CommandTable
+    from xcaliper.proto.exchange import Exchange
     from xcaliper.proto.procedure import Procedure
     from xcaliper.xcp.master_exchange import Carrying, Unlocker
 
@@ -130,6 +131,11 @@ class MasterMachine:
     @unlocker.setter
     def unlocker(self, unlocker: Unlocker | None) -> None:
         self._x.unlocker = unlocker
+
+    @property
+    def busy(self) -> Exchange | None:
+        """The exchange that the slave puts off, by ERR_CMD_BUSY or EV_CMD_PENDING; None = none."""
+        return self._x.busy
 
     @property
     def asleep(self) -> bool:
@@ -302,6 +308,7 @@ class MasterMachine:
         if event.code == EventCode.EV_CMD_PENDING and current is not None:
             current.restart(self._x.now_ns)
             self._deadline_ns = current.deadline_ns
+            current.granted_ns, self._x.busy = current.limit_ns, current
         elif event.code == EventCode.EV_SESSION_TERMINATED:
             self._end_session("the slave ended it")
         elif event.code == EventCode.EV_SLEEP and not self.asleep:
