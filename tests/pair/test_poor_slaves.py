@@ -38,7 +38,7 @@ from xcaliper.xcp.recovery import Timers
 OK = std.EmptyResponse()
 RANGE = negative_response("", ErrorCode.ERR_OUT_OF_RANGE)
 UNKNOWN = negative_response("", ErrorCode.ERR_CMD_UNKNOWN)
-SEQUENCE = negative_response("", ErrorCode.ERR_SEQUENCE)
+DENIED = negative_response("", ErrorCode.ERR_ACCESS_DENIED)
 SYNCHED = std.ErrorResponse(code=0)
 
 
@@ -145,7 +145,7 @@ def test_lists_that_are_not_told_or_cannot_be_read() -> None:
 def test_texts_of_a_slave_that_leaves_some_types_unanswered() -> None:
     name = std.GetIdResponse(mode=GetIdMode.of(transfer_mode=1), length=4, data=b"demo")
     unanswered: list[int] = []
-    script = [lost("GET_ID"), SYNCHED, name, RANGE]
+    script = [lost("GET_ID"), SYNCHED, name, DENIED]
     found, _ = run_script(identify.identify(Session(), (0, 1, 2), unanswered=unanswered), script)
     assert (found, unanswered) == ({1: "demo"}, [0])
     script = [lost("GET_ID"), SYNCHED, lost("GET_ID"), SYNCHED]

@@ -274,3 +274,14 @@ def test_what_is_cut_short_teaches_nothing():
         ("START_STOP_DAQ_LIST", True),
     ]
     assert (rows[-1].name, rows[-1].kind) == ("SYNCH", "ERR")
+
+
+def test_lists_without_identification_field_are_not_guessed_apart():
+    observer = ObserverMachine()
+    told = ["da", "ff11000201000000", "d9", "ff01ff01ff000100"]
+    told += ["e020000000000100", "ff", "e020010000000100", "ff"]
+    for at, text in enumerate(told):
+        observer.receive(h(text), at, from_master=at % 2 == 0)
+    observer.receive(h("0102"), 9, from_master=False)
+    row = observer.rows()[-1]
+    assert (row.kind, row.decoded, row.error) == ("DAQ", None, "")
