@@ -19,6 +19,7 @@ from pair.session import lists, whole_session
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import WireError
 from xcaliper.core.ticks import TickClock
+from xcaliper.proto.procedure import ask
 from xcaliper.wire.codec import codec_for
 from xcaliper.xcp import cal, daq, pag, pgm, std, timecorr
 from xcaliper.xcp.codes import (
@@ -28,6 +29,7 @@ from xcaliper.xcp.codes import (
     SetRequestMode,
 )
 from xcaliper.xcp.events import decode_event, decode_service
+from xcaliper.xcp.master import MasterMachine
 from xcaliper.xcp.procedures import daq_setup
 from xcaliper.xcp.table import COMMANDS
 from xcaliper.xcp.tlcmd import (
@@ -40,6 +42,8 @@ from xcaliper.xcp.tlcmd import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from scapy.packet import Packet
 
     from xcaliper.proto.command import Request
 
@@ -536,3 +540,183 @@ def test_events_and_services(byte_order):
     text = decode_service(service, byte_order)
     assert theirs.payload.service_request_code == 1
     assert bytes(theirs.payload.payload) == text.data == b"running\0"
+
+
+def scapys_answers() -> list[tuple[Request, Packet]]:
+    """Every positive answer that scapy can build, with numbers in all of its fields."""
+    s = slave_layers
+    return [
+        (
+            std.GetStatus(),
+            s.StatusPositiveResponse(
+                current_session_status=0x44,
+                current_resource_protection_status=0x15,
+                session_configuration_id=0x1234,
+            ),
+        ),
+        (
+            std.GetCommModeInfo(),
+            s.CommonModeInfoPositiveResponse(
+                comm_mode_optional=1,
+                max_bs=20,
+                min_st=5,
+                queue_size=3,
+                xcp_driver_version_number=0x11,
+            ),
+        ),
+        (std.GetId(identification_type=1), s.IdPositiveResponse(mode=1, element=b"engine")),
+        (std.GetSeed(mode=0, resource=Resource.of(daq=1)), s.SeedPositiveResponse(seed=b"seed")),
+        (
+            std.Unlock(length=4, key=b"keys"),
+            s.UnlockPositiveResponse(current_resource_protection_status=0x04),
+        ),
+        (std.Upload(count=5), s.UploadPositiveResponse(element=b"abcde")),
+        (std.ShortUpload(count=3, address=0x1234), s.ShortUploadPositiveResponse(element=b"xyz")),
+        (
+            std.BuildChecksum(block_size=8),
+            s.ChecksumPositiveResponse(checksum_type=9, checksum=0x89CD_97CE),
+        ),
+        (
+            pag.GetCalPage(access_mode=1, segment=0),
+            s.CalPagePositiveResponse(logical_data_page_number=3),
+        ),
+        (
+            pag.GetPagProcessorInfo(),
+            s.PagProcessorInfoPositiveResponse(max_segment=2, pag_properties=1),
+        ),
+        (
+            pag.GetSegmentInfo(mode=0, segment=1),
+            s.SegmentInfoMode0PositiveResponse(basic_info=0x8000_1000),
+        ),
+        (
+            pag.GetSegmentInfo(mode=1, segment=1),
+            s.SegmentInfoMode1PositiveResponse(
+                max_pages=2,
+                address_extension=1,
+                max_extension=3,
+                compression_method=4,
+                encryption_method=5,
+            ),
+        ),
+        (
+            pag.GetSegmentInfo(mode=2, segment=1),
+            s.SegmentInfoMode2PositiveResponse(mapping_info=0x0001_0002),
+        ),
+        (
+            pag.GetPageInfo(segment=0, page=1),
+            s.PageInfoPositiveResponse(page_properties=0x3F, init_segment=2),
+        ),
+        (pag.GetSegmentMode(segment=1), s.SegmentModePositiveResponse(mode=1)),
+        (
+            daq.GetDaqListMode(daq_list=1),
+            s.DAQListModePositiveResponse(
+                current_mode=0x51,
+                current_event_channel_number=0x0203,
+                current_prescaler=4,
+                current_daq_list_priority=9,
+            ),
+        ),
+        (daq.StartStopDaqList(mode=2, daq_list=1), s.StartStopDAQListPositiveResponse(first_pid=7)),
+        (timecorr.GetDaqClock(), s.DAQClockListPositiveResponse(receive_timestamp=0x0102_0304)),
+        (
+            daq.ReadDaq(),
+            s.ReadDAQPositiveResponse(
+                bit_offset=255,
+                size_daq_element=4,
+                address_extension_daq_element=1,
+                daq_element_address=0x2000_0010,
+            ),
+        ),
+        (
+            daq.GetDaqProcessorInfo(),
+            s.DAQProcessorInfoPositiveResponse(
+                daq_properties=0x11,
+                max_daq=0x0102,
+                max_event_channel=0x0304,
+                min_daq=5,
+                daq_key_byte=0x40,
+            ),
+        ),
+        (
+            daq.GetDaqResolutionInfo(),
+            s.DAQResolutionInfoPositiveResponse(
+                granularity_odt_entry_size_daq=1,
+                max_odt_entry_size_daq=248,
+                granularity_odt_entry_size_stim=2,
+                max_odt_entry_size_stim=100,
+                timestamp_mode=0x34,
+                timestamp_ticks=0x0102,
+            ),
+        ),
+        (
+            daq.GetDaqListInfo(daq_list=1),
+            s.DAQListInfoPositiveResponse(
+                daq_list_properties=4, max_odt=3, max_odt_entries=9, fixed_event=0x0102
+            ),
+        ),
+        (
+            daq.GetDaqEventInfo(event_channel=1),
+            s.DAQEventInfoPositiveResponse(
+                daq_event_properties=4,
+                max_daq_list=3,
+                event_channel_name_length=5,
+                event_channel_time_cycle=10,
+                event_channel_time_unit=6,
+                event_channel_priority=8,
+            ),
+        ),
+        (
+            pgm.ProgramStart(),
+            s.ProgramStartPositiveResponse(
+                comm_mode_pgm=1, max_cto_pgm=64, max_bs_pgm=7, min_bs_pgm=8, queue_size_pgm=9
+            ),
+        ),
+        (pgm.GetPgmProcessorInfo(), s.PgmProcessorPositiveResponse(pgm_properties=3, max_sector=4)),
+        (
+            pgm.GetSectorInfo(mode=0, sector=1),
+            s.SectorInfoPositiveResponse(
+                clear_sequence_number=1,
+                program_sequence_number=2,
+                programming_method=3,
+                sector_info=0x0810_4000,
+            ),
+        ),
+    ]
+
+
+def test_answers_of_scapy_are_taken_by_our_master(byte_order):
+    """A master machine that hears scapy alone, CONNECT included, gives the numbers that it put in."""
+    master = MasterMachine()
+    hello = slave_layers.ConnectPositiveResponse(
+        resource=0x1D, comm_mode_basic=0xC0 | int(byte_order is ByteOrder.MOTOROLA), max_cto=64
+    )
+    size = {"max_dto": 0x0102} if byte_order is ByteOrder.MOTOROLA else {"max_dto_le": 0x0102}
+    for name, value in size.items():
+        hello.setfieldval(name, value)
+    conf.contribs["XCP"]["byte_order"] = int(byte_order is ByteOrder.MOTOROLA)
+    answered = take(master, std.Connect(), bytes(CTOResponse(packet_code=0xFF) / hello))
+    assert master.profile.byte_order is byte_order
+    assert (answered.max_cto, answered.max_dto, int(answered.resource)) == (64, 0x0102, 0x1D)
+    cases = scapys_answers()
+    for request, layer in cases:
+        ours = take(master, request, bytes(CTOResponse(packet_code=0xFF) / layer))
+        dissected = type(layer)(bytes(layer))
+        assert compare(dissected, ours) == len(
+            [f for f in layer.fields_desc if wanted(layer, f.name) is not None]
+        )
+    assert len(cases) == 26
+
+
+def wanted(layer, name: str) -> str | None:
+    """Our name of a field of scapy; None for reserved ones and those that are not there."""
+    alias = NAMES_BY_LAYER.get((type(layer), name), NAMES.get(name, name))
+    return alias if name in type(layer)(bytes(layer)).fields else None
+
+
+def take(master: MasterMachine, request: Request, packet: bytes):
+    """What the master makes of a packet that comes as the answer to a request."""
+    running = master.start(ask(request), 0)
+    assert len(master.outgoing()) == 1
+    master.receive(packet, 1)
+    assert running.done(), request
+    return running.result()

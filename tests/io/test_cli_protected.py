@@ -6,6 +6,7 @@ import pytest
 
 import xcaliper
 from xcaliper.cli.main import main
+from xcaliper.core.errors import UsageError
 from xcaliper.sim.demo_key import demo_security
 from xcaliper.sim.ecu import STORING
 from xcaliper.sim.flash import flash_settings
@@ -86,3 +87,11 @@ def test_a_busy_slave_is_told_with_the_bound(capsys) -> None:
     assert code == 0
     assert "900" in shown
     assert "the slave is busy for 1 s now; it is given up after 10 s" in told
+
+
+def test_a_key_that_is_no_bytes_is_refused(server) -> None:
+    with (
+        xcaliper.connect(server.url, cache=False) as ecu,
+        pytest.raises(UsageError, match="key of cal: the key function gave str"),
+    ):
+        ecu.security.unlock("cal", keys=lambda resource, seed: "key")

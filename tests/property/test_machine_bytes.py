@@ -89,9 +89,9 @@ def test_any_bytes_into_the_master(feed: list[bytes | int], choice: int) -> None
         return ask(std.GetStatus())
 
     ready = master.start(ask(std.Connect()), now_ns)
+    master.outgoing()
     master.receive(bytes.fromhex("ff1dc02020000101"), now_ns)  # MAX_CTO and MAX_DTO 32
     assert ready.done()
-    master.outgoing()
     running = master.start(procedure(), now_ns)
     for item in feed:
         if running.done():

@@ -416,3 +416,7 @@ class ResumeError(IntegrityError):
     """The slave runs, or has stored, other DAQ lists than those that were expected."""
 
     slug = "resume"
+
+    def __init__(self, subject: str, *, expected: object, actual: object, hint: str = "") -> None:
+        remedy = hint or "Others were stored since: take their file, or store the measurement anew."
+        super().__init__(subject, expected=expected, actual=actual, hint=remedy)

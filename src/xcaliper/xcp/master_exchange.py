@@ -10,7 +10,6 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import (
     LocalProtocolError,
     NegativeResponseError,
@@ -23,10 +22,15 @@ from xcaliper.wire.codec import codec_for
 from xcaliper.xcp import daq, pgm, std
 from xcaliper.xcp.codes import (
     PID_ERR,
-    DaqListModeRequest,
     ErrorCode,
     Resource,
-    negative_response,
+)
+from xcaliper.xcp.master_answers import (
+    Echoes,
+    decode_answer,
+    decode_connect,
+    refusal,
+    resource_of,
 )
 from xcaliper.xcp.master_state import MasterCounters, Pointers
 from xcaliper.xcp.profile import Profile
@@ -57,7 +61,6 @@ Unlocker: TypeAlias = "Callable[[Resource], Procedure[Any]]"
 
 _ATTEMPTS: Final = 3
 _MALFORMED_TOLERANCE: Final = 3
-_ECHO_WINDOW: Final = 8
 _QUIET_LIMIT: Final = 12
 _LEAST_CTO: Final = 8
 _SYNCH: Final = bytes((0xFC,))
@@ -123,8 +126,7 @@ class Exchanger:
         self._connect_patience_ns = connect_patience_ns
         self._open_synchs = 0  # sent, not yet answered
         self._unlocking = False
-        self._echo = b""
-        self._echo_left = 0
+        self._echoes = Echoes()
 
     # -- begin ------------------------------------------------------------------------------------
 
@@ -327,7 +329,7 @@ class Exchanger:
             if not (yield from self._simple(daq.StartStopSynch(mode=_STOP_ALL))):
                 raise error
         elif pre is PreAction.UNLOCK:
-            resource = _resource_of(request)
+            resource = resource_of(request)
             if self.unlocker is None or self._unlocking or not resource:
                 raise error
             self._unlocking = True
@@ -375,14 +377,8 @@ class Exchanger:
             if packet[0] != PID_ERR:
                 self.counters.stray += 1
             elif not self.is_late_synch(packet):
-                return self.refusal(packet, request)
+                return refusal(packet, request)
         return None
-
-    @staticmethod
-    def refusal(packet: bytes, request: Request[Any]) -> NegativeResponseError:
-        """The exception of an ERR packet."""
-        name = request.__command__.name
-        return negative_response(name, packet[1], bytes(packet[2:]), request)
 
     def _await(self, exchange: Exchange, request: Request[Any], count: int) -> Carrying:
         """The answers, a refusal, or None when the time has passed."""
@@ -396,7 +392,7 @@ class Exchanger:
             if packet[0] == PID_ERR:
                 if self.is_late_synch(packet):
                     continue
-                return self.refusal(packet, request)
+                return refusal(packet, request)
             if self.is_echo(packet, request):
                 continue
             try:
@@ -433,56 +429,27 @@ class Exchanger:
             ) from cause
 
     def is_echo(self, packet: bytes, request: Request[Any]) -> bool:
-        """True for the second answer to a CONNECT that was sent twice, or that the net doubled."""
-        if self._echo_left <= 0 or isinstance(request, std.Connect):
-            return False
-        if packet != self._echo:
-            self._echo_left -= 1
-            return False
-        self.counters.stray += 1
-        return True
+        """True for an answer to CONNECT that comes once more; it is counted."""
+        found = self._echoes.has(packet, request)
+        self.counters.stray += found
+        return found
 
     def decode(
         self, request: Request[Any], packet: bytes, index: int = 0, count: int = 1
     ) -> Response:
-        """The answer; longer ones are accepted, shorter ones are not.
+        """The answer; that of CONNECT begins a session.
 
         Raises:
             WireError: it does not fit.
         """
-        if isinstance(request, std.Connect):
-            return self._decode_connect(packet)
-        profile = self.profile
-        if isinstance(request, std.Upload | std.ShortUpload):
-            ag = profile.ag
-            room = self.max_cto // ag * ag - ag
-            size = request.count * ag - index * room
-            size = min(size, room) if count > 1 else size
-            if len(packet) < ag + size:
-                raise WireError("UPLOAD response", need=f"{ag + size} bytes", got=len(packet))
-            return std.UploadResponse(data=bytes(packet[ag : ag + size]))
-        codec = codec_for(request.__command__.response, profile.byte_order, profile.ag)
-        found: Response = codec.decode(packet, request)
-        return found
-
-    def _decode_connect(self, packet: bytes) -> Response:
-        if len(packet) < 8:
-            raise WireError("ConnectResponse", need="8 bytes", got=len(packet))
-        order = ByteOrder.MOTOROLA if packet[2] & 1 else ByteOrder.INTEL
-        response: std.ConnectResponse = codec_for(std.ConnectResponse, order).decode(packet)
-        if response.max_cto < 8 or response.max_dto < 8:
-            raise WireError(
-                "ConnectResponse",
-                need="MAX_CTO and MAX_DTO of 8 or more",
-                got=f"{response.max_cto} and {response.max_dto}",
-                what="content",
-            )
+        if not isinstance(request, std.Connect):
+            return decode_answer(request, packet, self.profile, self.max_cto, index, count)
+        response = decode_connect(packet)
         self.profile = Profile.from_connect(response, self.profile.transport)
         self.connected = True
         self.ended = ""
         self.text.clear()
-        self._echo = bytes(packet)
-        self._echo_left = _ECHO_WINDOW
+        self._echoes.expect(packet)
         return response
 
     # -- SYNCH and pre-actions --------------------------------------------------------------------
@@ -599,18 +566,3 @@ class Exchanger:
 def session_ended(reason: str) -> RemoteProtocolError:
     """The error of everything that is tried after the end."""
     return RemoteProtocolError(f"session: {reason}.", hint="Connect again.")
-
-
-def _resource_of(request: Request[Any]) -> Resource:
-    """The resource that a command needs; empty when none is known.
-
-    Memory is read by standard commands, which slaves of today protect with calibration *(XCP Base,
-    error handling matrix, UPLOAD, 1.0)*.
-    """
-    info = request.__command__
-    if isinstance(request, daq.SetDaqListMode):
-        stim = DaqListModeRequest(request.mode).direction_stim
-        return Resource.of(stim=1) if stim else Resource.of(daq=1)
-    if isinstance(request, std.Upload | std.ShortUpload | std.BuildChecksum):
-        return Resource.of(cal_pag=1)
-    return Resource.of(**{info.resource: 1}) if info.resource else Resource(0)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from xcaliper.core.errors import NegativeResponseError, WireError
 from xcaliper.xcp import std
 from xcaliper.xcp.codes import PID_ERR
+from xcaliper.xcp.master_answers import refusal
 from xcaliper.xcp.recovery import Action, reaction_to
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _after_trouble(
     elif told[0] != PID_ERR:
         x.counters.stray += 1
     elif not x.is_late_synch(told):
-        error = x.refusal(told, request)
+        error = refusal(told, request)
     x.stale = x.stale or responses > 1
     yield from x.react(x.begin(request), (request,), error, whole=responses > 1)
 
@@ -190,7 +191,7 @@ class _Batch:
             if packet[0] == PID_ERR:
                 if x.is_late_synch(packet):
                     continue
-                error = x.refusal(packet, request)
+                error = refusal(packet, request)
                 if not self._may_stand(error, request):
                     return error
                 self._take(error)

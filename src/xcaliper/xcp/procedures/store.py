@@ -227,5 +227,7 @@ def check_resumed(found: StoreStatus, identifier: int) -> None:
         )
     if found.session_configuration_id != identifier:
         raise ResumeError(
-            "session configuration id", expected=identifier, actual=found.session_configuration_id
+            "session configuration id of the lists that run",
+            expected=identifier,
+            actual=found.session_configuration_id,
         )

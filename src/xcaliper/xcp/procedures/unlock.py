@@ -119,16 +119,19 @@ def _seed_once(resource: Resource) -> Procedure[bytes | None]:
     return seed[:total]  # a padded packet carries more than the seed
 
 
-def send_key(session: Session, resource: Resource, key: bytes) -> Procedure[Resource]:
+def send_key(session: Session, resource: Resource, key: object) -> Procedure[Resource]:
     """Send a key in as many parts as it takes; what stays locked (XCP Base, UNLOCK, 1.0).
 
     Raises:
         UnlockError: the key is wrong.
         SequenceError: the slave lost a part, or there was no seed.
         RemoteProtocolError: the slave took the key and is still locked.
-        UsageError: the key is empty or longer than 255 bytes.
+        UsageError: the key is no bytes, empty or longer than 255.
     """
     name = resource_name(resource)
+    if not isinstance(key, bytes | bytearray | memoryview):
+        kind = type(key).__name__
+        raise UsageError(f"key of {name}: the key function gave {kind}.", hint="It gives bytes.")
     if not 0 < len(key) <= _LONGEST:
         raise UsageError(
             f"key of {name}: the key function gave {len(key)} bytes.", hint="It takes 1 to 255."
