@@ -7,15 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from support.served import wait_for
 from xcaliper.cli.main import main
 from xcaliper.sim.process import EcuProcess
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(180)
 
 SRC = Path(__file__).resolve().parents[2] / "src"
 
@@ -207,7 +207,7 @@ def test_vecu_serves_until_told_to_stop(tmp_path, capsys):
         assert main(["read", facts["urls"][0], "cIdleSpeedTarget", "--json"]) == 0
         assert json_lines(capsys.readouterr().out)[0]["value"] == 820
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.communicate()
@@ -237,13 +237,11 @@ def test_ctrl_c_closes_the_recording(url, tmp_path, as_json):
     extra = ["--json"] if as_json else []
     process = start("measure", url, "EngineSpeed", "-o", str(file), *extra)
     try:
-        for _ in range(200):
-            if file.exists() and file.stat().st_size > 4000:
-                break
-            time.sleep(0.05)
-        time.sleep(0.5)
+        wait_for(lambda: file.exists() and file.stat().st_size > 4000, 60)
+        begun = file.stat().st_size
+        wait_for(lambda: file.stat().st_size > begun, 60)  # samples arrive
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 130
@@ -259,6 +257,6 @@ def test_a_reader_that_has_enough_is_no_error(url):
     process = start("measure", url, "EngineSpeed", "-d", "20", "--json")
     assert "EngineSpeed" in process.stdout.readline()
     process.stdout.close()
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     assert process.stderr.read() == ""
     process.stderr.close()
