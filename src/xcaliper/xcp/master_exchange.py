@@ -20,7 +20,7 @@ from xcaliper.core.errors import (
 )
 from xcaliper.proto.exchange import Exchange
 from xcaliper.wire.codec import codec_for
-from xcaliper.xcp import daq, pgm, std
+from xcaliper.xcp import cal, daq, pag, pgm, std
 from xcaliper.xcp.codes import (
     PID_ERR,
     DaqListModeRequest,
@@ -61,6 +61,18 @@ _ECHO_WINDOW: Final = 8
 _QUIET_LIMIT: Final = 12
 _LEAST_CTO: Final = 8
 _SYNCH: Final = bytes((0xFC,))
+#: What changes memory.
+_WRITES: Final = (
+    cal.Download,
+    cal.DownloadNext,
+    cal.DownloadMax,
+    cal.ShortDownload,
+    cal.ModifyBits,
+    pag.CopyCalPage,
+    pgm.Program,
+    pgm.ProgramNext,
+    pgm.ProgramMax,
+)
 _STOP_ALL: Final = 0
 
 
@@ -210,6 +222,8 @@ class Exchanger:
             if len(requests) > 1 or count > 1:
                 self.stale = True  # more answers, or errors about the rest, may come
             yield from self.react(exchange, requests, answers if answers else None, whole=count > 1)
+            if isinstance(last, _WRITES) and (answers is None or len(requests) > 1):
+                self.counters.repeated_writes += 1
 
     def settle(self, exchange: Exchange, request: Request[Any]) -> Carrying:
         """Get rid of late answers before a command, where its kind allows SYNCH."""
