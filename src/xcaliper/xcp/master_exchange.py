@@ -100,6 +100,7 @@ class Exchanger:
         connected: True inside a session.
         ended: why the session ended without us; empty while it did not.
         stale: an answer may come that nobody waits for; the next command begins with SYNCH.
+        wary: the same for once, even before DISCONNECT.
         unlocker: gives the procedure that unlocks a resource; None = locked stays locked.
     """
 
@@ -124,7 +125,7 @@ class Exchanger:
         self.current: Exchange | None = None
         self.connected = False
         self.ended = ""
-        self.stale = False
+        self.stale = self.wary = False
         self.unlocker: Unlocker | None = None
         self._perform = perform
         self._attempts = attempts
@@ -208,7 +209,7 @@ class Exchanger:
         """Send, wait for the answers, recover and repeat; gives the list of answers."""
         last = requests[-1]
         packets = [self.encode(request) for request in requests]
-        if not isinstance(last, std.Disconnect):
+        if self.wary or not isinstance(last, std.Disconnect):
             yield from self.settle(exchange, last)
         while True:
             answers = yield from self._send(exchange, packets, separation_ns, last)
@@ -227,7 +228,8 @@ class Exchanger:
 
     def settle(self, exchange: Exchange, request: Request[Any]) -> Carrying:
         """Get rid of late answers before a command, where its kind allows SYNCH."""
-        if not self.stale or PreAction.SYNCH not in timeout_reaction(request.__command__).pre:
+        needed, self.wary = self.stale or self.wary, False
+        if not needed or PreAction.SYNCH not in timeout_reaction(request.__command__).pre:
             return
         if not (yield from self._synchronise()):
             raise self.given_up(exchange)
