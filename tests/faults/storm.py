@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 import random
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pair.link import RAM, PagedMemory, Pair, config
 from xcaliper.core.datatypes import ByteOrder
@@ -26,6 +26,7 @@ from xcaliper.xcp.procedures.connect import connect, disconnect
 from xcaliper.xcp.procedures.identify import identify
 from xcaliper.xcp.procedures.memory import XcpMemory
 from xcaliper.xcp.procedures.unlock import unlock
+from xcaliper.xcp.recovery import Timers
 from xcaliper.xcp.slave_security import SecuritySettings
 from xcaliper.xcp.table import COMMANDS
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MS = 1_000_000
+T1 = Timers().t1_ns
+LATEST_MS = 3500
 LINKS = ("wire", "net", "raw")
 MOST = 0.2
 #: Where the session writes, and the places that it only reads.
@@ -57,9 +60,13 @@ class TruthMemory(PagedMemory):
     Attributes:
         log: address and bytes of each write that the slave applied.
         changes: positions in the log behind which the ECU changed the first element of the write.
+
+    Args:
+        ag: bytes per address unit.
+        chance: of the ECU; None = it changes nothing.
     """
 
-    def __init__(self, ag: int, chance: random.Random) -> None:
+    def __init__(self, ag: int, chance: random.Random | None) -> None:
         super().__init__(ag)
         self.log: list[tuple[int, bytes]] = []
         self.changes: list[int] = []
@@ -68,7 +75,8 @@ class TruthMemory(PagedMemory):
     def write(self, address: Address, data: bytes) -> None:
         super().write(address, data)
         self.log.append((address.value, bytes(data)))
-        if address.value == LIVELY.value and self._chance.random() < 0.5:
+        lively = self._chance is not None and address.value == LIVELY.value
+        if lively and self._chance.random() < 0.5:
             self.plain.write(address, bytes(byte ^ 0xFF for byte in data[: self.ag]))
             self.changes.append(len(self.log) - 1)
 
@@ -92,6 +100,18 @@ class Claim:
     last: int
     done: bool
     repeated: int
+
+
+class Used(NamedTuple):
+    """What a step took.
+
+    Attributes:
+        time_ns: on the virtual clock.
+        packets: that the master sent.
+    """
+
+    time_ns: int
+    packets: int
 
 
 @dataclass
@@ -133,7 +153,7 @@ class Weather:
         if kind == "lose" or (kind == "corrupt" and self.link != "raw"):
             return kind, []
         if kind == "delay":
-            copies = [(at_ns + self.chance.choice((2, 100, 900, 1500, 3500)) * MS, frame)]
+            copies = [(at_ns + self.chance.choice((2, 100, 900, 1500, LATEST_MS)) * MS, frame)]
         elif kind == "overtake":
             return kind, [(at_ns + self.chance.choice((1, 400, 1200, 2600)) * MS, frame)]
         elif kind == "repeat":
@@ -162,7 +182,9 @@ class Weather:
 class StormPair(Pair):
     """Master and slave in a storm; packets carry counters where the link has them."""
 
-    def __init__(self, seed: int, link: str, severity: float, faults: int = 1 << 30) -> None:
+    def __init__(
+        self, seed: int, link: str, severity: float, faults: int = 1 << 30, *, blocks: bool = True
+    ) -> None:
         chance = random.Random(seed)
         ag = chance.choice((1, 1, 2, 4))
         super().__init__(
@@ -179,13 +201,14 @@ class StormPair(Pair):
                     seeds=random.Random(seed ^ 0x5EC).randbytes,
                     attempts=0,
                 ),
-                slave_block_mode=chance.random() < 0.5,
-                master_block_mode=chance.random() < 0.5,
+                slave_block_mode=chance.random() < 0.5 and blocks,
+                master_block_mode=chance.random() < 0.5 and blocks,
             ),
             connected=False,
             unchecked=link == "raw",
         )
-        self.memory = TruthMemory(ag, random.Random(seed ^ 0xEC0))
+        lively = random.Random(seed ^ 0xEC0) if link != "raw" else None  # else nothing could be verified
+        self.memory = TruthMemory(ag, lively)
         self.slave.state.memory = self.memory
         self.link = link
         budget = [faults]
@@ -234,7 +257,7 @@ class StormPair(Pair):
     def _post(self, *, up: bool) -> None:
         framed = self.link != "raw"
         for packet in (self.slave if up else self.master).outgoing():
-            self.sent += 1
+            self.sent += not up
             frame = packet
             if framed:
                 if not up and packet[0] == 0xFF:  # as the driver does
@@ -287,34 +310,53 @@ class Session:
         errors: step → the error it ended with.
         claims: writes, in order.
         unsure: procedures that said that the slave may not have heard them.
-        used: name of step → time in ns and packets of it.
+        calm: what each step takes on a calm link; None = it is not looked at.
+        used: what each step took.
     """
 
-    def __init__(self, pair: StormPair, seed: int) -> None:
+    def __init__(
+        self, pair: StormPair, seed: int, calm: dict[str, Used] | None = None
+    ) -> None:
         self.pair = pair
+        self.calm = calm
         self.chance = random.Random(~seed)
         self.errors: dict[str, XcaliperError] = {}
         self.claims: list[Claim] = []
         self.unsure: list[str] = []
-        self.used: dict[str, tuple[int, int]] = {}
+        self.used: dict[str, Used] = {}
         self.steps = 0
         self._damaged = [0, 0]
+        self._misled = False
 
     def run(self) -> None:
         for name, step in self.plan():
             self.steps += 1
             before_ns, before = self.pair.now_ns, self.pair.sent
+            faults = self.pair.faults
             try:
                 step()
             except XcaliperError as error:
                 self.errors[name] = error
             used_ns, sent = self.pair.now_ns - before_ns, self.pair.sent - before
-            self.used[name] = used_ns, sent
-            bound_ns, packets = bound_of(name)
-            if used_ns > bound_ns or sent > packets:
-                raise WrongResultError(f"{name}: {used_ns / 1e9:.1f} s, {sent} packets")
+            self.used[name] = used = Used(used_ns, sent)
+            self.check_used(name, used, self.pair.faults - faults)
             if not self.pair.master.idle:
                 raise WrongResultError(f"{name}: the machine is not idle")
+
+    def check_used(self, name: str, used: Used, faults: int) -> None:
+        """No more than on a calm link, and so much for each fault; one may be left from before."""
+        if self.calm is None:
+            return
+        calm = self.calm[name]
+        asleep = sum(one.name == "EV_SLEEP" for one in self.pair.master.events())
+        assert not asleep or self.pair.link == "raw", "only damage makes this event"
+        time_ns = calm.time_ns + (faults + 1) * COST_NS + asleep * SLEEP_NS
+        packets = calm.packets + (faults + 1) * (min(calm.packets, BLOCK) + COST_SYNCHS)
+        if used.time_ns > time_ns or used.packets > packets:
+            raise WrongResultError(
+                f"{name}: {used} with {faults} faults, {calm} without, "
+                f"bounds {time_ns / 1e9:.1f} s, {packets} packets"
+            )
 
     def plan(self) -> Iterator[tuple[str, object]]:
         """Name and body of each step."""
@@ -352,9 +394,15 @@ class Session:
 
     def connect(self) -> None:
         pair = self.pair
-        pair.session = self.ask(connect(attempts=5))
+        pair.session = self.ask(connect(attempts=5, twice=pair.link == "raw"))
         self.must(pair.slave.connected, "connected, says the master, and the slave is not")
-        self.must(pair.session.profile.max_cto == pair.config.max_cto, "MAX_CTO is another")
+        told, config = pair.session.profile, pair.config
+        same = all(
+            getattr(told, name) == getattr(config, name)
+            for name in ("max_cto", "max_dto", "ag", "byte_order")
+        )
+        self.must(same, "MAX_CTO, MAX_DTO, granularity or byte order is another")
+        self._misled = not same  # twice in the same way: nothing after that can be trusted
         self.memory = XcpMemory(pair.session)
 
     def unlock(self) -> None:
@@ -499,7 +547,7 @@ class Session:
             raise WrongResultError(text)
 
     def excused(self) -> bool:
-        return self.pair.link == "raw" and self.pair.damaged != self._damaged
+        return self.pair.link == "raw" and (self._misled or self.pair.damaged != self._damaged)
 
     def check_writes(self) -> None:
         """The truth against the claims: nothing late, nothing foreign, nothing twice without a word.
@@ -541,24 +589,38 @@ class Session:
             )
 
 
-#: Commands of each step at most; GET_ID by UPLOADs of 7 bytes is the longest part of "identify".
-COMMANDS_OF = {"connect": 4}
+#: A damaged packet may be EV_SLEEP, which the master believes for a minute.
+SLEEP_NS = 60_000 * MS
+#: What one packet that something happens to costs at most, by the timers: its command waits for T1,
+#: the packet is late by up to 3.5 s, and SYNCH stays quiet for 2.5 T1 behind an answer that came late.
+COST_NS = T1 + LATEST_MS * MS + 5 * T1 // 2
+#: Packets of the master: three SYNCHs and a pointer, and the exchange again, a block at most.
+COST_SYNCHS = 3 + 1
+BLOCK = 33
+
+#: Step → (time in ns, packets of the master) on a calm link, by configuration.
+_CALM: dict[object, dict[str, Used]] = {}
 
 
-def bound_of(name: str) -> tuple[int, int]:
-    """Time in ns and packets that a step may take."""
-    return BOUND_NS, BOUND_PACKETS
-
-
-BOUND_NS = 25 * 3 * (2_000 + 3 * 3 * 1_000) * MS
-BOUND_PACKETS = 25 * 3 * (1 + 3 * (3 + 1)) * 2
+def calm_of(seed: int, pair: StormPair) -> dict[str, Used]:
+    """What each step takes where nothing happens."""
+    made = pair.config
+    blocks = made.slave_block_mode, made.master_block_mode, made.security.seed_bytes
+    key = pair.link, made.max_cto, made.ag, made.byte_order, blocks
+    if key not in _CALM:
+        # where packets are damaged, an answer may be one that refuses blocks for ever
+        calm = StormPair(seed, pair.link, 0.0, blocks=pair.link != "raw")
+        session = Session(calm, seed)
+        session.run()
+        _CALM[key] = session.used
+    return _CALM[key]
 
 
 def storm(seed: int, *, faults: int = 1 << 30) -> tuple[Session, StormPair]:
     """One run; raises :class:`WrongResultError` when the master claims what is not true."""
     chance = random.Random(seed ^ 0x5EED)
     pair = StormPair(seed, LINKS[seed % 3], chance.uniform(0.01, MOST), faults)
-    session = Session(pair, seed)
+    session = Session(pair, seed, calm_of(seed, pair))
     try:
         session.run()
         session.check_writes()
