@@ -114,6 +114,10 @@ class Used(NamedTuple):
     packets: int
 
 
+#: What each step takes, by its name: at best, and by small single packets.
+Calm = tuple[dict[str, Used], dict[str, Used]]
+
+
 @dataclass
 class Weather:
     """One direction of the link.
@@ -183,13 +187,14 @@ class StormPair(Pair):
     """Master and slave in a storm; packets carry counters where the link has them."""
 
     def __init__(
-        self, seed: int, link: str, severity: float, faults: int = 1 << 30, *, blocks: bool = True
+        self, seed: int, link: str, severity: float, faults: int = 1 << 30, *, slow: bool = False
     ) -> None:
         chance = random.Random(seed)
         ag = chance.choice((1, 1, 2, 4))
+        max_cto = chance.choice((8, 16, 32, 64))
         super().__init__(
             config(
-                max_cto=chance.choice((8, 16, 32, 64)),
+                max_cto=8 if slow else max_cto,
                 ag=ag,
                 granularity_odt_entry=ag,
                 max_odt_entry_size=255 // ag * ag,
@@ -201,13 +206,15 @@ class StormPair(Pair):
                     seeds=random.Random(seed ^ 0x5EC).randbytes,
                     attempts=0,
                 ),
-                slave_block_mode=chance.random() < 0.5 and blocks,
-                master_block_mode=chance.random() < 0.5 and blocks,
+                slave_block_mode=chance.random() < 0.5 and not slow,
+                master_block_mode=chance.random() < 0.5 and not slow,
             ),
             connected=False,
             unchecked=link == "raw",
         )
-        lively = random.Random(seed ^ 0xEC0) if link != "raw" else None  # else nothing could be verified
+        lively = (
+            random.Random(seed ^ 0xEC0) if link != "raw" else None
+        )  # else nothing could be verified
         self.memory = TruthMemory(ag, lively)
         self.slave.state.memory = self.memory
         self.link = link
@@ -314,9 +321,7 @@ class Session:
         used: what each step took.
     """
 
-    def __init__(
-        self, pair: StormPair, seed: int, calm: dict[str, Used] | None = None
-    ) -> None:
+    def __init__(self, pair: StormPair, seed: int, calm: Calm | None = None) -> None:
         self.pair = pair
         self.calm = calm
         self.chance = random.Random(~seed)
@@ -344,13 +349,15 @@ class Session:
                 raise WrongResultError(f"{name}: the machine is not idle")
 
     def check_used(self, name: str, used: Used, faults: int) -> None:
-        """No more than on a calm link, and so much for each fault; one may be left from before."""
+        """No more than on a calm link, so much for each fault, and what is left from before."""
         if self.calm is None:
             return
-        calm = self.calm[name]
+        # without CONNECT, or where it was damaged, packets are small and there are no blocks
+        slow = self.pair.link == "raw" or "connect" in self.errors
+        calm = self.calm[slow][name]
         asleep = sum(one.name == "EV_SLEEP" for one in self.pair.master.events())
         assert not asleep or self.pair.link == "raw", "only damage makes this event"
-        time_ns = calm.time_ns + (faults + 1) * COST_NS + asleep * SLEEP_NS
+        time_ns = calm.time_ns + faults * COST_NS + BEFORE_NS + asleep * SLEEP_NS
         packets = calm.packets + (faults + 1) * (min(calm.packets, BLOCK) + COST_SYNCHS)
         if used.time_ns > time_ns or used.packets > packets:
             raise WrongResultError(
@@ -594,25 +601,26 @@ SLEEP_NS = 60_000 * MS
 #: What one packet that something happens to costs at most, by the timers: its command waits for T1,
 #: the packet is late by up to 3.5 s, and SYNCH stays quiet for 2.5 T1 behind an answer that came late.
 COST_NS = T1 + LATEST_MS * MS + 5 * T1 // 2
+#: What is left from the step before: three SYNCHs, each waited for and with its quiet time.
+BEFORE_NS = 3 * (T1 + 5 * T1 // 2)
 #: Packets of the master: three SYNCHs and a pointer, and the exchange again, a block at most.
 COST_SYNCHS = 3 + 1
 BLOCK = 33
 
 #: Step → (time in ns, packets of the master) on a calm link, by configuration.
-_CALM: dict[object, dict[str, Used]] = {}
+_CALM: dict[object, Calm] = {}
 
 
-def calm_of(seed: int, pair: StormPair) -> dict[str, Used]:
-    """What each step takes where nothing happens."""
+def calm_of(seed: int, pair: StormPair) -> Calm:
+    """What each step takes where nothing happens: as fast as it goes, and by small single packets."""
     made = pair.config
     blocks = made.slave_block_mode, made.master_block_mode, made.security.seed_bytes
     key = pair.link, made.max_cto, made.ag, made.byte_order, blocks
     if key not in _CALM:
-        # where packets are damaged, an answer may be one that refuses blocks for ever
-        calm = StormPair(seed, pair.link, 0.0, blocks=pair.link != "raw")
-        session = Session(calm, seed)
-        session.run()
-        _CALM[key] = session.used
+        sessions = [Session(StormPair(seed, pair.link, 0.0, slow=slow), seed) for slow in (0, 1)]
+        for session in sessions:
+            session.run()
+        _CALM[key] = sessions[0].used, sessions[1].used
     return _CALM[key]
 
 
