@@ -130,8 +130,8 @@ RESUME SESSION | d6                       | ff       | SESSION
 RESUME SESSION | power                    | fd 00    | RESUME
 
 STIM SELECTED  | dd 01                    | ff       | STIM RUNS
-STIM SELECTED  | 00 11                    |          | STIM SELECTED
-STIM RUNS      | 00 11                    |          | STIM RUNS
+STIM SELECTED  | 00 00 11                 |          | STIM SELECTED
+STIM RUNS      | 00 00 11                 |          | STIM RUNS
 STIM RUNS      | fd                       | ff 40    | STIM RUNS
 STIM RUNS      | dd 00                    | ff       | STOPPED
 STIM RUNS      | de 00 00 00              | ff       | STOPPED
@@ -139,7 +139,7 @@ STIM RUNS      | d2                       | fe 11    | STIM RUNS
 STIM RUNS      | fe                       | ff       | OFF SESSION
 STIM RUNS      | ff 00                    | ff       | SESSION
 STIM RUNS      | end                      | fd 07    | OFF SESSION
-STIM RESUME    | 00 11                    |          | STIM RESUME
+STIM RESUME    | 00 00 11                 |          | STIM RESUME
 STIM RESUME    | ff 00                    | ff       | STIM RESUME SESSION
 
 SESSION        | d2                       |          | STARTS
