@@ -332,12 +332,13 @@ class Session:
         self.steps = 0
         self._damaged = [0, 0]
         self._misled = False
+        self._faults = 0
 
     def run(self) -> None:
         for name, step in self.plan():
             self.steps += 1
             before_ns, before = self.pair.now_ns, self.pair.sent
-            faults = self.pair.faults
+            self._faults = faults = self.pair.faults
             try:
                 step()
             except XcaliperError as error:
@@ -393,11 +394,10 @@ class Session:
 
     def tell(self, name: str, procedure: Procedure[bool]) -> bool:
         """The same for one that says False when nobody knows; then there must be a reason."""
-        faults = self.pair.faults
         if self.ask(procedure):
             return True
         self.unsure.append(name)
-        if self.pair.faults == faults and not self.errors and len(self.unsure) == 1:
+        if self.pair.faults == self._faults and not self.errors and len(self.unsure) == 1:
             raise WrongResultError(f"{name}: False, though nothing happened to the link")
         return False
 
@@ -604,8 +604,8 @@ SLEEP_NS = 60_000 * MS
 #: What one packet that something happens to costs at most, by the timers: its command waits for T1,
 #: the packet is late by up to 3.5 s, and SYNCH stays quiet for 2.5 T1 behind an answer that came late.
 COST_NS = T1 + LATEST_MS * MS + 5 * T1 // 2
-#: What is left from the step before: three SYNCHs, each waited for and with its quiet time.
-BEFORE_NS = 3 * (T1 + 5 * T1 // 2)
+#: What is left from the step before: a late answer, and three SYNCHs with their quiet times.
+BEFORE_NS = T1 + 3 * (T1 + 5 * T1 // 2)
 #: Packets of the master: three SYNCHs and a pointer, and the exchange again, a block at most.
 COST_SYNCHS = 3 + 1
 BLOCK = 33

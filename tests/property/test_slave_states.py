@@ -415,12 +415,18 @@ class SlaveStates(RuleBasedStateMachine):
         self.send(bytes((0xF2, sub)) + rest)
         assert len(self.slave.replies()) <= 1
 
-    @rule(data=st.binary(min_size=1, max_size=1))
-    def stimulate_a_list(self, data: bytes) -> None:
+    @rule(mode=st.integers(0, 3))
+    def start_stop_all(self, mode: int) -> None:
+        self.send(bytes((0xDD, mode)))
+
+    @rule(data=st.binary(min_size=1, max_size=1), opens=st.booleans())
+    def stimulate_a_list(self, data: bytes, opens: bool) -> None:
         """A list of direction STIM writes what came, and only while STIM is open."""
         if not self.connected:
             self.connect()
         self.unlock(DAQ, True)
+        if opens:
+            self.unlock(STIM, True)
         number = self.word(0, 2)
         for packet in (
             *(b"\xd6", b"\xd5\x00" + self.word(1, 2), b"\xd4\x00" + number + b"\x01"),

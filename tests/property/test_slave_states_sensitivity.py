@@ -15,8 +15,6 @@ from xcaliper.xcp.slave import SlaveMachine
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from xcaliper.core.address import Address
-
 #: Far fewer examples than the model itself gets; nothing is shrunk.
 BUDGET = settings(
     max_examples=60,
@@ -29,18 +27,23 @@ BUDGET = settings(
 )
 
 
-def shows_the_secret(slave: SlaveMachine) -> None:
-    def hides(_address: Address, _size_bytes: int) -> bool:
-        return False
+def override(part: object, **methods: Callable) -> None:
+    """Give one object methods of its own; its class may have slots."""
+    part.__class__ = type("Broken", (type(part),), {"__slots__": (), **methods})
 
-    slave.state.security.hides = hides
+
+def shows_the_secret(slave: SlaveMachine) -> None:
+    override(slave.state.security, hides=lambda _self, _address, _size_bytes: False)
 
 
 def without_gate_for(name: str) -> Callable[[SlaveMachine], None]:
     def broken(slave: SlaveMachine) -> None:
-        refuses = slave.state.security.refuses
-        slave.state.security.refuses = lambda info, packet: (
-            None if info.name == name else refuses(info, packet)
+        refuses = type(slave.state.security).refuses
+        override(
+            slave.state.security,
+            refuses=lambda self, info, packet: (
+                None if info.name == name else refuses(self, info, packet)
+            ),
         )
 
     return broken
@@ -83,11 +86,11 @@ def unlocks_too_much(slave: SlaveMachine) -> None:
 
 
 def programs_beside_everything(slave: SlaveMachine) -> None:
-    slave.state.program.refuses = lambda _info: None
+    override(slave.state.program, refuses=lambda _self, _info: None)
 
 
 def stores_beside_everything(slave: SlaveMachine) -> None:
-    slave.state.store.refuses = lambda _info: None
+    override(slave.state.store, refuses=lambda _self, _info: None)
 
 
 def answers_before_connect(slave: SlaveMachine) -> None:
@@ -102,28 +105,18 @@ def answers_before_connect(slave: SlaveMachine) -> None:
 
 
 def runs_on_after_disconnect(slave: SlaveMachine) -> None:
-    receive = slave.receive
-
-    def runs(packet: bytes, now_ns: int) -> None:
-        daq = slave.state.daq
-        before = daq.clear
-        if packet[:1] == b"\xfe":
-            daq.clear = lambda: None
-        receive(packet, now_ns)
-        daq.clear = before
-
-    slave.receive = runs
+    override(slave.state.store, reset=lambda _self, *, connected: None)  # noqa: ARG005
 
 
 def forgets_stimulation(slave: SlaveMachine) -> None:
-    slave.state.stim.apply = lambda *_: []
+    override(slave.state.stim, apply=lambda *_: [])
 
 
 MUTATIONS = {
     "hides nothing": shows_the_secret,
     "DOWNLOAD open": without_gate_for("DOWNLOAD"),
     "SHORT_DOWNLOAD open": without_gate_for("SHORT_DOWNLOAD"),
-    "START_STOP_DAQ_LIST open": without_gate_for("START_STOP_DAQ_LIST"),
+    "START_STOP_SYNCH open": without_gate_for("START_STOP_SYNCH"),
     "FREE_DAQ open": without_gate_for("FREE_DAQ"),
     "PROGRAM_START open": without_gate_for("PROGRAM_START"),
     "DBG_READ_CAN1 open": without_gate_for("DBG_READ_CAN1"),
