@@ -6,6 +6,7 @@ Commands:
     demo [args]     start the demo engine, measure it, record and draw the result
     test [part]     run the tests; a part is a folder below tests/, further arguments go to pytest
     check           formatting, lint, types, layers, spelling
+    coverage [path] branch coverage of core, wire, proto and xcp: what no test runs, and fail below 100 %
     fmt             format the code and apply safe lint fixes
     docs            build the documentation with its examples checked, warnings are errors
     bench [name]    run the benchmarks, or one of them
@@ -462,6 +463,25 @@ def run_part(python: str, name: str, extra: list[str]) -> tuple[int, dict[str, i
         return code, read_counts(report), time.monotonic() - began
 
 
+#: Tests that show the protocol; nothing in them is drawn by chance. Paths below tests/.
+COVERING: Final = ("unit/core", "unit/wire", "unit/proto", "unit/xcp", "pair")
+
+
+def coverage(args: list[str]) -> int:
+    """Run the tests of the protocol, or those named, and list every branch of it that none takes."""
+    python = ensure("dev")
+    first = next((at for at, arg in enumerate(args) if arg.startswith("-")), len(args))
+    tests = args[:first] or [f"tests/{name}" for name in COVERING]
+    data = ROOT / ".coverage"
+    shutil.rmtree(data, ignore_errors=True)
+    data.mkdir()
+    pytest = ["-m", "pytest", "-q", "-n", "2", "--timeout=600", *args[first:], *tests]
+    measured = [python, "-m", "coverage"]
+    code = run([*measured, "run", *pytest])
+    run([*measured, "combine", "-q"])
+    return run([*measured, "report"]) or code
+
+
 def read_counts(report: Path) -> dict[str, int]:
     """Number of passed, failed and skipped tests in a JUnit report; zeros when there is none."""
     counts = dict.fromkeys(("passed", "failed", "skipped"), 0)
@@ -502,6 +522,7 @@ COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {
     "demo": demo,
     "test": test,
     "check": check,
+    "coverage": coverage,
     "fmt": fmt,
     "docs": docs,
     "bench": bench,

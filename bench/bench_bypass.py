@@ -4,7 +4,7 @@ A slave in a process of its own samples, sends, waits for the STIM packet and ta
 takes that of a plain echo, by the same socket calls. Both share one core with the master and take
 turns; the figures are medians of the rounds, and the ratios are the result.
 
-    python bench/bench_bypass.py [--rounds 5] [--count 2000] [--check]
+    python bench/bench_bypass.py [--rounds 5] [--count 2000]
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ import subprocess
 import sys
 import time
 
-#: The bypass may take so many times what the echo takes.
-BAR = 10.0
 EVENT = 1
 ECHO_BYTES = 21
 TIMEOUT_S = 2.0
@@ -171,7 +169,6 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--peer", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--check", action="store_true", help="exit code 1 when the bar is missed")
     options = parser.parse_args()
     if options.peer:
         return peer()
@@ -197,16 +194,15 @@ def main() -> int:
     for name, values in rows.items():
         median, p99 = (statistics.median(one) for one in zip(*values, strict=True))
         print(f"{name:8} median {median:8.1f} µs   p99 {p99:8.1f} µs")
-    met = True
     for name in ("scalars", "arrays"):
-        ratio = statistics.median(
-            ours[0] / plain[0] for ours, plain in zip(rows[name], rows["echo"], strict=True)
+        median, p99 = (
+            statistics.median(
+                ours[at] / plain[at] for ours, plain in zip(rows[name], rows["echo"], strict=True)
+            )
+            for at in (0, 1)
         )
-        met &= ratio <= BAR
-        print(
-            f"bypass ({name}) : echo {ratio:5.2f}  (at most {BAR})  {'met' if ratio <= BAR else 'MISSED'}"
-        )
-    return int(options.check and not met)
+        print(f"bypass ({name}) : echo  median {median:5.2f}, p99 {p99:5.2f}  (for information)")
+    return 0
 
 
 if __name__ == "__main__":

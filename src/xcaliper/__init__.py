@@ -14,7 +14,8 @@ from xcaliper.core.errors import XcaliperError
 if TYPE_CHECKING:
     from xcaliper.client.a2l_source import read_a2l
     from xcaliper.client.block import Block
-    from xcaliper.client.connection import Connection, connect
+    from xcaliper.client.connecting import connect
+    from xcaliper.client.connection import Connection
     from xcaliper.client.label_file import read_label_file
     from xcaliper.client.measurement import Measurement
     from xcaliper.client.recording import Recording
@@ -44,7 +45,7 @@ def __getattr__(name: str) -> Any:
     homes = {
         "Block": "client.block",
         "Connection": "client.connection",
-        "connect": "client.connection",
+        "connect": "client.connecting",
         "Measurement": "client.measurement",
         "Table": "client.values",
         "Recording": "client.recording",

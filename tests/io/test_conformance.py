@@ -77,7 +77,7 @@ def test_a_slave_that_violates_is_told_with_bytes(capsys, tmp_path):
         return [message(0, packet or b"\xfe\x20")]
 
     with scripted(answer) as url:
-        assert main(["conformance", url, "--select", "STA-001,SES-001", "--timeout", "0.5"]) == 1
+        assert main(["conformance", url, "--select", "STA-001,SES-001", "--timeout", "0.5"]) == 6
     told = capsys.readouterr().out
     assert "violation STA-001" in told
     assert "fd → ff 00" in told
@@ -88,12 +88,12 @@ def test_nobody_there_is_no_verdict(capsys):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         port = silent.getsockname()[1]
-        assert main(["conformance", f"udp://127.0.0.1:{port}", "--timeout", "0.1"]) == 2
+        assert main(["conformance", f"udp://127.0.0.1:{port}", "--timeout", "0.1"]) == 4
     assert "CONNECT was not answered" in capsys.readouterr().err
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-        assert main(["conformance", f"tcp://127.0.0.1:{port}"]) == 2
+        assert main(["conformance", f"tcp://127.0.0.1:{port}"]) == 4
     assert "nobody listens" in capsys.readouterr().err
 
 

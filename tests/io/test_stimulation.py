@@ -190,8 +190,10 @@ def test_a_slow_algorithm_is_late_and_the_slave_says_so(ecu) -> None:
 
 
 def test_what_cannot_be_bypassed(ecu) -> None:
-    with pytest.raises(UsageError, match="at once"):
-        ecu.bypass("IdleThrottle", "IdleThrottle", lambda x: x, event=1)
+    with pytest.raises(UsageError, match="takes 2 values"):
+        ecu.bypass("EngineSpeed", "IdleThrottle", lambda x, y: x, event=1)
+    with pytest.raises(UsageError, match="nothing"):
+        ecu.bypass([], "IdleThrottle", lambda x: x, event=1)
     with pytest.raises(PlanError, match="does not stimulate"):
         ecu.bypass("EngineSpeed", "IdleThrottle", lambda x: x, event="1ms")
     with pytest.raises(TypeError, match="no such option"):

@@ -483,3 +483,18 @@ def test_progress_of_uploads_is_told() -> None:
     assert slave.run(upload(session, 600, told.append)) == bytes(600)
     assert told == [254, 508, 600]
     assert slave.elapsed_ms < TIMES[0]
+
+
+def test_a_packet_of_a_block_that_is_too_short_ends_the_block() -> None:
+    """ERR_CMD_SYNTAX; nothing is written and the next DOWNLOAD_NEXT is out of sequence, with 0 expected."""
+    pair = Pair(config(max_cto=8))
+    pair.run(ask(std.SetMta(address=RAM.value)))
+    before = pair.memory.read(RAM, 16)
+    for packet, answer in (
+        (bytes((0xF0, 10)) + b"abcdef", []),
+        (bytes((0xEF, 4)) + b"ghi", [b"\xfe\x21"]),
+        (bytes((0xEF, 4)) + b"ghij", [b"\xfe\x29\x00"]),
+    ):
+        pair.slave.receive(packet, 0)
+        assert pair.slave.outgoing() == answer
+    assert pair.memory.read(RAM, 16) == before

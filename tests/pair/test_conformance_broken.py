@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pair.link import PagedMemory, config
-from support.broken_slaves import BROKEN, DESCRIPTION, Broken
+from support.broken_slaves import BROKEN, PAPER, Broken
 from support.conforming import judged
 from xcaliper.conformance.model import Verdict
 from xcaliper.conformance.rules import RULES
@@ -14,16 +14,17 @@ from xcaliper.conformance.rules import RULES
 def varied(ag: int) -> PagedMemory:
     """Memory whose content tells places apart."""
     memory = PagedMemory(ag)
-    for page in memory.pages.values():
-        page[:] = bytes((7 * at + at // 64) & 0xFF for at in range(len(page)))
+    for number, page in enumerate(memory.pages.values()):
+        page[:] = bytes((7 * at + at // 64 + 3 * number) & 0xFF for at in range(len(page)))
     for segment in (0, 1):
         memory._show(segment)
     return memory
 
 
-def failed(broken: Broken, make, description) -> dict[str, str]:
+def failed(broken: Broken, make, paper) -> dict[str, str]:
     made = config(**broken.config)
-    outcome = judged(made, varied(made.ag), RULES, make(), description=description)
+    options = {"paper": paper, "key": broken.key}
+    outcome = judged(made, varied(made.ag), RULES, make(), **options)
     assert not outcome.stopped
     bad = (Verdict.FAILED, Verdict.ERROR)
     return {one.rule.id: one.reason for one in outcome.results if one.verdict in bad}
@@ -32,7 +33,7 @@ def failed(broken: Broken, make, description) -> dict[str, str]:
 @pytest.mark.parametrize("number", BROKEN)
 def test_a_broken_slave_breaks_one_rule(number):
     broken = BROKEN[number]
-    found = failed(broken, broken.make, broken.description)
+    found = failed(broken, broken.make, broken.paper)
     assert set(found) == {number}, found
 
 
@@ -46,7 +47,7 @@ def test_sound_slaves_of_the_same_settings_break_nothing():
         assert not failed(broken, broken.right, None), number
     assert len(seen) > 10
     plain = BROKEN["SES-001"]
-    assert not failed(plain, plain.right, DESCRIPTION)
+    assert not failed(plain, plain.right, PAPER)
 
 
 def test_every_rule_has_a_broken_slave():

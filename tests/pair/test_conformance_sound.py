@@ -6,6 +6,7 @@ import pytest
 
 from pair.link import config
 from pair.test_conformance_broken import varied
+from support.broken_slaves import STIM_EVENTS, STORES
 from support.conforming import ALL, MachinePort, Wrong, judged
 from xcaliper.conformance.model import Group, Permission, Severity, Verdict
 from xcaliper.conformance.probe import Limits, Probe, Region
@@ -17,6 +18,7 @@ from xcaliper.core.errors import LinkError
 from xcaliper.core.ticks import TickClock
 from xcaliper.xcp.codes import ChecksumType, Resource
 from xcaliper.xcp.slave_config import FixedList
+from xcaliper.xcp.slave_security import SecuritySettings
 
 OPTIONAL = frozenset(
     {
@@ -67,6 +69,8 @@ SETTINGS = {
     "checksum-words": {"checksum": ChecksumType.XCP_ADD_22},
     "checksum-dwords": {"checksum": ChecksumType.XCP_ADD_44, "byte_order": ByteOrder.MOTOROLA},
     "checksum-crc16": {"checksum": ChecksumType.XCP_CRC_16},
+    "stimulated": STIM_EVENTS,
+    "storing": STORES,
     "old": {
         "protocol_version": 0,
         "disabled": frozenset({"GET_VERSION", "TIME_CORRELATION_PROPERTIES"}),
@@ -89,14 +93,44 @@ def test_a_sound_slave_breaks_no_rule(name):
 
 @pytest.mark.parametrize("resource", ["cal_pag", "daq"])
 def test_protected_resources_are_left_alone(resource):
-    made = config(protected=Resource.of(**{resource: 1}))
-    outcome = judged(made, varied(1), choose(ignore=("SEC-008",)))
+    locks = SecuritySettings(protected=Resource.of(**{resource: 1}), key=lambda _, seed: seed)
+    made = config(security=locks)
+    outcome = judged(made, varied(1), RULES, region=Region(Address(0x2000_0000), 256))
     wrong = {
         o.rule.id: o.reason for o in outcome.results if o.verdict in (Verdict.FAILED, Verdict.ERROR)
     }
     assert not wrong
     locked = [o for o in outcome.results if "locked" in o.reason]
     assert len(locked) > 20
+
+
+def test_keys_open_what_a_run_needs():
+    locks = SecuritySettings(protected=Resource.of(cal_pag=1, daq=1), key=lambda _, seed: seed)
+    outcome = judged(config(security=locks), varied(1), RULES, key=lambda _, seed: seed)
+    plain = judged(config(), varied(1), RULES)
+    bad = (Verdict.FAILED, Verdict.ERROR)
+    assert not [one.rule.id for one in outcome.results if one.verdict in bad]
+    passed = [
+        {one.rule.id for one in run.results if one.verdict is Verdict.PASSED}
+        for run in (outcome, plain)
+    ]
+    assert passed[0] > passed[1]
+    assert len(passed[0]) > len(passed[1]) + 5
+
+
+def test_a_key_that_does_not_fit_is_tried_once_in_front_of_the_groups():
+    locks = SecuritySettings(protected=Resource.of(daq=1), key=lambda _, seed: seed, attempts=0)
+    wrong = choose(groups=("memory", "daq-info", "daq-run"))
+    tried = []
+
+    def key(resource, seed):
+        tried.append(resource)
+        return bytes(len(seed))
+
+    outcome = judged(config(security=locks), varied(1), wrong, key=key)
+    assert not outcome.count(Verdict.FAILED)
+    assert not outcome.stopped
+    assert len(tried) == 1
 
 
 def test_nothing_is_touched_without_permission():
@@ -172,7 +206,7 @@ def test_a_slave_that_stops_answering_ends_the_run():
     probe = Probe(MachinePort(config(), varied(1), Dying()), allow=ALL)
     outcome = run(probe, RULES)
     assert "does not answer" in outcome.stopped
-    assert outcome.exit_code == 2
+    assert outcome.exit_code == 4
     assert 10 < len(outcome.results) < len(RULES)
 
 
@@ -184,15 +218,52 @@ def test_a_slave_that_is_not_there_is_said_so():
     outcome = run(Probe(MachinePort(config(), varied(1), Silent())), RULES)
     assert not outcome.results
     assert "CONNECT was not answered" in outcome.stopped
-    assert outcome.exit_code == 2
+    assert outcome.exit_code == 4
 
 
 def test_the_run_ends_in_its_time_and_disconnects():
     port = MachinePort(config(), varied(1))
     outcome = run(Probe(port, limits=Limits(run_ns=1_000_000_000), allow=ALL), RULES)
     assert "time is up" in outcome.stopped
+    assert outcome.exit_code == 1
     assert not port.slave.connected
     assert port.now < 4_000_000_000
+
+
+@pytest.mark.parametrize("at", [100, 700])
+def test_an_interrupt_ends_the_session_and_keeps_what_was_found(at):
+    """At 700 packets lists run or memory is written: it is put back all the same."""
+
+    class Interrupted(MachinePort):
+        count = 0
+
+        def send(self, data):
+            super().send(data)
+            self.count += 1
+            if self.count == at:
+                raise KeyboardInterrupt
+
+    memory = varied(1)
+    before = {key: bytes(page) for key, page in memory.pages.items()}, dict(memory.used)
+    port = Interrupted(config(), memory)
+    outcome = run(Probe(port, allow=ALL), RULES)
+    assert outcome.exit_code == 130
+    assert outcome.stopped == "interrupted."
+    assert 0 < len(outcome.results) < len(RULES)
+    assert port.count > at
+    assert not port.slave.connected
+    assert ({key: bytes(page) for key, page in memory.pages.items()}, dict(memory.used)) == before
+
+
+def test_an_interrupt_between_rules_ends_the_session():
+    def told(_):
+        raise KeyboardInterrupt
+
+    port = MachinePort(config(), varied(1))
+    outcome = run(Probe(port, allow=ALL), RULES, told)
+    assert outcome.exit_code == 130
+    assert len(outcome.results) == 1
+    assert not port.slave.connected
 
 
 def test_a_slave_that_talks_without_end_costs_the_time_of_a_rule():

@@ -614,6 +614,20 @@ def test_commands_wait_until_the_slave_wakes_up_but_not_for_ever() -> None:
     assert running.done()
 
 
+def test_an_answer_from_before_the_command_was_given_out_is_no_answer() -> None:
+    master = Scripted().master
+    running = master.start(ask(std.GetStatus()), 0)
+    strays = master.counters.stray
+    master.receive(b"\xff" + bytes(5), 1)  # of something older: the link took several at once
+    master.receive(b"\xfe\x25", 1)
+    assert not running.done()
+    assert master.counters.stray == strays + 2
+    assert master.outgoing() == [b"\xfd"]
+    master.receive(b"\xff\x01\x00\x00\x00\x00", 2)
+    assert running.result().session_status.store_cal_req
+    assert master.idle
+
+
 def test_a_session_that_ends_in_the_sleep_ends() -> None:
     master = Scripted().master
     running = master.start(ask(std.GetStatus()), 0)

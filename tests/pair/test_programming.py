@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pair.link import RAM, PagedMemory, config
@@ -153,11 +155,10 @@ def test_it_does_without_optional_commands(missing: set[str]) -> None:
     inner = pair.run(program.start(pair.session))
     pair.run(program.clear(inner, FLASH, SECTOR_SIZE))
     told: list[int] = []
-    writer = program.ProgramWriter(inner, set())
-    pair.run(writer.program(FLASH, bytes(range(40)), told.append))
+    pair.run(program.program(inner, FLASH, bytes(range(40)), told.append))
     assert pair.memory.read(FLASH, 40) == bytes(range(40))
     assert told[-1] == 40
-    assert writer.missing == missing
+    assert inner.refused >= missing
     with pytest.raises(UsageError):
         pair.run(program.program(FlashPair(ag=2).session, FLASH, b"1"))
 
@@ -166,13 +167,13 @@ def test_a_refused_block_goes_as_single_packets() -> None:
     """The slave announces blocks, but has no room for so many packets."""
     pair = FlashPair(max_cto=8, program={"max_bs": 2})
     inner = pair.run(program.start(pair.session))
-    liar = program.ProgramWriter(type(inner)(inner.profile, inner.resource, max_bs=9), set())
+    liar = replace(inner, max_bs=9)
     pair.run(program.clear(inner, FLASH, SECTOR_SIZE))
-    pair.run(liar.program(FLASH, bytes(range(30))))
+    pair.run(program.program(liar, FLASH, bytes(range(30))))
     assert pair.memory.read(FLASH, 30) == bytes(range(30))
-    assert liar.missing == {"PROGRAM_NEXT"}
+    assert "PROGRAM_NEXT" in liar.refused
     with pytest.raises(OutOfRangeError):  # single packets have nothing to fall back to
-        pair.run(liar.send([pgm.Program(count=200, data=b"123456")]))
+        pair.run(ask(pgm.Program(count=200, data=b"123456")))
 
 
 @pytest.mark.parametrize("lost", [1, 2, 3])

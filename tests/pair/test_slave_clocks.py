@@ -280,6 +280,12 @@ def test_triggers_are_reported_as_the_master_chose(response_fmt: int, reported: 
     assert seen == reported
 
 
+def test_triggers_are_reported_inside_a_session_only() -> None:
+    pair = Pair(config(), connected=False)
+    pair.slave.time_sync(0, S)
+    assert pair.slave.outgoing() == []
+
+
 def test_multicasts_are_answered_by_their_cluster_in_the_extended_form_only() -> None:
     pair = pair_of(clocks=ClockSettings(behind_bridge=True))
     pair.run(multicast(0, 1))

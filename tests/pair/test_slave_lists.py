@@ -187,6 +187,7 @@ def test_max_daq_may_be_the_limit() -> None:
         {"fixed_lists": (replace(PREDEFINED, daq=False),)},
         {"dynamic": False, "fixed_lists": (replace(STATIC, max_odt=253),)},
         {"dynamic": False, "fixed_lists": (FixedList(),)},
+        {"fixed_lists": (PREDEFINED,) * 256},
         {"identification_field": 0, "dynamic": False, "fixed_lists": (replace(STATIC, max_odt=130),) * 2},
         {"optimisation_type": 6},
         {"optimisation_strict": True},
@@ -387,6 +388,33 @@ def extended(rule: int, odts) -> Pair:
     pair.run(ask(mode()))
     assert pair.run(ask(daq.GetDaqProcessorInfo())).daq_key_byte.address_extension == rule
     return pair
+
+
+# -- the DAQ pointer ------------------------------------------------------------------------------
+
+
+def test_a_pointer_to_an_entry_that_is_gone_is_refused() -> None:
+    """ALLOC_ODT_ENTRY again makes the ODT shorter; nothing is written or read beside it."""
+    pair = Pair(config())
+    allocate(pair, 3)
+    pair.run(ask(daq.SetDaqPtr(daq_list=0, odt=0, odt_entry=2)))
+    pair.run(ask(daq.AllocOdtEntry(daq_list=0, odt=0, entry_count=1)))
+    refused(pair, daq.WriteDaq(size=1, address=RAM.value), ErrorCode.ERR_OUT_OF_RANGE)
+    refused(pair, daq.ReadDaq(), ErrorCode.ERR_OUT_OF_RANGE)
+    assert pair.slave.state.daq.lists[0].odts == [[None]]
+
+
+@pytest.mark.parametrize("alignment", [1, 4])
+def test_a_started_list_keeps_to_the_alignment_of_the_transport(alignment: int) -> None:
+    """XCP on Ethernet fills every message up (1.3); a DTO of 3 bytes behind LEN and CTR takes 7 or 8."""
+    pair = prepared([(RAM, 1)], bits=0)
+    pair.slave.alignment = alignment
+    assert pair.slave.alignment == alignment
+    pair.run(ask(START))
+    pair.slave.event(0, 0)
+    (block,) = pair.slave.outgoing_blocks()
+    assert bytes(block.numbered(7)) == bytes.fromhex("0300 0700 0000 00") + bytes(alignment // 4)
+    assert block.packets() == [bytes(3)]
 
 
 # -- limits ---------------------------------------------------------------------------------------

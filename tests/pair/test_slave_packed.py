@@ -61,6 +61,20 @@ def test_samples_are_grouped_and_stamped(grouping: int, expected: str, stamp: in
 
 
 @pytest.mark.parametrize("grouping", [1, 2])
+def test_a_set_of_one_sample_carries_that_sample(grouping: int) -> None:
+    """A sample count of 1 is allowed; each event sends what the memory holds then."""
+    once = packed_events(mode=grouping, sample_count=1, alternatives=())
+    pair = prepared([(RAM, 1), (RAM + 8, 2)], events=once, bits=0)
+    pair.run(ask(packed(grouping, count=1)))
+    pair.run(ask(START))
+    for turn in range(2):
+        pair.memory.write(RAM, bytes((0x10 + turn,)))
+        pair.memory.write(RAM + 8, b"\x22\x33")
+        pair.event(0)
+    assert pair.dtos == [bytes.fromhex("0000 10 2233"), bytes.fromhex("0000 11 2233")]
+
+
+@pytest.mark.parametrize("grouping", [1, 2])
 def test_every_odt_of_a_set_is_packed_on_its_own(grouping: int) -> None:
     pair = prepared(
         [(RAM, 4), (RAM + 9, 3)], [(RAM + 32, 8)], events=packed_events(mode=grouping), bits=0

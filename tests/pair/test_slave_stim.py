@@ -14,6 +14,7 @@ from xcaliper.proto.procedure import ask
 from xcaliper.xcp import daq, timecorr
 from xcaliper.xcp.codes import DaqListModeRequest, ErrorCode
 from xcaliper.xcp.daq_lists import DaqListSetup, OdtEntry, OdtSetup, PackedMode
+from xcaliper.xcp.procedures import counters
 from xcaliper.xcp.procedures.daq_setup import setup, start
 from xcaliper.xcp.slave_daq_config import CounterConfig, PackedConfig
 from xcaliper.xcp.slave_stim import StimSettings
@@ -456,3 +457,18 @@ def test_settings_that_cannot_be(key: str) -> None:
         StimSettings(**{key: -1})
     with pytest.raises(SettingsError, match="counter"):
         config(**checked(daq_mode=2))
+
+
+def test_an_event_can_be_told_to_check_the_counter_of_its_inputs_and_be_set_back() -> None:
+    pair = Pair(config(**checked()))
+    before = pair.run(counters.check_counter(0, 1))
+    assert pair.to_slave.sent[-1].hex(" ") == "c5 05 00 00 01 00 02"
+    now = pair.run(counters.counter_of(0))
+    assert (now.related_event_channel, now.mode.stim_mode, now.mode.daq_mode) == (1, 1, 0)
+    pair.run(counters.set_counter(0, *before))
+    now = pair.run(counters.counter_of(0))
+    assert (now.related_event_channel, now.mode.stim_mode) == (0, 0)
+    fixed = Pair(config(**checked(stim_mode_fixed=True)))
+    with pytest.raises(NegativeResponseError) as caught:
+        fixed.run(counters.check_counter(0, 1))
+    assert caught.value.code == ErrorCode.ERR_OUT_OF_RANGE

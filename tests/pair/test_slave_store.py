@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pair.link import RAM, SEGMENT, SEGMENTS, Pair, config
+from pair.link import EVENTS, RAM, SEGMENT, SEGMENTS, Pair, config
 from xcaliper.core.errors import (
     NegativeResponseError,
     RemoteProtocolError,
@@ -558,3 +558,32 @@ def test_a_slave_busy_while_lists_shall_be_stored():
     for before, after in ((3, 3), (0, 0), (0, 4)):
         with pytest.raises(NegativeResponseError):
             run_script(made(), [told(before), unsure, told(after)])
+
+
+def test_lists_of_direction_stim_take_data_from_power_up_on_without_a_session() -> None:
+    events = tuple(replace(one, stim=True, max_daq_list=255) for one in EVENTS)
+    device = Device(events=events)
+    odt = OdtSetup((OdtEntry(RAM, 2),))
+    both = (
+        DaqListSetup(0, 0, (odt,), timestamp=False),
+        DaqListSetup(1, 0, (odt,), timestamp=False, stim=True),
+    )
+    device.stored(lists=both)
+    pair = device.on()
+    stim = pair.slave.state.stim
+    assert not pair.slave.connected
+    assert pair.slave.stim_running
+    own = pair.memory.read(RAM, 2)
+    pair.event(0)
+    assert pair.memory.read(RAM, 2) == own  # nothing has come
+    pair.slave.receive(bytes.fromhex("00 01 aa bb"), pair.now_ns)
+    pair.event(0)
+    assert pair.memory.read(RAM, 2) == b"\xaa\xbb"
+    assert stim.counters.applied == 1
+    pair.slave.receive(bytes.fromhex("00 01 cc dd"), pair.now_ns)
+    pair.session = pair.run(connect())  # which leaves what runs alone
+    pair.event(0)
+    assert pair.memory.read(RAM, 2) == b"\xcc\xdd"
+    assert pair.slave.stim_running
+    pair.run(daq_setup.stop())
+    assert not pair.slave.stim_running

@@ -9,16 +9,19 @@ from typing import Any
 import pytest
 
 from pair.link import PagedMemory
+from pair.programming import FlashedMemory
 from xcaliper.core.address import Address
 from xcaliper.core.memory import SparseMemory
 from xcaliper.core.ticks import TickClock
 from xcaliper.proto.procedure import ask
+from xcaliper.sim.flash import Flash
 from xcaliper.xcp.codes import Resource
 from xcaliper.xcp.master import MasterMachine
 from xcaliper.xcp.procedures.connect import Session, connect, disconnect
 from xcaliper.xcp.procedures.memory import upload
 from xcaliper.xcp.slave import SlaveMachine
 from xcaliper.xcp.slave_config import EventConfig, PageConfig, SegmentConfig, SlaveConfig
+from xcaliper.xcp.slave_program import ProgramSettings, SectorConfig
 from xcaliper.xcp.slave_security import SecuritySettings
 from xcaliper.xcp.std import SetMta
 
@@ -234,3 +237,51 @@ def test_seed_and_key_trace() -> None:
     )
     replay(slave, "t_seed", {})
     assert not slave.connected  # the wrong key at its end
+
+
+def test_programming_trace() -> None:
+    flash = Flash((SectorConfig(0, "code", Address(0x0800_8000), 0x400),))
+    memory = FlashedMemory(flash)
+    memory.verify = lambda *asked: asked == (1, 2, 0xCAFE_BABE)
+    slave = SlaveMachine(
+        WithoutCalibration(
+            max_cto=8,
+            max_dto=8,
+            slave_block_mode=False,
+            disabled=frozenset({"GET_COMM_MODE_INFO"}),
+            program=ProgramSettings(
+                flash.sectors,
+                max_bs=2,
+                slave_block_mode=False,
+                start_ns=150 * MS,
+                clear_ns=150 * MS,
+                pending_ns=100 * MS,
+            ),
+        ),
+        memory,
+    )
+
+    def wait(now_ns: int) -> int:
+        slave.on_time(now_ns + 100 * MS)
+        return now_ns + 100 * MS
+
+    replay(slave, "t_flash", {3: wait, 4: wait, 14: wait, 15: wait})
+
+
+class WithoutCalibration(SlaveConfig):
+    """A slave that announces nothing but programming, as that of the trace does."""
+
+    @property
+    def resources(self) -> Resource:
+        return Resource.of(pgm=1)
+
+
+#: Trace → the test in which a slave answers all of it.
+REPLAYED = {
+    "t_daq": test_measurement_trace,
+    "t_cal": test_calibration_trace,
+    "t_block": test_block_trace,
+    "t_seed": test_seed_and_key_trace,
+    "t_recover": test_recovery_trace_is_what_the_slave_answers,
+    "t_flash": test_programming_trace,
+}

@@ -88,7 +88,10 @@ def test_any_bytes_into_the_master(feed: list[bytes | int], choice: int) -> None
             return write(session, Address(0), bytes(100))
         return ask(std.GetStatus())
 
-    master.profile = session.profile
+    ready = master.start(ask(std.Connect()), now_ns)
+    master.receive(bytes.fromhex("ff1dc02020000101"), now_ns)  # MAX_CTO and MAX_DTO 32
+    assert ready.done()
+    master.outgoing()
     running = master.start(procedure(), now_ns)
     for item in feed:
         if running.done():
@@ -127,23 +130,43 @@ def test_what_the_slave_serves_is_what_it_holds(offset: int, count: int) -> None
 @settings(deadline=None, max_examples=200)
 @given(
     st.integers(0, 0xFFFF_FFFF) | st.integers(0, 0x5000).map(lambda at: RAM.value + at),
-    st.integers(0, 255),
+    st.lists(st.integers(0, 255), min_size=1, max_size=3),
     st.integers(0, 1),
     st.sampled_from([1, 2, 4]),
-    st.booleans(),
+    st.tuples(st.booleans(), st.booleans(), st.sampled_from(["SHORT_UPLOAD", "UPLOAD", "GET_ID"])),
 )
 def test_the_short_way_answers_what_the_handler_does(
-    address: int, count: int, extension: int, ag: int, motorola: bool
+    address: int, counts: list[int], extension: int, ag: int, case: tuple[bool, bool, str]
 ) -> None:
+    motorola, blocks, name = case
     order = ByteOrder.MOTOROLA if motorola else ByteOrder.INTEL
-    settings_ = config(ag=ag, granularity_odt_entry=ag, byte_order=order, max_cto=64)
-    request = encode(
-        std.ShortUpload(count=count, address=address, address_extension=extension), order
+    settings_ = config(
+        ag=ag,
+        granularity_odt_entry=ag,
+        byte_order=order,
+        max_cto=64,
+        slave_block_mode=blocks,
+        ids={1: bytes(range(200)) * 2},
     )
+    if name == "SHORT_UPLOAD":
+        first, reads = (
+            encode(std.GetStatus(), order),
+            [
+                encode(
+                    std.ShortUpload(count=n, address=address, address_extension=extension), order
+                )
+                for n in counts
+            ],
+        )
+    else:
+        text = encode(std.GetId(identification_type=1), order)
+        mta = encode(std.SetMta(address=address, address_extension=extension), order)
+        first = text if name == "GET_ID" else mta
+        reads = [encode(std.Upload(count=n), order) for n in counts]
     results = []
-    for packet in (request, request + b"\0"):  # a longer packet takes the general way
+    for fill in (b"", b"\0"):  # a longer packet takes the general way
         slave = SlaveMachine(settings_, PagedMemory(ag))
-        for one in (b"\xff\x00", packet):
+        for one in (b"\xff\x00", first, *(packet + fill for packet in reads)):
             slave.receive(one, 0)
         results.append((slave.outgoing(), slave.state.mta, slave.state.text, slave.counters))
     assert results[0] == results[1]

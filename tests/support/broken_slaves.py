@@ -10,19 +10,30 @@ from typing import TYPE_CHECKING, Any
 
 from support.conforming import Wrong
 from xcaliper.a2l.xcp_model import (
+    XcpChecksum,
     XcpDaq,
     XcpDescription,
     XcpEvent,
+    XcpPag,
+    XcpPage,
+    XcpPgm,
     XcpProtocolLayer,
+    XcpSegment,
+    XcpStim,
     XcpTimestamp,
 )
+from xcaliper.conformance.paper import Paper, PaperSegment
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.xcp.codes import ChecksumType, Resource
-from xcaliper.xcp.slave_config import FixedList
+from xcaliper.xcp.slave_config import EventConfig, FixedList
+from xcaliper.xcp.slave_daq_config import CounterConfig, PackedConfig
+from xcaliper.xcp.slave_security import SecuritySettings
+from xcaliper.xcp.slave_store import StoreSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from xcaliper.xcp.seed_key import KeyFunction
     from xcaliper.xcp.slave import SlaveMachine
 
 OK = b"\xff"
@@ -393,16 +404,90 @@ class Multicast(Edit):
         super().__init__(b"\xf2\xfa", lambda came, _: [p.replace(b"\x5a", b"\x5b") for p in came])
 
 
-def seeds(**changed: bytes) -> Wrong:
-    """GET_SEED and UNLOCK of a slave that protects CAL/PAG."""
-    said = {"known": SYNTAX, "seed": b"\xff\x04\x01\x02\x03\x04", "key": b"\xfe\x25"} | changed
-    return Chain(
-        reply(b"\xf8", said["known"], exact=True),
-        reply(b"\xf7", said["known"], exact=True),
-        reply(b"\xf8\x00\x01", said["seed"]),
-        reply(b"\xf7", said["key"], after=b"\xf8"),
-        reply(b"\xf7", b"\xfe\x29"),
-    )
+class Pending(Wrong):
+    """STORE_CAL_REQ stays set in SESSION_STATUS from the first request of it on."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def answer(self, asked: bytes, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        self.asked = self.asked or asked[:2] == b"\xf9\x01"
+        if asked == b"\xfd" and self.asked:
+            return [p[:1] + bytes((p[1] | 1,)) + p[2:] for p in came]
+        return came
+
+
+class Events(Wrong):
+    """Changes EV packets; b"" drops them."""
+
+    def __init__(self, change: Callable[[bytes], bytes]) -> None:
+        self.change = change
+
+    def event(self, packet: bytes) -> bytes:
+        return self.change(packet)
+
+
+class DeafToStim(Wrong):
+    """STIM packets get lost."""
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        return b"" if packet and packet[0] < 0xC0 else packet
+
+
+class AnswersStim(Wrong):
+    """STIM packets are answered as unknown commands where no list runs."""
+
+    def answer(self, asked: bytes, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        idle = asked and asked[0] < 0xC0 and not slave.daq_running
+        return [UNKNOWN] if idle else came
+
+
+class OpenCal(Wrong):
+    """CAL/PAG stays closed in effect where it is told as open, behind an UNLOCK that came directly before."""
+
+    def __init__(self) -> None:
+        self.before = self.now = b""
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        self.before, self.now = self.now, packet
+        return packet
+
+    def answer(self, asked: bytes, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        denied = asked == b"\xea\x01\x00" and self.before[:1] == b"\xf7"
+        return [b"\xfe\x25"] if denied else came
+
+
+class StaysOpen(Wrong):
+    """What was open before a command is open after it: DISCONNECT, or CONNECT in a session."""
+
+    def __init__(self, command: bytes) -> None:
+        self.command, self.kept = command, None
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        if packet.startswith(self.command) and slave.connected:
+            self.kept = slave.state.locked
+        return packet
+
+    def answer(self, asked: bytes, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        if self.kept is not None and slave.connected:
+            slave.state.locked, self.kept = self.kept, None
+        return came
+
+
+class Between(Wrong):
+    """GET_STATUS between a seed and its key does no harm."""
+
+    def __init__(self) -> None:
+        self.before = b""
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        behind, self.before = self.before[:1], packet
+        return b"" if packet == b"\xfd" and behind == b"\xf8" else packet
+
+    def answer(self, asked: bytes, came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        if asked == b"\xfd" and not came and slave.connected:
+            return [bytes((0xFF, 0, slave.state.locked, 0, 0, 0))]
+        return came
 
 
 def programming(**changed: bytes) -> Wrong:
@@ -432,7 +517,29 @@ def stimulating() -> Wrong:
 
 WORDS = {"ag": 2, "granularity_odt_entry": 2}
 STATIC = {"dynamic": False, "fixed_lists": (FixedList(max_odt=2, max_odt_entries=4),) * 2}
-PROTECTED = {"protected": Resource.of(cal_pag=1)}
+STORES = {"store": StoreSettings(daq=True, resume=True)}
+STIM_EVENTS = {
+    "events": (
+        EventConfig(0, "1ms", time_cycle=1),
+        EventConfig(
+            1,
+            "10ms",
+            time_cycle=10,
+            stim=True,
+            counter=CounterConfig(),
+            packed=PackedConfig(1, 0, 2),
+        ),
+        EventConfig(2, "crank", max_daq_list=1),
+    )
+}
+LOCKS = SecuritySettings(
+    protected=Resource.of(cal_pag=1, daq=1),
+    key=lambda resource, seed: bytes(byte ^ resource for byte in seed),
+    seed_bytes=80,
+    seeds=lambda size: bytes(range(1, size + 1)),
+    attempts=0,
+)
+PROTECTED = {"security": LOCKS}
 LAYER = XcpProtocolLayer(max_cto=64, max_dto=128, block_slave=True)
 DAQ = XcpDaq(
     identification_field=1,
@@ -447,7 +554,15 @@ DAQ = XcpDaq(
         XcpEvent("crank", "crank", 2),
     ),
 )
-DESCRIPTION = XcpDescription(protocol_layer=LAYER, daq=DAQ)
+DESCRIPTION = XcpDescription(protocol_layer=LAYER, daq=DAQ, pag=XcpPag(2, freeze_supported=True))
+READ_ONLY = XcpPage(1, xcp_write_access=0)
+CAL = PaperSegment(
+    "cal",
+    0x6000_0000,
+    0x100,
+    XcpSegment(0, 2, checksum=XcpChecksum(9), pages=(XcpPage(0), READ_ONLY)),
+)
+PAPER = Paper(DESCRIPTION, "EPK 1.0", (CAL,))
 
 
 @dataclass(frozen=True)
@@ -458,26 +573,53 @@ class Broken:
         make: makes what is wrong, anew for each run.
         config: settings that the rule needs.
         right: what the sound slave of the same settings does, to show that it breaks nothing.
-        description: what the A2L says.
+        paper: what the A2L says.
+        key: makes keys of seeds.
     """
 
     make: Callable[[], Wrong]
     config: dict[str, Any] = field(default_factory=dict)
     right: Callable[[], Wrong] = Wrong
-    description: XcpDescription | None = None
+    paper: Paper | None = None
+    key: KeyFunction | None = None
 
 
 def layer(**changes: Any) -> Broken:
-    told = replace(DESCRIPTION, protocol_layer=replace(LAYER, **changes))
-    return Broken(Wrong, description=told)
+    return described(protocol_layer=replace(LAYER, **changes))
 
 
 def acquisition(**changes: Any) -> Broken:
-    return Broken(Wrong, description=replace(DESCRIPTION, daq=replace(DAQ, **changes)))
+    return described(daq=replace(DAQ, **changes))
+
+
+def described(**changes: Any) -> Broken:
+    return Broken(Wrong, paper=replace(PAPER, xcp=replace(DESCRIPTION, **changes)))
+
+
+def segment(**changes: Any) -> Broken:
+    wrong = replace(CAL, xcp=replace(CAL.xcp, **changes))
+    return Broken(Wrong, paper=replace(PAPER, segments=(wrong,)))
 
 
 def b(make: Callable[[], Wrong], right: Callable[[], Wrong] = Wrong, **config: Any) -> Broken:
     return Broken(make, config, right)
+
+
+def locked(make: Callable[[], Wrong], **changes: Any) -> Broken:
+    """A slave with seed and key for CAL/PAG and DAQ, and the key for it; seed and key take two packets each."""
+    locks = replace(LOCKS, **changes)
+    return Broken(make, {"security": locks}, key=locks.key)
+
+
+def opens(resource: int) -> Callable[[list[bytes], SlaveMachine], list[bytes]]:
+    """An edit that opens resources behind a positive answer."""
+
+    def edit(came: list[bytes], slave: SlaveMachine) -> list[bytes]:
+        if came[-1][0] == 0xFF:
+            slave.state.locked = Resource(slave.state.locked & ~resource)
+        return came
+
+    return edit
 
 
 def running(slave: SlaveMachine) -> bool:
@@ -534,8 +676,8 @@ BROKEN: dict[str, Broken] = {
     "STA-003": b(lambda: mask(b"\xfd", 2, on=0x10)),
     "STA-004": b(lambda: SlyCounter(b"\xfd", lambda p, n: p[:4] + bytes((n & 0xFF, 0)))),
     "STA-005": b(lambda: mask(b"\xfd", 1, on=0x40)),
-    "STA-006": b(lambda: mask(b"\xfd", 1, on=0x01)),
-    "STA-007": b(lambda: reply(b"\xf9", OK)),
+    "STA-006": b(lambda: mask(b"\xfd", 1, on=0x08)),
+    "STA-007": b(lambda: reply(b"\xf9\xc0", OK)),
     # identification and communication modes
     "IDN-001": b(lambda: Chain(*(cut(bytes((0xFA, kind)), 7) for kind in range(6)))),
     "IDN-002": b(lambda: put(b"\xfa\x01", 4, 5), id_in_packet_limit=16),
@@ -649,7 +791,15 @@ BROKEN: dict[str, Broken] = {
     "PAG-021": b(lambda: forgive(b"\xeb\x00")),
     "PAG-022": b(lambda: forgive(b"\xeb\x02\x00\x02")),
     "PAG-023": b(lambda: forgive(b"\xeb\x02\x02")),
-    "PAG-024": b(lambda: ignored(b"\xe6")),
+    "PAG-024": b(lambda: ignored(b"\xe6\x01")),
+    "PAG-025": b(lambda: Ask(b"\xe4\x00", lambda *_: b"", OK)),
+    "PAG-026": b(lambda: forgive(b"\xe4\x02")),
+    "PAG-027": b(lambda: Ask(b"\xeb\x82", lambda p, _: b"\xeb\x02" + p[2:])),
+    "PAG-028": b(
+        lambda: Edit(b"\xf0", lambda came, _: [OK if p == b"\xfe\x23" else p for p in came])
+    ),
+    "PAG-029": b(lambda: forgive(b"\xe6\x01"), freeze=False),
+    "PAG-030": b(lambda: forgive(b"\xe6\x00\x02")),
     # what is told of data acquisition
     "DAQ-001": b(lambda: cut(b"\xda", 7)),
     "DAQ-002": b(lambda: mask(b"\xda", 1, on=0xC0)),
@@ -711,6 +861,10 @@ BROKEN: dict[str, Broken] = {
         lambda: Chain(forgive(b"\xe1\xff\xff"), reply(b"\xde\x01", b"\xff\x00", after=b"\xe1"))
     ),
     "DQC-030": b(lambda: forgive(b"\xe0\x02\x00\x00\x00")),
+    "DQC-031": b(lambda: put(b"\xc0\x02", 4, 9, size=2), **STIM_EVENTS),
+    "DQC-032": b(lambda: Ask(b"\xc0\x01\x00\x00\x7e", lambda *_: b"", OK), **STIM_EVENTS),
+    "DQC-033": b(lambda: cut(b"\xc5", 4), **STIM_EVENTS),
+    "DQC-034": b(lambda: forgive(b"\xc5\x00\xfe", OK + bytes(4)), **STIM_EVENTS),
     # running lists
     "RUN-001": b(lambda: Data(lambda _: b"")),
     "RUN-002": b(lambda: mask(b"\xfd", 1, off=0x40)),
@@ -736,6 +890,17 @@ BROKEN: dict[str, Broken] = {
     "RUN-020": b(lambda: Ask(b"\xde\0\0\0", lambda *_: b"", b"\xff\x00")),
     "RUN-021": b(lambda: Ask(b"\xdd\x02", lambda *_: b"", OK)),
     "RUN-022": b(lambda: reply(b"\xde\x01", b"\xfe\x27", after=b"\xe0")),
+    # stimulation and storing
+    "STM-001": b(DeafToStim, **STIM_EVENTS),
+    "STM-002": b(lambda: Events(lambda p: p[:5] if p[:2] == b"\xfd\x09" else p), **STIM_EVENTS),
+    "STM-003": b(AnswersStim, **STIM_EVENTS),
+    "STO-001": b(lambda: mask(b"\xfd", 1, on=0x80)),
+    "STO-002": b(lambda: forgive(b"\xf9\x04")),
+    "STO-003": b(Pending, **STORES),
+    "STO-004": b(lambda: Events(lambda p: b"" if p == b"\xfd\x03" else p), **STORES),
+    "STO-005": b(lambda: forgive(b"\xf9\x01"), **STORES),
+    "STO-006": b(lambda: put(b"\xfd", 4, 0, size=2), **STORES),
+    "STO-007": b(lambda: Ask(b"\xf9\x08", lambda *_: b"", OK), **STORES),
     # clocks
     "TIM-001": b(lambda: Edit(b"\xdc", positive(lambda p: p if p[3] else p[:7]))),
     "TIM-002": b(lambda: clock(lambda v, n: v - 1_000_000 * n)),
@@ -763,13 +928,26 @@ BROKEN: dict[str, Broken] = {
     "SEC-003": b(lambda: reply(b"\xf8\x01\x01", b"\xff\x00")),
     "SEC-004": b(lambda: reply(b"\xf8\x7e", b"\xff\x00")),
     "SEC-005": b(lambda: reply(b"\xf8\x00\x01", b"\xff\x04" + bytes(4))),
-    "SEC-006": b(lambda: seeds(seed=b"\xff\x00"), seeds, **PROTECTED),
-    "SEC-007": b(lambda: Chain(seeds(), reply(b"\xea\x01\x00", OK + bytes(3))), seeds, **PROTECTED),
-    "SEC-008": b(
-        lambda: Chain(reply(b"\xf8", UNKNOWN), reply(b"\xf7", UNKNOWN)), seeds, **PROTECTED
-    ),
+    "SEC-006": b(lambda: reply(b"\xf8\x00\x01", b"\xff\x00"), **PROTECTED),
+    "SEC-007": b(lambda: reply(b"\xea\x01\x00", OK + bytes(3)), **PROTECTED),
+    "SEC-008": b(lambda: Chain(reply(b"\xf8", UNKNOWN), reply(b"\xf7", UNKNOWN)), **PROTECTED),
     "SEC-009": b(lambda: reply(b"\xf7\x01", b"\xff\x00")),
-    "SEC-010": b(lambda: seeds(key=b"\xff\x00"), seeds, **PROTECTED),
+    "SEC-010": b(lambda: Edit(b"\xf7\x01", lambda *_: [b"\xff\x00"], after=b"\xf8"), **PROTECTED),
+    "SEC-011": locked(lambda: put(b"\xf8\x01", 1, 80)),
+    "SEC-012": locked(lambda: mask(b"\xf7\x12", 1, on=0x05)),
+    "SEC-013": locked(lambda: Edit(b"\xf7\x12", opens(0x05))),
+    "SEC-014": locked(OpenCal),
+    "SEC-015": b(
+        lambda: reply(b"\xda", b"\xfe\x25"),
+        security=replace(LOCKS, protected=Resource.of(cal_pag=1)),
+    ),
+    "SEC-016": locked(lambda: StaysOpen(b"\xfe")),
+    "SEC-017": locked(lambda: StaysOpen(b"\xff")),
+    "SEC-018": locked(Between),
+    "SEC-019": locked(lambda: mask(b"\xf7\x50", 1, off=0x01)),
+    "SEC-020": locked(
+        lambda: Edit(b"\xfd", lambda came, _: came or [OK + bytes(5)], after=b"\xf7")
+    ),
     "PGM-001": b(lambda: programming(info=b"\xff\x01"), programming),
     "PGM-002": b(lambda: programming(info=b"\xff\x00\x01"), programming),
     "PGM-003": b(lambda: programming(info=b"\xff\x09\x01"), programming),
@@ -791,6 +969,19 @@ BROKEN: dict[str, Broken] = {
     "A2L-012": acquisition(events=(replace(DAQ.events[0], time_cycle=2), *DAQ.events[1:])),
     "A2L-013": acquisition(max_odt_entry_size_daq=8),
     "A2L-014": acquisition(prescaler_supported=False),
+    "A2L-015": Broken(Wrong, paper=replace(PAPER, epk="EPK 1.1")),
+    "A2L-016": Broken(Wrong, paper=replace(PAPER, segments=(replace(CAL, address=0x6000_0004),))),
+    "A2L-017": segment(checksum=XcpChecksum(7)),
+    "A2L-018": segment(pages=(XcpPage(0), XcpPage(1))),
+    "A2L-019": described(pag=XcpPag(2, freeze_supported=False)),
+    "A2L-020": Broken(
+        lambda: mask(b"\xff\x00", 1, off=0x10),
+        paper=replace(PAPER, xcp=replace(DESCRIPTION, pgm=XcpPgm(mode=1, max_sectors=1))),
+    ),
+    "A2L-021": Broken(
+        Wrong, {"security": LOCKS}, paper=replace(PAPER, xcp=XcpDescription(protocol_layer=LAYER))
+    ),
+    "A2L-022": acquisition(stim=XcpStim()),
     # transport, and what is seen in passing
     "TRN-001": b(FirstOnly),
     "TRN-002": b(DeafToGaps),

@@ -29,7 +29,7 @@ class Wrong:
     """What a broken slave does otherwise; this one does everything right.
 
     ``request`` may change a command before the slave sees it (b"" hides it), ``answer`` what the slave
-    says to a command, ``data`` a DAQ packet (b"" drops it), ``datagram`` a whole datagram.
+    says to a command, ``data`` a DAQ packet and ``event`` an EV packet (b"" drops it), ``datagram`` a whole datagram.
     """
 
     def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
@@ -39,6 +39,9 @@ class Wrong:
         return came
 
     def data(self, packet: bytes) -> bytes:
+        return packet
+
+    def event(self, packet: bytes) -> bytes:
         return packet
 
     def datagram(self, data: bytes) -> bytes:
@@ -110,7 +113,11 @@ class MachinePort:
 
     def _post(self, packets: Iterable[bytes]) -> None:
         for packet in packets:
-            sent = self.wrong.data(packet) if packet and packet[0] < 0xFC else packet
+            sent = packet
+            if packet and packet[0] < 0xFC:
+                sent = self.wrong.data(packet)
+            elif packet[:1] == b"\xfd":
+                sent = self.wrong.event(packet)
             if sent:
                 self.waiting.append(self.wrong.datagram(self.framing.frame(sent)))
 

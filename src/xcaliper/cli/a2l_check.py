@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
+from xcaliper.cli.key_options import KeyOptionsOfVerb
+from xcaliper.cli.opening import open_ecu
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from xcaliper.a2l.choice import Choice
+    from xcaliper.cli.key_options import KeyOptions
     from xcaliper.core.diagnostics import Diagnostic
 
 __all__ = ["check", "sarif"]
@@ -35,6 +39,7 @@ def check(  # noqa: PLR0913 -- options by name
     sarif_file: Annotated[Path | None, Parameter(name="--sarif")] = None,
     against: str | None = None,
     write_corrected: Path | None = None,
+    keys: KeyOptionsOfVerb = None,
 ) -> int:
     """Report defects of a description. Exit code 6 when there are errors, 0 when there are none.
 
@@ -56,6 +61,7 @@ def check(  # noqa: PLR0913 -- options by name
         sarif_file: write the findings as SARIF 2.1.0, which code review tools show.
         against: compare with the ECU at this address, such as udp://127.0.0.1:5555; the ECU is right.
         write_corrected: with --against, write a description here that says what the ECU says.
+        keys: of protected resources, with --against.
     """
     from xcaliper.a2l.check import check as run_checks
     from xcaliper.a2l.check import suppressions
@@ -82,7 +88,7 @@ def check(  # noqa: PLR0913 -- options by name
         findings = [*tree.diagnostics, *run_checks(tree, encoding=stored, progress=told)]
         findings += lint(tree, progress=told)
         if against is not None:
-            findings += _live(against, file, write_corrected)
+            findings += _live(against, file, write_corrected, keys)
     known = {f.subject for f in findings if f.severity is Severity.ERROR and f.subject}
     findings = [f for f in findings if f.slug != "object-unusable" or f.subject not in known]
     findings = choice.of(suppress(findings, suppressions(text)))
@@ -132,14 +138,15 @@ def _choice(
     )
 
 
-def _live(url: str, file: Path, corrected: Path | None) -> list[Diagnostic]:
-    from xcaliper import connect
+def _live(
+    url: str, file: Path, corrected: Path | None, keys: KeyOptions | None
+) -> list[Diagnostic]:
     from xcaliper.a2l.edit import Editor
     from xcaliper.client.a2l_source import save_a2l
     from xcaliper.client.compare import compare, live_facts
     from xcaliper.client.correct import correct
 
-    with connect(url, a2l=file) as ecu:
+    with open_ecu(url, file, keys=keys) as ecu:
         facts = live_facts(ecu)
         found = compare(ecu, facts)
         if corrected is not None:

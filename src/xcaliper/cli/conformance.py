@@ -8,19 +8,22 @@ import time
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
+
+from xcaliper.cli.key_options import KeyOptionsOfVerb, keys_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from xcaliper.client.keys import Keys
     from xcaliper.conformance.model import Permission, Result, Rule
     from xcaliper.conformance.report import Report
 
 __all__ = ["conformance"]
 
-_COULD_NOT_RUN: Final = 2
+_OWN: Final = "slave"
 _STYLES: Final = {
     "violation": "bold red",
     "deviation": "yellow",
@@ -37,6 +40,7 @@ def conformance(  # noqa: PLR0913 -- one argument per option
     allow: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     forbid: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     a2l: Path | None = None,
+    keys: KeyOptionsOfVerb = None,
     address: str = "",
     select: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     ignore: Annotated[tuple[str, ...], Parameter(negative=())] = (),
@@ -58,7 +62,9 @@ def conformance(  # noqa: PLR0913 -- one argument per option
         url: where the slave listens, such as udp://127.0.0.1:5555 or tcp://host:5555.
         allow: what rules may do, several with commas: write, page, daq, store, program, keys.
         forbid: daq, to leave lists alone.
-        a2l: description to hold against the slave, which also names memory to read.
+        a2l: description to hold against the slave, which also names memory to read; slave = the one that it
+            carries itself.
+        keys: of protected resources, so that the rules behind them can be run.
         address: memory that may be read, and written with --allow write, as ADDRESS[:EXTENSION][+COUNT].
         select: ids of rules, or how they begin; others are not run.
         ignore: ids of rules, or how they begin, that are not run.
@@ -71,7 +77,7 @@ def conformance(  # noqa: PLR0913 -- one argument per option
         rules: list the rules and end.
     """
     from xcaliper.conformance.rules import choose
-    from xcaliper.core.errors import LinkError, UsageError
+    from xcaliper.core.errors import UsageError
 
     chosen = choose(
         select=_words(select), ignore=_words(ignore), groups=_words(group), severity=severity
@@ -83,13 +89,7 @@ def conformance(  # noqa: PLR0913 -- one argument per option
     if not 0 < timeout <= 60 or not 0 < limit <= 86_400:
         raise UsageError("conformance: --timeout is 0 to 60 s, --limit 0 to 86400 s.")
     permissions = _permissions(_words(allow), _words(forbid))
-    from xcaliper.cli.shell import report as complain
-
-    try:
-        made = _examine(url, chosen, permissions, (a2l, address), (timeout, limit))
-    except LinkError as error:
-        complain(error, as_json=False)
-        return _COULD_NOT_RUN
+    made = _examine(url, chosen, permissions, (a2l, address, keys_of(keys)), (timeout, limit))
     _write(made, html, json)
     _summary(made)
     return made.outcome.exit_code
@@ -124,22 +124,30 @@ def _examine(
     url: str,
     rules: tuple[Rule, ...],
     permissions: tuple[frozenset[Permission], bool],
-    memory: tuple[Path | None, str],
+    given: tuple[Path | None, str, Keys | None],
     seconds: tuple[float, float],
 ) -> Report:
     import xcaliper
-    from xcaliper.conformance.live import limits_of, opened, parse_region, read_description
+    from xcaliper.conformance.live import keys_for, limits_of, opened, parse_region, read_paper
     from xcaliper.conformance.report import report_of
     from xcaliper.conformance.runner import run
 
     allow, named = permissions
-    path, address = memory
-    description, region = read_description(path) if path is not None else (None, None)
-    region = parse_region(address) if address else region
+    path, address, keys = given
+    own = path is not None and str(path) == _OWN
+    file = None if own else path
+    paper = read_paper(file) if file is not None else None
+    options: dict[str, Any] = {
+        "limits": limits_of(*seconds),
+        "allow": allow,
+        "paper": paper,
+        "own_paper": own,
+        "region": parse_region(address) if address else None,
+        "key": keys_for(keys, file, paper),
+    }
     begin, started = time.monotonic(), datetime.now().astimezone().isoformat(timespec="seconds")
-    limits = limits_of(*seconds)
     with (
-        opened(url, limits=limits, allow=allow, description=description, region=region) as probe,
+        opened(url, **options) as probe,
         _progress(len(rules)) as told,
     ):
         outcome = run(probe, rules, told, take_over_lists=named)

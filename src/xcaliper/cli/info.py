@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from xcaliper.cli.key_options import KeyOptionsOfVerb, keys_of
+from xcaliper.cli.key_options import KeyOptionsOfVerb
+from xcaliper.cli.opening import open_ecu
 
 if TYPE_CHECKING:
     from xcaliper.client.info import ConnectionInfo
@@ -33,10 +34,9 @@ def info(
         timeout: seconds to wait for an answer.
         keys: of protected resources.
     """
-    from xcaliper import connect
     from xcaliper.cli.shell import print_json
 
-    with connect(url, a2l=a2l, timeout_s=timeout, keys=keys_of(keys)) as ecu:
+    with open_ecu(url, a2l, timeout=timeout, keys=keys) as ecu:
         if json:
             print_json(ecu.info.as_dict())
         else:

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from xcaliper.core.errors import SettingsError, UsageError, XcaliperError
+
 if TYPE_CHECKING:
     from xcaliper.client.keys import Keys
+    from xcaliper.xcp.codes import Resource
+    from xcaliper.xcp.seed_key import KeyFunction
 
 __all__ = ["KeyOptions", "KeyOptionsOfVerb", "keys_of"]
 
@@ -38,12 +42,28 @@ def keys_of(options: KeyOptions | None) -> Keys | None:
         SettingsError: there is no such function.
     """
     from xcaliper.client.keys import python_function
-    from xcaliper.core.errors import UsageError
 
     if options is None:
         return None
     if options.key_library is not None and options.key_python is not None:
         raise UsageError("--key-library and --key-python: one of them is enough.")
     if options.key_python is not None:
-        return python_function(options.key_python)
+        return _guarded(options.key_python, python_function(options.key_python))
     return options.key_library
+
+
+def _guarded(name: str, function: KeyFunction) -> KeyFunction:
+    """The function, whose failure is a mistake in it and not a defect of ours."""
+
+    def key(resource: Resource, seed: bytes) -> bytes:
+        try:
+            made = function(resource, seed)
+        except XcaliperError:
+            raise
+        except Exception as cause:
+            problem = f"{name} failed ({type(cause).__name__}: {cause})"
+            hint = "It is called with a resource and a seed, and returns the key as bytes."
+            raise SettingsError("key-python", problem, hint=hint) from cause
+        return made
+
+    return key

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from xcaliper.cli.key_options import KeyOptionsOfVerb, keys_of
+from xcaliper.cli.key_options import KeyOptionsOfVerb
+from xcaliper.cli.opening import open_ecu
 
 if TYPE_CHECKING:
     from xcaliper.client.measurement import Block, Measurement
@@ -77,7 +78,6 @@ def measure(  # noqa: PLR0913  # options by name
         timeout: seconds to wait for an answer.
         keys: of protected resources.
     """
-    from xcaliper import connect
     from xcaliper.cli.choice import calculated_signals, choose, packed_count, read_split
     from xcaliper.cli.plan import show_plan
     from xcaliper.cli.shell import EXIT_OK
@@ -102,7 +102,7 @@ def measure(  # noqa: PLR0913  # options by name
             **read_split(split),
         )
     computed = calculated_signals(calc)
-    with connect(url, a2l=a2l, timeout_s=timeout, keys=keys_of(keys)) as ecu:
+    with open_ecu(url, a2l, timeout=timeout, keys=keys) as ecu:
         names, events = choice.resolve(ecu.catalog, ecu.event_number, skip_unknown=skip_unknown)
         chosen: dict[str, Any] = {
             "event": events,

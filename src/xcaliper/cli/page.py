@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from xcaliper.cli.key_options import KeyOptionsOfVerb
+from xcaliper.cli.opening import open_ecu
+
 if TYPE_CHECKING:
     from xcaliper.client.connection import Connection
     from xcaliper.client.paging import SegmentPages
@@ -23,6 +26,7 @@ def page(  # options by name
     a2l: Path | None = None,
     json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     timeout: float = 2.0,
+    keys: KeyOptionsOfVerb = None,
 ) -> int:
     """Show the pages of calibration segments; set, copy, freeze and store them.
 
@@ -35,10 +39,9 @@ def page(  # options by name
         a2l: description to use; without it the slave is asked for its own.
         json: one JSON object per segment.
         timeout: seconds to wait for an answer.
+        keys: of protected resources.
     """
-    from xcaliper import connect
-
-    with connect(url, a2l=a2l, timeout_s=timeout) as ecu:
+    with open_ecu(url, a2l, timeout=timeout, keys=keys) as ecu:
         _act(ecu, action, values, side)
         _show(list(ecu.paging), as_json=json)
     return 0

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from xcaliper.cli.key_options import KeyOptionsOfVerb, keys_of
+from xcaliper.cli.key_options import KeyOptionsOfVerb
+from xcaliper.cli.opening import open_ecu
 
 if TYPE_CHECKING:
     from xcaliper.client.connection import Connection
@@ -36,12 +37,11 @@ def read(
         timeout: seconds to wait for an answer.
         keys: of protected resources.
     """
-    from xcaliper import connect
     from xcaliper.core.errors import UsageError
 
     if not names:
         raise UsageError("read: no name given.", hint="xcaliper read URL EngineSpeed 'c*'")
-    with connect(url, a2l=a2l, timeout_s=timeout, keys=keys_of(keys)) as ecu:
+    with open_ecu(url, a2l, timeout=timeout, keys=keys) as ecu:
         _show(ecu, ecu.expand(names), raw=raw, as_json=json)
     return 0
 

@@ -103,7 +103,7 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     server = EcuServer(ecu, listen, datagram_limit=datagram)
     try:
         if a2l_out is not None:
-            a2l_out.write_text(server.ecu.a2l, encoding="utf-8")
+            a2l_out.write_text(server.ecu.a2l, encoding="utf-8-sig")
         _announce(name, server, as_json=json)
         server.serve_until_signal(duration)
     finally:
@@ -215,7 +215,9 @@ def _announce(name: str, server: EcuServer, *, as_json: bool) -> None:
 
     addresses = [str(endpoint) for endpoint in server.endpoints]
     if as_json:
-        print_json({"name": name, "urls": addresses, "a2l_bytes": len(server.ecu.a2l.encode())})
+        print_json(
+            {"name": name, "urls": addresses, "a2l_bytes": len(server.ecu.a2l.encode("utf-8-sig"))}
+        )
         return
     console = stdout()
     console.print(f"{name} listens on {' and '.join(addresses)}", markup=False)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from xcaliper.cli.key_options import KeyOptionsOfVerb, keys_of
+from xcaliper.cli.key_options import KeyOptionsOfVerb
+from xcaliper.cli.opening import open_ecu
 
 if TYPE_CHECKING:
     from xcaliper.client.measurement import Measurement
@@ -58,13 +59,12 @@ def watch(  # noqa: PLR0913  # options by name
         timeout: seconds to wait for an answer.
         keys: of protected resources.
     """
-    from xcaliper import connect
     from xcaliper.cli.choice import calculated_signals, choose
     from xcaliper.cli.shell import EXIT_INTERRUPTED, EXIT_OK, errors
 
     choice = choose("watch", signals, event, list_)
     computed = calculated_signals(calc)
-    with connect(url, a2l=a2l, timeout_s=timeout, keys=keys_of(keys)) as ecu:
+    with open_ecu(url, a2l, timeout=timeout, keys=keys) as ecu:
         names, events = choice.resolve(ecu.catalog, ecu.event_number, skip_unknown=skip_unknown)
         measurement = ecu.measure(
             names,

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from xcaliper.cli.key_options import KeyOptionsOfVerb, keys_of
+from xcaliper.cli.key_options import KeyOptionsOfVerb
+from xcaliper.cli.opening import open_ecu
 
 __all__ = ["parse_target", "parse_value", "write"]
 
@@ -38,14 +39,13 @@ def write(
         timeout: seconds to wait for an answer.
         keys: of protected resources.
     """
-    from xcaliper import connect
     from xcaliper.cli.shell import print_json, stdout
     from xcaliper.client.values import format_number
     from xcaliper.core.errors import UsageError
 
     if not values:
         raise UsageError(f"{name}: no value given.", hint=f"xcaliper write {url} {name} VALUE")
-    with connect(url, a2l=a2l, timeout_s=timeout, keys=keys_of(keys)) as ecu:
+    with open_ecu(url, a2l, timeout=timeout, keys=keys) as ecu:
         target, at = (name, None) if name in ecu.catalog.names else parse_target(name)
         facts = ecu.describe(target)
         is_text = facts["kind"] == "ASCII" and not raw

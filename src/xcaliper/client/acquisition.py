@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from xcaliper.client.block import ColumnRule
-    from xcaliper.client.daq_port import DaqPort
+    from xcaliper.client.daq_port import DaqPort, ListUser
     from xcaliper.client.slave_time import SharedAxis
     from xcaliper.core.frames import DtoBatch
     from xcaliper.daq.correlation import Correlator
@@ -153,6 +153,14 @@ class Acquisition:
         """Rules by the name in the measurement."""
         return {self._rules[one].name: self._rules[one] for one in fields}
 
+    def claim(self, measurement: ListUser) -> None:
+        """Have the lists of the slave for one measurement.
+
+        Raises:
+            UsageError: another one is running.
+        """
+        self.port.claim(measurement)
+
     @property
     def has_lists(self) -> bool:
         """False when everything is polled."""
@@ -238,14 +246,17 @@ class Acquisition:
         self.port.listen(decoder, self._on_batch, take)
 
     def _on_batch(self, batch: DtoBatch) -> None:
-        decoder = self._decoder
-        if decoder is None:  # of a session that was given up
-            return
-        for _ in range(self.port.take_overloads()):
-            decoder.note_overload()
-        blocks = decoder.feed(batch)
+        blocks = self._decoded(batch)
         if blocks:
             self._on_blocks(blocks)
+
+    def _decoded(self, batch: DtoBatch) -> list[SampleBlock]:
+        decoder = self._decoder
+        if decoder is None:  # of a session that was given up
+            return []
+        for _ in range(self.port.take_overloads()):
+            decoder.note_overload()
+        return decoder.feed(batch)
 
     def _on_blocks(self, blocks: Sequence[SampleBlock]) -> None:
         self._last_data_ns = time.monotonic_ns()

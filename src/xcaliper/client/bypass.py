@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xcaliper.client.reaction import Durations
+from xcaliper.client.stim_rows import RowReader
 from xcaliper.client.stim_session import StimSession
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import AlgorithmError, UsageError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from xcaliper.client.connection import Connection
     from xcaliper.client.selection import Selection
+    from xcaliper.client.stim_session import SessionOptions
     from xcaliper.daq.plan import Raster
     from xcaliper.xcp.dto_sets import DtoSet
 
@@ -41,6 +43,7 @@ class BypassResult:
         late: answers sent later than one cycle after their sample was taken; without timestamps, had come.
         clamped: output values that were brought to a limit.
         timeouts: EV_STIM_TIMEOUT of the slave.
+        reconnects: how often the slave was found again after a loss.
         reaction: from the sample's last packet, as taken from the socket, until the outputs were handed
             to the network.
         round_trip: from the sample in the ECU, by its timestamp, until then; empty without timestamps.
@@ -58,6 +61,7 @@ class BypassResult:
     late: int
     clamped: int
     timeouts: int
+    reconnects: int
     reaction: Durations
     round_trip: Durations
     t_s: NDArray[np.float64]
@@ -69,19 +73,23 @@ class BypassResult:
         lines = [
             f"bypass: {self.samples} samples in {self.duration_s:.1f} s, {self.answered} answered",
             f"        {self.lost} lost, {self.late} late, {self.clamped} values limited",
-            f"        {self.timeouts} time-outs of the slave",
+            f"        {self.timeouts} times data was missing or wrong for the slave (EV_STIM_TIMEOUT)",
             f"reaction of the host: {self.reaction}",
             f"sample to answer:     {self.round_trip}",
         ]
         spread = self.round_trip if self.round_trip.count else self.reaction
         if spread.count:
             lines.append(spread.bars())
+        if self.reconnects:
+            lines.append(f"the slave was found again {self.reconnects} times")
         lines += [str(one) for one in self.diagnostics]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Counts and times as plain values, ready for JSON; samples left out."""
-        plain = ("duration_s", "samples", "answered", "lost", "late", "clamped", "timeouts")
+        plain = (
+            "duration_s", "samples", "answered", "lost", "late", "clamped", "timeouts", "reconnects",
+        )  # fmt: skip
         return {name: getattr(self, name) for name in plain} | {
             "reaction": self.reaction.to_dict(),
             "round_trip": self.round_trip.to_dict(),
@@ -191,9 +199,11 @@ class Bypass(StimSession):
         connection: to the slave.
         selection: inputs and outputs with their plan.
         algorithm: what to do with a sample; see :func:`adapt_algorithm`.
+        inputs: name → its name in the plan, in the order of the algorithm.
         arrays: it works on arrays.
         check_counter: have the slave refuse answers to another cycle *(1.3)*.
         keep: samples that are remembered for the result.
+        options: measuring besides, reconnecting, and more.
 
     Raises:
         UsageError: there are no inputs, no outputs, or the algorithm does not fit.
@@ -201,23 +211,26 @@ class Bypass(StimSession):
 
     name = "bypass"
 
-    def __init__(  # options by name
+    def __init__(  # noqa: PLR0913  # options by name
         self,
         connection: Connection,
         selection: Selection,
         algorithm: Callable[..., Any],
         *,
+        inputs: Mapping[str, str],
         arrays: bool = False,
         check_counter: bool = False,
         keep: int = 100_000,
+        options: SessionOptions | None = None,
     ) -> None:
-        super().__init__(connection, selection, check_counter=check_counter)
-        if not self.plan.rasters:
-            raise UsageError("bypass: it needs an input; its samples say when to compute.")
+        self.inputs = list(inputs)
+        self._sampled = frozenset(inputs.values())
+        super().__init__(
+            connection, selection, check_counter=check_counter, tells=True, options=options
+        )
         if not 0 <= keep <= _MOST_KEPT:
             raise UsageError(f"bypass: keep={keep} samples is not between 0 and {_MOST_KEPT}.")
         sent = {name for raster in self.plan.stim_rasters for name in raster.signals}
-        self.inputs = [name for name in selection.signals if name not in sent]
         self.outputs = [name for name in selection.signals if name in sent]
         self._call, self._diagnostics = adapt_algorithm(
             algorithm, self.inputs, self.outputs, arrays=arrays
@@ -227,26 +240,43 @@ class Bypass(StimSession):
         self.late = 0
         self.reaction = Durations()
         self.round_trip = Durations()
-        self._trigger = self.plan.rasters[-1].index
+        rasters = self._inputs()
+        self._readers = {one.index: RowReader(one, selection.signals) for one in rasters}
+        self._trigger = rasters[-1].index
+        if self._beside is not None:
+            self._beside.trigger = self._trigger
         self._rows: dict[int, bytearray] = {}
-        self._order = [
-            [(self.inputs.index(name), at) for at, name in enumerate(reader.names)]
-            for reader in self._readers
-        ]
+        planned = list(inputs.values())
+        self._order = {
+            number: [
+                (planned.index(name), at) for at, name in enumerate(reader.names) if name in planned
+            ]
+            for number, reader in self._readers.items()
+        }
         self._put = [
             (writer, name, self.outputs.index(name))
             for writer in self._writers
             for name in writer.names
         ]
         self._counter: int | None = None
-        cycle_ns = self.plan.rasters[-1].cycle_ns
-        self._cycle_ns = cycle_ns or 0
+        self._cycle_ns = rasters[-1].cycle_ns or 0
         scalars = [name for name in selection.signals if not selection.signals[name].bound.shape]
-        self._kept_inputs = [(n, one) for n, one in enumerate(self.inputs) if one in scalars]
+        self._kept_inputs = [
+            (n, one) for n, one in enumerate(self.inputs) if inputs[one] in scalars
+        ]
         self._kept_outputs = [(n, one) for n, one in enumerate(self.outputs) if one in scalars]
         self._kept = np.zeros((keep, 1 + len(self._kept_inputs) + len(self._kept_outputs)))
 
+    def _inputs(self) -> list[Raster]:
+        return [one for one in self.plan.rasters if self._sampled.intersection(one.signals)]
+
+    def _renewed(self) -> None:
+        self._counter = None
+        self._rows.clear()
+
     def _on_sample(self, sample: DtoSet, raster: Raster, came_ns: int) -> None:
+        if raster.index not in self._readers:
+            return
         self._rows[raster.index] = sample.data
         if raster.index == self._trigger and len(self._rows) == len(self._readers):
             self._answer(sample, came_ns)
@@ -260,7 +290,7 @@ class Bypass(StimSession):
                 self.lost += (counter - self._counter - 1) & 0xFF
             self._counter = counter
         values: list[Any] = [None] * len(self.inputs)
-        for raster, reader in enumerate(self._readers):
+        for raster, reader in self._readers.items():
             read = reader.read(self._rows[raster])
             for place, at in self._order[raster]:
                 values[place] = read[at]
@@ -287,10 +317,15 @@ class Bypass(StimSession):
         now_ns = self._now()
         self.reaction.add(now_ns - came_ns)
         sampled_ns = None if sample.ticks is None else self._host_ns(sample.ticks)
-        if self._cycle_ns and now_ns - (sampled_ns or came_ns) > self._cycle_ns:
-            self.late += 1
+        late = bool(self._cycle_ns) and now_ns - (sampled_ns or came_ns) > self._cycle_ns
+        self.late += late
+        trip_s = float("nan")
         if sampled_ns is not None:
             self.round_trip.add(now_ns - sampled_ns)
+            trip_s = (now_ns - sampled_ns) * 1e-9
+        self._note_sent(
+            sampled_ns or came_ns, ((now_ns - came_ns) * 1e-9, trip_s, late, self.timeouts)
+        )
         if not len(self._kept):
             return
         row = self._kept[(self.samples - 1) % len(self._kept)]
@@ -316,6 +351,7 @@ class Bypass(StimSession):
             late=self.late,
             clamped=sum(writer.clamped for writer in self._writers),
             timeouts=self.timeouts,
+            reconnects=self.reconnects,
             reaction=self.reaction,
             round_trip=self.round_trip,
             t_s=rows[:, 0].copy(),

@@ -5,188 +5,70 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from html import escape
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self, Unpack
-from zlib import crc32
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from xcaliper.client.a2l_source import A2lCache
-from xcaliper.client.ahead import ReadAhead
 from xcaliper.client.checksums import verify
 from xcaliper.client.commands import Commands
 from xcaliper.client.daq_port import DaqPort
-from xcaliper.client.description import Description, find_description, fingerprint
+from xcaliper.client.description import epk_problem
 from xcaliper.client.info import ConnectionInfo
-from xcaliper.client.live import LiveValues
-from xcaliper.client.names import expand_names, nearest_names
+from xcaliper.client.memory_access import MemoryAccess, as_address
+from xcaliper.client.named_values import NamedValues
+from xcaliper.client.names import expand_names
 from xcaliper.client.paging import Paging
-from xcaliper.client.parameters import WritePlan, WriteResult, carry_out, plan_write
 from xcaliper.client.programming import Programming
+from xcaliper.client.reconnecting import find_again
 from xcaliper.client.restore import SlaveMemoir
 from xcaliper.client.resume import (
     EarlyPackets,
     ResumedLists,
     adopt,
     clear_stored,
-    load_saved,
     store_measurement,
-    wait_for,
     wait_stored,
 )
 from xcaliper.client.security import KeyRing, Security, described_keys
 from xcaliper.client.selection import NameSpace, PlanOptions, Selection, event_number, select
 from xcaliper.client.survey import survey_daq, survey_program, survey_segments
-from xcaliper.client.timing import timers_of
 from xcaliper.client.together import make_measurement
-from xcaliper.client.write_access import WriteAccess
-from xcaliper.core.address import Address
-from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import (
     IntegrityError,
-    NegativeResponseError,
-    NotFoundError,
     UsageError,
     XcaliperError,
 )
 from xcaliper.quantity.catalog import Catalog
-from xcaliper.quantity.measurement import BoundMeasurement
-from xcaliper.xcp.codes import ChecksumType, Resource
-from xcaliper.xcp.master import MasterMachine
-from xcaliper.xcp.page_access import Side
+from xcaliper.xcp.codes import Resource
 from xcaliper.xcp.procedures import pages
-from xcaliper.xcp.procedures.connect import connect as connect_procedure
-from xcaliper.xcp.procedures.identify import IdType, identify
-from xcaliper.xcp.procedures.memory import XcpMemory
 from xcaliper.xcp.procedures.unlock import protection
-from xcaliper.xcp.table import COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
     from types import TracebackType
 
     from xcaliper.client.bypass import Bypass
     from xcaliper.client.calculated import Calculated
     from xcaliper.client.checksums import Checksums
-    from xcaliper.client.keys import Keys
+    from xcaliper.client.description import Description
     from xcaliper.client.measurement import Measurement
+    from xcaliper.client.parameters import WriteResult
     from xcaliper.client.recording import Record
     from xcaliper.client.stim_plan import StimOptions
     from xcaliper.client.stimulation import Stimulation
+    from xcaliper.core.address import Address
+    from xcaliper.core.diagnostics import Diagnostic
     from xcaliper.daq.capabilities import DaqCapabilities
     from xcaliper.daq.plan import DaqPlan
     from xcaliper.daq.saved_plan import SavedPlan
-    from xcaliper.proto.command import Request
-    from xcaliper.quantity.catalog import Bound
-    from xcaliper.quantity.dependents import Dependent
     from xcaliper.transport.pump import Link
     from xcaliper.xcp.procedures.connect import Session as XcpSession
 
 
-__all__ = ["Connection", "connect"]
-
-_MAX_MODE_WAIT_S: Final = 86_400.0
-_MAX_ADDRESS: Final = 0xFFFF_FFFF
-
-
-def connect(  # noqa: PLR0913  # options by name
-    url: str,
-    a2l: str | Path | None = None,
-    *,
-    timeout_s: float | None = None,
-    cache: bool | A2lCache = True,
-    low_latency: bool | None = None,
-    commands: Sequence[type[Request[Any]]] = (),
-    on_upload: Callable[[int, int], None] | None = None,
-    resume: SavedPlan | str | Path | None = None,
-    wait_s: float = 0.0,
-    restore: bool = False,
-    mode: int = 0,
-    mode_wait_s: float = 10.0,
-    keys: Keys | None = None,
-) -> Connection:
-    """Connect to a slave; use it as a context manager, as often as you like in one process.
-
-    Args:
-        url: ``udp://host:port`` or ``tcp://host:port``.
-        a2l: description; without it the slave's own is uploaded (or taken from the cache).
-        timeout_s: how long to wait for the answer to a command, per attempt; None = as the description
-            says (T1 to T7 of its PROTOCOL_LAYER), 2 s until it is known.
-        cache: False = neither use nor fill the cache of uploaded descriptions.
-        low_latency: lower the thread switch interval of the interpreter while DAQ runs, which helps
-            when other threads of the process are busy: True = all the time, None = while it starts,
-            and once such a thread delays the reception of much data, False = never.
-        commands: of the maker of the ECU, declared with ``@command``, beside those of the standard.
-        resume: what :meth:`Connection.store_measurement` gave, or its file: the slave runs these lists
-            since its start. They are looked at, their packets are kept from the first one on, and
-            :attr:`Connection.resumed` measures them.
-        wait_s: with ``resume``, how long to look for a slave that is still off.
-        on_upload: called with bytes so far and bytes in all while the description is uploaded.
-        restore: whenever the slave is found again after a loss, set the pages again that were set, and
-            unlock what was unlocked; what could not be restored is among the diagnostics.
-        mode: of CONNECT; 1 = one that the user of the slave defines, such as its boot loader, which may
-            listen for a moment after power-up only (XCP Base, CONNECT, 1.0).
-        mode_wait_s: how long CONNECT is repeated in such a mode, each time after T6 and T7; no longer
-            than that, but T6 at least.
-        keys: what opens protected resources when a command needs them: a function of resource and seed
-            that gives the key; a mapping of ``cal``, ``daq``, ``stim``, ``pgm``, ``dbg`` to functions or
-            libraries; the path of a library with the ASAM interface; or ``"a2l"`` for the library that
-            the description names, which must lie beside it. Libraries run in a process of their own.
-
-    Raises:
-        UsageError: the URL is wrong, or the keys are none.
-        LibraryError: the library of the description is not beside it, or did not do its work.
-        UnlockError: the slave refused a key.
-        LinkError: nobody listens there.
-        ExchangeTimeoutError: no answer.
-        A2lError: the file cannot be read.
-        ResumeError: the slave runs other lists than those of ``resume``.
-        RemoteProtocolError: it does not run stored lists.
-    """
-    from xcaliper.transport.pump import Link
-    from xcaliper.transport.url import open_transport, parse_url
-
-    if mode not in (0, 1) or not 0 <= mode_wait_s <= _MAX_MODE_WAIT_S:
-        raise UsageError(f"mode {mode}, {mode_wait_s} s: modes are 0 and 1, a day is the limit.")
-    timers = timers_of(timeout_s)
-    where = parse_url(url)
-
-    table = COMMANDS.extended(*commands)
-
-    def open_link() -> Link:
-        return Link(
-            open_transport(where),
-            MasterMachine(table, timers=timers, transport=where.scheme),
-            alignment=where.alignment,
-            switch_interval_s=0.001 if low_latency else None,
-            may_hurry=low_latency is not False,
-        )
-
-    store = A2lCache() if cache is True else (cache or None)
-    if resume is not None:
-        saved = load_saved(resume)
-        link, session, early = wait_for(open_link, where.scheme, wait_s)
-    else:
-        link = open_link()
-    try:
-        if resume is None:
-            within_ns = max(int(mode_wait_s * 1e9), timers.t6_ns) if mode else 0
-            session = link.run(connect_procedure(mode, within_ns=within_ns, transport=where.scheme))
-        found = find_description(link, session, a2l, cache=store, progress=on_upload)
-        ring = KeyRing(keys, a2l=Path(a2l) if a2l is not None else None)
-        made = Connection(link, session, found, where.scheme, open_link, ring)
-        made.restores = restore
-        if resume is not None:
-            made.adopt(saved, early)
-        described = made.catalog.xcp.merged() if found.file and made.catalog.xcp else None
-        timers = timers_of(timeout_s, described.protocol_layer if described else None)
-        link.machine.timers = timers
-    except BaseException:
-        link.close()
-        raise
-    return made
+__all__ = ["Connection"]
 
 
 class Connection:
-    """A slave, its description and what it can do; made by :func:`connect`.
+    """A slave, its description and what it can do; made by :func:`~xcaliper.client.connecting.connect`.
 
     Attributes:
         link: the road to the slave.
@@ -213,7 +95,7 @@ class Connection:
         self.confirmed = self.restores = False
         self._scheme = scheme
         self._reopen = reopen
-        self._memory = XcpMemory(session)
+        self._memory = MemoryAccess(self)
         self._catalog = (
             Catalog(description.file, ag=session.profile.ag) if description.file else None
         )
@@ -228,16 +110,15 @@ class Connection:
         if session.protection and ring.keys is not None:  # looking may have opened something
             self.session = replace(session, protection=link.run(protection()))
         self._port = DaqPort(self, multiple=self._daq.write_daq_multiple if self._daq else None)
-        self._live_values: LiveValues | None = None
-        self._ahead = ReadAhead(self._read, self._read_many)
-        self._epk_problem = self._compare_epk()
+        self._named = NamedValues(self, self._memory, note=self._memoir.note_write)
+        self._epk_problem = epk_problem(description)
 
     def _look(self) -> None:
         """Ask the slave what it can and has."""
         self._daq, self._found = survey_daq(self.link, self.session, self._catalog)
         self._segments = survey_segments(self.link, self.session, self.description.file)
         self._program = survey_program(self.link, self.session)
-        self._access = WriteAccess(self._segments, self.session.profile.ag)
+        self._memory.know(self._segments)
         self._paging = Paging(
             lambda: self.link,
             self._segments,
@@ -250,9 +131,7 @@ class Connection:
     def look_again(self) -> None:
         """Ask anew what the slave can and has, as after a resource was unlocked; not while measuring."""
         if self._port.measurement is None or not self._port.measurement.is_running:
-            noted = self._access.notes
             self._look()
-            self._access.notes.update(noted)
         self.session = replace(self.session, protection=self.link.run(protection()))
 
     # --- life ---
@@ -324,10 +203,9 @@ class Connection:
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """What is odd about slave, description, link and memory that was read, each told once."""
-        read = self._live_values.diagnostics.values() if self._live_values else ()
         epk = (self._epk_problem,) if self._epk_problem is not None else ()
-        told = (*self._notes, *self._found, *epk, *self._access.notes.values())
-        return (*told, *read)
+        told = (*self._notes, *self._found, *epk, *self._memory.notes)
+        return (*told, *self._named.diagnostics)
 
     @property
     def catalog(self) -> Catalog:
@@ -371,60 +249,7 @@ class Connection:
         Raises:
             NotFoundError: no such name.
         """
-        self._check_name(name)
-        node = self._live.computed(name)
-        if node is not None and not node.has_memory:
-            return self._describe_virtual(node)
-        bound = self._bound(name)
-        events = getattr(bound, "events", None)
-        datatype = getattr(bound, "datatype", None)
-        return {
-            "name": bound.name,
-            "kind": bound.type if not isinstance(bound, BoundMeasurement) else "MEASUREMENT",
-            "text": bound.description,
-            "unit": bound.unit,
-            "lower": bound.lower,
-            "upper": bound.upper,
-            "address": bound.address.value,
-            "address_extension": bound.address.extension,
-            "datatype": datatype.value if datatype is not None else "",
-            "shape": list(bound.shape),
-            "writable": bound.writable,
-            "events": list(events.fixed or events.default) if events else [],
-        }
-
-    def _describe_virtual(self, node: Dependent) -> dict[str, Any]:
-        made: Any = self.catalog.index.object(node.name)
-        return {
-            "name": node.name,
-            "kind": "MEASUREMENT" if node.kind == "measurement" else made.type,
-            "text": made.long_identifier,
-            "unit": node.unit,
-            "lower": node.lower,
-            "upper": node.upper,
-            "address": None,
-            "address_extension": 0,
-            "datatype": "",
-            "shape": [],
-            "writable": False,
-            "events": [],
-            "inputs": list(node.inputs),
-        }
-
-    def _compare_epk(self) -> Diagnostic | None:
-        """The A2L must belong to the program in the ECU."""
-        file, live = self.description.file, self.description.epk
-        mod_par = file.module.mod_par if file is not None else None
-        paper = mod_par.epk if mod_par is not None else None
-        if not live or not paper or live.strip("\0 ") == paper.strip("\0 "):
-            return None
-        return Diagnostic(
-            Severity.ERROR,
-            "epk-mismatch",
-            Where(self.description.name),
-            f"the description is for EPK {paper!r}, the slave runs {live!r}.",
-            "Writing is refused until confirm() is called.",
-        )
+        return self._named.describe(name)
 
     def confirm(self) -> None:
         """Allow writing although the description's EPK is not the slave's."""
@@ -455,12 +280,12 @@ class Connection:
             size: bytes.
             extension: address extension.
         """
-        return self._read(_address(address, extension), size)
+        return self._memory.read(as_address(address, extension), size)
 
     def write_memory(self, address: int | Address, data: bytes, extension: int = 0) -> None:
         """Replace bytes of memory as XCP sees it; not verified, no limits: prefer :meth:`write`."""
-        self._memoir.note_write(str(_address(address, extension)))
-        self._write(_address(address, extension), bytes(data))
+        self._memoir.note_write(str(as_address(address, extension)))
+        self._memory.write(as_address(address, extension), bytes(data))
 
     def checksum(self, address: int | Address, size: int, extension: int = 0) -> tuple[str, int]:
         """Checksum over memory: name of the algorithm and result (XCP Base, BUILD_CHECKSUM, 1.0).
@@ -468,13 +293,7 @@ class Connection:
         Raises:
             UsageError: the slave can do it only in several blocks.
         """
-        blocks = self.link.run(self._memory.checksum(_address(address, extension), size))
-        if len(blocks) != 1:
-            raise UsageError(
-                f"checksum: the slave takes {blocks[0].size_bytes} bytes at once, not {size}.",
-                hint="Ask for each block alone.",
-            )
-        return ChecksumType(blocks[0].checksum_type).name, blocks[0].value
+        return self._memory.checksum(as_address(address, extension), size)
 
     def verify_memory(
         self,
@@ -498,18 +317,7 @@ class Connection:
             UsageError: the slave's algorithm is its own, and ``checksums`` is missing.
             LibraryError: the library did not do its work.
         """
-        return verify(self, _address(address, extension), bytes(data), checksums)
-
-    def _read(self, address: Address, size_bytes: int) -> bytes:
-        self._paging.check(address, size_bytes, Side.XCP_READ)
-        return self.link.run(self._memory.read(address, size_bytes))
-
-    def _read_many(self, places: Sequence[tuple[Address, int]]) -> list[bytes]:
-        return self.link.run(self._memory.read_many(places))
-
-    def _write(self, address: Address, data: bytes) -> None:
-        self._paging.check(address, len(data), Side.XCP_WRITE)
-        self._access.write(self.link, self._memory, address, data)
+        return verify(self, as_address(address, extension), bytes(data), checksums)
 
     # --- values ---
 
@@ -523,17 +331,7 @@ class Connection:
         Raises:
             NotFoundError: no such name; carries the nearest ones.
         """
-        if isinstance(name, str):
-            self._check_name(name)
-            return self._live.read(name, raw=raw)
-        names = self.expand(name)
-        if self.session.queue_size and len(names) > 1:
-            live = self._live
-            self._ahead.fetch(live.placed(one) for one in names)
-        try:
-            return {one: self._live.read(one, raw=raw) for one in names}
-        finally:
-            self._ahead.drop()
+        return self._named.read(name, raw=raw)
 
     def variants(self) -> dict[str, str]:
         """Variant criterion → value in effect: the chosen one, else what the ECU says.
@@ -541,7 +339,7 @@ class Connection:
         Raises:
             UsageError: the ECU does not tell.
         """
-        return self._live.variants()
+        return self._named.live.variants()
 
     def choose_variant(self, criterion: str, value: str | None) -> None:
         """Take a value of a variant criterion as in effect, whatever the ECU says.
@@ -554,34 +352,7 @@ class Connection:
             NotFoundError: no such criterion.
             UsageError: it has no such value.
         """
-        self._live.choose(criterion, value)
-
-    @property
-    def _live(self) -> LiveValues:
-        if self._live_values is None:
-            self._live_values = LiveValues(self.catalog, self._ahead, self.session.profile.ag)
-        return self._live_values
-
-    def _bound(self, name: str) -> Bound:
-        """The object of one name, in the variant in effect."""
-        self._check_name(name)
-        return self._live.bound(name)
-
-    def _check_name(self, name: str) -> None:
-        """Refuse what is no name; the nearest ones regardless of case when there is none."""
-        made = self.catalog.index.object(name)
-        if made is not None and made.KEYWORD != "INSTANCE":
-            return
-        try:
-            self.catalog.bind(name)
-        except NotFoundError:
-            if self.catalog.find(name):
-                raise UsageError(
-                    f"{name}: a pattern is not one name.", hint=f"Give a list: [{name!r}]."
-                ) from None
-            raise NotFoundError(
-                name, kind="name in the description", nearest=nearest_names(self.catalog, name)
-            ) from None
+        self._named.live.choose(criterion, value)
 
     def write(
         self,
@@ -613,38 +384,12 @@ class Connection:
             IntegrityError: the EPK differs, or the ECU did not take the value.
             NegativeResponseError: the slave refused.
         """
-        self._check_name(name)
-        self._live.check_writable(name)
-        bound = self._bound(name)
+        cell = (at,) if isinstance(at, int) else at
+        self._named.check_writable(name)
         self._check_confirmed(name)
-        cell_at = (at,) if isinstance(at, int) else at
-        try:
-            plan = plan_write(bound, value, at=cell_at, raw=raw, read=self._read)
-            followers = self._live.followers(name, plan) if dependents else []
-            result, *rest = [self._carry_out(one, verify=verify) for one in (plan, *followers)]
-            result = replace(result, dependents=tuple(rest))
-        except NegativeResponseError as error:
-            error.message = f"{name}: {error.message}"  # the command alone does not say what for
-            raise
-        cell = "" if cell_at is None else str(list(cell_at))
-        self._mark(name, cell, result, bound.unit)
-        for follower, one in zip(followers, result.dependents, strict=True):
-            self._mark(one.name, "", one, follower.bound.unit)
-        return result
-
-    def _mark(self, name: str, cell: str, result: WriteResult, unit: str) -> None:
-        """Leave a mark of a change in the running measurement."""
-        if self._port.measurement is None or not result.changed:
-            return
-        text = f"{name}{cell} changed"
-        if result.is_scalar:
-            text = f"{name}{cell}: {result.before} → {result.after} {unit}".rstrip()
-        self._port.measurement.mark(text, name=name)
-
-    def _carry_out(self, plan: WritePlan, *, verify: bool) -> WriteResult:
-        ag = self.session.profile.ag
-        self._memoir.note_write(plan.bound.name)
-        return carry_out(plan, verify=verify, read=self._read, write=self._write, ag=ag)
+        return self._named.write(
+            name, value, at=cell, raw=raw, verify=verify, dependents=dependents
+        )
 
     def _check_confirmed(self, name: str) -> None:
         if self._epk_problem is None or self.confirmed:
@@ -723,7 +468,9 @@ class Connection:
     @property
     def memory(self) -> NameSpace:
         """Names of the description as this ECU has them; see :class:`NameSpace`."""
-        return NameSpace(self.catalog, self._live.bound, self._live.computed, self._read)
+        return NameSpace(
+            self.catalog, self._named.live.bound, self._named.live.computed, self._memory.read
+        )
 
     def select(self, names: str | Iterable[str], **options: Unpack[PlanOptions]) -> Selection:
         """Signals with their plan, for :func:`xcaliper.measure_together`; nothing is sent.
@@ -869,13 +616,19 @@ class Connection:
             PlanError: it does not fit, or an event does not serve STIM; carries every reason.
             UsageError: something else has the lists, or the algorithm does not fit.
         """
-        from xcaliper.client.bypass import Bypass
-        from xcaliper.client.stim_plan import select_bypass
+        from xcaliper.client.stim_plan import make_bypass
 
-        self._port.check_free()
-        selection = select_bypass(self, inputs, outputs, event, output_event, options)
-        return Bypass(
-            self, selection, algorithm, arrays=arrays, check_counter=check_counter, keep=keep
+        return make_bypass(
+            self,
+            inputs,
+            outputs,
+            algorithm,
+            event,
+            output_event,
+            arrays=arrays,
+            check_counter=check_counter,
+            keep=keep,
+            options=options,
         )
 
     def store_measurement(
@@ -893,7 +646,7 @@ class Connection:
             names: names and patterns with ``*`` and ``?``.
             resume: the lists start with the slave, before anybody connects; False = they only wait,
                 set up and selected.
-            file: where to keep what :func:`connect` needs for ``resume=…``.
+            file: where to keep what :func:`~xcaliper.client.connecting.connect` needs for ``resume=…``.
             timeout_s: how long storing may take.
             options: as those of :meth:`measure` that concern the plan.
 
@@ -913,11 +666,11 @@ class Connection:
 
     @property
     def resumed(self) -> ResumedLists | None:
-        """The lists that the slave runs since its start, until they are measured; see :func:`connect`."""
+        """The lists that the slave runs since its start, until they are measured; see :func:`~xcaliper.client.connecting.connect`."""
         return self._port.resumed
 
     def adopt(self, saved: SavedPlan, early: EarlyPackets) -> None:
-        """Take lists over that the slave runs since its start; :func:`connect` does it.
+        """Take lists over that the slave runs since its start; :func:`~xcaliper.client.connecting.connect` does it.
 
         Raises:
             ResumeError: the slave runs others.
@@ -961,7 +714,7 @@ class Connection:
         as parameters that were written: they may have the values of power-up.
 
         Args:
-            restore: set pages again that were set, unlock what was unlocked; None = as :func:`connect`
+            restore: set pages again that were set, unlock what was unlocked; None = as :func:`~xcaliper.client.connecting.connect`
                 was told.
 
         Raises:
@@ -970,63 +723,14 @@ class Connection:
             IntegrityError: it runs another program now (EPK), or is another slave.
         """
         self.link.close()
-        link = self._reopen()
-        try:
-            refused = self.session.refused
-            session = link.run(
-                connect_procedure(attempts=1, transport=self._scheme, refused=refused)
-            )
-            texts = link.run(identify(session))
-            self._check_same(session, texts.get(int(IdType.EPK), ""))
-            self._check_description(link)
-        except BaseException:
-            link.close()
-            raise
-        before, self.link, self.session = self.session, link, session
+        before = self.session
+        self.link, self.session = find_again(self, self._reopen)
         self._paging.forget()
-        self._memory = XcpMemory(session)
+        self._memory.forget()
         self._security.serve()
         if not (self.restores if restore is None else restore):
             return ()
-        locked = Resource(session.protection & ~before.protection)
-        lost = self._memoir.restore(link, locked=locked, unlock=self._security.unlock)
+        locked = Resource(self.session.protection & ~before.protection)
+        lost = self._memoir.restore(self.link, locked=locked, unlock=self._security.unlock)
         self._notes = (*self._notes, *(one for one in lost if one not in self._notes))
         return lost
-
-    def _check_same(self, session: XcpSession, epk: str) -> None:
-        if epk != self.description.epk:
-            raise IntegrityError(
-                f"{self.link.name}: another program answers, EPK",
-                expected=self.description.epk,
-                actual=epk,
-                hint="Connect anew, so that names are looked up in its own description.",
-            )
-        if session.profile != self.session.profile:
-            raise IntegrityError(
-                f"{self.link.name}: another slave answers, its packets",
-                expected=self.session.profile,
-                actual=session.profile,
-                hint="Connect anew.",
-            )
-
-    def _check_description(self, link: Link) -> None:
-        """A description of the slave's own may be another one after a restart, for the same EPK."""
-        mine = self.description
-        told = link.run(fingerprint()) if mine.origin in ("upload", "cache") else None
-        if told is not None and told != (len(mine.data), crc32(mine.data)):
-            raise IntegrityError(
-                f"{self.link.name}: the slave has another description now, bytes and CRC-32",
-                expected=(len(mine.data), crc32(mine.data)),
-                actual=told,
-                hint="Connect anew, so that names are looked up in it.",
-            )
-
-
-def _address(address: int | Address, extension: int) -> Address:
-    if isinstance(address, Address):
-        return address
-    if not 0 <= address <= _MAX_ADDRESS or not 0 <= extension <= 0xFF:
-        raise UsageError(
-            f"address {address:#x}, extension {extension}: XCP has 32 bits for one, 8 for the other."
-        )
-    return Address(address, extension)

@@ -116,8 +116,8 @@ class DaqPort:
         """
         if self.measurement is not None and self.measurement.is_running:
             raise UsageError(
-                "measure: another measurement of this connection is running.",
-                hint="Stop it, or put all signals into one.",
+                "DAQ lists: another measurement, stimulation or bypass has them.",
+                hint="Stop it; signals of one kind fit into one.",
             )
 
     def claim(self, measurement: ListUser) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from xcaliper.transport.pump import Link
     from xcaliper.xcp.procedures.connect import Session
 
-__all__ = ["Description", "find_description", "fingerprint"]
+__all__ = ["Description", "epk_problem", "find_description", "fingerprint"]
 
 _NO_A2L: Final = "no-a2l"
 
@@ -145,3 +145,19 @@ def fingerprint() -> Procedure[tuple[int, int] | None]:
     if built.checksum_type != ChecksumType.XCP_CRC_32:
         return None
     return reply.length, built.checksum
+
+
+def epk_problem(description: Description) -> Diagnostic | None:
+    """The finding that the description belongs to another program than the slave's, by its EPK."""
+    file, live = description.file, description.epk
+    mod_par = file.module.mod_par if file is not None else None
+    paper = mod_par.epk if mod_par is not None else None
+    if not live or not paper or live.strip("\0 ") == paper.strip("\0 "):
+        return None
+    return Diagnostic(
+        Severity.ERROR,
+        "epk-mismatch",
+        Where(description.name),
+        f"the description is for EPK {paper!r}, the slave runs {live!r}.",
+        "Writing is refused until confirm() is called.",
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from xcaliper.core.diagnostics import Diagnostic
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from xcaliper.xcp.profile import Profile
 
 __all__ = ["ConnectionInfo", "SegmentInfo"]
+
+
+_MAX_EVENTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,8 @@ class ConnectionInfo:
         ]
         if self.daq is not None:
             found.append(("DAQ", self._daq_text(self.daq)))
+            if any(event.stim for event in self.daq.events):
+                found.append(("STIM", self._stim_text(self.daq)))
         if self.program is not None:
             found.append(("PGM", self._program_text(self.program)))
         return found
@@ -130,7 +135,16 @@ class ConnectionInfo:
             tick_ns = float(daq.clock.tick_ns)
             tick = f"{tick_ns / 1000:g} µs" if tick_ns >= 1000 else f"{tick_ns:g} ns"
             stamp = f"{daq.clock.size_bytes}-byte timestamp of {tick}"
-        return f"{kind} lists, identification field {daq.identification_field}, {stamp}"
+        keeps = ", keeps lists (RESUME)" if daq.resume else ""
+        return f"{kind} lists, identification field {daq.identification_field}, {stamp}{keeps}"
+
+    @staticmethod
+    def _stim_text(daq: DaqCapabilities) -> str:
+        events = [event.name or str(event.number) for event in daq.events if event.stim]
+        shown = ", ".join(events[:_MAX_EVENTS])
+        more = f" and {len(events) - _MAX_EVENTS} more" if len(events) > _MAX_EVENTS else ""
+        bits = "; single bits" if daq.bit_stim else ""
+        return f"at {shown}{more}{bits}"
 
     @staticmethod
     def _program_text(program: ProgramInfo) -> str:
@@ -191,6 +205,14 @@ class ConnectionInfo:
                 "size_bytes": self.a2l_size,
                 "measurements": self.measurements,
                 "characteristics": self.characteristics,
+            },
+            "daq": None
+            if self.daq is None
+            else {
+                "dynamic": self.daq.dynamic,
+                "identification_field": self.daq.identification_field,
+                "resume": self.daq.resume,
+                "bit_stim": self.daq.bit_stim,
             },
             "events": [
                 {

@@ -168,7 +168,7 @@ class Measurement:
                     "measurement: it has ended.", hint="Make a new one with measure()."
                 )
             for one in self.acquisitions:
-                one.port.claim(self)
+                one.claim(self)
             self._state = "ended"
             try:
                 self._begin()
@@ -523,9 +523,9 @@ class Measurement:
             for name, value in one.counters().items():
                 counted[name] = counted.get(name, 0) + value
         return Quality(
-            samples=sum(track.samples for track in self.tracks if track.kind != "calculated"),
+            samples=sum(track.samples for track in self.tracks if track.is_measured),
             lost=counted["lost_messages"] + counted["lost_samples"],
-            gaps=sum(track.gaps for track in self.tracks if track.kind != "calculated"),
+            gaps=sum(track.gaps for track in self.tracks if track.is_measured),
             dropped=self._forgotten + sum(queue.dropped for queue in self.queues),
             reconnects=sum(one.reconnects for one in self.acquisitions),
             silences=sum(one.silences for one in self.acquisitions),
@@ -541,6 +541,11 @@ class Measurement:
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """What was odd while measuring, each told once."""
         return tuple(found for one in self.acquisitions for found in one.diagnostics)
+
+    @property
+    def record_error(self) -> XcaliperError | None:
+        """Why nothing is recorded any more; None while every wanted recording goes on."""
+        return next(iter(self._failed_outputs.values()), None)
 
     @property
     def correlations(self) -> dict[str, Correlation | None]:
@@ -588,7 +593,7 @@ class Measurement:
     @property
     def load_bytes_per_s(self) -> float:
         """Bytes of samples per second so far, all slaves, headers not counted."""
-        total = sum(t.samples * t.dtype.itemsize for t in self.tracks if t.kind != "calculated")
+        total = sum(t.samples * t.dtype.itemsize for t in self.tracks if t.is_measured)
         return total / self.elapsed_s if self.elapsed_s else 0.0
 
     def mark(self, text: str, *, name: str = "") -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Paging", "SegmentPages"]
 
+_MOVE: Final = "Set the working page: paging.set(…, ecu=False) moves only what XCP sees."
 _RIGHTS: Final = ("never", "alone", "together", "always")
 
 
@@ -211,7 +212,9 @@ class Paging:
             NegativeResponseError: the slave refuses.
         """
         origin, goal = self._find(source[0]), self._find(destination[0])
-        self._refuse(goal, destination[1], Side.XCP_WRITE)
+        self._refuse(
+            goal, destination[1], Side.XCP_WRITE, hint="Copy to a page that may be written."
+        )
         self._link().run(pages.copy_page((origin.number, source[1]), (goal.number, destination[1])))
 
     @contextmanager
@@ -282,7 +285,7 @@ class Paging:
                     if xcp_page is not None:
                         self._refuse(one, xcp_page, side)
 
-    def _refuse(self, one: SegmentInfo, page: int, side: Side) -> None:
+    def _refuse(self, one: SegmentInfo, page: int, side: Side, hint: str = _MOVE) -> None:
         reason = self._reason(one, page, self._used.get(one.number) or self._look(one.number), side)
         if not reason:
             return
@@ -291,7 +294,7 @@ class Paging:
         )
         error = negative_response("page", code)
         error.message = f"page {page} of {_label(one)} {reason}; nothing was sent."
-        error.hint = "Set the working page: paging.set(…, ecu=False) moves only what XCP sees."
+        error.hint = hint
         raise error
 
     @staticmethod

@@ -69,7 +69,7 @@ class Track:
     Attributes:
         index: ``SampleBlock.raster`` on the axis of the measurement.
         name: unique in the measurement.
-        kind: ``daq``, ``polling`` or ``calculated``.
+        kind: ``daq``, ``polling``, ``calculated``, or ``sent`` (to the slave, and how that went).
         source: label of the slave; empty when there is only one.
         event_channel: number of the event; None without one.
         cycle_ns: expected distance of two samples; None = not cyclic.
@@ -107,6 +107,11 @@ class Track:
         self.lost = 0
         self.first_ns = 0
         self.last_ns = 0
+
+    @property
+    def is_measured(self) -> bool:
+        """True when its rows come from the slave."""
+        return self.kind in ("daq", "polling")
 
     @property
     def signals(self) -> tuple[str, ...]:

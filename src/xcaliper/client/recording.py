@@ -248,6 +248,7 @@ def describe_track(track: Track, label: str = "") -> RasterDescription:
     comments = {
         "polling": "polled: the values of a row were read one after another",
         "calculated": "calculated from other signals",
+        "sent": "sent to the slave, at the time of the sample that it answers",
     }
     return RasterDescription(
         name=track.name.removeprefix(f"{label}/") if label else track.name,

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xcaliper.client.stim_session import StimSession
-from xcaliper.core.errors import UsageError, XcaliperError
+from xcaliper.core.errors import LinkError, UsageError, XcaliperError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from xcaliper.client.connection import Connection
     from xcaliper.client.selection import Selection
+    from xcaliper.client.stim_session import SessionOptions
     from xcaliper.daq.plan import Raster
     from xcaliper.xcp.dto_sets import DtoSet
 
@@ -38,6 +39,8 @@ class Stimulation(StimSession):
         stream: name → array[n] of values over ``t_s``; or an iterable of name → value, one for each
             event. When it is over, nothing is sent any more and the ECU's own values come back.
         t_s: float[n], seconds since the first event, ascending; None = one row for each event.
+        clock: signal in the plan whose samples say when to send; None = the host's clock does.
+        options: measuring besides, reconnecting, and more.
 
     Attributes:
         events: of the slave that were seen, or cycles of the host's clock.
@@ -50,8 +53,14 @@ class Stimulation(StimSession):
         values: Mapping[str, Any],
         stream: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None,
         t_s: Any = None,
+        *,
+        clock: str | None = None,
+        options: SessionOptions | None = None,
     ) -> None:
-        super().__init__(connection, selection)
+        super().__init__(connection, selection, options=options)
+        self._trigger = next((r.index for r in self.plan.rasters if clock in r.signals), None)
+        if self._beside is not None:
+            self._beside.trigger = self._trigger
         self.events = 0
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -63,7 +72,7 @@ class Stimulation(StimSession):
         self._rows: Iterator[Mapping[str, Any]] | None = None
         self._first_ns: int | None = None
         self._cycle_ns = min((one.cycle_ns or 0) for one in self.plan.stim_rasters)
-        if not self.plan.rasters and not self._cycle_ns:
+        if self._trigger is None and not self._cycle_ns:
             raise UsageError(
                 "stimulation: its event is not cyclic and serves no DAQ, so nothing says when to send.",
                 hint="Choose another event.",
@@ -133,7 +142,7 @@ class Stimulation(StimSession):
     # --- when to send ---
 
     def _started(self) -> None:
-        if not self.plan.rasters:
+        if self._trigger is None:
             self._thread = threading.Thread(
                 target=self._keep_time, name="xcaliper stimulation", daemon=True
             )
@@ -144,12 +153,15 @@ class Stimulation(StimSession):
         next_ns = self._now()
         while not self._over.is_set():
             now_ns = self._now()
-            if now_ns >= next_ns:
+            if now_ns >= next_ns and self._is_up:
                 self._tell(now_ns, 0, 0)
+            if now_ns >= next_ns:
                 next_ns += cycle_ns * max((now_ns - next_ns) // cycle_ns, 1)
             self._over.wait(max(next_ns - self._now(), 0) * 1e-9)
 
-    def _on_sample(self, sample: DtoSet, raster: Raster, came_ns: int) -> None:  # noqa: ARG002
+    def _on_sample(self, sample: DtoSet, raster: Raster, came_ns: int) -> None:
+        if raster.index != self._trigger:
+            return
         if sample.ticks is not None:
             came_ns = self._host_ns(sample.ticks) or came_ns
         self._tell(came_ns, sample.counter or 0, sample.ticks or 0)
@@ -162,6 +174,9 @@ class Stimulation(StimSession):
                     self._over.set()
                     return
                 self._send(counter, ticks)
+                self._note_sent(now_ns)
+        except LinkError:
+            pass  # whoever watches the link finds out
         except Exception as error:  # noqa: BLE001 - a stream of the user may raise anything
             self._fail(error if isinstance(error, XcaliperError) else _stream_error(error))
 

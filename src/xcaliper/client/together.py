@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xcaliper.client.recording import Output, Record
     from xcaliper.client.selection import Selection
 
-__all__ = ["make_measurement", "measure_together"]
+__all__ = ["make_measurement", "measure_together", "reconnect_time_s"]
 
 #: How long a lost slave is looked for when nobody says.
 RECONNECT_S: Final = 60.0
@@ -135,7 +135,7 @@ def make_measurement(  # noqa: PLR0913  # options by name
         UsageError: something cannot be measured like this.
     """
     recordings = recordings_of(record, overwrite=overwrite)
-    reconnect_s = _reconnect_s(reconnect)
+    reconnect_s = reconnect_time_s(reconnect)
     acquisitions = []
     for label, one in labelled:
         assert one.connection is not None, "checked by the caller"
@@ -173,8 +173,12 @@ def make_measurement(  # noqa: PLR0913  # options by name
     )
 
 
-def _reconnect_s(reconnect: bool | float) -> float | None:  # noqa: FBT001  # as users say it
-    """Seconds to look for a lost slave; None = not at all."""
+def reconnect_time_s(reconnect: bool | float) -> float | None:  # noqa: FBT001  # as users say it
+    """Seconds to look for a lost slave; None = not at all.
+
+    Raises:
+        UsageError: it is not between 0 and a week.
+    """
     if isinstance(reconnect, bool):
         return RECONNECT_S if reconnect else None
     if not 0 <= reconnect <= MAX_RECONNECT_S:

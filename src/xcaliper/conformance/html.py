@@ -82,6 +82,8 @@ _TITLES: Final = {
     Group.DAQ_INFO: "Data acquisition: what is told",
     Group.DAQ_CONFIG: "Data acquisition: configuration",
     Group.DAQ_RUN: "Data acquisition: running lists",
+    Group.STIMULATION: "Stimulation",
+    Group.STORING: "Storing and RESUME",
     Group.TIME: "Clock and time correlation",
     Group.SECURITY: "Seed and key",
     Group.PROGRAMMING: "Programming",

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from xcaliper.a2l.if_xcp import read_segment, read_xcp
+from xcaliper.conformance.paper import paper_of
 from xcaliper.conformance.probe import Limits, Probe, Region
 from xcaliper.core.address import Address
 from xcaliper.core.errors import LinkError, UsageError
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from xcaliper.a2l.xcp_model import XcpDescription
+    from xcaliper.client.keys import Keys
     from xcaliper.conformance.model import Permission
+    from xcaliper.conformance.paper import Paper
     from xcaliper.transport.url import LinkUrl
+    from xcaliper.xcp.seed_key import KeyFunction
 
-__all__ = ["TransportPort", "limits_of", "opened", "parse_region", "read_description"]
+__all__ = ["TransportPort", "keys_for", "limits_of", "opened", "parse_region", "read_paper"]
 
 _POLL_BYTES: Final = 1 << 20
 _MAX_COUNT: Final = 1 << 24
@@ -115,10 +117,21 @@ def opened(
     *,
     limits: Limits | None = None,
     allow: frozenset[Permission] = frozenset(),
-    description: XcpDescription | None = None,
+    paper: Paper | None = None,
+    own_paper: bool = False,
     region: Region | None = None,
+    key: KeyFunction | None = None,
 ) -> Iterator[Probe]:
     """A probe on the slave of a URL; the socket is given back at the end.
+
+    Args:
+        url: of the slave.
+        limits: how long to wait.
+        allow: what rules may do to the slave.
+        paper: what its description says.
+        own_paper: take the description that the slave carries.
+        region: memory to read; None = that of the description.
+        key: makes keys of seeds.
 
     Raises:
         UsageError: the URL is wrong.
@@ -127,14 +140,19 @@ def opened(
     where = parse_url(url)
     port = TransportPort(where)
     try:
-        yield Probe(
+        if region is None and paper is not None:
+            region = paper.region
+        probe = Probe(
             port,
             limits=limits,
             allow=allow,
             alignment=where.alignment,
-            description=description,
+            paper=paper,
             region=region,
+            key=key,
         )
+        probe.own_paper = own_paper
+        yield probe
     finally:
         port.close()
 
@@ -151,24 +169,30 @@ def limits_of(timeout_s: float, limit_s: float) -> Limits:
     )
 
 
-def read_description(path: Path) -> tuple[XcpDescription | None, Region | None]:
-    """What an A2L says about XCP, and calibration memory that it names.
+def read_paper(path: Path) -> Paper:
+    """What an A2L says about XCP and calibration memory.
 
     Raises:
         A2lError: the file cannot be read.
     """
     from xcaliper.client.a2l_source import read_a2l
 
-    module = read_a2l(path).module
-    found = read_xcp(module.if_data)
-    merged = found.merged() if found is not None else None
-    ag = merged.protocol_layer.address_granularity if merged and merged.protocol_layer else 1
-    for segment in module.mod_par.memory_segment if module.mod_par is not None else ():
-        told = read_segment(segment.if_data)
-        if told is not None and segment.size >= ag:
-            start = Address(segment.address, told.address_extension)
-            return merged, Region(start, segment.size // ag)
-    return merged, None
+    return paper_of(read_a2l(path))
+
+
+def keys_for(keys: Keys | None, a2l: Path | None, paper: Paper | None) -> KeyFunction | None:
+    """One key function of what the user gave; None without.
+
+    Raises:
+        SettingsError: the keys cannot be used.
+        LibraryError: the library of the description is not beside it.
+    """
+    from xcaliper.client.keys import key_function
+
+    if keys is None:
+        return None
+    layer = paper.xcp.protocol_layer if paper is not None and paper.xcp is not None else None
+    return key_function(keys, a2l=a2l, described=layer.seed_and_key if layer else None)
 
 
 def parse_region(text: str) -> Region:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from xcaliper.xcp.profile import Profile
 
 __all__ = [
+    "End",
     "FaultError",
     "Group",
     "Permission",
@@ -25,6 +26,7 @@ __all__ = [
     "SkippedError",
     "Step",
     "StoppedError",
+    "TimeIsUpError",
     "Verdict",
     "rule",
 ]
@@ -46,13 +48,14 @@ class Permission(Enum):
     """What a rule does to the slave beyond asking.
 
     ``WRITE``: bytes at the address of the run are written and restored. ``PAGE``: calibration pages and
-    segment modes are switched and put back. ``DAQ``: lists are configured and run. ``STORE``: something is
-    stored for good. ``PROGRAM``: programming commands. ``KEYS``: keys that are known to be wrong.
+    segment modes are switched and put back. ``DAQ``: lists are configured and run. ``STIM``: lists of
+    direction STIM run, whose data the ECU takes. ``STORE``: something is stored for good. ``PROGRAM``: programming commands. ``KEYS``: keys that are known to be wrong.
     """
 
     WRITE = "write"
     PAGE = "page"
     DAQ = "daq"
+    STIM = "stim"
     STORE = "store"
     PROGRAM = "program"
     KEYS = "keys"
@@ -73,6 +76,8 @@ class Group(Enum):
     DAQ_INFO = "daq-info"
     DAQ_CONFIG = "daq-config"
     DAQ_RUN = "daq-run"
+    STIMULATION = "stimulation"
+    STORING = "storing"
     TIME = "time"
     SECURITY = "security"
     PROGRAMMING = "programming"
@@ -88,6 +93,15 @@ class Verdict(Enum):
     FAILED = "failed"
     SKIPPED = "skipped"
     ERROR = "error"
+
+
+class End(Enum):
+    """How a run ended; the value is its exit code when no verdict says more."""
+
+    COMPLETE = 0
+    OUT_OF_TIME = 1
+    GONE = 4
+    INTERRUPTED = 130
 
 
 class FaultError(XcaliperError):
@@ -106,6 +120,12 @@ class StoppedError(XcaliperError):
     """The run cannot go on: no answer any more, or its time is up."""
 
     slug = "conformance-stopped"
+
+
+class TimeIsUpError(StoppedError):
+    """The time of the whole run is up, though the slave answers."""
+
+    slug = "conformance-time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +213,14 @@ def rule(
     source: str,
     *,
     severity: Severity = Severity.VIOLATION,
-    needs: Permission | None = None,
+    needs: Permission | tuple[Permission, ...] | None = None,
 ) -> Callable[[Callable[[Probe], None]], Rule]:
     """Make a rule of the function below; ``source`` without a comma's worth of standard is XCP Base."""
     where = source if source.startswith(("XCP", "ASAP2")) else _SOURCE + source
 
     def made(check: Callable[[Probe], None]) -> Rule:
-        wanted = frozenset((needs,)) if needs is not None else frozenset()
+        several = needs if isinstance(needs, tuple) else (needs,)
+        wanted = frozenset(one for one in several if one is not None)
         return Rule(number, group, title, demands, where, check, severity, wanted)
 
     return made

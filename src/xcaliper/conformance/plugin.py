@@ -42,7 +42,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--xcp-ignore", metavar="IDS", default="", help="rules not to run")
     group.addoption("--xcp-group", metavar="GROUPS", default="", help="groups of rules to run")
-    group.addoption("--xcp-a2l", metavar="FILE", default="", help="description of the slave")
+    group.addoption("--xcp-a2l", metavar="FILE", default="", help="its description; slave")
+    group.addoption(
+        "--xcp-key-library", metavar="FILE", default="", help="library of seed and key; a2l"
+    )
+    group.addoption(
+        "--xcp-key-python", metavar="MODULE:FUNCTION", default="", help="function of seed and key"
+    )
     group.addoption("--xcp-address", metavar="ADDRESS", default="", help="memory that may be read")
     group.addoption(
         "--xcp-timeout", metavar="S", default=1.0, type=float, help="wait for an answer"
@@ -103,7 +109,8 @@ class _Suite:
         return tuple(str(self._config.getoption(option)).replace(",", " ").split())
 
     def _open(self) -> Probe:
-        from xcaliper.conformance.live import limits_of, opened, parse_region, read_description
+        from xcaliper.client.keys import python_function
+        from xcaliper.conformance.live import keys_for, limits_of, opened, parse_region, read_paper
         from xcaliper.conformance.model import Permission
 
         option = self._config.getoption
@@ -111,14 +118,19 @@ class _Suite:
         if not option("--xcp-forbid-daq"):
             allow.add(Permission.DAQ)
         path, address = option("--xcp-a2l"), option("--xcp-address")
-        description, region = read_description(Path(path)) if path else (None, None)
+        file = Path(path) if path and path != "slave" else None
+        paper = read_paper(file) if file is not None else None
+        python, library = option("--xcp-key-python"), option("--xcp-key-library")
+        keys = python_function(python) if python else library or None
         return self._stack.enter_context(
             opened(
                 _url(self._config),
                 limits=limits_of(option("--xcp-timeout"), 3600.0),
                 allow=frozenset(allow),
-                description=description,
-                region=parse_region(address) if address else region,
+                paper=paper,
+                own_paper=path == "slave",
+                region=parse_region(address) if address else None,
+                key=keys_for(keys, file, paper),
             )
         )
 

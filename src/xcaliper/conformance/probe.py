@@ -5,23 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from xcaliper.conformance.model import FaultError, Permission, SkippedError, Step, StoppedError
+from xcaliper.conformance.model import FaultError, Permission, SkippedError, Step, TimeIsUpError
 from xcaliper.conformance.port import Messages
 from xcaliper.conformance.words import command_name, error_name
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import LinkError, WireError
 from xcaliper.wire.codec import codec_for
-from xcaliper.xcp.codes import PID_ERR, PID_EV, PID_RES, PID_SERV, ErrorCode, EventCode
+from xcaliper.xcp.codes import PID_ERR, PID_EV, PID_RES, PID_SERV, ErrorCode, EventCode, Resource
 from xcaliper.xcp.profile import Profile
 from xcaliper.xcp.std import Connect, ConnectResponse, Disconnect, GetStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from xcaliper.a2l.xcp_model import XcpDescription
+    from xcaliper.conformance.paper import Paper
     from xcaliper.conformance.port import Message, Port
     from xcaliper.core.address import Address
     from xcaliper.proto.command import Request, Response
+    from xcaliper.xcp.seed_key import KeyFunction
 
 __all__ = ["Limits", "Observed", "Probe", "Region"]
 
@@ -105,13 +106,17 @@ class Probe:
         limits: how long to wait.
         allow: what rules may do to the slave.
         alignment: bytes that messages are aligned to.
-        description: what the A2L says, None without one.
+        paper: what the A2L says, None without one.
         region: memory to read, None = found out.
+        key: makes keys of seeds; None = protected resources stay locked.
 
     Attributes:
         profile: what the CONNECT response says, as far as it makes sense.
         connect_packet: the first answer to CONNECT.
         connected: True inside a session.
+        own_paper: True to take the A2L from the slave at the beginning.
+        opened: True when what can be unlocked in this session has been.
+        not_opened: resources whose key did not fit.
         ended: True when the slave has closed the stream; CONNECT opens it again.
         measuring: True while lists were started by a rule.
         dtos: DAQ packets with their time, since the last :meth:`take_dtos`.
@@ -126,14 +131,19 @@ class Probe:
         limits: Limits | None = None,
         allow: frozenset[Permission] = frozenset(),
         alignment: int = 1,
-        description: XcpDescription | None = None,
+        paper: Paper | None = None,
         region: Region | None = None,
+        key: KeyFunction | None = None,
     ) -> None:
         self.port = port
         self.limits = limits or Limits()
         self.allow = allow
-        self.description = description
+        self.paper = paper
+        self.own_paper = False
         self.given_region = region
+        self.key = key
+        self.opened = False
+        self.not_opened = Resource(0)
         self.messages = Messages(port, alignment)
         self.profile = Profile()
         self.connect_packet = b""
@@ -308,7 +318,7 @@ class Probe:
     def _go_on(self) -> None:
         now = self.port.now_ns()
         if now >= self._end_ns:
-            raise StoppedError("run: its time is up.", hint="Allow more with --limit.")
+            raise TimeIsUpError("run: its time is up.", hint="Allow more with --limit.")
         if now >= self._rule_end_ns:
             raise FaultError("the rule could not be finished in its time.")
 
@@ -458,7 +468,7 @@ class Probe:
     def connect(self) -> bytes | None:
         """Send CONNECT and take over what the answer says; None when there is no positive answer."""
         answer = self.ask(bytes((Connect.__command__.code, 0)))
-        self.measuring = False
+        self.measuring = self.opened = False
         if answer is None or answer[0] != PID_RES:
             self.connected = False
             return None

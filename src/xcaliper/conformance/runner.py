@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from xcaliper.conformance.locks import open_up
 from xcaliper.conformance.model import (
+    End,
     FaultError,
     Group,
     Permission,
@@ -14,13 +17,15 @@ from xcaliper.conformance.model import (
     Severity,
     SkippedError,
     StoppedError,
+    TimeIsUpError,
     Verdict,
 )
+from xcaliper.conformance.paper import take_from_slave
 from xcaliper.core.errors import LinkError, XcaliperError
 from xcaliper.xcp.daq import StartStopSynch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
 
     from xcaliper.conformance.probe import Probe
 
@@ -29,6 +34,10 @@ __all__ = ["Outcome", "begin", "judge", "leave", "run", "run_each"]
 _TRIES: Final = 3
 #: Questions in a row without an answer after which a slave counts as gone.
 _DEAF: Final = 12
+_VIOLATED: Final = 6
+_DEFECT: Final = 1
+#: Groups that see the slave as a session finds it: locked.
+_LOCKED: Final = (Group.SESSION, Group.STATUS, Group.SECURITY, Group.OBSERVED, Group.TRANSPORT)
 _WITHOUT_CONNECT: Final = (Group.SESSION, Group.OBSERVED, Group.TRANSPORT)
 
 
@@ -39,10 +48,12 @@ class Outcome:
     Attributes:
         results: one per rule, in order.
         stopped: why the run could not go on; empty when it went through.
+        end: how it ended.
     """
 
     results: tuple[Result, ...]
     stopped: str = ""
+    end: End = End.COMPLETE
 
     def count(self, verdict: Verdict, severity: Severity | None = None) -> int:
         """Rules with a verdict, of one severity or of all."""
@@ -53,10 +64,13 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """0 no violation, 1 violations, 2 the run could not be finished."""
-        if self.stopped or self.count(Verdict.ERROR):
-            return 2
-        return 1 if self.count(Verdict.FAILED, Severity.VIOLATION) else 0
+        """As of every verb: 0 no violation, 6 violations, 4 the slave is gone, 1 failure, 130 interrupted."""
+        if self.end is not End.COMPLETE:
+            code: int = self.end.value
+            return code
+        if self.count(Verdict.ERROR):
+            return _DEFECT
+        return _VIOLATED if self.count(Verdict.FAILED, Severity.VIOLATION) else 0
 
 
 def run(
@@ -68,6 +82,8 @@ def run(
 ) -> Outcome:
     """Run rules, tell each result, and end the session whatever happens.
 
+    An interrupt from the keyboard ends the run as well: what was found until then is the outcome.
+
     Args:
         probe: the slave.
         rules: in order.
@@ -75,20 +91,25 @@ def run(
         take_over_lists: configure DAQ lists also when lists ran at the first CONNECT.
     """
     results: list[Result] = []
-    stopped = ""
+    stopped, end = "", End.COMPLETE
     try:
-        for result in run_each(probe, rules, take_over_lists=take_over_lists):
-            results.append(result)
-            if told is not None:
-                told(result)
+        with closing(run_each(probe, rules, take_over_lists=take_over_lists)) as found:
+            for result in found:
+                results.append(result)
+                if told is not None:
+                    told(result)
+    except TimeIsUpError as error:
+        stopped, end = str(error), End.OUT_OF_TIME
     except (StoppedError, LinkError) as error:
-        stopped = str(error)
-    return Outcome(tuple(results), stopped)
+        stopped, end = str(error), End.GONE
+    except KeyboardInterrupt:
+        stopped, end = "interrupted.", End.INTERRUPTED
+    return Outcome(tuple(results), stopped, end)
 
 
 def run_each(
     probe: Probe, rules: Iterable[Rule], *, take_over_lists: bool = False
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Results one by one; closing the generator ends the session as well.
 
     Raises:
@@ -107,6 +128,7 @@ def begin(probe: Probe, *, take_over_lists: bool = False) -> None:
 
     Raises:
         StoppedError: CONNECT is not answered.
+        NotFoundError: the description was to be that of the slave, and it carries none.
     """
     probe.begin_rule()
     if not _connected(probe):
@@ -117,6 +139,9 @@ def begin(probe: Probe, *, take_over_lists: bool = False) -> None:
     probe.note_status()
     if probe.running_at_start and not take_over_lists:
         probe.allow -= {Permission.DAQ}
+    if probe.own_paper:
+        probe.begin_rule()
+        take_from_slave(probe)
 
 
 def _connected(probe: Probe) -> bool:
@@ -161,6 +186,9 @@ def _prepare(probe: Probe, rule: Rule) -> None:
         raise SkippedError("the slave does not answer CONNECT any more.")
     if probe.unusable and rule.group not in _WITHOUT_CONNECT:
         raise SkippedError(f"builds on CONNECT: {probe.unusable}.")
+    if rule.group not in _LOCKED and not probe.opened:
+        open_up(probe)
+        probe.opened = probe.connected
 
 
 def _not_allowed(probe: Probe, rule: Rule) -> str:

@@ -10,9 +10,30 @@ from xcaliper.core.errors import ExchangeTimeoutError, LocalProtocolError, Xcali
 if TYPE_CHECKING:
     from xcaliper.proto.procedure import Procedure
 
-__all__ = ["Exchange", "Running"]
+__all__ = ["Exchange", "Running", "Waiting"]
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A peer that has said that it is busy.
+
+    Attributes:
+        command: standard name of what it was asked.
+        elapsed_ns: since it was asked for the first time.
+        limit_ns: when it is given up, counted from there.
+    """
+
+    command: str
+    elapsed_ns: int
+    limit_ns: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.command}: the slave is busy for {self.elapsed_ns / 1e9:.0f} s now; "
+            f"it is given up after {self.limit_ns / 1e9:.0f} s"
+        )
 
 
 @dataclass(slots=True)
@@ -35,6 +56,7 @@ class Exchange:
         malformed: answers that did not fit, so far.
         deadline_ns: when the attempt is given up.
         limit_ns: latest possible deadline of the attempt.
+        granted_ns: until when the peer may be busy, once it has said that it is.
     """
 
     command: str
@@ -52,6 +74,7 @@ class Exchange:
     malformed: int = 0
     deadline_ns: int = 0
     limit_ns: int = 0
+    granted_ns: int = 0
 
     def send(self, now_ns: int) -> None:
         """Note an attempt; its timer starts."""

@@ -16,7 +16,7 @@ from xcaliper.sim.quirky_a2l import describe_quirky
 from xcaliper.sim.quirky_memory import QuirkyMemory
 from xcaliper.sim.tasks import Scheduler
 from xcaliper.sim.xcp_section import slave_config
-from xcaliper.transport.ports import Lost
+from xcaliper.transport.port_base import Lost
 from xcaliper.xcp.quirks import Quirk
 from xcaliper.xcp.quirky_slave import QuirkySlave, described_config, make_slave, quirky_config
 from xcaliper.xcp.slave_config import SlaveConfig
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from xcaliper.sim.declare import EcuDeclaration
     from xcaliper.sim.tasks import Task
     from xcaliper.sim.xcp_section import Endpoint
-    from xcaliper.transport.ports import Sent
+    from xcaliper.transport.port_base import Sent
     from xcaliper.xcp.slave_config import SlaveMemory
     from xcaliper.xcp.slave_link import LinkReply, LinkSettings
 
@@ -142,7 +142,7 @@ class VirtualEcu:
             _ID_ASCII: name.encode(),
             _ID_A2L_NAME: name.encode(),
             _ID_A2L_FILE: f"{name}.a2l".encode(),
-            _ID_A2L_UPLOAD: self.a2l.encode("utf-8"),
+            _ID_A2L_UPLOAD: self.a2l.encode("utf-8-sig"),
             _ID_EPK: self.declaration.epk.encode(),
             **self._settings.ids,
         }

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from xcaliper.core.errors import SettingsError
-from xcaliper.transport.ports import Lost
+from xcaliper.transport.port_base import Lost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from xcaliper.transport.ports import Sent
+    from xcaliper.transport.port_base import Sent
     from xcaliper.xcp.dto_block import DtoBlock
 
 __all__ = ["FaultInjector", "FaultTruth", "Faults"]

@@ -11,7 +11,8 @@ from xcaliper.xcp.quirks import Quirk
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
-    from xcaliper.transport.ports import SlavePort, Watched
+    from xcaliper.transport.port_base import Watched
+    from xcaliper.transport.ports import SlavePort
 
 __all__ = ["DeafTcpPort", "OpenUdpPort", "open_quirky_port"]
 

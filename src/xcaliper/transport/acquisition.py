@@ -69,6 +69,11 @@ class Acquisition:
         self._is_stream = transport.is_stream
         decoder.attach(reader, now_ns=now_ns)
 
+    @property
+    def descriptor(self) -> int:
+        """Of the socket; -1 where there is none."""
+        return -1 if self._source is None else self._source.fileno()
+
     def feed(self, data: bytes, now_ns: int) -> list[bytes]:
         """Take one datagram or piece; gives the packets that are not DAQ.
 

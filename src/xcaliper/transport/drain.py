@@ -38,16 +38,17 @@ __all__ = [
 ]
 
 #: Words of the control block: segment, flags, then a msghdr, an iovec and room for one answer.
-CONTROL_SIZE: Final = 32
+CONTROL_SIZE: Final = 40
 _FLAGS: Final = 1
 _MSGHDR: Final = 4  # 7 words on 64-bit Linux: name, its size, iov, count, control, its size, flags
 _IOVEC: Final = 12
 _ANSWER: Final = 16
 _ANSWER_BYTES: Final = 64
-#: A nap as a timespec, then a pollfd and the time as a timespec.
+#: A nap as a timespec, then how many of two pollfds (pipe, socket) count, and the time as a timespec.
 _NAP: Final = 27
-_POLLFD: Final = 29
-_TIMESPEC: Final = 30
+_POLLED: Final = 29
+_POLLFD: Final = 30
+_TIMESPEC: Final = 32
 _POLLIN: Final = 1
 _CLOCK_MONOTONIC: Final = 1
 _SOL_UDP: Final = 17
@@ -301,7 +302,7 @@ def _waiting() -> dict[str, Any]:
 
     def nap(control: Any) -> None:
         base = control.ctypes.data
-        ppoll(base + 8 * _POLLFD, 1, base + 8 * _NAP, 0)
+        ppoll(base + 8 * _POLLFD, control[_POLLED], base + 8 * _NAP, 0)
 
     return {
         name: njit(inline="always", **_STAYING)(function)
@@ -323,13 +324,16 @@ class Stay:
             os.set_blocking(end, False)
         control[_POLLFD] = self._reader | _POLLIN << 32
 
-    def begin(self, nap_s: float) -> None:
+    def begin(self, nap_s: float, descriptor: int = -1) -> None:
         """Forget earlier wishes to leave; the caller looks for new ones after that.
 
         Args:
             nap_s: how long it sleeps between two ticks, below one second.
+            descriptor: of a socket, to wake up with every datagram.
         """
         self._control[_NAP + 1] = int(nap_s * 1e9)
+        self._control[_POLLED] = 1 + (descriptor >= 0)
+        self._control[_POLLFD + 1] = (descriptor & 0xFFFFFFFF) | _POLLIN << 32
         if self._control[LEAVE]:
             self._control[LEAVE] = 0
             with contextlib.suppress(BlockingIOError):

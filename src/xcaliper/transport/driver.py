@@ -15,6 +15,7 @@ from xcaliper.core.errors import (
     UsageError,
     XcaliperError,
 )
+from xcaliper.proto.exchange import Waiting
 from xcaliper.proto.procedure import ask
 from xcaliper.transport.acquisition import Acquisition
 from xcaliper.transport.base import link_error
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from xcaliper.daq.framed import FramedDecoder
+    from xcaliper.proto.exchange import Exchange
     from xcaliper.proto.procedure import Procedure
     from xcaliper.transport.base import Transport
+    from xcaliper.transport.drain import Stay
     from xcaliper.transport.inbox import DaqInbox
     from xcaliper.xcp.master import MasterMachine
     from xcaliper.xcp.master_streams import Bulk
@@ -52,6 +55,7 @@ _FEW_PASSED: Final = 4
 _MILLISECOND_NS: Final = 1_000_000
 #: Bytes taken in one poll, so that a command never waits long for the lock.
 HOLD_BYTES: Final = 256 << 10
+_TELL_NS: Final = 1_000_000_000
 _WORTHWHILE_BYTES: Final = 32 << 10
 _WORTHWHILE_ARRAYS: Final = 192 << 10
 #: The same when the one before is long ago.
@@ -71,6 +75,7 @@ class Driver:
     Attributes:
         failure: why the link cannot be used any more.
         closing: set from outside; waits end soon after.
+        on_wait: called once a second, from the first second on, while the slave says that it is busy.
     """
 
     def __init__(
@@ -91,12 +96,16 @@ class Driver:
         )
         self.failure: XcaliperError | None = None
         self.closing = False
+        self.on_wait: Callable[[Waiting], object] | None = None
+        self._put_off: Exchange | None = None
+        self._tell_ns = 0
         self._clock = clock
         self._send = transport.send
         self._sending = Lock()  # counters go out in order, whoever sends
         self._frame = self.framing.frame
         self._feed: Callable[[bytes, int], list[bytes]] = self.reader.feed
         self._acquisition: Acquisition | None = None
+        self._stay: Stay | None = None
         self._counted = 0
         self._profile: object = None
         self._ag = 1
@@ -151,6 +160,8 @@ class Driver:
                 else:
                     self.receive(self._wait(now, due, deadline_ns))
                 self._transmit()
+                if machine.busy is not None:
+                    self._tell(machine.busy, now)
                 if idle is not None:
                     idle()
             return running.result()
@@ -271,6 +282,15 @@ class Driver:
         if isinstance(cause, FramingError):
             raise self._damaged(cause) from cause
         raise self._fail(cause, "receiving") from cause
+
+    def _tell(self, busy: Exchange, now: int) -> None:
+        """Tell who looks that the slave keeps us waiting."""
+        if busy is not self._put_off:
+            self._put_off, self._tell_ns = busy, busy.started_ns + _TELL_NS
+        if now >= self._tell_ns and self.on_wait is not None:
+            self._tell_ns = now + _TELL_NS
+            since = busy.started_ns
+            self.on_wait(Waiting(busy.command, now - since, busy.granted_ns - since))
 
     def _check_time(self, now: int, started: int, deadline_ns: int | None) -> None:
         if deadline_ns is not None and now >= deadline_ns:
@@ -431,8 +451,14 @@ class Driver:
 
     # --- samples ---
 
-    def begin_acquisition(self, decoder: FramedDecoder) -> None:
-        """Give received bytes to a decoder from now on; only other packets become objects."""
+    def begin_acquisition(self, decoder: FramedDecoder, stay: Stay | None = None) -> None:
+        """Give received bytes to a decoder from now on; only other packets become objects.
+
+        Args:
+            decoder: of the measurement.
+            stay: lets compiled code wait for answers; None = it cannot.
+        """
+        self._stay = stay
         self._acquisition = Acquisition(decoder, self.transport, self.reader, self._clock())
         self._counted = decoder.daq_received
         self.reader.new_gaps = []
@@ -459,7 +485,7 @@ class Driver:
         if self._acquisition is not None:
             self._acquisition.end(self._clock())
             self._count(self._acquisition)
-        self._acquisition = None
+        self._acquisition = self._stay = None
         self._feed = self.reader.feed
 
     def _feed_framed(self, data: bytes, now: int) -> list[bytes]:
@@ -594,6 +620,12 @@ class Driver:
 
     def _next_packets(self, wait_ns: int) -> list[bytes]:
         self.check()
+        acquisition, stay = self._acquisition, self._stay
+        if acquisition is not None and stay is not None and acquisition.can_stay:
+            wait_ns = min(wait_ns, SLICE_NS)
+            stay.begin(wait_ns / 1e9, acquisition.descriptor)
+            now = self._clock()
+            return self._drain(acquisition, HOLD_BYTES, now, now + wait_ns)[1]
         # Whole milliseconds, and the full slice most of the time: changing it costs a system call.
         whole_ms = max(-(-wait_ns // _MILLISECOND_NS), 1) * _MILLISECOND_NS
         self.transport.set_wait(min(whole_ms, SLICE_NS))
@@ -606,7 +638,7 @@ class Driver:
         packets = self._unframe(data, self._clock())
         if self._acquisition is not None and not packets:
             # Datagram by datagram the answer behind a full buffer would never be reached.
-            _, packets = self._drain(self._acquisition, HOLD_BYTES, self._clock())
+            _, packets = self._drain(self._acquisition, LATE_BYTES, self._clock())
         return packets
 
     def _general_upload(self, address: int, size: int, extension: int) -> bytes:

@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import selectors
 import socket
-import sys
 import time
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.errors import LinkError, UsageError
 from xcaliper.transport.base import link_error
+from xcaliper.transport.group import ANY, GroupPort, listen_to_groups, prepare_sender
 from xcaliper.wire.codec import codec_for
 from xcaliper.xcp.framing.eth import DatagramReader, EthFraming
 from xcaliper.xcp.tlcmd import EthGetDaqClockMulticast, clock_multicast_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from xcaliper.transport.ports import Sent, Watched
+    from xcaliper.transport.port_base import Watched
 
 __all__ = ["ClockMulticast", "MulticastPort"]
 
 _PACKET_BYTES: Final = 5
 _PREFIX: Final = b"\xf2\xfa"
-_MAX_READS: Final = 64
-_MAX_DATAGRAM: Final = 2048
-_ANY: Final = "0.0.0.0"  # noqa: S104 -- every interface
-
-
-def _nothing() -> None:
-    return
 
 
 def _check_cluster(cluster: int) -> None:
@@ -71,11 +63,7 @@ class ClockMulticast:
         self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             self._sock.setblocking(False)
-            self._sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 1)
-            self._sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 1)
-            if interface:
-                packed = socket.inet_aton(interface)
-                self._sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, packed)
+            prepare_sender(self._sock, interface)
         except OSError as cause:
             self._sock.close()
             raise link_error(self.name, cause, "opening") from cause
@@ -108,11 +96,10 @@ class ClockMulticast:
         self._sock.close()
 
 
-class MulticastPort:
+class MulticastPort(GroupPort):
     """The slave's side: hears the multicasts of its cluster and follows it to another address.
 
-    It is shared by whoever holds the session; nothing is sent from here, and nothing but
-    GET_DAQ_CLOCK_MULTICAST is taken.
+    Nothing is sent from here, and nothing but GET_DAQ_CLOCK_MULTICAST is taken.
 
     Args:
         cluster: tells the slave's cluster now.
@@ -123,32 +110,15 @@ class MulticastPort:
         LinkError: the port cannot be had.
     """
 
-    scheme = "udp"
-    master: Final = ""
-    is_shared: Final = True
-    alignment: Final = 1
-
     def __init__(self, cluster: Callable[[], int], *, interface: str = "", port: int = 0) -> None:
+        super().__init__()
         self._cluster = cluster
-        self._interface = interface or _ANY
+        self._interface = interface or ANY
         self._joined: int | None = None
         self._reader = DatagramReader()
-        self.strangers = 0
-        self.refused = 0
-        self.broken = 0
-        self.waiting = False
-        self.busy = False
-        self.in_session: Callable[[], bool] = bool
-        self.dropped: Callable[[], None] = _nothing
-        self.rules: object = None  # the same for every master
         port = port or clock_multicast_address(0)[1]
-        self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if sys.platform != "linux" and hasattr(socket, "SO_REUSEPORT"):
-                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            self._sock.bind((_ANY, port))
-            self._sock.setblocking(False)
+            listen_to_groups(self._sock, port)
             self._follow()
         except OSError as cause:
             self._sock.close()
@@ -167,9 +137,6 @@ class MulticastPort:
         """The group as a URL."""
         host, port = self.address
         return f"udp://{host}:{port}"
-
-    def turn_away(self) -> None:
-        """Nothing: no session begins here."""
 
     def _membership(self, cluster: int) -> bytes:
         group = clock_multicast_address(cluster)[0]
@@ -194,39 +161,15 @@ class MulticastPort:
             self._follow()
         except OSError:  # no such network now; the next look tries again
             self.broken += 1
-        return [(self._sock, selectors.EVENT_READ)]
+        return super().watched()
 
     def read(self) -> list[bytes]:
         """Multicasts that wait, oldest first; never blocks."""
         found: list[bytes] = []
-        for _ in range(_MAX_READS):
-            try:
-                data = self._sock.recv(_MAX_DATAGRAM)
-            except OSError:  # BlockingIOError among them: that was all
-                break
+        for data in self._datagrams():
             self._reader.reset()
             packets = self._reader.feed(data)
             good = [p for p in packets if len(p) == _PACKET_BYTES and p[:2] == _PREFIX]
             self.strangers += len(packets) - len(good)
             found += good
         return found
-
-    def restart(self, *, numbering: bool = True) -> None:
-        """Nothing counts from 0 here."""
-
-    def remember(self, master: str) -> bool:  # noqa: ARG002 -- as of the other ports
-        """False: a multicast has no master."""
-        return False
-
-    def send(self, packets: Sequence[Sent]) -> None:
-        """Nothing is sent from here."""
-
-    def hang_up(self) -> None:
-        """There is no connection to end."""
-
-    def flush(self) -> None:
-        """Nothing waits to be sent."""
-
-    def close(self) -> None:
-        """Give the socket back; harmless when closed."""
-        self._sock.close()

@@ -12,26 +12,25 @@ import socket
 import sys
 import time
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from xcaliper.core.errors import FramingError, LinkError, SettingsError, UsageError
+from xcaliper.core.errors import SettingsError, UsageError
 from xcaliper.transport.base import (
     MAX_DATAGRAM,
     RECEIVE_BUFFER,
     ask_receive_buffer,
     format_address,
-    link_error,
     resolve,
 )
+from xcaliper.transport.port_base import LOCKED, MAX_READS, Lost, Port, Sent, SessionRules, Watched
+from xcaliper.transport.tcp_port import TcpPort
 from xcaliper.transport.url import parse_url
 from xcaliper.xcp.dto_block import DtoBlock
-from xcaliper.xcp.framing.eth import DatagramReader, EthFraming, StreamReader
+from xcaliper.xcp.framing.eth import DatagramReader, EthFraming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from xcaliper.core.diagnostics import Diagnostic
 
 __all__ = [
     "DATAGRAM_LIMIT",
@@ -54,10 +53,7 @@ _SOL_UDP: Final = 17
 _UDP_SEGMENT: Final = 103
 _MAX_SEGMENTS: Final = 60
 _MAX_JOINED: Final = 65000
-_MAX_READS: Final = 64
 _MAX_DATAGRAM_BACKLOG: Final = 4096
-_MAX_STREAM_BACKLOG: Final = 1 << 20
-_DRAIN_S: Final = 0.2
 #: A master that takes no datagram for so long, and sends none, is gone.
 _GONE_NS: Final = 2_000_000_000
 _REFUSALS: Final = frozenset(
@@ -70,135 +66,11 @@ _REPORT_ERRORS: Final = {
 }
 _MSG_ERRQUEUE: Final = 0x2000
 
-Watched: TypeAlias = "tuple[socket.socket, int]"
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """Messages that have a number but never leave: what a lossy link does, for tests."""
-
-    count: int
-
-
-#: What a slave has to send: packets, whole blocks of DTOs, losses on purpose.
-Sent: TypeAlias = bytes | DtoBlock | Lost
 #: What one call of the system may send: datagrams back to back, and the bytes of each but the last.
 _Run: TypeAlias = "tuple[bytes | memoryview, int]"
 
 
-def _never() -> bool:
-    return False
-
-
-def _nothing() -> None:
-    return
-
-
-def _listen(scheme: str, host: str, port: int) -> socket.socket:
-    kind = socket.SOCK_DGRAM if scheme == "udp" else socket.SOCK_STREAM
-    failure: OSError | None = None
-    for family, address in resolve(host, port, kind, passive=True):
-        try:
-            sock = socket.socket(family, kind)
-        except OSError as cause:
-            failure = cause
-            continue
-        try:
-            if kind == socket.SOCK_STREAM and sys.platform != "win32":
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(address)
-            sock.setblocking(False)
-        except OSError as cause:
-            failure = cause
-            sock.close()
-            continue
-        return sock
-    assert failure is not None, "resolve() gives at least one address"
-    name = format_address(scheme, (host, port))
-    if failure.errno == errno.EADDRINUSE:
-        raise LinkError(
-            f"{name}: the port is taken.", hint="Choose another port, or 0 for any."
-        ) from failure
-    raise link_error(name, failure, "listening") from failure
-
-
-@dataclass(frozen=True, slots=True)
-class SessionRules:
-    """What becomes of masters that want a session while another one has it.
-
-    Attributes:
-        takeover: CONNECT takes the session over where it comes from another port of the same host, or
-            through another port of the server, so that a master that was restarted is not locked out;
-            else it is treated as that of any other master.
-        refuses: CONNECT of another master is answered with ERR_ACCESS_LOCKED where the transport can
-            do that without a connection (UDP); else, and everything but CONNECT, with nothing.
-    """
-
-    takeover: bool = True
-    refuses: bool = False
-
-
-#: Answer to a master that comes second.
-LOCKED: Final = b"\xfe\x25"
-
-
-class _Port:
-    """What both ports share.
-
-    Attributes:
-        diagnostics: what is not as good as it could be.
-        strangers: datagrams of others during a session; they were ignored.
-        refused: connections turned away.
-        broken: connections ended, or datagrams lost, by damage or a failed socket.
-        in_session: set by the owner: says whether a session lasts.
-        dropped: set by the owner: called when the connection is gone.
-        rules: what becomes of other masters.
-    """
-
-    scheme = ""
-    #: What arrives is for the holder of the session alone.
-    is_shared: Final = False
-
-    def __init__(self, host: str, port: int, alignment: int) -> None:
-        self.diagnostics: list[Diagnostic] = []
-        self.strangers = 0
-        self.refused = 0
-        self.broken = 0
-        self.in_session: Callable[[], bool] = _never
-        self.dropped: Callable[[], None] = _nothing
-        self.rules = SessionRules()
-        self._framing = EthFraming(alignment)
-        self._sock = _listen(self.scheme, host, port)
-
-    @property
-    def alignment(self) -> int:
-        """Bytes that messages are aligned to."""
-        return self._framing.alignment
-
-    def _framed(self, item: Sent) -> bytes | memoryview:
-        """The messages of one item, numbered; empty for a loss."""
-        if isinstance(item, bytes):
-            return self._framing.frame(item)
-        if isinstance(item, Lost):
-            self._framing.take(item.count)
-            return b""
-        return item.numbered(self._framing.take(len(item)))
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port that are listened on; the port is a real one when 0 was asked for."""
-        name = self._sock.getsockname()
-        return str(name[0]), int(name[1])
-
-    @property
-    def url(self) -> str:
-        """Address for a master on the same machine."""
-        host, port = self.address
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-        return format_address(self.scheme, (host, port))
-
-
-class UdpPort(_Port):
+class UdpPort(Port):
     """Datagrams; what is sent goes to the sender of CONNECT.
 
     During a session, datagrams of others are ignored and counted. A CONNECT from another port of
@@ -281,7 +153,7 @@ class UdpPort(_Port):
     def read(self) -> list[bytes]:
         """Packets of the master that wait, oldest first; never blocks."""
         found: list[bytes] = []
-        for _ in range(_MAX_READS):
+        for _ in range(MAX_READS):
             if self._held is not None:
                 (data, sender), self._held = self._held, None
             else:
@@ -387,7 +259,10 @@ class UdpPort(_Port):
                 size += len(framed)
         if gathered:
             datagrams.append(b"".join(gathered))
-        self._keep(datagrams)
+        if len(datagrams) == 1:  # an answer, most often: straight out where it can
+            self._put(datagrams[0], len(datagrams[0]))
+        else:
+            self._keep(datagrams)
         self.flush()
         if not self._kept:
             for item in items:
@@ -423,11 +298,13 @@ class UdpPort(_Port):
             for start, end, size in cuts:
                 put(data[at + start : at + end], size)
 
-    def _put(self, data: memoryview, size: int) -> None:
-        """Send datagrams at once where nothing waits and they are as long as those before."""
+    def _put(self, data: bytes | memoryview, size: int) -> None:
+        """Send datagrams at once where nothing waits and the system need not be told how to cut them."""
         if self._peer is None:
             return
-        if self._segment == size and not self._kept and self._segmentation:
+        segment = self._segment
+        alone = len(data) == size and (size <= segment or not segment)
+        if not self._kept and (alone or (segment == size and self._segmentation)):
             try:
                 self._sock.sendto(data, self._peer)
             except BlockingIOError:
@@ -471,7 +348,7 @@ class UdpPort(_Port):
         if not self._reports:
             self._refuse()
             return
-        for _ in range(_MAX_READS):
+        for _ in range(MAX_READS):
             try:
                 _, _, _, receiver = self._sock.recvmsg(1, 0, _MSG_ERRQUEUE)
             except OSError:  # that was all
@@ -528,170 +405,6 @@ class UdpPort(_Port):
 
     def close(self) -> None:
         """Give the socket back; harmless when closed."""
-        self._sock.close()
-
-
-class TcpPort(_Port):
-    """One connection at a time; another one is turned away while the first has a session.
-
-    Args:
-        host: address to listen on.
-        port: 0 = any free one, see ``address``.
-        alignment: bytes that messages are aligned to, 1, 2 or 4.
-        max_packet: a longer message ends the connection.
-
-    Raises:
-        LinkError: the port cannot be had.
-    """
-
-    scheme = "tcp"
-
-    def __init__(
-        self, host: str, port: int, *, alignment: int = 1, max_packet: int = 0xFFFF
-    ) -> None:
-        super().__init__(host, port, alignment)
-        self._sock.listen(4)
-        self._reader = StreamReader(alignment, max_packet=max_packet)
-        self._client: socket.socket | None = None
-        self._kept = bytearray()
-        self._ended = False
-
-    @property
-    def malformed(self) -> int:
-        """Damaged messages."""
-        return self._reader.counts.malformed
-
-    def watched(self) -> list[Watched]:
-        """What to wait for: sockets, each with ``selectors.EVENT_...``."""
-        found = [(self._sock, selectors.EVENT_READ)]
-        if self._client is not None:
-            writing = selectors.EVENT_WRITE if self._kept else 0
-            found.append((self._client, selectors.EVENT_READ | writing))
-        return found
-
-    @property
-    def waiting(self) -> bool:
-        """True when there is something to read that no socket tells of."""
-        return self._ended
-
-    def read(self) -> list[bytes]:
-        """Packets of the master that wait, oldest first; never blocks."""
-        found: list[bytes] = []
-        for _ in range(_MAX_READS):
-            if self._client is None or self._ended:
-                break
-            try:
-                data = self._client.recv(MAX_DATAGRAM)
-                found += self._reader.feed(data)
-            except BlockingIOError:
-                break
-            except (OSError, FramingError):
-                self.broken += 1
-                self._ended = True
-            else:
-                self._ended = not data
-        if self._ended:
-            if found:  # these are served first
-                return found
-            self.hang_up()
-        self._accept()  # behind reading: the end of the old connection comes first
-        return found
-
-    def _accept(self) -> None:
-        try:
-            client, _ = self._sock.accept()
-        except OSError:  # nobody waits, or has given up already
-            return
-        if self._client is not None:
-            if self.in_session():
-                self.refused += 1
-                client.close()
-                return
-            self.hang_up()
-        client.setblocking(False)
-        with contextlib.suppress(OSError):
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        self._client = client
-        self._reader.reset()
-        self._framing.reset()
-
-    @property
-    def master(self) -> str:
-        """Address of the master as a URL; empty without one."""
-        if self._client is None:
-            return ""
-        try:
-            return format_address("tcp", self._client.getpeername()[:2])
-        except OSError:  # gone already
-            return ""
-
-    def remember(self, master: str) -> bool:  # noqa: ARG002 -- as of the other ports
-        """False: only a master can open a connection."""
-        return False
-
-    def turn_away(self) -> None:
-        """Close the connection of a master, for another one has the session."""
-        self.refused += 1
-        self.hang_up()
-
-    def restart(self, *, numbering: bool = True) -> None:
-        """Begin a session: counters start with 0.
-
-        Args:
-            numbering: False lets the counter of what is sent go on.
-        """
-        if numbering:
-            self._framing.reset()
-        self._reader.restart_counter()
-
-    def send(self, items: Sequence[Sent]) -> None:
-        """Send packets; what the pipe does not take is kept for :meth:`flush`."""
-        if self._client is None or not items:
-            return
-        for item in items:
-            self._kept += self._framed(item)
-            if isinstance(item, DtoBlock):
-                item.release()
-        self.flush()
-
-    def flush(self) -> None:
-        """Send what was kept."""
-        while self._kept and self._client is not None:
-            try:
-                sent = self._client.send(self._kept)
-            except BlockingIOError:
-                return
-            except OSError:
-                self.broken += 1
-                self.hang_up()
-                return
-            del self._kept[:sent]
-
-    @property
-    def busy(self) -> bool:
-        """True while much waits for the master to read; let the slave's own queue fill then."""
-        return len(self._kept) > _MAX_STREAM_BACKLOG
-
-    def hang_up(self) -> None:
-        """End the connection, which ends the session *(XCP on Ethernet, TCP)*; harmless without one."""
-        client, self._client = self._client, None
-        self._kept.clear()
-        self._ended = False
-        if client is None:
-            return
-        with contextlib.suppress(OSError):
-            client.shutdown(socket.SHUT_WR)
-        client.close()
-        self.dropped()
-
-    def close(self) -> None:
-        """Send the rest if the pipe takes it soon, give the sockets back; harmless when closed."""
-        if self._kept and self._client is not None:
-            with contextlib.suppress(OSError):
-                self._client.settimeout(_DRAIN_S)
-                self._client.sendall(self._kept)
-        self.hang_up()
         self._sock.close()
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from xcaliper.daq.framed import FramedDecoder
+    from xcaliper.proto.exchange import Waiting
     from xcaliper.proto.procedure import Procedure
     from xcaliper.transport.base import Transport
     from xcaliper.transport.inbox import BlockSink, DaqSink
@@ -96,7 +97,7 @@ class Link:
         diagnostics: what is not as good as it could be.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # options by name
         self,
         transport: Transport,
         machine: MasterMachine,
@@ -106,6 +107,7 @@ class Link:
         clock: Callable[[], int] = time.monotonic_ns,
         switch_interval_s: float | None = None,
         may_hurry: bool = True,
+        on_wait: Callable[[Waiting], object] | None = None,
     ) -> None:
         self.transport = transport
         self.machine = machine
@@ -113,6 +115,7 @@ class Link:
         self._clock = clock
         self._inbox = DaqInbox()
         self._driver = Driver(transport, machine, self._inbox, alignment=alignment, clock=clock)
+        self._driver.on_wait = on_wait
         self._events: deque[MasterEvent] = deque(maxlen=_MAX_EVENTS)
         self._lock = threading.Lock()
         self._turn = threading.Lock()
@@ -328,11 +331,11 @@ class Link:
             # A large buffer holds what a burst brings meanwhile, and timestamps do not care.
             patient = decoder.is_patient and self._daq_tick_s == _DAQ_TICK_S
             self._longest_s = _SLOW_TICK_S if patient else self._daq_tick_s
-            self._driver.begin_acquisition(decoder)
-            self._inbox.start_blocks(decoder, sink)
             if self._thread is not None and self._clock is time.monotonic_ns and can_stay:
                 decoder.control[LARGE] = self._large
                 self._stay = Stay(decoder.control)
+            self._driver.begin_acquisition(decoder, self._stay)
+            self._inbox.start_blocks(decoder, sink)
 
         self._begin_daq(begin)
 
@@ -547,9 +550,8 @@ class Link:
             self._sent, self._commanded_ns = sent, now
         if now - self._commanded_ns < _COMMANDED_NS:
             return False
-        self._stay.begin(
-            self._pause_s
-        )  # whoever wants it to end after this is seen, by the kernel or here
+        # Whoever wants it to end after this is seen, by the kernel or here.
+        self._stay.begin(self._pause_s)
         return not (self._queueing or self._submitted or self._driver.closing)
 
     def _remain(self) -> int:

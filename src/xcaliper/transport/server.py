@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from xcaliper.transport.discovery import DiscoveryPort
     from xcaliper.transport.multicast import MulticastPort
-    from xcaliper.transport.ports import Sent, SlavePort, Watched
+    from xcaliper.transport.port_base import Sent, Watched
+    from xcaliper.transport.ports import SlavePort
 
 __all__ = ["AnyPort", "BlockMachine", "ServedMachine", "ServerCounters", "SlaveServer"]
 

@@ -24,6 +24,7 @@ from xcaliper.xcp.table import COMMANDS
 
 if TYPE_CHECKING:
     from xcaliper.proto.command import CommandTable
+    from xcaliper.proto.exchange import Exchange
     from xcaliper.proto.procedure import Procedure
     from xcaliper.xcp.master_exchange import Carrying, Unlocker
 
@@ -96,6 +97,7 @@ class MasterMachine:
         self._events: deque[MasterEvent] = deque(maxlen=_MAX_EVENTS)
         self._running: Running[Any] | None = None
         self._action: Carrying | None = None
+        self._streaming = False  # answers come while later commands of the same step wait in out
         self._deadline_ns: int | None = None
         self._armed_ns = 0  # when the deadline was set
         self._asleep_since: int | None = None
@@ -134,6 +136,11 @@ class MasterMachine:
     @unlocker.setter
     def unlocker(self, unlocker: Unlocker | None) -> None:
         self._x.unlocker = unlocker
+
+    @property
+    def busy(self) -> Exchange | None:
+        """The exchange that the slave puts off, by ERR_CMD_BUSY or EV_CMD_PENDING; None = none."""
+        return self._x.busy
 
     @property
     def asleep(self) -> bool:
@@ -214,6 +221,7 @@ class MasterMachine:
                 running.fail(LocalProtocolError("procedure: it failed."))
                 raise
             self._action = self._perform(step)
+            self._streaming = isinstance(step, Uploads | Pipeline)
             done, answer, error = self._advance(None)
             if not done:
                 return
@@ -230,6 +238,8 @@ class MasterMachine:
             return True, stop.value, None
         except XcaliperError as error:
             self._stop_action()
+            if packet is not None:
+                self._x.out.clear()  # the rest of a stream that was refused
             return True, None, error
         return False, None, None
 
@@ -252,7 +262,8 @@ class MasterMachine:
         self._x.now_ns = now_ns
         pid = packet[0] if packet else 0
         if pid == PID_RES or (pid == PID_ERR and len(packet) > 1):
-            unsent = self.asleep and self._x.out  # nobody answers what was not sent
+            # Nobody answers what was not sent; of a stream, the first commands may have been.
+            unsent = self._x.out and (self.asleep or not self._streaming)
             if self._action is None or unsent:
                 self.counters.stray += 1
             else:
@@ -305,6 +316,7 @@ class MasterMachine:
         if event.code == EventCode.EV_CMD_PENDING and current is not None:
             current.restart(self._x.now_ns)
             self._deadline_ns = current.deadline_ns
+            current.granted_ns, self._x.busy = current.limit_ns, current
         elif event.code == EventCode.EV_SESSION_TERMINATED:
             self._end_session("the slave ended it")
         elif event.code == EventCode.EV_SLEEP and not self.asleep:

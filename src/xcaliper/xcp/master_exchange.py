@@ -97,6 +97,7 @@ class Exchanger:
         out: packets to send.
         text: of SERV_TEXT so far, until its end comes.
         current: exchange whose answer is awaited.
+        busy: exchange that the slave has put off.
         connected: True inside a session.
         ended: why the session ended without us; empty while it did not.
         stale: an answer may come that nobody waits for; the next command begins with SYNCH.
@@ -123,6 +124,7 @@ class Exchanger:
         self.out: list[bytes] = []
         self.text = bytearray()
         self.current: Exchange | None = None
+        self.busy: Exchange | None = None
         self.connected = False
         self.ended = ""
         self.stale = self.wary = False
@@ -148,6 +150,7 @@ class Exchanger:
         info = request.__command__
         if self.ended and not isinstance(request, std.Connect):
             raise session_ended(self.ended)
+        self.busy = None
         user_defined = isinstance(request, std.Connect) and request.mode != 0
         timer = "T6" if user_defined else info.timer
         exchange = Exchange(
@@ -236,7 +239,7 @@ class Exchanger:
 
     def done(self, requests: Sequence[Request[Any]], answers: Sequence[Response]) -> None:
         """Note that the slave has carried out what these requests said."""
-        self.current = None
+        self.current = self.busy = None
         self.stale = False
         self.counters.exchanges += 1
         for request in requests:
@@ -322,8 +325,10 @@ class Exchanger:
             raise error
         exchange.repeated += 1
         if reaction.repeats == FOREVER:
-            if self.now_ns >= (exchange.until_ns or exchange.started_ns + self._busy_patience_ns):
+            exchange.granted_ns = exchange.until_ns or exchange.started_ns + self._busy_patience_ns
+            if self.now_ns >= exchange.granted_ns:
                 raise error
+            self.busy = exchange
         elif exchange.repeated > reaction.repeats:
             raise error
         return reaction

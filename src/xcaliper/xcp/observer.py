@@ -319,8 +319,8 @@ class _DaqKnowledge:
             size = answer.timestamp_mode.size
             self._timestamp_size = size if size in (1, 2, 4) else 0
             self._timestamp_fixed = bool(answer.timestamp_mode.fixed)
-        elif isinstance(answer, daq.StartStopDaqListResponse):
-            if isinstance(request, daq.StartStopDaqList):
+        elif isinstance(request, daq.StartStopDaqList):
+            if isinstance(answer, daq.StartStopDaqListResponse):
                 self._first_pids[answer.first_pid] = request.daq_list
         elif isinstance(request, daq.SetDaqListMode):
             self._modes[request.daq_list] = int(request.mode)
@@ -331,6 +331,9 @@ class _DaqKnowledge:
     def decode(self, packet: bytes, order: ByteOrder) -> Dto | None:
         """The parts of a DTO, None as long as its header is not known.
 
+        Lists without identification field are told apart by the transport, which is not seen here: only
+        one that is alone is known.
+
         Raises:
             WireError: shorter than its header.
         """
@@ -339,6 +342,11 @@ class _DaqKnowledge:
         if self._identification is None or self._timestamp_size is None:
             return None
         plain = DtoFormat(self._identification, overload_msb=self._overload_msb)
+        modes = [DaqListModeRequest(mode) for mode in self._modes.values()]
+        if any(mode.pid_off for mode in modes):
+            if len(modes) > 1:
+                return None
+            return decode_dto(packet, self._format(plain, modes[0]), order, first_odt=True)
         found = decode_dto(packet, plain, order)
         if self._identification:
             daq_list, first = found.daq_list, found.odt == 0
@@ -346,7 +354,14 @@ class _DaqKnowledge:
             daq_list = self._first_pids.get(-1 if found.odt is None else found.odt)
             first = daq_list is not None
         mode = DaqListModeRequest(self._modes.get(-1 if daq_list is None else daq_list, 0))
+        return decode_dto(packet, self._format(plain, mode), order, first_odt=first)
+
+    def _format(self, plain: DtoFormat, mode: DaqListModeRequest) -> DtoFormat:
+        """The header of a list in a mode."""
         stamped = mode.timestamp or self._timestamp_fixed
-        size = self._timestamp_size if stamped else 0
-        fmt = replace(plain, timestamp_size=size, dto_ctr=bool(mode.dto_ctr))
-        return decode_dto(packet, fmt, order, first_odt=first)
+        return replace(
+            plain,
+            timestamp_size=(self._timestamp_size or 0) if stamped else 0,
+            dto_ctr=bool(mode.dto_ctr),
+            pid_off=bool(mode.pid_off),
+        )

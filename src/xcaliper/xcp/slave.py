@@ -23,9 +23,10 @@ from xcaliper.xcp.codes import (
 )
 from xcaliper.xcp.handlers import HANDLERS
 from xcaliper.xcp.handlers.clock import time_sync
-from xcaliper.xcp.handlers.std import short_upload
+from xcaliper.xcp.handlers.std import short_upload, upload
 from xcaliper.xcp.handlers.store import power_up
 from xcaliper.xcp.handlers.transport import DISCOVERY
+from xcaliper.xcp.slave_sampler import PackedSampler
 from xcaliper.xcp.slave_state import SlaveState
 from xcaliper.xcp.table import COMMANDS
 
@@ -46,6 +47,10 @@ __all__ = ["Area", "SlaveCounters", "SlaveEvent", "SlaveMachine"]
 _CONNECT: Final = 0xFF
 _SYNC_STATE_CHANGED: Final = 4
 _SHORT_UPLOAD: Final = 0xF4
+_UPLOAD: Final = 0xF5
+_SHORT_SIZE: Final = 8
+_UPLOAD_SIZE: Final = 2
+_READS: Final = frozenset((bytes((_SHORT_UPLOAD,)), bytes((_UPLOAD,))))
 _SYNCH: Final = 0xFC
 _FIRST_COMMAND: Final = 0xC0
 _RESERVED: Final = PID_SERV  # first bytes below it are those of samples
@@ -183,7 +188,8 @@ class SlaveMachine:
         self._encoders: dict[type[Response | Event], Codec] = {}
         self._backlog = config.queue_size + _MAX_ANSWERS
         self._short = struct.Struct(config.byte_order.mark + "BBxBI")
-        self._max_short = 0
+        self._max_short = self._max_upload = 0
+        self._room = (config.max_cto // config.ag - 1) * config.ag
         self._answer_head = bytes((PID_RES,)).ljust(config.ag, b"\0")
         self._areas: tuple[Area, ...] = (self.state.store, self.state.program)
         self._enter(table, handlers)
@@ -206,7 +212,10 @@ class SlaveMachine:
                 self._longest = max(self._longest, len(info.prefix))
         short = self._entries[_SHORT_UPLOAD]
         if short is not None and short.handler is short_upload:
-            self._max_short = config.max_cto // config.ag - 1
+            self._max_short = self._room // config.ag
+        long = self._entries[_UPLOAD]
+        if long is not None and long.handler is upload:
+            self._max_upload = 0xFF if config.slave_block_mode else self._room // config.ag
 
     # -- commands ---------------------------------------------------------------------------------
 
@@ -231,7 +240,7 @@ class SlaveMachine:
         if state.session.asleep:
             self.counters.ignored += 1
             return
-        if len(packet) == 8 and packet[0] == _SHORT_UPLOAD and self._short_way(packet):
+        if packet[:1] in _READS and self._short_way(packet):
             return
         if packet and packet[0] < _FIRST_COMMAND and state.stim.receive(packet):
             return
@@ -280,32 +289,45 @@ class SlaveMachine:
         return refusal or security.refuses(entry.info, packet)
 
     def _short_way(self, packet: bytes) -> bool:
-        """Serve a plain SHORT_UPLOAD without objects; False leaves it to the general way.
+        """Serve a plain UPLOAD or SHORT_UPLOAD without objects; False leaves it to the general way.
 
-        Polling lives on this command, so it is worth a way of its own; it never answers anything
-        that the handler would not.
+        Polling and the transfer of whole areas live on these commands, so they are worth a way of
+        their own; it never answers anything that the handlers would not.
         """
         state = self.state
-        _, count, extension, value = self._short.unpack(packet)
         if (
             self._waiting >= self._most_waiting
-            or not 0 < count <= self._max_short
             or not state.connected
-            or state.block is not None
-            or state.security.watchful
-            or state.program.engaged
+            or state.lingers
             or len(self._out) > self._backlog
         ):
             return False
+        size = len(packet)
+        text = None
+        if size == _UPLOAD_SIZE and packet[0] == _UPLOAD:
+            count, largest = packet[1], self._max_upload
+            start, text = state.mta, state.text
+        elif size == _SHORT_SIZE and packet[0] == _SHORT_UPLOAD:
+            _, count, extension, value = self._short.unpack(packet)
+            start, largest = Address(value, extension), self._max_short
+        else:
+            return False
+        if start is None or not 0 < count <= largest:
+            return False
+        wanted = count * self.config.ag
         try:
-            data = state.memory.read(Address(value, extension), count * self.config.ag)
+            data = state.memory.read(start, wanted) if text is None else state.part(wanted)
         except (NegativeResponseError, UsageError):
             return False
-        state.mta = Address(value + count, extension)
-        state.text = None
+        state.mta = start + count
+        state.text = text
         self.counters.commands += 1
         self._waiting += 1
-        self._out.append(self._answer_head + data)
+        room, head = self._room, self._answer_head
+        if wanted <= room:
+            self._out.append(head + data)
+        else:
+            self._out += [head + data[at : at + room] for at in range(0, wanted, room)]
         return True
 
     def _find(self, packet: bytes) -> _Entry | bytes:
@@ -420,7 +442,7 @@ class SlaveMachine:
             assert sampler is not None, "schedule() keeps running lists only"
             if daq_list.dto_ctr:
                 counter = self._counter_of(channel)
-            if sampler.samples > 1 and not sampler.collect(ticks):
+            if isinstance(sampler, PackedSampler) and not sampler.collect(ticks):
                 continue
             packets = sampler.packets
             if (

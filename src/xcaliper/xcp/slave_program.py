@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 
 from xcaliper.core.errors import NegativeResponseError, SettingsError
@@ -113,9 +112,7 @@ class ProgramSettings:
     sectors: tuple[SectorConfig, ...]
     absolute: bool = True
     functional: bool = False
-    decoders: Mapping[tuple[int, int], Decoder] = field(
-        default_factory=lambda: MappingProxyType({})
-    )
+    decoders: Mapping[tuple[int, int], Decoder] = field(default_factory=dict)
     compression_required: bool = False
     encryption_required: bool = False
     non_sequential: bool = False

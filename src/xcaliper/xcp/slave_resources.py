@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xcaliper.xcp.daq_lists import OdtEntry
-    from xcaliper.xcp.slave_daq_config import CpuLoad, EventConfig, QueueLoad
+    from xcaliper.xcp.slave_daq_config import CpuLoad, DaqMemory, EventConfig, QueueLoad
     from xcaliper.xcp.slave_state import DaqList, SlaveState
 
 __all__ = ["check_resources", "memory_left", "used_entries"]
@@ -45,10 +45,8 @@ def used_entries(daq_list: DaqList) -> list[list[OdtEntry]]:
     return found
 
 
-def _buffers(slave: SlaveState, lists: Sequence[DaqList]) -> int:
-    model = slave.config.daq_memory
-    if model is None:
-        return 0
+def _buffers(slave: SlaveState, model: DaqMemory, lists: Sequence[DaqList]) -> int:
+    """Elements that the DTOs of lists take while they wait."""
     total = 0
     for one in lists:
         factor = model.stim_buffer if one.stim else model.daq_buffer
@@ -113,7 +111,8 @@ def check_resources(slave: SlaveState, starting: Sequence[DaqList]) -> None:
             entry_limit is not None and entries > entry_limit
         ):
             raise refuse(ErrorCode.ERR_DAQ_CONFIG)
-    if config.daq_memory is not None and _buffers(slave, lists) > memory_left(slave):
+    model = config.daq_memory
+    if model is not None and _buffers(slave, model, lists) > memory_left(slave):
         raise refuse(ErrorCode.ERR_DAQ_CONFIG)
     loads: dict[int, float] = {}
     for one in lists:

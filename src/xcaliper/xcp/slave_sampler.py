@@ -264,10 +264,6 @@ class ListSampler:
         self.size_bytes = plan.size_bytes
         self.samples = 1
 
-    def collect(self, ticks: int) -> bool:  # noqa: ARG002  # a packed list looks at it
-        """See an event; True when :meth:`take` is due."""
-        return True
-
     def take(
         self, out: list[bytes | DtoBlock], ticks: int, counter: int, *, lost: bool = False
     ) -> None:

@@ -317,6 +317,17 @@ class SlaveState:
             return program.settings.slave_block_mode
         return self.config.slave_block_mode
 
+    @property
+    def lingers(self) -> bool:
+        """True while what came before still matters to the next command: a block, an exchange, a job."""
+        return (
+            self.block is not None
+            or self.security.watchful
+            or self.program.engaged
+            or self.link.echoed
+            or self.debug.block is not None
+        )
+
     def before(self, info: CommandInfo) -> None:
         """A command is about to be served: what only lasts until another one comes ends."""
         self.program.before(info)
@@ -375,14 +386,22 @@ class SlaveState:
         if self.mta is None:
             raise refuse(ErrorCode.ERR_ACCESS_DENIED)
         size_bytes = count_ag * self.config.ag
-        if self.text is None:
-            data = self.read(self.mta, size_bytes)
-        else:
-            at = self.mta.value * self.config.ag
-            data = self.text[at : at + size_bytes]
-            if len(data) != size_bytes:
-                raise refuse(ErrorCode.ERR_ACCESS_DENIED)
+        data = self.read(self.mta, size_bytes) if self.text is None else self.part(size_bytes)
         self.mta += count_ag
+        return data
+
+    def part(self, size_bytes: int) -> bytes:
+        """The part of the text that the MTA points to.
+
+        Raises:
+            AccessDeniedError: there are fewer bytes.
+        """
+        assert self.mta is not None, "the MTA points into a text"
+        assert self.text is not None, "the MTA points into a text"
+        at = self.mta.value * self.config.ag
+        data = self.text[at : at + size_bytes]
+        if len(data) != size_bytes:
+            raise refuse(ErrorCode.ERR_ACCESS_DENIED)
         return data
 
     def dto_format(self, daq_list: DaqList) -> DtoFormat:

@@ -12,6 +12,7 @@ from xcaliper.core.errors import (
     ExchangeTimeoutError,
     FramingError,
     IntegrityError,
+    LibraryError,
     LimitError,
     LinkError,
     LocalProtocolError,
@@ -23,6 +24,7 @@ from xcaliper.core.errors import (
     RemoteProtocolError,
     SettingsError,
     SourceError,
+    UnlockError,
     UsageError,
     WireError,
     XcaliperError,
@@ -80,6 +82,17 @@ EXAMPLES = [
             "UPLOAD", code=0x25, code_name="ERR_ACCESS_LOCKED", meaning="locked", remedy="Unlock."
         ),
         "UPLOAD: the slave answered ERR_ACCESS_LOCKED (0x25): locked. Unlock.",
+    ),
+    (
+        UnlockError("daq"),
+        (
+            "UNLOCK: the slave refused the key of daq; the session is over. "
+            "Check the key function; connect again. Slaves count wrong keys."
+        ),
+    ),
+    (
+        LibraryError("keys.so", "symbol", "no function X", hint="Ask its maker."),
+        "keys.so: no function X. Ask its maker.",
     ),
     (LinkError("tcp://ecu: refused.", hint="Switch it on."), "tcp://ecu: refused. Switch it on."),
     (SourceError("bad."), "bad."),

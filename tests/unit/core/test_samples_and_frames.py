@@ -49,3 +49,28 @@ def test_blocks_can_be_compared_and_kept_in_sets():
     assert made == made
     assert made != block()
     assert len({made, made}) == 1
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "rows", "gaps"),
+    [
+        (0, 2, [1, 2], [(0, 2), (1, 3)]),
+        (1, 2, [2], [(0, 3)]),
+        (2, 3, [300], [(1, 5)]),
+        (-4, 1, [1], [(0, 2)]),
+        (2, 9, [300], [(1, 5)]),
+        (2, 2, [], []),
+        (3, 3, [], []),
+        (0, 3, [1, 2, 300], [(-1, 2), (1, 3), (3, 5)]),
+    ],
+)
+def test_the_parts_of_a_block_have_each_of_its_gaps_once(start, stop, rows, gaps):
+    """Gaps before the first row, before row 1 and behind the last one, which goes with that row."""
+    whole = block()
+    marks = tuple(Gap(row, 0, 10, lost, "counter") for row, lost in ((-1, 2), (1, 3), (3, 5)))
+    made = SampleBlock(whole.raster, whole.t_ns, whole.rows, marks)
+    part = made.part(start, stop)
+    assert part.column("speed").tolist() == rows
+    assert part.t_ns.tolist() == [10 * r for r in range(3)][max(start, 0) : stop]
+    assert [(gap.before_row, gap.lost) for gap in part.gaps] == gaps
+    assert np.shares_memory(part.rows, made.rows) == bool(rows)

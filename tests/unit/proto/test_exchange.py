@@ -29,6 +29,17 @@ def test_more_time_ends_with_the_patience() -> None:
         assert one.deadline_ns == deadline_ns
 
 
+def test_sleep_of_the_peer_puts_every_deadline_off() -> None:
+    """EV_SLEEP to EV_WAKE_UP (XCP Base, 1.1) counts for no timer."""
+    one = exchange()
+    one.send(100)
+    one.suspend(1000)
+    assert (one.deadline_ns, one.limit_ns, one.until_ns) == (1110, 1125, 0)
+    one.until_ns = 1200
+    one.suspend(1000)
+    assert (one.deadline_ns, one.limit_ns, one.until_ns) == (2110, 2125, 2200)
+
+
 def test_the_error_tells_what_was_tried() -> None:
     one = exchange()
     one.send(100)

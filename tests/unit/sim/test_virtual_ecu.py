@@ -62,7 +62,7 @@ def test_connect_tells_the_settings():
 def test_its_own_a2l_comes_by_upload(master):
     answer = master.ask(b"\xfa\x04")
     (size,) = struct.unpack_from("<I", answer, 4)
-    text = master.upload(size).decode()
+    text = master.upload(size).decode("utf-8-sig")  # with a mark: it is not all ASCII
     assert text == master.ecu.a2l
     assert "/begin PROJECT DemoEngine" in text
 

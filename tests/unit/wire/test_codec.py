@@ -66,6 +66,11 @@ class Counted(Packet):
     items: tuple[Item, ...] = elements(2, Item, count="count")
 
 
+@packet(0x03)
+class Uncounted(Packet):
+    items: tuple[Item, ...] = elements(1, Item)
+
+
 @packet(0x02)
 class Dependent(Packet):
     flags: Flags = u8(1, view=Flags)
@@ -146,6 +151,10 @@ def test_elements():
         decode(Counted, bytes.fromhex("0102010002000300"))
     with pytest.raises(WireError, match="count says"):
         encode(Counted(count=3, items=packet_.items))
+    uncounted = Uncounted(items=packet_.items)
+    assert encode(uncounted).hex() == "0301000200" + "03000400"
+    assert decode(Uncounted, encode(uncounted) + b"\5\0\6") == uncounted  # whole ones only
+    assert decode(Uncounted, b"\3").items == ()
 
 
 @pytest.mark.parametrize(

@@ -43,3 +43,7 @@ def test_lines():
     element = daq.DaqElement(size=4, address=0x100)
     line = describe_packet(daq.WriteDaqMultiple(count=1, elements=(element,)))
     assert "elements={bit_offset=255 size=4 address=0x100 address_extension=0 fill=0}" in line
+    plain = level1.GetDaqPackedModeResponse(
+        daq_packed_mode=0, timestamp_mode=None, sample_count=None
+    )
+    assert describe_packet(plain, "packed").split(" ") == ["packed", "daq_packed_mode=0"]

@@ -64,3 +64,16 @@ def test_refusals():
         checksum(ChecksumType.XCP_ADD_44, bytes(6))
     with pytest.raises(UsageError, match="XCP_USER_DEFINED"):
         checksum(ChecksumType.XCP_USER_DEFINED, b"")
+
+
+def test_the_algorithm_of_the_user():
+    """XCP_USER_DEFINED is whatever was given for it; of its result the 32 bits of the answer count."""
+    given = []
+
+    def own(block):
+        given.append(block)
+        return -2
+
+    assert checksum(ChecksumType.XCP_USER_DEFINED, memoryview(b"abc"), user=own) == 0xFFFF_FFFE
+    assert given == [b"abc"]
+    assert checksum(ChecksumType.XCP_ADD_11, b"abc", user=own) == (97 + 98 + 99) & 0xFF

@@ -102,3 +102,15 @@ def test_blocks_grow_with_need_and_use_their_memory_again() -> None:
     huge = DtoBlock(BlockLayout((60_000, 60_000)))
     huge.row()
     assert huge.full  # one sample, however long it is
+
+
+def test_only_a_few_blocks_are_kept_for_their_memory() -> None:
+    layout = BlockLayout((10,))
+    blocks = [DtoBlock(layout) for _ in range(9)]
+    for block in blocks:
+        block.release()
+    kept = len(layout.spare)
+    assert 0 < kept < len(blocks)
+    again = [DtoBlock(layout) for _ in range(kept)]
+    assert layout.spare == []
+    assert len({id(block.rows) for block in again}) == kept

@@ -257,3 +257,20 @@ def test_damaged_answers_are_named():
     assert "ErrorResponse" in rows[1].error
     assert "GetStatusResponse" in rows[3].error
     assert rows[4].error == "ERR_99"
+
+
+def test_what_is_cut_short_teaches_nothing():
+    """Neither a command without its list nor an answer without its FIRST_PID; and SYNCH drops the rest."""
+    observer = ObserverMachine(outstanding=3)
+    told = [("de01", True), ("ff05", False), ("de010000", True), ("ff", False)]
+    told += [("fd", True), ("fd", True), ("fc", True), ("fe00", False)]
+    for at, (text, from_master) in enumerate(told):
+        observer.receive(h(text), at, from_master=from_master)
+    rows = observer.rows()
+    assert [(r.name, bool(r.error)) for r in rows if r.packet][:4] == [
+        ("START_STOP_DAQ_LIST", True),
+        ("START_STOP_DAQ_LIST", False),
+        ("START_STOP_DAQ_LIST", False),
+        ("START_STOP_DAQ_LIST", True),
+    ]
+    assert (rows[-1].name, rows[-1].kind) == ("SYNCH", "ERR")

@@ -1,14 +1,12 @@
 """Every golden vector decodes to its fields and encodes back to its bytes; none is skipped."""
 
-import json
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-from xcaliper.core.datatypes import ByteOrder
+from support.golden import DOCUMENT, TABLES, VECTORS, check_fields, order_of
 from xcaliper.wire.codec import codec_for, encode
-from xcaliper.wire.layout import BitField, Packet
+from xcaliper.wire.layout import Packet
 from xcaliper.xcp.checksum import checksum
 from xcaliper.xcp.codes import ChecksumType, ErrorCode
 from xcaliper.xcp.dto import decode_dto, encode_dto, join_packed, split_packed
@@ -25,115 +23,9 @@ from xcaliper.xcp.framing.sxi import SxiChecksum, SxiFormat, SxiFraming, SxiRead
 from xcaliper.xcp.profile import DtoFormat
 from xcaliper.xcp.refusals import decode_refusal
 from xcaliper.xcp.table import COMMANDS
-from xcaliper.xcp.tlcmd import (
-    CAN_COMMANDS,
-    ETH_COMMANDS,
-    FLEXRAY_COMMANDS,
-    EthGetSlaveIdResponse,
-    clock_multicast_address,
-    ip_from_bytes,
-    ip_to_bytes,
-)
+from xcaliper.xcp.tlcmd import EthGetSlaveIdResponse, clock_multicast_address, ip_to_bytes
 
-DOCUMENT = json.loads(
-    (Path(__file__).parents[2] / "vectors" / "xcp" / "vectors.json").read_text("utf-8")
-)
-VECTORS = [v for v in DOCUMENT["vectors"] if v["layer"] != "ccp"]
 LAYERS = {"xcp": 378, "eth": 13, "can": 9, "sxi": 17, "flx": 12}
-
-TABLES = {
-    "xcp": COMMANDS.extended(*CAN_COMMANDS),
-    "eth": COMMANDS.extended(*ETH_COMMANDS),
-    "can": COMMANDS.extended(*CAN_COMMANDS),
-    "flx": COMMANDS.extended(*FLEXRAY_COMMANDS),
-}
-
-#: Name in the vectors → name of ours, where they differ.
-ALIASES = {
-    "n": "count",
-    "basic_info": "value",
-    "mapping_info": "value",
-    "src_segment": "source_segment",
-    "src_page": "source_page",
-    "dst_segment": "destination_segment",
-    "dst_page": "destination_page",
-    "timestamp_size": "size",
-    "timestamp_fixed": "fixed",
-    "timestamp_unit": "unit",
-    "address_extension_type": "address_extension",
-    "identification_field_type": "identification_field",
-    "stim_ctr_cpy_present": "stim_dto_ctr_copy_present",
-    "non_seq_supported": "non_seq_pgm_supported",
-    "non_seq_required": "non_seq_pgm_required",
-    "identification_hex": "identification",
-    "can_id_cmd_stim": "can_id",
-    "id_length": "length",
-    "ext_supported": "extended_supported",
-    "fixed": "buffers_fixed",
-    "min_st_us": "min_st",
-}
-ALIASES_BY_COMMAND = {
-    ("GET_ID", "type"): "identification_type",
-    ("GET_ID", "identification_hex"): "data",
-    ("BUILD_CHECKSUM", "type"): "checksum_type",
-    ("BUILD_CHECKSUM", "type_name"): "checksum_type",
-    ("PROGRAM_VERIFY", "type"): "verification_type",
-    ("PROGRAM_VERIFY", "value"): "verification_value",
-    ("CONNECT", "address_granularity"): "granularity",
-    ("GET_DAQ_RESOLUTION_INFO", "timestamp_fixed"): "fixed",
-}
-#: How a value of ours is written in the vectors, where it differs.
-CONVERSIONS = {
-    "min_st_us": lambda v: v * 100,
-    "address_granularity": lambda v: 1 << v,
-    "type_name": lambda v: ChecksumType(v).name,
-    "ip": ip_from_bytes,
-    "new_ip": ip_from_bytes,
-    "mac": lambda v: v.hex(":").upper(),
-    "text": lambda v: v if isinstance(v, str) else v.decode("ascii"),
-    "buffers": list,
-}
-
-
-def order_of(vector):
-    return ByteOrder.MOTOROLA if vector["byte_order"] == "motorola" else ByteOrder.INTEL
-
-
-def values_of(obj):
-    """Every field and every named bit of a packet object; fields win over bits."""
-    fields = {name: getattr(obj, name) for name, _ in obj.__layout__.terms}
-    bits = {}
-    for value in fields.values():
-        if isinstance(value, BitField):
-            bits.update(value.fields())
-    return {**bits, **fields}
-
-
-def plain(value):
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, BitField):
-        return int(value)
-    if isinstance(value, tuple):
-        return [{n: plain(v) for n, v in values_of(item).items()} for item in value]
-    return value
-
-
-def check_fields(vector, obj, *, command="", skip=()):
-    """Compare every field of a vector; an unknown name is an error, not a skip."""
-    ours = values_of(obj)
-    for name, expected in vector["fields"].items():
-        if name in skip:
-            continue
-        key = ALIASES_BY_COMMAND.get((command, name)) or (
-            name if name in ours else ALIASES.get(name, name.removesuffix("_hex"))
-        )
-        assert key in ours, f"{vector['name']}: no field for {name}"
-        found = ours[key]
-        found = CONVERSIONS[name](found) if name in CONVERSIONS else plain(found)
-        if name == "elements":
-            found = [{k: v for k, v in item.items() if k != "fill"} for item in found]
-        assert found == expected, f"{vector['name']}.{name}"
 
 
 def check_command(vector, packet, table):

@@ -48,9 +48,9 @@ _SAFE: Final = {
 
 
 def _described(probe: Probe) -> XcpDescription:
-    if probe.description is None:
+    if probe.paper is None or probe.paper.xcp is None:
         raise SkippedError("no A2L with IF_DATA XCP was given.")
-    return probe.description
+    return probe.paper.xcp
 
 
 def _layer(probe: Probe) -> XcpProtocolLayer:

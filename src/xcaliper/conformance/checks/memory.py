@@ -312,6 +312,8 @@ def _writable(probe: Probe) -> None:
         answer = one.ask(cal.Download(count=1, data=before))
         if answer is None or answer[0] != PID_ERR or len(answer) < 2:
             return True
+        if answer[1] == ErrorCode.ERR_ACCESS_LOCKED:
+            raise SkippedError("DOWNLOAD is locked; give its key or leave the group out.")
         return answer[1] not in (ErrorCode.ERR_WRITE_PROTECTED, ErrorCode.ERR_ACCESS_DENIED)
 
     if not probe.fact("writable", attempt):

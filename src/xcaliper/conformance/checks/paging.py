@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from xcaliper.conformance.probe import Probe
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "beyond", "current", "kept", "set_page", "switchable"]
 
 _PAG: Final = Group.PAGING
 _RANGE: Final = ErrorCode.ERR_OUT_OF_RANGE
@@ -27,7 +27,7 @@ _XCP: Final = 2
 _PAGE: Final = Permission.PAGE
 
 
-def _beyond(probe: Probe) -> int:
+def beyond(probe: Probe) -> int:
     """The number of a segment that does not exist."""
     count = pag_info(probe).max_segment
     if count > 0xFF - 1:
@@ -128,7 +128,7 @@ def _has_length(probe: Probe) -> None:
     "GET_SEGMENT_INFO, 1.0",
 )
 def _no_segment(probe: Probe) -> None:
-    probe.refused(pag.GetSegmentInfo(mode=1, segment=_beyond(probe)), _RANGE, _NO_SEGMENT)
+    probe.refused(pag.GetSegmentInfo(mode=1, segment=beyond(probe)), _RANGE, _NO_SEGMENT)
 
 
 @rule(
@@ -203,7 +203,7 @@ def _page_mode(probe: Probe) -> None:
     "GET_CAL_PAGE, 1.0",
 )
 def _page_segment(probe: Probe) -> None:
-    probe.refused(pag.GetCalPage(access_mode=_XCP, segment=_beyond(probe)), _NO_SEGMENT, _RANGE)
+    probe.refused(pag.GetCalPage(access_mode=_XCP, segment=beyond(probe)), _NO_SEGMENT, _RANGE)
 
 
 def _pages(probe: Probe) -> list[tuple[int, int]]:
@@ -292,41 +292,43 @@ def _frozen(probe: Probe) -> None:
     "GET_SEGMENT_MODE, 1.0",
 )
 def _mode_segment(probe: Probe) -> None:
-    probe.refused(pag.GetSegmentMode(segment=_beyond(probe)), _NO_SEGMENT, _RANGE)
+    probe.refused(pag.GetSegmentMode(segment=beyond(probe)), _NO_SEGMENT, _RANGE)
 
 
 # -- switching ------------------------------------------------------------------------------------
 
 
-def _current(probe: Probe, segment: int, access: int) -> int:
+def current(probe: Probe, segment: int, access: int) -> int:
+    """The page that ECU (1) or XCP (2) uses."""
     return probe.use(pag.GetCalPage(access_mode=access, segment=segment)).page
 
 
-def _set(segment: int, page: int, *, ecu: int = 0, xcp: int = 0) -> pag.SetCalPage:
+def set_page(segment: int, page: int, *, ecu: int = 0, xcp: int = 0) -> pag.SetCalPage:
+    """SET_CAL_PAGE for ECU, XCP or both."""
     return pag.SetCalPage(mode=pag.CalPageMode.of(ecu=ecu, xcp=xcp), segment=segment, page=page)
 
 
 @contextmanager
-def _kept(probe: Probe, segment: int) -> Iterator[tuple[int, int]]:
+def kept(probe: Probe, segment: int) -> Iterator[tuple[int, int]]:
     """ECU page and XCP page of a segment; both are set again at the end."""
-    ecu, xcp = (_current(probe, segment, access) for access in (_ECU, _XCP))
+    ecu, xcp = (current(probe, segment, access) for access in (_ECU, _XCP))
     try:
         yield ecu, xcp
     finally:
-        if _current(probe, segment, _ECU) != ecu:
-            probe.use(_set(segment, ecu, ecu=1))
-        if _current(probe, segment, _XCP) != xcp:
-            probe.use(_set(segment, xcp, xcp=1))
+        if current(probe, segment, _ECU) != ecu:
+            probe.use(set_page(segment, ecu, ecu=1))
+        if current(probe, segment, _XCP) != xcp:
+            probe.use(set_page(segment, xcp, xcp=1))
 
 
-def _switchable(probe: Probe) -> tuple[int, int]:
+def switchable(probe: Probe) -> tuple[int, int]:
     """A segment, and a page that XCP may read and does not use.
 
     Raises:
         SkippedError: there is none.
     """
     for segment in segments(probe):
-        now = _current(probe, segment.number, _XCP)
+        now = current(probe, segment.number, _XCP)
         for page in range(min(segment.info.max_pages, 16)):
             answer = probe.ask(pag.GetPageInfo(segment=segment.number, page=page))
             told = answer is not None and answer[0] == 0xFF and len(answer) > 1
@@ -344,10 +346,10 @@ def _switchable(probe: Probe) -> tuple[int, int]:
     needs=_PAGE,
 )
 def _switch(probe: Probe) -> None:
-    segment, page = _switchable(probe)
-    with _kept(probe, segment):
-        probe.subject(_set(segment, page, xcp=1))
-        found = _current(probe, segment, _XCP)
+    segment, page = switchable(probe)
+    with kept(probe, segment):
+        probe.subject(set_page(segment, page, xcp=1))
+        found = current(probe, segment, _XCP)
         probe.demand(found == page, f"XCP uses page {found} after switching to {page}.")
 
 
@@ -361,10 +363,10 @@ def _switch(probe: Probe) -> None:
     needs=_PAGE,
 )
 def _apart(probe: Probe) -> None:
-    segment, page = _switchable(probe)
-    with _kept(probe, segment) as (ecu, _):
-        probe.use(_set(segment, page, xcp=1))
-        found = _current(probe, segment, _ECU)
+    segment, page = switchable(probe)
+    with kept(probe, segment) as (ecu, _):
+        probe.use(set_page(segment, page, xcp=1))
+        found = current(probe, segment, _ECU)
         probe.demand(found == ecu, f"the ECU page changed from {ecu} to {found} as well.")
 
 
@@ -378,8 +380,8 @@ def _apart(probe: Probe) -> None:
 )
 def _no_mode(probe: Probe) -> None:
     segments(probe)
-    page = _current(probe, 0, _XCP)
-    probe.refused(_set(0, page), _NO_MODE, _RANGE)
+    page = current(probe, 0, _XCP)
+    probe.refused(set_page(0, page), _NO_MODE, _RANGE)
 
 
 @rule(
@@ -394,8 +396,8 @@ def _set_no_page(probe: Probe) -> None:
     page = segments(probe)[0].info.max_pages
     if page > 0xFE:
         raise SkippedError("every page number exists.")
-    with _kept(probe, 0):
-        probe.refused(_set(0, page, xcp=1), _NO_PAGE, _RANGE)
+    with kept(probe, 0):
+        probe.refused(set_page(0, page, xcp=1), _NO_PAGE, _RANGE)
 
 
 @rule(
@@ -408,7 +410,7 @@ def _set_no_page(probe: Probe) -> None:
     needs=_PAGE,
 )
 def _set_no_segment(probe: Probe) -> None:
-    probe.refused(_set(_beyond(probe), 0, xcp=1), _NO_SEGMENT, _RANGE)
+    probe.refused(set_page(beyond(probe), 0, xcp=1), _NO_SEGMENT, _RANGE)
 
 
 @rule(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from array import array
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -31,10 +29,8 @@ class SxiChecksum(IntEnum):
         if self is SxiChecksum.BYTE:
             return bytes([sum(body) & 0xFF])
         if self is SxiChecksum.WORD:
-            words = array("H", body)
-            if sys.byteorder == "big":
-                words.byteswap()
-            return (sum(words) & 0xFFFF).to_bytes(2, "little")
+            total = sum(body[::2]) + (sum(body[1::2]) << 8)
+            return (total & 0xFFFF).to_bytes(2, "little")
         return b""
 
 

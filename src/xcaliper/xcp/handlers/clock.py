@@ -140,8 +140,8 @@ def get_daq_clock_multicast(slave: SlaveState, request: EthGetDaqClockMulticast)
         return
     initiator = _MULTICAST_OVER_BRIDGE if clocks.settings.behind_bridge else _MULTICAST
     event = time_sync(slave, initiator, counter=request.counter)
-    if event is not None:
-        slave.events.append(event)
+    assert event is not None, "every extended form reports a multicast"
+    slave.events.append(event)
 
 
 def get_version(slave: SlaveState, request: level1.GetVersion) -> level1.GetVersionResponse:

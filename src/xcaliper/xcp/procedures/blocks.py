@@ -75,6 +75,7 @@ def blocks(  # noqa: PLR0913 - what PROGRAM_START settles differs from CONNECT
     max_bs: int | None = None,
     min_st_ns: int | None = None,
     progress: Callable[[int], None] | None = None,
+    place: Callable[[int, int], Address] | None = None,
 ) -> Procedure[None]:
     """Write at the MTA in as few round trips as the slave allows (XCP Base, block transfer, 1.0).
 
@@ -91,6 +92,7 @@ def blocks(  # noqa: PLR0913 - what PROGRAM_START settles differs from CONNECT
         max_bs: packets of a block, 0 = none; None = as GET_COMM_MODE_INFO says, else MAX_BS_PGM.
         min_st_ns: least time between two packets of a block; None = as GET_COMM_MODE_INFO says.
         progress: called with the number of bytes that were written.
+        place: for bytes and exchanges that are done, what the MTA has to say, where that is no address.
     """
     writer = _Writer(
         session,
@@ -100,14 +102,14 @@ def blocks(  # noqa: PLR0913 - what PROGRAM_START settles differs from CONNECT
         session.min_st_ns if min_st_ns is None else min_st_ns,
     )
     ag = session.profile.ag
-    at = 0
+    at = done = 0
     while at < len(data):
         for piece in writer.pieces((len(data) - at) // ag):
             part = data[at : at + piece.count * ag]
             if not (yield from writer.send(piece, part)):
-                yield from set_mta(address + at // ag)
+                yield from set_mta(place(at, done) if place else address + at // ag)
                 break  # the rest is cut anew
-            at += len(part)
+            at, done = at + len(part), done + 1
             if progress is not None:
                 progress(at)
 

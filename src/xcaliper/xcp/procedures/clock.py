@@ -199,9 +199,8 @@ def read_clocks(
     received = now()
     if isinstance(reply, DaqClockLegacy):
         return ClockSample(sent, received, daq=Stamp(reply.timestamp, _DWORD))
-    if isinstance(reply, DaqClockExtended):
-        return _sample(reply, sent, received)
-    return None
+    assert isinstance(reply, DaqClockExtended), "the only other layout of the answer"
+    return _sample(reply, sent, received)
 
 
 def _stamp(ticks: int | None, code: int) -> Stamp | None:

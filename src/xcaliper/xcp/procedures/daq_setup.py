@@ -92,7 +92,8 @@ def setup(
     habits = habits or SetupHabits()
     if multiple is False:
         habits.multiple = False
-    for turn in range(_RESTARTS):
+    turn = 0
+    while True:
         try:
             yield from _allocate([one for one in lists if one.kind is ListKind.DYNAMIC])
             yield from _clear(session, [one for one in lists if one.kind is ListKind.STATIC])
@@ -100,10 +101,10 @@ def setup(
             yield from _set_modes(session, lists)
             return (yield from _select(lists, habits))
         except (SequenceError, DaqActiveError):
-            if turn == _RESTARTS - 1:
+            turn += 1
+            if turn == _RESTARTS:
                 raise
             yield from stop()
-    raise AssertionError("the last round returns or raises")
 
 
 def _allocate(lists: Sequence[DaqListSetup]) -> Procedure[None]:

@@ -87,7 +87,8 @@ def get_id(
         RemoteProtocolError: the slave announces more than the limit.
         ExchangeTimeoutError: the link loses too much.
     """
-    for restart in range(_RESTARTS):
+    turn = 0
+    while True:
         try:
             reply = yield from attempt(
                 session, std.GetId(identification_type=kind), attempts=attempts
@@ -106,11 +107,11 @@ def get_id(
         try:
             data = yield from upload(session, count, _reporter(progress, reply.length))
         except ExchangeTimeoutError:
-            if restart == _RESTARTS - 1:
+            turn += 1
+            if turn == _RESTARTS:
                 raise
             continue
         return Identification(data[: reply.length], compressed)
-    raise AssertionError("the last round returns or raises")
 
 
 def _reporter(

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.address import Address
-from xcaliper.core.errors import (
-    ExchangeTimeoutError,
-    OutOfRangeError,
-    UnknownCommandError,
-    UsageError,
-)
-from xcaliper.proto.procedure import Burst, ask
-from xcaliper.xcp import pgm, std
+from xcaliper.core.errors import ExchangeTimeoutError, UsageError
+from xcaliper.proto.procedure import ask
+from xcaliper.xcp import pgm
 from xcaliper.xcp.procedures import memory
+from xcaliper.xcp.procedures.blocks import PROGRAM, blocks, set_mta
 from xcaliper.xcp.procedures.connect import Session, optional
 
 if TYPE_CHECKING:
@@ -24,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ProgramInfo",
-    "ProgramWriter",
     "Sector",
     "check_elements",
     "clear",
@@ -39,7 +34,6 @@ __all__ = [
     "verify",
 ]
 
-_MAX_COUNT: Final = 0xFF
 _COUNTERS: Final = 0x100
 
 
@@ -145,10 +139,10 @@ def prepare(session: Session, address: Address, code: bytes, entry: Address) -> 
     ag = session.profile.ag
     if not code or len(code) % ag:
         raise UsageError(f"kernel: {len(code)} bytes are no whole elements of {ag} bytes.")
-    yield from ask(_set_mta(address))
+    yield from set_mta(address)
     yield from ask(pgm.ProgramPrepare(code_size=len(code) // ag))
     yield from memory.write(session, address, code)
-    yield from ask(_set_mta(entry))
+    yield from set_mta(entry)
 
 
 def start(session: Session) -> Procedure[Session]:
@@ -181,7 +175,7 @@ def clear(session: Session, address: Address, size_bytes: int) -> Procedure[None
     ag = session.profile.ag
     if size_bytes <= 0 or size_bytes % ag:
         raise UsageError(f"clear: {size_bytes} bytes are no whole elements of {ag} bytes.")
-    yield from ask(_set_mta(address))
+    yield from set_mta(address)
     yield from ask(pgm.ProgramClear(mode=0, clear_range=size_bytes // ag))
 
 
@@ -224,86 +218,23 @@ def reset() -> Procedure[bool]:
 # --- data ----------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class ProgramWriter:
-    """Brings data to the flash in as few exchanges as the slave allows.
+def program(
+    session: Session, address: Address, data: bytes, told: Callable[[int], None] | None = None
+) -> Procedure[None]:
+    """Program bytes at an address (XCP Base, absolute access, 1.0).
 
-    Attributes:
-        session: as :func:`start` gave it.
-        missing: commands that the slave refused as unknown.
+    Args:
+        session: as :func:`start` gave it; learns what the slave refuses.
+        address: first address.
+        data: whole elements.
+        told: called with the number of bytes that are programmed.
+
+    Raises:
+        UsageError: the bytes are no whole elements.
     """
-
-    session: Session
-    missing: set[str]
-
-    def requests(self, data: bytes) -> list[Any]:
-        """The packets of the next exchange: a block, a full packet, or the rest."""
-        profile = self.session.profile
-        ag = profile.ag
-        left = len(data) // ag
-        room = min((profile.max_cto - max(2, ag)) // ag, _MAX_COUNT)
-        packets = 1 if "PROGRAM_NEXT" in self.missing else max(self.session.max_bs, 1)
-        count = min(left, packets * room, _MAX_COUNT)
-        full = profile.max_cto // ag - 1
-        if "PROGRAM_MAX" not in self.missing and full > count and left >= full:
-            return [pgm.ProgramMax(data=data[: full * ag])]
-        made: list[Any] = []
-        for at in range(0, count, room):
-            kind = pgm.ProgramNext if at else pgm.Program
-            part = data[at * ag : min(at + room, count) * ag]
-            made.append(kind(count=count - at, data=part))
-        return made
-
-    def send(self, requests: list[Any]) -> Procedure[bool]:
-        """Send them; False when the slave does not know one and others have to do.
-
-        Raises:
-            NegativeResponseError: the slave refuses for another reason.
-        """
-        last = requests[-1].__command__.name
-        try:
-            if len(requests) > 1:
-                yield Burst(tuple(requests), self.session.min_st_ns)
-            else:
-                yield from ask(requests[0])
-        except (UnknownCommandError, OutOfRangeError) as error:
-            announced = len(requests) > 1  # a block that is refused all the same
-            if last == "PROGRAM" or not (announced or isinstance(error, UnknownCommandError)):
-                raise
-            self.missing.add(last)
-            return False
-        return True
-
-    def program(
-        self, address: Address, data: bytes, told: Callable[[int], None] | None = None
-    ) -> Procedure[None]:
-        """Program bytes at an address (XCP Base, absolute access, 1.0).
-
-        Args:
-            address: first address.
-            data: whole elements.
-            told: called with the number of bytes that are programmed.
-
-        Raises:
-            UsageError: the bytes are no whole elements.
-        """
-        ag = self.session.profile.ag
-        check_elements(data, ag)
-        at = 0
-        yield from ask(_set_mta(address))
-        while at < len(data):
-            requests = self.requests(data[at : at + _MAX_COUNT * ag])
-            if not (yield from self.send(requests)):
-                yield from ask(_set_mta(address + at // ag))
-                continue
-            at += sum(len(request.data) for request in requests)
-            if told is not None:
-                told(at)
-
-
-def program(session: Session, address: Address, data: bytes) -> Procedure[None]:
-    """Program bytes at an address; see :meth:`ProgramWriter.program`."""
-    return ProgramWriter(session, set()).program(address, data)
+    check_elements(data, session.profile.ag)
+    yield from set_mta(address)
+    yield from blocks(session, address, data, PROGRAM, progress=told)
 
 
 def program_functional(
@@ -339,15 +270,10 @@ def program_functional(
             access_method=1,
         )
     )
-    writer = ProgramWriter(session, set())
-    at, counter = 0, 1
-    while at < len(data):
-        requests = writer.requests(data[at : at + _MAX_COUNT * ag])
-        if not (yield from writer.send(requests)):
-            yield from ask(_set_mta(Address(counter)))
-            continue
-        at += sum(len(request.data) for request in requests)
-        counter = (counter + 1) % _COUNTERS
+    first = Address(1)  # a block counter, not an address
+    yield from blocks(
+        session, first, data, PROGRAM, place=lambda _, done: Address((1 + done) % _COUNTERS)
+    )
     yield from end_segment()
 
 
@@ -359,7 +285,3 @@ def check_elements(data: bytes, ag: int) -> None:
     """
     if len(data) % ag:
         raise UsageError(f"program: {len(data)} bytes are no whole elements of {ag} bytes.")
-
-
-def _set_mta(address: Address) -> std.SetMta:
-    return std.SetMta(address=address.value, address_extension=address.extension)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from xcaliper.core.errors import UsageError
 from xcaliper.xcp.procedures.program import (
-    ProgramWriter,
     check_elements,
     clear,
     end_segment,
+    program,
     program_info,
     reset,
     start,
@@ -93,11 +93,10 @@ def program_absolute(
     for sector in sorted(touched.values(), key=lambda one: (one.clear_sequence_number, one.number)):
         tell(ProgramStep("clear", sector.address, 0, total))
         yield from clear(inner, sector.address, sector.size_bytes)
-    writer = ProgramWriter(inner, set())
     done = 0
     for _, address, data in ordered:
         tell(ProgramStep("program", address, done, total))
-        yield from writer.program(address, data)
+        yield from program(inner, address, data)
         yield from end_segment()
         done += len(data)
     if verification is not None:

@@ -220,3 +220,44 @@ def test_a_slave_drops_commands_that_come_too_late() -> None:
     assert reader.feed(late + struct.pack("<HHB3x", 1, 3, 0xFC)) == [b"\xfc"]
     assert reader.feed(struct.pack("<HHB3x", 1, 2, 0x10)) == [b"\x10"], "STIM is judged elsewhere"
     assert reader.counts.overtaken == 1
+
+
+def test_alignment_is_told():
+    assert [EthFraming(alignment).alignment for alignment in (1, 2, 4)] == [1, 2, 4]
+
+
+def test_a_stream_that_somebody_else_scans_is_lent_and_put_back():
+    reader = StreamReader(2, max_packet=64)
+    assert reader.feed(bytes.fromhex("0100 0000 ff")) == [b"\xff"]
+    assert reader.lend() == (b"", 1), "the fill behind the packet is still to come"
+    assert reader.feed(bytes.fromhex("00 0200 01")) == []
+    rest, skip = reader.lend()
+    assert (rest, skip) == (bytes.fromhex("020001"), 0)
+    reader.put_back(rest, skip, calm=True)
+    assert reader.feed(bytes.fromhex("00 ff07")) == [b"\xff\x07"]
+    with pytest.raises(FramingError):
+        reader.put_back(bytes.fromhex("ffff0200"), 0, calm=False)
+    with pytest.raises(FramingError):
+        reader.lend()
+
+
+def test_a_copy_of_what_somebody_else_has_scanned_is_known():
+    reader = DatagramReader()
+    first, second = (bytes.fromhex(f"0200 {n:02x}00 ff07".replace(" ", "")) for n in (0, 1))
+    for datagram in (first, second):
+        reader.remember(datagram)
+    assert not reader.is_copy(bytes.fromhex("0200 0200 ff07"))
+    assert not reader.is_copy(b"\0")
+    assert reader.is_copy(first)
+    assert reader.counts.duplicates == 1
+    assert reader.scan(bytes.fromhex("0000 0200 ff"), 0, ends=True) == []
+    assert reader.counts.malformed > 0
+
+
+def test_a_gap_is_told_once():
+    reader = DatagramReader()
+    gaps = []
+    for counter in (5, 8, 9):
+        assert reader.feed(bytes.fromhex(f"0100{counter:02x}00ff")) == [b"\xff"]
+        gaps.append(len(reader.new_gaps))
+    assert gaps == [0, 1, 0]
