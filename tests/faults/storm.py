@@ -530,7 +530,10 @@ class Session:
 
     def disconnect(self) -> None:
         if self.tell("disconnect", disconnect()):
-            self._damaged = [0, 0]  # sent once, so its answer may be an older one where packets are damaged
+            self._damaged = [
+                0,
+                0,
+            ]  # sent once, so its answer may be an older one where packets are damaged
             self.must(not self.pair.slave.connected, "disconnected, says the master")
 
     def afterwards(self) -> None:

@@ -137,7 +137,11 @@ def measure(job: dict) -> dict:
         enough = policy.enough.wait(PATIENCE_S)
         policy.stop()
         master.disconnect()
-        return {"enough": enough, "rows": policy.rows, "headers": [x.headers for x in policy.daq_lists]}
+        return {
+            "enough": enough,
+            "rows": policy.rows,
+            "headers": [x.headers for x in policy.daq_lists],
+        }
 
 
 if __name__ == "__main__":

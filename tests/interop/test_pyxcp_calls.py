@@ -201,7 +201,9 @@ def test_session_memory_and_programming(ecu):
 def test_pages_freezing_and_storing(ecu):
     call = Calls()
     call("connect")
-    call("getPagProcessorInfo", gives={"maxSegments": 2, "pagProperties": {"freezeSupported": True}})
+    call(
+        "getPagProcessorInfo", gives={"maxSegments": 2, "pagProperties": {"freezeSupported": True}}
+    )
     call("getPagInfo", gives={"maxSegments": 2})
     call("getSegmentInfo", 0, 1, 0, 0, gives={"basicInfo": SCALARS})
     call("getSegmentInfo", 0, 1, 1, 0, gives={"basicInfo": 0x400})
@@ -286,7 +288,15 @@ def test_daq_setup_clocks_and_counters(ecu):
 
 def test_pyxcps_own_daq_classes_measure(ecu):
     lists = [
-        ["fast", 0, False, True, [["count", COUNTER, 0, "U32"], ["speed", SCALARS, 0, "U16"]], 0, 1],
+        [
+            "fast",
+            0,
+            False,
+            True,
+            [["count", COUNTER, 0, "U32"], ["speed", SCALARS, 0, "U16"]],
+            0,
+            1,
+        ],
         ["slow", 1, False, True, [["count", ecu_address(ecu, "TaskCounter10ms"), 0, "U32"]], 0, 1],
     ]
     found = child(ecu.url, "measure", lists=lists)
@@ -364,7 +374,9 @@ def test_user_defined_connect_mappings_and_static_lists():
 
 def test_packed_mode_and_counters():
     events = (
-        EventConfig(0, "1ms", 1, packed=PackedConfig(mode=2, sample_count=4), counter=CounterConfig()),
+        EventConfig(
+            0, "1ms", 1, packed=PackedConfig(mode=2, sample_count=4), counter=CounterConfig()
+        ),
     )
     with served(config(events=events)) as (machine, url):
         call = Calls()

@@ -49,10 +49,10 @@ UPLOAD, CONNECT, DISCONNECT, UNLOCK, PROGRAM_RESET = 0xF5, 0xFF, 0xFE, 0xF7, 0xC
 SET_REQUEST, PROGRAM_START = 0xF9, 0xD2
 #: Refusals that end the session: a wrong key, flash that is not as it should be.
 ENDING = {UNLOCK: b"\xfe\x25", 0xC8: b"\xfe\x32"}
-#: Commands → resources that must be open for them *(XCP Base, protection of resources, 1.0)*.
+#: Commands → resources, one of which must be open for them *(XCP Base, protection of resources, 1.0)*.
 GATED = (
     dict.fromkeys((0xF0, 0xEF, 0xEE, 0xED, 0xEC, 0xEB, 0xE4), CAL)
-    | dict.fromkeys((0xD6, 0xD5, 0xD4, 0xD3, 0xE3, 0xE2, 0xE1, 0xDE, 0xDD), DAQ)
+    | dict.fromkeys((0xD6, 0xD5, 0xD4, 0xD3, 0xE3, 0xE2, 0xE1, 0xDE, 0xDD), DAQ | STIM)
     | dict.fromkeys((0xD2, 0xD1, 0xD0, 0xCF, 0xCC, 0xCB, 0xCA, 0xC9, 0xC8), PGM)
 )
 NOT_WHILE_PROGRAMMING = frozenset({0xF0, 0xED, 0xEC, 0xEB, 0xE4, 0xD6, 0xD5, 0xE2, 0xDE, 0xDD})
@@ -211,7 +211,7 @@ class SlaveStates(RuleBasedStateMachine):
         needed = GATED.get(packet[0], 0)
         if packet[:2] == b"\xc0\xfc":
             needed = DBG
-        if needed & self.locked:
+        if needed and needed & self.locked == needed:
             assert answer[0] == 0xFE, f"{packet.hex()} passed though it is locked"
         if self.programming and packet[0] in NOT_WHILE_PROGRAMMING:
             assert answer[0] == 0xFE, f"{packet.hex()} passed while programming"
@@ -380,6 +380,12 @@ class SlaveStates(RuleBasedStateMachine):
             assert all(one[0] == 0xFD for one in self.drain())
             assert self.slave.state.store.request is None
 
+    @precondition(lambda self: self.connected)
+    @rule()
+    def leave_while_it_stores(self) -> None:
+        self.send(bytes((SET_REQUEST, 8)) + self.word(0, 2))
+        self.send(b"\xfe")
+
     @rule(steps=st.lists(st.sampled_from(range(len(FLASHING))), min_size=1, max_size=6))
     def flash(self, steps: list[int]) -> None:
         """Commands of programming in any order."""
@@ -390,8 +396,10 @@ class SlaveStates(RuleBasedStateMachine):
     @precondition(lambda self: self.connected)
     @rule()
     def begin_to_flash(self) -> None:
+        self.unlock(CAL, True)
         self.unlock(PGM, True)
         (answer,) = self.send(b"\xd2")
+        self.send(b"\xed\x01\x00\x00" + self.word(RAM.value) + b"\x00")
         busy = self.slave.daq_running or self.slave.state.store.request is not None
         assert busy or answer[0] == 0xFF or self.locked & PGM, "nothing is in the way"
 

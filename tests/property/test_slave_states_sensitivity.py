@@ -10,10 +10,11 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from property.test_slave_states import SlaveStates
 from xcaliper.xcp.codes import Resource
-from xcaliper.xcp.slave import SlaveMachine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from xcaliper.xcp.slave import SlaveMachine
 
 #: Far fewer examples than the model itself gets; nothing is shrunk.
 BUDGET = settings(
@@ -105,7 +106,7 @@ def answers_before_connect(slave: SlaveMachine) -> None:
 
 
 def runs_on_after_disconnect(slave: SlaveMachine) -> None:
-    override(slave.state.store, reset=lambda _self, *, connected: None)  # noqa: ARG005
+    override(slave.state.store, reset=lambda _self, *, connected: None)
 
 
 def forgets_stimulation(slave: SlaveMachine) -> None:
@@ -147,7 +148,7 @@ def test_the_model_catches(name: str) -> None:
     class One(Mutant):
         broken = staticmethod(MUTATIONS[name])
 
-    with pytest.raises(BaseException) as caught:  # noqa: PT011 -- several at once come as a group
+    with pytest.raises(BaseException) as caught:
         run_state_machine_as_test(One, settings=BUDGET)
     found = caught.value
     errors = found.exceptions if isinstance(found, BaseExceptionGroup) else (found,)
