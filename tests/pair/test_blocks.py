@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pair.link import RAM, Pair, config
-from pair import programming
 from pair.programming import FLASH, SECTOR_SIZE, FlashPair
+from pair.programming import answer as said
 from pair.scripted import MS, SILENCE, TIMES, Scripted
 from xcaliper.core.address import Address
 from xcaliper.core.errors import (
@@ -92,10 +92,8 @@ def test_blocks_that_always_break_go_on_as_single_packets(kind: str, writes: Blo
     else:
         pair, at = FlashPair(max_cto=8), FLASH
         for packet in (b"\xd2", b"\xf6\0\0\0" + at.value.to_bytes(4, "little")):
-            assert programming.answer(pair, packet).startswith("ff")
-        assert programming.answer(
-            pair, b"\xd1\0\0\0" + SECTOR_SIZE.to_bytes(4, "little")
-        ).startswith("ff")
+            assert said(pair, packet).startswith("ff")
+        assert said(pair, b"\xd1\0\0\0" + SECTOR_SIZE.to_bytes(4, "little")).startswith("ff")
     pair.forget()
     following = {"DOWNLOAD": 0xEF, "PROGRAM": 0xCA}[kind]
     seen = {"n": 0}
