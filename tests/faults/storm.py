@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 import random
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pair.link import RAM, PagedMemory, Pair, config
 from xcaliper.core.datatypes import ByteOrder
@@ -26,6 +26,7 @@ from xcaliper.xcp.procedures.connect import connect, disconnect
 from xcaliper.xcp.procedures.identify import identify
 from xcaliper.xcp.procedures.memory import XcpMemory
 from xcaliper.xcp.procedures.unlock import unlock
+from xcaliper.xcp.recovery import Timers
 from xcaliper.xcp.slave_security import SecuritySettings
 from xcaliper.xcp.table import COMMANDS
 
@@ -33,13 +34,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xcaliper.core.address import Address
+    from xcaliper.proto.procedure import Procedure
 
+T = TypeVar("T")
 MS = 1_000_000
+T1 = Timers().t1_ns
+LATEST_MS = 3500
 LINKS = ("wire", "net", "raw")
 MOST = 0.2
 #: Where the session writes, and the places that it only reads.
 WRITTEN = (RAM + 0x100, RAM + 0x200, RAM + 0x300)
 TOGGLED = RAM + 0x400
+#: The ECU changes what is written here: a write that is carried out twice undoes its change.
+LIVELY = WRITTEN[1]
 _KINDS = ("lose", "delay", "repeat", "overtake", "corrupt")
 
 
@@ -48,16 +55,30 @@ def key_of(resource: Resource, seed: bytes) -> bytes:
 
 
 class TruthMemory(PagedMemory):
-    """Memory that notes every write, and whether a damaged packet made it."""
+    """Memory that notes every write, and an ECU that changes some of what was written at once.
 
-    def __init__(self, ag: int) -> None:
+    Attributes:
+        log: address and bytes of each write that the slave applied.
+        changes: positions in the log behind which the ECU changed the first element of the write.
+
+    Args:
+        ag: bytes per address unit.
+        chance: of the ECU; None = it changes nothing.
+    """
+
+    def __init__(self, ag: int, chance: random.Random | None) -> None:
         super().__init__(ag)
-        self.log: list[tuple[int, bytes, bool]] = []
-        self.damaged = False
+        self.log: list[tuple[int, bytes]] = []
+        self.changes: list[int] = []
+        self._chance = chance
 
     def write(self, address: Address, data: bytes) -> None:
         super().write(address, data)
-        self.log.append((address.value, bytes(data), self.damaged))
+        self.log.append((address.value, bytes(data)))
+        lively = self._chance is not None and address.value == LIVELY.value
+        if lively and self._chance.random() < 0.5:
+            self.plain.write(address, bytes(byte ^ 0xFF for byte in data[: self.ag]))
+            self.changes.append(len(self.log) - 1)
 
 
 @dataclass(frozen=True)
@@ -70,6 +91,7 @@ class Claim:
         first: length of the truth log when the write began.
         last: the same when it ended.
         done: True when the master says that it is done.
+        repeated: writes that the master says it may have carried out more than once.
     """
 
     at: int
@@ -77,6 +99,23 @@ class Claim:
     first: int
     last: int
     done: bool
+    repeated: int
+
+
+class Used(NamedTuple):
+    """What a step took.
+
+    Attributes:
+        time_ns: on the virtual clock.
+        packets: that the master sent.
+    """
+
+    time_ns: int
+    packets: int
+
+
+#: What each step takes, by its name: at best, and by small single packets.
+Calm = tuple[dict[str, Used], dict[str, Used]]
 
 
 @dataclass
@@ -118,7 +157,7 @@ class Weather:
         if kind == "lose" or (kind == "corrupt" and self.link != "raw"):
             return kind, []
         if kind == "delay":
-            copies = [(at_ns + self.chance.choice((2, 100, 900, 1500, 3500)) * MS, frame)]
+            copies = [(at_ns + self.chance.choice((2, 100, 900, 1500, LATEST_MS)) * MS, frame)]
         elif kind == "overtake":
             return kind, [(at_ns + self.chance.choice((1, 400, 1200, 2600)) * MS, frame)]
         elif kind == "repeat":
@@ -147,12 +186,15 @@ class Weather:
 class StormPair(Pair):
     """Master and slave in a storm; packets carry counters where the link has them."""
 
-    def __init__(self, seed: int, link: str, severity: float, faults: int = 1 << 30) -> None:
+    def __init__(
+        self, seed: int, link: str, severity: float, faults: int = 1 << 30, *, slow: bool = False
+    ) -> None:
         chance = random.Random(seed)
         ag = chance.choice((1, 1, 2, 4))
+        max_cto = chance.choice((8, 16, 32, 64))
         super().__init__(
             config(
-                max_cto=chance.choice((8, 16, 32, 64)),
+                max_cto=8 if slow else max_cto,
                 ag=ag,
                 granularity_odt_entry=ag,
                 max_odt_entry_size=255 // ag * ag,
@@ -164,12 +206,16 @@ class StormPair(Pair):
                     seeds=random.Random(seed ^ 0x5EC).randbytes,
                     attempts=0,
                 ),
-                slave_block_mode=chance.random() < 0.5,
-                master_block_mode=chance.random() < 0.5,
+                slave_block_mode=chance.random() < 0.5 and not slow,
+                master_block_mode=chance.random() < 0.5 and not slow,
             ),
             connected=False,
+            unchecked=link == "raw",
         )
-        self.memory = TruthMemory(ag)
+        lively = (
+            random.Random(seed ^ 0xEC0) if link != "raw" else None
+        )  # else nothing could be verified
+        self.memory = TruthMemory(ag, lively)
         self.slave.state.memory = self.memory
         self.link = link
         budget = [faults]
@@ -183,6 +229,11 @@ class StormPair(Pair):
         self.trace: list[tuple[int, bool, str, bytes]] = []
         self.sent = 0
         self.damaged = [0, 0]  # packets that arrived damaged, down and up
+
+    @property
+    def faults(self) -> int:
+        """What happened to packets so far."""
+        return sum(self.down.faults.values()) + sum(self.up.faults.values())
 
     # -- the link --------------------------------------------------------------------------------
 
@@ -213,7 +264,7 @@ class StormPair(Pair):
     def _post(self, *, up: bool) -> None:
         framed = self.link != "raw"
         for packet in (self.slave if up else self.master).outgoing():
-            self.sent += 1
+            self.sent += not up
             frame = packet
             if framed:
                 if not up and packet[0] == 0xFF:  # as the driver does
@@ -242,7 +293,6 @@ class StormPair(Pair):
             elif up:
                 self.master.receive(packet, self.now_ns)
             else:
-                self.memory.damaged = damaged
                 self.slave.receive(packet, self.now_ns)
         self._post(up=not up)  # whoever heard it may answer
 
@@ -266,34 +316,62 @@ class Session:
     Attributes:
         errors: step → the error it ended with.
         claims: writes, in order.
+        unsure: procedures that said that the slave may not have heard them.
+        calm: what each step takes on a calm link; None = it is not looked at.
+        used: what each step took.
     """
 
-    def __init__(self, pair: StormPair, seed: int) -> None:
+    def __init__(self, pair: StormPair, seed: int, calm: Calm | None = None) -> None:
         self.pair = pair
+        self.calm = calm
         self.chance = random.Random(~seed)
         self.errors: dict[str, XcaliperError] = {}
         self.claims: list[Claim] = []
+        self.unsure: list[str] = []
+        self.used: dict[str, Used] = {}
         self.steps = 0
+        self._damaged = [0, 0]
+        self._misled = False
 
     def run(self) -> None:
         for name, step in self.plan():
             self.steps += 1
             before_ns, before = self.pair.now_ns, self.pair.sent
+            faults = self.pair.faults
             try:
                 step()
             except XcaliperError as error:
                 self.errors[name] = error
             used_ns, sent = self.pair.now_ns - before_ns, self.pair.sent - before
-            if used_ns > BOUND_NS or sent > BOUND_PACKETS:
-                raise WrongResultError(f"{name}: {used_ns / 1e9:.0f} s, {sent} packets")
+            self.used[name] = used = Used(used_ns, sent)
+            self.check_used(name, used, self.pair.faults - faults)
             if not self.pair.master.idle:
                 raise WrongResultError(f"{name}: the machine is not idle")
+
+    def check_used(self, name: str, used: Used, faults: int) -> None:
+        """No more than on a calm link, so much for each fault, and what is left from before."""
+        if self.calm is None:
+            return
+        # without CONNECT, or where it was damaged, packets are small and there are no blocks
+        slow = self.pair.link == "raw" or "connect" in self.errors
+        calm = self.calm[slow][name]
+        asleep = sum(one.name == "EV_SLEEP" for one in self.pair.master.events())
+        assert not asleep or self.pair.link == "raw", "only damage makes this event"
+        time_ns = calm.time_ns + faults * COST_NS + BEFORE_NS + asleep * SLEEP_NS
+        packets = calm.packets + (faults + 1) * (min(calm.packets, BLOCK) + COST_SYNCHS)
+        if name == "identify" and self.pair.link == "raw" and any(self.pair.damaged):
+            packets = 1 << 16  # how long an identification is may be damaged as well
+        if used.time_ns > time_ns or used.packets > packets:
+            raise WrongResultError(
+                f"{name}: {used} with {faults} faults, {calm} without, "
+                f"bounds {time_ns / 1e9:.1f} s, {packets} packets"
+            )
 
     def plan(self) -> Iterator[tuple[str, object]]:
         """Name and body of each step."""
         yield "connect", self.connect
         yield "unlock", self.unlock
-        yield "identify", lambda: self.pair.run(identify(self.pair.session))
+        yield "identify", lambda: self.ask(identify(self.pair.session))
         for size in (4, 12, 100):
             yield f"read {size}", lambda size=size: self.read(RAM, size)
         for at, size in zip(WRITTEN, (4, 20, 100), strict=True):
@@ -308,43 +386,73 @@ class Session:
 
     # -- steps -----------------------------------------------------------------------------------
 
+    def ask(self, procedure: Procedure[T]) -> T:
+        """Run a procedure; only packets that arrive damaged from now on excuse its result."""
+        self._damaged = list(self.pair.damaged)
+        return self.pair.run(procedure)
+
+    def tell(self, name: str, procedure: Procedure[bool]) -> bool:
+        """The same for one that says False when nobody knows; then there must be a reason."""
+        if self.ask(procedure):
+            return True
+        self.unsure.append(name)
+        if not self.pair.faults and not self.errors and len(self.unsure) == 1:
+            raise WrongResultError(f"{name}: False, though nothing happened to the link")
+        return False
+
     def connect(self) -> None:
         pair = self.pair
-        pair.session = pair.run(connect(attempts=5))
+        self._misled = True  # without a session, nothing after it can be trusted
+        pair.session = self.ask(connect(attempts=5, twice=pair.link == "raw"))
         self.must(pair.slave.connected, "connected, says the master, and the slave is not")
-        self.must(pair.session.profile.max_cto == pair.config.max_cto, "MAX_CTO is another")
+        told, config = pair.session.profile, pair.config
+        same = all(
+            getattr(told, name) == getattr(config, name)
+            for name in ("max_cto", "max_dto", "ag", "byte_order")
+        )
+        self.must(same, "MAX_CTO, MAX_DTO, granularity or byte order is another")
+        self._misled = not same  # twice damaged in the same way
         self.memory = XcpMemory(pair.session)
 
     def unlock(self) -> None:
         pair = self.pair
         for resource in (Resource.of(cal_pag=1), Resource.of(daq=1)):
-            left = pair.run(unlock(pair.session, resource, key_of))
+            left = self.ask(unlock(pair.session, resource, key_of))
             self.must(not left & resource, "unlocked, says the master's procedure")
             self.must(not pair.slave.state.locked & resource, "unlocked, says the master")
 
     def read(self, at: Address, size: int) -> None:
-        found = self.pair.run(XcpMemory(self.pair.session).read(at, size))
+        found = self.ask(XcpMemory(self.pair.session).read(at, size))
         self.must(found == self.pair.memory.plain.read(at, size), f"read {size} bytes at {at}")
 
     def write(self, at: Address, size: int) -> None:
-        """Written and, where packets may arrive damaged, verified by reading back."""
-        pair, log = self.pair, self.pair.memory.log
+        """Written and, where packets may arrive damaged, read back twice.
+
+        Without a checksum, only damage in both of the readings excuses what is not there.
+        """
+        pair, memory = self.pair, XcpMemory(self.pair.session)
         data = self.chance.randbytes(size)
-        first = len(log)
-        memory = XcpMemory(pair.session)
-        done = False
+        first, repeated = len(pair.memory.log), pair.master.counters.repeated_writes
+        changes = len(pair.memory.changes)
+        looks = 2 if pair.link == "raw" else 0
+        spoilt, done = [], False
         try:
-            pair.run(memory.write(at, data))
-            answers = pair.damaged[True]
-            if pair.link == "raw" and pair.run(memory.read(at, size)) != data:
-                raise IntegrityError("write", expected=data, actual="other bytes")
+            self.ask(memory.write(at, data))
+            for _ in range(looks):
+                found = self.ask(memory.read(at, size))
+                if found != data:
+                    raise IntegrityError("write", expected=data.hex(), actual=found.hex())
+                spoilt.append(self.excused())
             done = True
         finally:
-            self.claims.append(Claim(at.value, data, first, len(log), done))
-        if pair.memory.plain.read(at, size) != data and pair.damaged[True] == answers:
-            raise WrongResultError(
-                f"wrote {size} bytes at {at}"
-            )  # on every link: it was read back, if need be
+            repeated = pair.master.counters.repeated_writes - repeated
+            self.claims.append(Claim(at.value, data, first, len(pair.memory.log), done, repeated))
+        if looks and all(spoilt):
+            return
+        changed = len(pair.memory.changes) > changes
+        found = pair.memory.plain.read(at, size)
+        if found[pair.config.ag * changed :] != data[pair.config.ag * changed :]:
+            raise WrongResultError(f"wrote {size} bytes at {at}")
 
     def toggle(self) -> None:
         """Bits that are toggled twice are as they were: the command must never be repeated."""
@@ -355,12 +463,10 @@ class Session:
             TOGGLED, and_mask=0xFFFF, xor_mask=0x00FF, shift=4
         )
         try:
-            pair.run(procedure)
-        except XcaliperError:
-            if pair.link != "raw":
-                places = [at for at, _, _ in pair.memory.log[first:]]
-                self.must(places.count(TOGGLED.value) <= 1, "toggled more than once")
-            raise
+            self.ask(procedure)
+        finally:
+            places = [at for at, _ in pair.memory.log[first:]]
+            self.must(places.count(TOGGLED.value) <= 1, "toggled more than once")
         order = pair.config.byte_order.value
         wanted = int.from_bytes(before, order) ^ 0x0FF0
         found = int.from_bytes(pair.memory.plain.read(TOGGLED, 4), order)
@@ -368,12 +474,12 @@ class Session:
 
     def page(self) -> None:
         pair = self.pair
-        pair.run(pages.set_page(1, 1))
+        self.ask(pages.set_page(1, 1))
         self.must(pair.memory.used[1, True] == 1, "page 1 is not set for the ECU")
         self.must(pair.memory.used[1, False] == 1, "page 1 is not set for XCP")
-        pair.run(pages.copy_page((1, 1), (1, 0)))
+        self.ask(pages.copy_page((1, 1), (1, 0)))
         self.must(pair.memory.pages[1, 0] == pair.memory.pages[1, 1], "the page is not copied")
-        pair.run(pages.set_page(1, 0))
+        self.ask(pages.set_page(1, 0))
         self.must(pair.memory.used[1, True] == 0, "page 0 is not set again")
 
     def measure(self) -> None:
@@ -390,7 +496,8 @@ class Session:
                 timestamp=False,
             ),
         )
-        pair.run(daq_setup.setup(pair.session, lists))
+        self.ask(daq_setup.setup(pair.session, lists))
+        since_setup = self._damaged
         entries = [
             [[one and (one.address.value, one.size) for one in odt] for odt in daq_list.odts]
             for daq_list in pair.slave.state.daq.lists
@@ -400,7 +507,7 @@ class Session:
             for one in lists
         ]
         self.must(entries == wanted, f"lists {entries} instead of {wanted}")
-        pair.run(daq_setup.start())
+        self.ask(daq_setup.start())
         self.must(pair.slave.daq_running, "started, says the master")
         pair.dtos.clear()
         for turn in range(3):
@@ -414,14 +521,19 @@ class Session:
             bytes((0, 1)) + read(RAM + 16, ag),
             bytes((1, 1)) + read(RAM, ag),
         }
+        self._damaged = since_setup  # lists are what their setup made of them
         self.must(set(pair.dtos) <= sent, f"DTOs {[one.hex() for one in pair.dtos]}")
-        if pair.run(daq_setup.stop()):
+        if self.tell("stop", daq_setup.stop()):
             self.must(not pair.slave.daq_running, "stopped, says the master")
-        if pair.run(daq_setup.free()):
+        if self.tell("free", daq_setup.free()):
             self.must(not pair.slave.state.daq.lists, "freed, says the master")
 
     def disconnect(self) -> None:
-        if self.pair.run(disconnect()):
+        if self.tell("disconnect", disconnect()):
+            self._damaged = [
+                0,
+                0,
+            ]  # sent once, so its answer may be an older one where packets are damaged
             self.must(not self.pair.slave.connected, "disconnected, says the master")
 
     def afterwards(self) -> None:
@@ -443,47 +555,86 @@ class Session:
     # -- checks ----------------------------------------------------------------------------------
 
     def must(self, truth: bool, text: str) -> None:
-        """Something that the master claims; a packet that arrived damaged excuses it."""
+        """Something that the master claims; only damage to the packets of this very claim excuses it."""
         if not truth and not self.excused():
             raise WrongResultError(text)
 
     def excused(self) -> bool:
-        return self.pair.link == "raw" and any(self.pair.damaged)
+        return self.pair.link == "raw" and (self._misled or self.pair.damaged != self._damaged)
 
     def check_writes(self) -> None:
-        """The truth against the claims: nothing late, nothing foreign, nothing twice.
+        """The truth against the claims: nothing late, nothing foreign, nothing twice without a word.
 
         A write that got no answer is repeated by the matrix of the standard, with the same bytes at
-        the same place: between two applications there is nothing else, and none comes behind the end.
+        the same place: none comes behind the end, and the master says that it was repeated. Where
+        damaged packets arrive they may write anything anywhere.
         """
         if self.pair.link == "raw":
             return
-        log = [(at, data) for at, data, _ in self.pair.memory.log]
+        log, ag = self.pair.memory.log, self.pair.config.ag
         ends = [claim.last for claim in self.claims]
+        owned = set()
         for claim, until in zip(self.claims, [*ends[1:], len(log)], strict=True):
-            mine = [
-                index
-                for index, (at, data) in enumerate(log)
-                if at >= claim.at
-                and claim.data[(at - claim.at) * self.pair.config.ag :][: len(data)] == data
-                and at - claim.at < len(claim.data)
-            ]
+            times = [0] * len(claim.data)
             latest = claim.last if claim.done else until
-            if any(not claim.first <= index < latest for index in mine):
-                raise WrongResultError(f"a write at {claim.at:#x} was applied outside of its time")
+            for index, (at, data) in enumerate(log):
+                begin = (at - claim.at) * ag
+                if not 0 <= begin < len(claim.data) or claim.data[begin:][: len(data)] != data:
+                    continue
+                if not claim.first <= index < latest:
+                    raise WrongResultError(f"a write at {claim.at:#x} came outside of its time")
+                owned.add(index)
+                for cell in range(begin, begin + len(data)):
+                    times[cell] += 1
+            self.check_times(claim, times)
+        foreign = [at for i, (at, _) in enumerate(log) if i not in owned and at != TOGGLED.value]
+        if foreign:
+            raise WrongResultError(f"nobody wrote at {[hex(at) for at in foreign]}")
+
+    def check_times(self, claim: Claim, times: list[int]) -> None:
+        """How often each byte of a claim was written, against what the master says."""
+        if claim.done and not min(times):
+            raise WrongResultError(f"a write at {claim.at:#x} is not done, or not whole")
+        if max(times) > 1 + claim.repeated:
+            raise WrongResultError(
+                f"a write at {claim.at:#x} was applied {max(times)} times, and the master "
+                f"speaks of {claim.repeated} repetitions"
+            )
 
 
-#: No step takes longer, whatever the link does: the longest one, MEASURE, sends some 25 commands,
-#: each of them at most three times, and before each repetition SYNCH at most three times.
-BOUND_NS = 25 * 3 * (2_000 + 3 * 3 * 1_000) * MS
-BOUND_PACKETS = 25 * 3 * (1 + 3 * (3 + 1)) * 2
+#: A damaged packet may be EV_SLEEP, which the master believes for a minute.
+SLEEP_NS = 60_000 * MS
+#: What one packet that something happens to costs at most, by the timers: its command waits for T1,
+#: the packet is late by up to 3.5 s, and SYNCH stays quiet for 2.5 T1 behind an answer that came late.
+COST_NS = T1 + LATEST_MS * MS + 5 * T1 // 2
+#: What is left from the step before: a late answer, and three SYNCHs with their quiet times.
+BEFORE_NS = T1 + 3 * (T1 + 5 * T1 // 2)
+#: Packets of the master: three SYNCHs and a pointer, and the exchange again, a block at most.
+COST_SYNCHS = 3 + 1
+BLOCK = 33
+
+#: Step → (time in ns, packets of the master) on a calm link, by configuration.
+_CALM: dict[object, Calm] = {}
+
+
+def calm_of(seed: int, pair: StormPair) -> Calm:
+    """What each step takes where nothing happens: as fast as it goes, and by small single packets."""
+    made = pair.config
+    blocks = made.slave_block_mode, made.master_block_mode, made.security.seed_bytes
+    key = pair.link, made.max_cto, made.ag, made.byte_order, blocks
+    if key not in _CALM:
+        sessions = [Session(StormPair(seed, pair.link, 0.0, slow=slow), seed) for slow in (0, 1)]
+        for session in sessions:
+            session.run()
+        _CALM[key] = sessions[0].used, sessions[1].used
+    return _CALM[key]
 
 
 def storm(seed: int, *, faults: int = 1 << 30) -> tuple[Session, StormPair]:
     """One run; raises :class:`WrongResultError` when the master claims what is not true."""
     chance = random.Random(seed ^ 0x5EED)
     pair = StormPair(seed, LINKS[seed % 3], chance.uniform(0.01, MOST), faults)
-    session = Session(pair, seed)
+    session = Session(pair, seed, calm_of(seed, pair))
     try:
         session.run()
         session.check_writes()

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from pair.link import RAM, Pair, config
+from pair.programming import FLASH, SECTOR_SIZE, FlashPair
+from pair.programming import answer as said
 from pair.scripted import MS, SILENCE, TIMES, Scripted
 from xcaliper.core.address import Address
 from xcaliper.core.errors import (
@@ -19,7 +21,7 @@ from xcaliper.core.errors import (
 )
 from xcaliper.proto.procedure import Burst, Collect, Tell, ask
 from xcaliper.xcp import cal, pgm, std
-from xcaliper.xcp.procedures.blocks import PROGRAM, blocks, set_mta
+from xcaliper.xcp.procedures.blocks import DOWNLOAD, PROGRAM, BlockKind, blocks, set_mta
 from xcaliper.xcp.procedures.connect import Session, attempt
 from xcaliper.xcp.procedures.memory import XcpMemory, upload
 from xcaliper.xcp.profile import Profile
@@ -80,6 +82,40 @@ def test_a_lost_packet_of_a_block_is_a_sequence_error(pair: Pair, lost: int) -> 
     assert pair.memory.read(RAM + 14, 2) == b"\x0e\x0f", "nothing behind it was written"
     assert pair.seen.count("SYNCH") == 1
     assert pair.seen.count("SET_MTA") == 2
+
+
+@pytest.mark.parametrize(("kind", "writes"), [("DOWNLOAD", DOWNLOAD), ("PROGRAM", PROGRAM)])
+def test_blocks_that_always_break_go_on_as_single_packets(kind: str, writes: BlockKind) -> None:
+    """Three times the whole block, as the matrix says; then every byte by its own small packet."""
+    if kind == "DOWNLOAD":
+        pair, at = Pair(config(max_cto=8, max_bs=3)), RAM
+    else:
+        pair, at = FlashPair(max_cto=8), FLASH
+        for packet in (b"\xd2", b"\xf6\0\0\0" + at.value.to_bytes(4, "little")):
+            assert said(pair, packet).startswith("ff")
+        assert said(pair, b"\xd1\0\0\0" + SECTOR_SIZE.to_bytes(4, "little")).startswith("ff")
+    pair.forget()
+    following = {"DOWNLOAD": 0xEF, "PROGRAM": 0xCA}[kind]
+    seen = {"n": 0}
+
+    def breaks(packet: bytes, number: int) -> list[tuple[int, bytes]]:
+        seen["n"] += packet[0] == following
+        lost = packet[0] == following and seen["n"] % 2
+        return [] if lost else [(0, packet)]
+
+    pair.to_slave.hook = breaks
+    data = bytes(range(1, 41))
+
+    def run():
+        yield from set_mta(at)
+        yield from blocks(pair.session, at, data, writes, max_cto=8, max_bs=3)
+
+    pair.run(run())
+    assert pair.memory.read(at, 40) == data
+    nexts = pair.seen.count(f"{kind}_NEXT")
+    assert nexts == 6, "blocks are tried thrice, and not again in this transfer"
+    assert f"{kind}_NEXT" not in pair.session.refused, "it is the link, not the slave"
+    assert (pair.seen.count(kind), pair.seen.count(f"{kind}_MAX")) == (3 + 1, 5)
 
 
 def test_the_expected_count_is_told() -> None:

@@ -9,7 +9,7 @@ from xcaliper.core.errors import ExchangeTimeoutError
 from xcaliper.proto.procedure import ask
 from xcaliper.xcp import std
 from xcaliper.xcp.procedures.connect import connect, disconnect
-from xcaliper.xcp.procedures.memory import modify_bits, read
+from xcaliper.xcp.procedures.memory import modify_bits, read, write
 
 MS = 1_000_000
 T1 = 1000 * MS
@@ -81,3 +81,65 @@ def test_answers_to_a_connect_that_was_given_up_are_not_those_of_other_commands(
     answer = pair.run(ask(std.GetId(identification_type=0)))
     assert answer.length == 0
     assert pair.seen[-2:] == ["SYNCH", "GET_ID"]
+
+
+@pytest.mark.parametrize(
+    ("max_cto", "lost", "told"), [(64, (0,), 1), (64, (0, 2), 2), (8, (1,), 1), (8, (0,), 0)]
+)
+def test_a_write_that_may_have_been_carried_out_twice_is_told(max_cto, lost, told) -> None:
+    """One that got no answer is repeated by the matrix; the ECU's own change in between is gone."""
+    pair = Pair(config(max_cto=max_cto))
+    pair.forget()
+    pair.to_master.lose(*lost)
+    applied: list[bytes] = []
+    write_memory = pair.memory.write
+
+    def write_and_change(address, data) -> None:
+        applied.append(bytes(data))
+        write_memory(address, data)
+        write_memory(address, b"\xee")
+
+    pair.memory.write = write_and_change
+    pair.run(write(pair.session, RAM, b"\x01\x02\x03"))
+    assert pair.master.counters.repeated_writes == told
+    assert applied == [b"\x01\x02\x03"] * (1 + told)
+
+
+def test_a_write_that_the_slave_was_too_busy_for_is_no_second_one() -> None:
+    pair = Pair(config(max_cto=64))
+    pair.forget()
+    pair.to_slave.hook = lambda packet, n: [] if n == 0 else [(0, packet)]
+    receive, refused = pair.slave.receive, []
+
+    def busy_once(packet: bytes, now_ns: int) -> None:
+        if packet[0] == 0xED and not refused:
+            refused.append(packet)
+            pair.slave._out.append(b"\xfe\x10")
+            return
+        receive(packet, now_ns)
+
+    pair.slave.receive = busy_once
+    pair.to_slave.hook = None
+    pair.run(write(pair.session, RAM, b"\x01\x02\x03"))
+    assert refused
+    assert pair.master.counters.repeated_writes == 0
+
+
+def test_an_unchecked_link_takes_no_surplus_answers_for_later_ones() -> None:
+    """A damaged count made the slave answer more often: SYNCH first, so a write waits for its own."""
+    for unchecked in (False, True):
+        pair = Pair(config(max_cto=8, master_block_mode=False), unchecked=unchecked)
+        pair.forget()
+        pair.to_slave.hook = lambda packet, n, pair=pair: (
+            [(0, b"\xf5\x46")] if packet[0] == 0xF5 else [(0, packet)]
+        )
+        pair.to_master.hook = lambda packet, n: [(n * MS, packet)]
+        assert pair.run(read(pair.session, RAM, 40)) == bytes(range(40))
+        pair.to_slave.hook = lambda packet, n: [] if packet[0] == 0xF0 else [(0, packet)]
+        if unchecked:
+            with pytest.raises(ExchangeTimeoutError):
+                pair.run(write(pair.session, RAM, b"\xaa\xbb"))
+        else:
+            pair.run(write(pair.session, RAM, b"\xaa\xbb"))
+        assert pair.memory.read(RAM, 2) == b"\x00\x01", "never written"
+        assert ("SYNCH" in pair.seen) == unchecked

@@ -14,38 +14,72 @@ from hypothesis.stateful import (
     rule,
 )
 
-from pair.link import RAM, PagedMemory, config
+from pair.link import RAM, config
+from pair.programming import FLASH, SECTOR_SIZE, FlashedMemory, sectors
 from xcaliper.core.address import Address, AddressRange
 from xcaliper.core.datatypes import ByteOrder
+from xcaliper.sim.debug_target import MemoryTarget
+from xcaliper.sim.flash import Flash
 from xcaliper.xcp.codes import Resource
 from xcaliper.xcp.slave import SlaveMachine
-from xcaliper.xcp.slave_config import EventConfig
+from xcaliper.xcp.slave_config import EventConfig, SlaveConfig
+from xcaliper.xcp.slave_program import ProgramSettings
 from xcaliper.xcp.slave_security import SecuritySettings
+from xcaliper.xcp.slave_store import StoreSettings
 from xcaliper.xcp.table import COMMANDS
 
 SECRET_AT = RAM + 0x800
 SECRET = random.Random(0x5EC2E7).randbytes(24)
 CODES = sorted({info.code for info in COMMANDS})
 MAX_CTO, MAX_DTO, QUEUE = 16, 64, 40
-CAL, DAQ = 0x01, 0x04
-LOCKABLE = CAL | DAQ
+CAL, DAQ, STIM, PGM, DBG = 0x01, 0x04, 0x08, 0x10, 0x20
+LOCKABLE = CAL | DAQ | STIM | PGM | DBG
+LOCKS = (CAL, DAQ, STIM, PGM, DBG)
+STORE_NS = 20_000_000
 EVENTS = (EventConfig(0, "1ms", time_cycle=1), EventConfig(1, "10ms", stim=True))
 
 #: First bytes of commands that may stay without an answer, and why: parts of a block (until its
 #: end), GET_DAQ_CLOCK_MULTICAST (answered by an event).
 PARTS = frozenset({0xF0, 0xEF, 0xD0, 0xCA})
+DEBUG_PARTS = (b"\xc0\xfc\x0c", b"\xc0\xfc\x0d", b"\xc0\xfc\x10")
+#: Commands of the transport layer that may be answered to another address, or not at all.
+DISCOVERY = b"\xf2"
 MULTICAST = b"\xf2\xfa"
 UPLOAD, CONNECT, DISCONNECT, UNLOCK, PROGRAM_RESET = 0xF5, 0xFF, 0xFE, 0xF7, 0xCF
+SET_REQUEST, PROGRAM_START = 0xF9, 0xD2
+#: Refusals that end the session: a wrong key, flash that is not as it should be.
+ENDING = {UNLOCK: b"\xfe\x25", 0xC8: b"\xfe\x32"}
+#: Commands → resources, one of which must be open for them *(XCP Base, protection of resources, 1.0)*.
+GATED = (
+    dict.fromkeys((0xF0, 0xEF, 0xEE, 0xED, 0xEC, 0xEB, 0xE4), CAL)
+    | dict.fromkeys((0xD6, 0xD5, 0xD4, 0xD3, 0xE3, 0xE2, 0xE1, 0xDE, 0xDD), DAQ | STIM)
+    | dict.fromkeys((0xD2, 0xD1, 0xD0, 0xCF, 0xCC, 0xCB, 0xCA, 0xC9, 0xC8), PGM)
+)
+NOT_WHILE_PROGRAMMING = frozenset({0xF0, 0xED, 0xEC, 0xEB, 0xE4, 0xD6, 0xD5, 0xE2, 0xDE, 0xDD})
+PROGRAMMING = frozenset({0xD1, 0xD0, 0xCF, 0xCB, 0xCA, 0xC9, 0xC8})
+#: Code and (value, bytes) of what follows.
+FLASHING = (
+    (0xD2,),
+    (0xF6, (0, 3), (FLASH.value, 4)),
+    (0xD1, (0, 3), (SECTOR_SIZE, 4)),
+    (0xD0, (3, 1), (0x010203, 3)),
+    (0xD0, (20, 1), (0x0102030405060708090A0B0C0D0E, 14)),
+    (0xCA, (6, 1), (0x010203040506, 6)),
+    (0xD0, (0, 1)),
+    (0xC8, (0, 1), (1, 2), (0, 4)),
+    (0xFC,),
+    (0xCF,),
+)
 
 small = st.sampled_from([0, 1, 2, 3, 4, 5, 8, 12, 15, 16, 0x80, 0xFE, 0xFF])
 places = st.sampled_from([RAM, RAM + 16, SECRET_AT, SECRET_AT + 8, RAM + 0x7FC, Address(0)])
 
 
-class WatchedMemory(PagedMemory):
+class WatchedMemory(FlashedMemory):
     """Notes when the slave reads the secret; WRITE_DAQ may ask for a view, to see whether it is there."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, flash: Flash) -> None:
+        super().__init__(flash)
         self.plain.write(SECRET_AT, SECRET)
         self.looked = False
 
@@ -71,9 +105,18 @@ class SlaveStates(RuleBasedStateMachine):
         self.order = order
         self.blocks = blocks
         self.zeros = zeros  # the slave sees whether there is memory, and shows zeros
-        self.memory = WatchedMemory()
-        self.slave = SlaveMachine(
+        program = ProgramSettings(
+            sectors(),
+            clear_ns=150_000_000,
+            master_block_mode=blocks,
+            slave_block_mode=blocks,
+        )
+        self.memory = WatchedMemory(Flash(program.sectors))
+        self.slave = self.make_slave(
             config(
+                program=program,
+                store=StoreSettings(daq=True, resume=True, duration_ns=STORE_NS),
+                debug=MemoryTarget(self.memory),
                 byte_order=order,
                 events=EVENTS,
                 max_cto=MAX_CTO,
@@ -95,9 +138,14 @@ class SlaveStates(RuleBasedStateMachine):
             ),
             self.memory,
         )
-        self.connected = False
+        self.connected = self.programming = False
         self.locked = LOCKABLE
         self.now_ns = 0
+        self.storing_until = 0
+
+    def make_slave(self, settings: SlaveConfig, memory: WatchedMemory) -> SlaveMachine:
+        """The slave to be tested."""
+        return SlaveMachine(settings, memory)
 
     # -- talking ---------------------------------------------------------------------------------
 
@@ -117,8 +165,11 @@ class SlaveStates(RuleBasedStateMachine):
             out += self.drain()
         answers = [one for one in out if one[0] >= 0xFE]
         self.check_number(packet, answers, was_connected=was_connected)
+        if was_connected and answers:
+            self.check_gate(packet, answers[0])
         self.follow(packet, answers)
-        if was_locked & CAL and self.locked & CAL:
+        hidden = was_locked & self.locked
+        if hidden & CAL and (hidden & DBG or packet[:1] != b"\xc0"):
             assert self.zeros or not self.memory.looked, f"{packet.hex()} looked at the secret"
             self.check_secret(out)
         return answers
@@ -148,23 +199,46 @@ class SlaveStates(RuleBasedStateMachine):
         elif code in PARTS and not answers:
             assert self.blocks, "a part of a block, though there is no block mode"
             assert packet[1] > (MAX_CTO - 2), packet.hex()
-        elif packet[:2] == MULTICAST:
+        elif packet[:2] == MULTICAST or packet[:1] == DISCOVERY:
             assert len(answers) <= 1
+        elif packet[:3] in DEBUG_PARTS and not answers:
+            assert self.slave.state.debug.block is not None, "a part of a block"
         else:
             assert len(answers) == 1, f"{packet.hex()} → {[one.hex() for one in answers]}"
+
+    def check_gate(self, packet: bytes, answer: bytes) -> None:
+        """What is locked, or has no place while something lasts, is refused for that reason only."""
+        needed = GATED.get(packet[0], 0)
+        if packet[:2] == b"\xc0\xfc":
+            needed = DBG
+        if needed and needed & self.locked == needed:
+            assert answer[0] == 0xFE, f"{packet.hex()} passed though it is locked"
+        if self.programming and packet[0] in NOT_WHILE_PROGRAMMING:
+            assert answer[0] == 0xFE, f"{packet.hex()} passed while programming"
+        if packet[0] in PROGRAMMING and not self.programming:
+            assert answer[0] == 0xFE, f"{packet.hex()} passed without PROGRAM_START"
+        if self.now_ns < self.storing_until and packet[0] in (DISCONNECT, SET_REQUEST):
+            assert answer[0] == 0xFE, f"{packet.hex()} passed while storing"
 
     def follow(self, packet: bytes, answers: list[bytes]) -> None:
         """The model's own idea of session and locks."""
         code = packet[0] if packet else 0
         done = bool(answers) and answers[0][0] == 0xFF
+        if code == PROGRAM_START and done:
+            self.programming = True
+        if code == SET_REQUEST and done and packet[1] & 0x0F:
+            self.storing_until = self.now_ns + STORE_NS
         if code == CONNECT and done:
-            self.connected, self.locked = True, LOCKABLE
+            self.connected, self.locked, self.programming = True, LOCKABLE, False
         elif (code in (DISCONNECT, PROGRAM_RESET) and done) or (
-            code == UNLOCK and answers and answers[0][:2] == b"\xfe\x25"
+            answers and answers[0][:2] == ENDING.get(code)
         ):
-            self.connected, self.locked = False, LOCKABLE
+            self.end_session()
         elif code == UNLOCK and done:
             self.locked &= answers[0][1]
+
+    def end_session(self) -> None:
+        self.connected, self.locked, self.programming = False, LOCKABLE, False
 
     def word(self, value: int, size: int = 4) -> bytes:
         return value.to_bytes(size, self.order.value)
@@ -197,7 +271,7 @@ class SlaveStates(RuleBasedStateMachine):
         self.look(place, count)
 
     @precondition(lambda self: not self.connected)
-    @rule(resource=st.sampled_from([CAL, DAQ]))
+    @rule(resource=st.sampled_from(LOCKS))
     def begin_and_unlock(self, resource: int) -> None:
         self.connect()
         self.unlock(resource, True)
@@ -227,7 +301,7 @@ class SlaveStates(RuleBasedStateMachine):
         self.send(bytes((0xF0, len(data))) + data)
         self.send(bytes((0xEC, 4)) + self.word(0xFFFF, 2) + self.word(0x00FF, 2))
         if self.locked & CAL or not self.connected:
-            assert self.memory.plain.read(SECRET_AT, len(SECRET)) == before
+            assert self.memory.plain.read(SECRET_AT, len(SECRET)) == before, "written though locked"
         self.memory.plain.write(SECRET_AT, SECRET)
 
     @rule(count=st.integers(1, 60), parts=st.integers(1, 5))
@@ -271,7 +345,7 @@ class SlaveStates(RuleBasedStateMachine):
         if self.locked & CAL:
             self.check_secret(out)
 
-    @rule(resource=st.sampled_from([CAL, DAQ, 0x10, CAL | DAQ]), right=st.booleans())
+    @rule(resource=st.sampled_from([*LOCKS, CAL | DAQ, 0x80]), right=st.booleans())
     def unlock(self, resource: int, right: bool) -> None:
         answers = self.send(bytes((0xF8, 0, resource)))
         if not answers or answers[0][0] != 0xFF:
@@ -294,6 +368,91 @@ class SlaveStates(RuleBasedStateMachine):
         assert answer[2] == self.locked, "protection of GET_STATUS"
         assert bool(answer[1] & 0x40) == self.slave.daq_running
 
+    @rule(mode=st.sampled_from([1, 2, 4, 8, 9, 3, 0]), number=st.integers(0, 2), wait=st.booleans())
+    def store(self, mode: int, number: int, wait: bool) -> None:
+        """SET_REQUEST, and what may not be done until it is done."""
+        self.send(bytes((SET_REQUEST, mode)) + self.word(number, 2))
+        self.send(bytes((SET_REQUEST, mode)) + self.word(number, 2))
+        self.send(b"\xfe")
+        if wait:
+            self.now_ns += 2 * STORE_NS
+            self.slave.on_time(self.now_ns)
+            assert all(one[0] == 0xFD for one in self.drain())
+            assert self.slave.state.store.request is None
+
+    @precondition(lambda self: self.connected)
+    @rule()
+    def leave_while_it_stores(self) -> None:
+        self.send(bytes((SET_REQUEST, 8)) + self.word(0, 2))
+        self.send(b"\xfe")
+
+    @rule(steps=st.lists(st.sampled_from(range(len(FLASHING))), min_size=1, max_size=6))
+    def flash(self, steps: list[int]) -> None:
+        """Commands of programming in any order."""
+        for step in steps:
+            code, *rest = FLASHING[step]
+            self.send(bytes((code,)) + b"".join(self.word(v, n) for v, n in rest))
+
+    @precondition(lambda self: self.connected)
+    @rule()
+    def begin_to_flash(self) -> None:
+        self.unlock(CAL, True)
+        self.unlock(PGM, True)
+        (answer,) = self.send(b"\xd2")
+        self.send(b"\xed\x01\x00\x00" + self.word(RAM.value) + b"\x00")
+        busy = self.slave.daq_running or self.slave.state.store.request is not None
+        assert busy or answer[0] == 0xFF or self.locked & PGM, "nothing is in the way"
+
+    @rule(place=places, width=st.sampled_from([1, 2, 4, 3]), count=st.integers(0, 9))
+    def debug(self, place: Address, width: int, count: int) -> None:
+        """Short packets of debugging: reading, and writing by blocks."""
+        at = self.word(place.value)
+        before = self.memory.plain.read(SECRET_AT, len(SECRET))
+        self.send(b"\xc0\xfc\x12\x00" + at)
+        self.send(bytes((0xC0, 0xFC, 0x13, width, count)))
+        self.send(b"\xc0\xfc\x0e\x00" + at)
+        self.send(bytes((0xC0, 0xFC, 0x0F, width, count)))
+        self.send(bytes((0xC0, 0xFC, 0x10, count)) + bytes(12))
+        if self.locked & DBG or not self.connected:
+            assert self.memory.plain.read(SECRET_AT, len(SECRET)) == before, "written though locked"
+        self.memory.plain.write(SECRET_AT, SECRET)
+
+    @rule(sub=st.integers(0xF8, 0xFF), rest=st.binary(max_size=10))
+    def transport(self, sub: int, rest: bytes) -> None:
+        """Commands of the transport layer; what goes to other addresses is bounded as well."""
+        self.send(bytes((0xF2, sub)) + rest)
+        assert len(self.slave.replies()) <= 1
+
+    @rule(mode=st.integers(0, 3))
+    def start_stop_all(self, mode: int) -> None:
+        self.send(bytes((0xDD, mode)))
+
+    @rule(data=st.binary(min_size=1, max_size=1), opens=st.booleans())
+    def stimulate_a_list(self, data: bytes, opens: bool) -> None:
+        """A list of direction STIM writes what came, and only while STIM is open."""
+        if not self.connected:
+            self.connect()
+        self.unlock(DAQ, True)
+        if opens:
+            self.unlock(STIM, True)
+        number = self.word(0, 2)
+        for packet in (
+            *(b"\xd6", b"\xd5\x00" + self.word(1, 2), b"\xd4\x00" + number + b"\x01"),
+            *(b"\xd3\x00" + number + b"\x00\x01", b"\xe2\x00" + number + b"\x00\x00"),
+            bytes((0xE1, 0xFF, 1, 0)) + self.word(RAM.value),
+            b"\xe0\x02" + number + self.word(1, 2) + b"\x01\x00",
+            b"\xde\x01" + number,
+        ):
+            self.send(packet)
+        runs = self.slave.stim_running
+        assert not runs or not self.locked & (DAQ | STIM), "it runs though it is locked"
+        before = self.memory.plain.read(RAM, 4)
+        self.send(b"\x00\x00" + data)
+        self.slave.event(1, self.now_ns)
+        self.drain()
+        wanted = data + before[1:] if runs else before
+        assert self.memory.plain.read(RAM, 4) == wanted, "STIM"
+
     @rule(packet=st.binary(min_size=1, max_size=20))
     def stimulate(self, packet: bytes) -> None:
         self.send(bytes((packet[0] % 0xC0,)) + packet[1:])
@@ -303,12 +462,12 @@ class SlaveStates(RuleBasedStateMachine):
         self.slave.terminate(self.now_ns)
         out = self.drain()
         assert ([one[:2] for one in out] == [b"\xfd\x07"]) == self.connected
-        self.connected, self.locked = False, LOCKABLE
+        self.end_session()
 
     @rule()
     def lose_power_of_the_link(self) -> None:
         self.slave.drop(self.now_ns)
-        self.connected, self.locked = False, LOCKABLE
+        self.end_session()
 
     @rule(packets=st.lists(st.binary(min_size=1, max_size=8), max_size=5))
     def sleep(self, packets: list[bytes]) -> None:
@@ -330,6 +489,7 @@ class SlaveStates(RuleBasedStateMachine):
         assert self.slave.connected == self.connected
         assert int(self.slave.state.locked) == self.locked
         assert self.connected or not self.slave.daq_running
+        assert self.slave.state.program.active == self.programming
         assert len(self.slave.state.daq.lists) <= 8
         assert self.slave.state.daq.entries <= 200
         assert self.slave.outgoing() == []

@@ -70,7 +70,8 @@ def connect(  # noqa: PLR0913  # options by name
             unlock what was unlocked; what could not be restored is among the diagnostics.
         mode: of CONNECT; 1 = one that the user of the slave defines, such as its boot loader, which may
             listen for a moment after power-up only (XCP Base, CONNECT, 1.0).
-        mode_wait_s: how long CONNECT is repeated in such a mode, every T6.
+        mode_wait_s: how long CONNECT is repeated in such a mode, each time after T6 and T7; no longer
+            than that, but T6 at least.
         keys: what opens protected resources when a command needs them: a function of resource and seed
             that gives the key; a mapping of ``cal``, ``daq``, ``stim``, ``pgm``, ``dbg`` to functions or
             libraries; the path of a library with the ASAM interface; or ``"a2l"`` for the library that
@@ -114,8 +115,8 @@ def connect(  # noqa: PLR0913  # options by name
         link = open_link()
     try:
         if resume is None:
-            attempts = int(mode_wait_s * 1e9) // timers.t6_ns + 1 if mode else 0
-            session = link.run(connect_procedure(mode, attempts=attempts, transport=where.scheme))
+            within_ns = max(int(mode_wait_s * 1e9), timers.t6_ns) if mode else 0
+            session = link.run(connect_procedure(mode, within_ns=within_ns, transport=where.scheme))
         found = find_description(link, session, a2l, cache=store, progress=on_upload)
         ring = KeyRing(keys, a2l=Path(a2l) if a2l is not None else None)
         made = Connection(link, session, found, where.scheme, open_link, ring)

@@ -60,6 +60,9 @@ class MasterMachine:
         connect_patience_ns: how long CONNECT of a user-defined mode is repeated.
         sleep_patience_ns: how long EV_SLEEP keeps commands back when no EV_WAKE_UP comes.
         transport: name of the transport, for the profile.
+        unchecked: packets may arrive damaged, for the link has no checksum. Each procedure then begins
+            with SYNCH, so that surplus answers to a damaged command cannot pass for later ones, and
+            sets its pointers anew.
 
     Attributes:
         offer: runs of UPLOADs for the link.
@@ -76,6 +79,7 @@ class MasterMachine:
         connect_patience_ns: int = 30 * _S,
         sleep_patience_ns: int = 60 * _S,
         transport: str = "",
+        unchecked: bool = False,
     ) -> None:
         self.table = table
         self.offer = BulkOffer()
@@ -89,6 +93,7 @@ class MasterMachine:
             perform=self._perform,
         )
         self._sleep_patience_ns = sleep_patience_ns
+        self._unchecked = unchecked
         self._events: deque[MasterEvent] = deque(maxlen=_MAX_EVENTS)
         self._running: Running[Any] | None = None
         self._action: Carrying | None = None
@@ -161,6 +166,9 @@ class MasterMachine:
                 "procedure: another one is running.", hint="Wait until it is done."
             )
         self._x.now_ns = now_ns
+        if self._unchecked and self.connected:
+            self._x.wary = True
+            self._x.pointers.doubt()
         running = Running(procedure)
         self._running = running
         self._proceed(None)

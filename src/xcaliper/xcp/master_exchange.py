@@ -19,7 +19,7 @@ from xcaliper.core.errors import (
 )
 from xcaliper.proto.exchange import Exchange
 from xcaliper.wire.codec import codec_for
-from xcaliper.xcp import daq, pgm, std
+from xcaliper.xcp import cal, daq, pag, pgm, std
 from xcaliper.xcp.codes import (
     PID_ERR,
     ErrorCode,
@@ -64,6 +64,18 @@ _MALFORMED_TOLERANCE: Final = 3
 _QUIET_LIMIT: Final = 12
 _LEAST_CTO: Final = 8
 _SYNCH: Final = bytes((0xFC,))
+#: What changes memory.
+_WRITES: Final = (
+    cal.Download,
+    cal.DownloadNext,
+    cal.DownloadMax,
+    cal.ShortDownload,
+    cal.ModifyBits,
+    pag.CopyCalPage,
+    pgm.Program,
+    pgm.ProgramNext,
+    pgm.ProgramMax,
+)
 _STOP_ALL: Final = 0
 
 
@@ -92,6 +104,7 @@ class Exchanger:
         connected: True inside a session.
         ended: why the session ended without us; empty while it did not.
         stale: an answer may come that nobody waits for; the next command begins with SYNCH.
+        wary: the same for once, even before DISCONNECT.
         unlocker: gives the procedure that unlocks a resource; None = locked stays locked.
     """
 
@@ -117,7 +130,7 @@ class Exchanger:
         self.busy: Exchange | None = None
         self.connected = False
         self.ended = ""
-        self.stale = False
+        self.stale = self.wary = False
         self.unlocker: Unlocker | None = None
         self._perform = perform
         self._attempts = attempts
@@ -201,7 +214,7 @@ class Exchanger:
         """Send, wait for the answers, recover and repeat; gives the list of answers."""
         last = requests[-1]
         packets = [self.encode(request) for request in requests]
-        if not isinstance(last, std.Disconnect):
+        if self.wary or not isinstance(last, std.Disconnect):
             yield from self.settle(exchange, last)
         while True:
             answers = yield from self._send(exchange, packets, separation_ns, last)
@@ -215,10 +228,13 @@ class Exchanger:
             if len(requests) > 1 or count > 1:
                 self.stale = True  # more answers, or errors about the rest, may come
             yield from self.react(exchange, requests, answers if answers else None, whole=count > 1)
+            if isinstance(last, _WRITES) and (answers is None or len(requests) > 1):
+                self.counters.repeated_writes += 1
 
     def settle(self, exchange: Exchange, request: Request[Any]) -> Carrying:
         """Get rid of late answers before a command, where its kind allows SYNCH."""
-        if not self.stale or PreAction.SYNCH not in timeout_reaction(request.__command__).pre:
+        needed, self.wary = self.stale or self.wary, False
+        if not needed or PreAction.SYNCH not in timeout_reaction(request.__command__).pre:
             return
         if not (yield from self._synchronise()):
             raise self.given_up(exchange)

@@ -42,12 +42,15 @@ class MasterCounters:
         timeouts: attempts without an answer.
         stray: answers that nobody waited for: late, repeated, or to nothing.
         malformed: packets that fit no layout.
+        repeated_writes: commands that change memory, sent again although an attempt before may have
+            been carried out: what the ECU changed there in between is then overwritten.
     """
 
     exchanges: int = 0
     timeouts: int = 0
     stray: int = 0
     malformed: int = 0
+    repeated_writes: int = 0
 
 
 @dataclass(slots=True)

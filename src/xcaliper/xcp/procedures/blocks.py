@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from xcaliper.core.errors import NegativeResponseError, OutOfRangeError, UnknownCommandError
+from xcaliper.core.errors import (
+    NegativeResponseError,
+    OutOfRangeError,
+    SequenceError,
+    UnknownCommandError,
+)
 from xcaliper.proto.procedure import Burst, ask
 from xcaliper.xcp import cal, pgm, std
 from xcaliper.xcp.procedures.chunks import Piece, download_pieces
@@ -75,7 +80,8 @@ def blocks(  # noqa: PLR0913 - what PROGRAM_START settles differs from CONNECT
     """Write at the MTA in as few round trips as the slave allows (XCP Base, block transfer, 1.0).
 
     A slave that refuses blocks, or full packets of the fixed size, gets single packets from there on,
-    and is not tried again.
+    and is not tried again. Where packets of a block get lost again and again, so that all repetitions of
+    the matrix end in ERR_SEQUENCE, the rest of this transfer goes by single packets.
 
     Args:
         session: of the connection; learns what the slave refuses.
@@ -116,9 +122,10 @@ class _Writer:
     max_bs: int
     min_st_ns: int
     doubted: str = ""  # refused as out of range: not usable at all, or only not there
+    broken: str = ""  # the link loses packets of blocks: not usable for this transfer
 
     def _usable(self, name: str) -> bool:
-        return name not in self.session.refused and name != self.doubted
+        return name not in self.session.refused and name not in (self.doubted, self.broken)
 
     def pieces(self, count: int) -> tuple[Piece, ...]:
         """What is to be sent, as far as it is known what the slave takes."""
@@ -148,6 +155,8 @@ class _Writer:
                 self.session.refused.add(name)
             elif isinstance(error, OutOfRangeError) and not self.doubted:
                 self.doubted = name
+            elif isinstance(error, SequenceError) and piece.packets > 1:
+                self.broken = name
             else:
                 raise
             return False

@@ -127,6 +127,7 @@ def connect(
     attempts: int = 0,
     within_ns: int = 0,
     transport: str = "",
+    twice: bool = False,
     refused: set[str] | None = None,
 ) -> Procedure[Session]:
     """A new session (XCP Base, CONNECT, 1.0); what the slave does not tell keeps its default.
@@ -137,9 +138,19 @@ def connect(
             in mode 1.
         within_ns: repeat it for so long instead, however often.
         transport: name of the transport, kept in the profile.
+        twice: ask twice and believe equal answers only, for links without a checksum: what CONNECT
+            tells is relied on for the whole session.
         refused: optional commands that the device is known to lack, see :attr:`Session.refused`.
+
+    Raises:
+        RemoteProtocolError: two answers differ.
     """
     reply = yield from ask(std.Connect(mode=mode), attempts=attempts, within_ns=within_ns)
+    if twice and (yield from ask(std.Connect(mode=mode), attempts=attempts)) != reply:
+        raise RemoteProtocolError(
+            "CONNECT: its two answers differ, so the link has damaged one of them.",
+            hint="Connect again.",
+        )
     profile = Profile.from_connect(reply, transport)
     known = Session(profile=profile, refused=set() if refused is None else refused)
     status = yield from optional(None, std.GetStatus())
