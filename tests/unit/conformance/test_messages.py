@@ -10,6 +10,7 @@ import pytest
 from xcaliper.conformance.html import as_html
 from xcaliper.conformance.live import limits_of, parse_region
 from xcaliper.conformance.model import (
+    End,
     FaultError,
     Group,
     Permission,
@@ -247,7 +248,7 @@ def test_the_json_report_has_its_schema():
         "skipped": 1,
         "error": 0,
     }
-    assert values["exit_code"] == 1
+    assert values["exit_code"] == 6
     first = values["results"][1]
     assert first["id"] == "SES-003"
     assert first["steps"] == [
@@ -274,10 +275,14 @@ def test_the_page_needs_nothing_else_and_escapes_what_comes_from_outside():
 
 def test_exit_codes():
     assert Outcome(()).exit_code == 0
-    assert Outcome((), "gone").exit_code == 2
+    assert Outcome((), "gone", End.GONE).exit_code == 4
+    assert Outcome((), "its time is up", End.OUT_OF_TIME).exit_code == 1
+    assert Outcome((), "interrupted", End.INTERRUPTED).exit_code == 130
     note = next(rule for rule in RULES if rule.severity is Severity.NOTE)
     assert Outcome((Result(note, Verdict.FAILED),)).exit_code == 0
-    assert Outcome((Result(note, Verdict.ERROR),)).exit_code == 2
+    assert Outcome((Result(note, Verdict.ERROR),)).exit_code == 1
+    violation = next(rule for rule in RULES if rule.severity is Severity.VIOLATION)
+    assert Outcome((Result(violation, Verdict.FAILED),)).exit_code == 6
 
 
 def test_the_table_of_rules_is_sound():
