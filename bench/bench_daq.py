@@ -173,7 +173,7 @@ class Compiled:
             state[State.END] = end
             while (
                 self.kernel(
-                    -1, 0, one._control, one._buffer, one._conf, state, one._table, lists,
+                    -1, 0, one.control, one._buffer, one._conf, state, one._table, lists,
                     one._odts, storage.rows, storage.ticks, one._log, one._recent,
                 )
                 == Stop.ROWS_FULL
