@@ -330,7 +330,7 @@ def test_selections_that_cannot_be_measured_together(ecu, other):
     assert len(labels) == 2, "slaves of one name are told apart by numbers"
     with (
         ecu.measure("EngineSpeed"),
-        pytest.raises(UsageError, match="is running"),
+        pytest.raises(UsageError, match="has them"),
     ):
         xcaliper.measure_together([one, other.select("EngineSpeed")])
 
