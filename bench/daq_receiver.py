@@ -50,7 +50,7 @@ def use_tier(tier: str) -> None:
             raise SystemExit("the extra fast (numba) is not installed")
     else:
         drain.prepare = lambda **_: False
-        drain.drain_kernel = lambda: None
+        drain.drain_kernel = drain.reside_kernel = lambda: None
 
 
 def is_sending(link) -> bool:
@@ -98,7 +98,12 @@ def link(job: dict) -> dict:
 
     use_tier(job["tier"])
     plan = raster_plan(job["lists"])
-    decoder = FramedDecoder(plan, kernel=drain.drain_kernel, control=drain.control_block())
+    decoder = FramedDecoder(
+        plan,
+        kernel=drain.drain_kernel,
+        resident=drain.reside_kernel,
+        control=drain.control_block(),
+    )
     rows = 0
 
     with contextlib.ExitStack() as stack:

@@ -17,6 +17,7 @@ __all__ = [
     "DONTWAIT",
     "MAX_DATAGRAM",
     "RECEIVE_BUFFER",
+    "STREAM_BUFFER",
     "Transport",
     "any_host",
     "ask_receive_buffer",
@@ -33,6 +34,9 @@ MAX_DATAGRAM: Final = 65536
 
 #: Bytes of kernel buffer that are asked for: 140 ms of a Gbit/s.
 RECEIVE_BUFFER: Final = 16 << 20
+
+#: The same of a stream, whose peer waits: more would only be colder when it is read.
+STREAM_BUFFER: Final = 4 << 20
 
 #: Flag of a receive that must not block; 0 where :func:`is_readable` has to be asked before.
 DONTWAIT: Final[int] = getattr(socket, "MSG_DONTWAIT", 0)

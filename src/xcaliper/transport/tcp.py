@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from xcaliper.transport.base import (
     DONTWAIT,
     MAX_DATAGRAM,
-    RECEIVE_BUFFER,
+    STREAM_BUFFER,
     any_host,
     format_address,
     is_readable,
@@ -58,7 +58,7 @@ class TcpTransport:
         local_host: str = "",
         local_port: int = 0,
         connect_s: float = 3.0,
-        receive_buffer: int = RECEIVE_BUFFER,
+        receive_buffer: int = STREAM_BUFFER,
     ) -> None:
         self.name = format_address("tcp", (host, port))
         self.diagnostics: list[Diagnostic] = []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from xcaliper.core.errors import UsageError
-from xcaliper.transport.base import RECEIVE_BUFFER, format_address
+from xcaliper.transport.base import RECEIVE_BUFFER, STREAM_BUFFER, format_address
 
 if TYPE_CHECKING:
     from xcaliper.transport.base import Transport
@@ -82,6 +82,7 @@ def parse_url(url: str) -> LinkUrl:
     alignment = _number(url, "alignment", values.get("alignment", "1"), 1, 4)
     if alignment == 3:
         raise UsageError(f"{url}: alignment 3 is none of 1, 2, 4 bytes.")
+    usual = STREAM_BUFFER if parts.scheme == "tcp" else RECEIVE_BUFFER
     return LinkUrl(
         scheme=parts.scheme,
         host=host,
@@ -89,7 +90,7 @@ def parse_url(url: str) -> LinkUrl:
         local_host=values.get("local_host", ""),
         local_port=_number(url, "local_port", values.get("local_port", "0"), 0, 65535),
         receive_buffer=_number(
-            url, "receive_buffer", values.get("receive_buffer", str(RECEIVE_BUFFER)), 4096, 1 << 30
+            url, "receive_buffer", values.get("receive_buffer", str(usual)), 4096, 1 << 30
         ),
         alignment=alignment,
     )
