@@ -135,6 +135,7 @@ class Link:
         self._stay: Stay | None = None
         self._sent = 0
         self._commanded_ns = 0
+        self._was_full = self._came_late = False
         enough = transport.buffer_size >= _ENOUGH_BUFFER or transport.buffer_size == 0
         self._daq_tick_s = _DAQ_TICK_S if enough else _SHORT_TICK_S
         #: A drain above an eighth of the kernel's buffer is followed by the next one at once.
@@ -525,8 +526,9 @@ class Link:
                     share, size = HOLD_BYTES, self._remain()
                 else:
                     size = self._driver.poll(share)
+                    self._was_full = size >= HOLD_BYTES
                 self._choose_pause(size // _TICKS_OF_STAY if stayed else size)
-                if share > HOLD_BYTES and size > self._large:
+                if self._came_late and size > self._large and not stayed:
                     self._note_wait()
                 if size > _BATCHING_BYTES and self._inbox.running:
                     self.transport.set_batching(on=True)
@@ -572,15 +574,18 @@ class Link:
             self._pause_s = min(2 * self._pause_s, self._longest_s)
 
     def _share(self) -> int:
-        """Bytes that one drain may take: much when the last one is long ago, as much has come.
+        """Bytes that one drain may take: much when the last one is long ago, or was full.
 
         Other threads of the application can keep the interpreter for milliseconds at a time; a
-        command that waits meanwhile waits for them, not for the drain.
+        command that waits meanwhile waits for them, not for the drain. On a saturated link large
+        drains cost less, and nobody waits for it yet.
         """
         now = self._clock()
-        late = now - self._drained_ns > _LATE_NS
+        self._came_late = now - self._drained_ns > _LATE_NS and self._inbox.running
         self._drained_ns = now
-        return LATE_BYTES if late and self._inbox.running else HOLD_BYTES
+        if self._was_full and self._inbox.running and not self._queueing:
+            return self._driver.full_bytes
+        return LATE_BYTES if self._came_late else HOLD_BYTES
 
     def _note_wait(self) -> None:
         """Another thread kept the interpreter while much came: ask for shorter turns, if allowed."""
