@@ -12,7 +12,7 @@ from xcaliper.transport.url import DEFAULT_PORT, LinkUrl, open_transport, parse_
     ("url", "expected"),
     [
         ("udp://127.0.0.1:5555", LinkUrl("udp", "127.0.0.1", 5555)),
-        ("tcp://[::1]:5556", LinkUrl("tcp", "::1", 5556)),
+        ("tcp://[::1]:5556", LinkUrl("tcp", "::1", 5556, receive_buffer=4 << 20)),
         ("udp://[fe80::1%eth0]:1", LinkUrl("udp", "fe80::1%eth0", 1)),
         ("UDP://ecu.local", LinkUrl("udp", "ecu.local", DEFAULT_PORT)),
         (
