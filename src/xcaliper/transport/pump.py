@@ -523,7 +523,7 @@ class Link:
             try:
                 share, stayed = self._share(), self._may_stay()
                 if stayed:
-                    share, size = HOLD_BYTES, self._remain()
+                    size = self._remain()
                 else:
                     size = self._driver.poll(share)
                     self._was_full = size >= HOLD_BYTES
