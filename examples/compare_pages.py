@@ -3,7 +3,7 @@
 import numpy as np
 
 import xcaliper
-from xcaliper.client.values import Table
+from xcaliper.calib.values import Table
 from xcaliper.sim.process import EcuProcess
 
 WORKING, REFERENCE = 0, 1  # page numbers of the demo engine

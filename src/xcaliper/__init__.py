@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xcaliper.core.errors import XcaliperError
 
 if TYPE_CHECKING:
+    from xcaliper.calib.values import Table
     from xcaliper.client.a2l_source import read_a2l
     from xcaliper.client.block import Block
     from xcaliper.client.connecting import connect
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from xcaliper.client.recording import Recording
     from xcaliper.client.selection import plan_offline
     from xcaliper.client.together import measure_together
-    from xcaliper.client.values import Table
 
 __version__ = "0.1.0"
 
@@ -47,7 +47,7 @@ def __getattr__(name: str) -> Any:
         "Connection": "client.connection",
         "connect": "client.connecting",
         "Measurement": "client.measurement",
-        "Table": "client.values",
+        "Table": "calib.values",
         "Recording": "client.recording",
         "measure_together": "client.together",
         "plan_offline": "client.selection",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from xcaliper.client.values import format_number
+from xcaliper.calib.values import format_number
 
 if TYPE_CHECKING:
     from rich.console import Console

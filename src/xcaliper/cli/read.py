@@ -49,8 +49,8 @@ def read(
 def _show(ecu: Connection, names: list[str], *, raw: bool, as_json: bool) -> None:
     from rich.table import Table as Grid
 
+    from xcaliper.calib.values import Table, format_number
     from xcaliper.cli.shell import print_json, print_table, stdout
-    from xcaliper.client.values import Table, format_number
 
     values = ecu.read(names, raw=raw)
     if as_json:
@@ -85,7 +85,7 @@ def _text(value: Any, number: Any) -> str:
 
 
 def _json_value(value: Any) -> Any:
-    from xcaliper.client.values import Table
+    from xcaliper.calib.values import Table
 
     if isinstance(value, Table):
         axes = [

@@ -39,8 +39,8 @@ def write(
         timeout: seconds to wait for an answer.
         keys: of protected resources.
     """
+    from xcaliper.calib.values import format_number
     from xcaliper.cli.shell import print_json, stdout
-    from xcaliper.client.values import format_number
     from xcaliper.core.errors import UsageError
 
     if not values:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from xcaliper.quantity.window import Window
     from xcaliper.record.description import SignalDescription
 
-__all__ = ["Signal", "declared_daq", "plain", "recorded_conversion"]
+__all__ = ["Signal", "declared_daq", "recorded_conversion"]
 
 _OVERLOADS = (Overload.NONE, Overload.MSB, Overload.EVENT)
 _SCOPES = {
@@ -381,8 +381,3 @@ def _event(event: XcpEvent) -> EventChannel:
         packs=event.packed_mode is not None,
         packed_mode=event.packed_mode,
     )
-
-
-def plain(value: Any) -> Any:
-    """A numpy scalar as a Python value, everything else as it is."""
-    return value.item() if isinstance(value, np.generic) else value

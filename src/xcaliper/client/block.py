@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
-from xcaliper.client.values import format_number
+from xcaliper.calib.values import format_number
 from xcaliper.core.samples import Gap, SampleBlock
 
 if TYPE_CHECKING:

@@ -46,12 +46,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from xcaliper.calib.parameters import WriteResult
     from xcaliper.client.bypass import Bypass
     from xcaliper.client.calculated import Calculated
     from xcaliper.client.checksums import Checksums
     from xcaliper.client.description import Description
     from xcaliper.client.measurement import Measurement
-    from xcaliper.client.parameters import WriteResult
     from xcaliper.client.recording import Record
     from xcaliper.client.stim_plan import StimOptions
     from xcaliper.client.stimulation import Stimulation
@@ -322,7 +322,7 @@ class Connection:
     # --- values ---
 
     def read(self, name: str | Iterable[str], *, raw: bool = False) -> Any:
-        """Values by name: a number, text, array or :class:`~xcaliper.client.values.Table`.
+        """Values by name: a number, text, array or :class:`~xcaliper.calib.values.Table`.
 
         Args:
             name: one name; or several names and patterns, which gives a dict.

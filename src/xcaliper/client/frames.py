@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from xcaliper.client.values import format_number
+from xcaliper.calib.values import format_number
 from xcaliper.core.errors import NotFoundError, UsageError
 from xcaliper.record.libraries import optional_library
 

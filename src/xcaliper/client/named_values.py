@@ -6,10 +6,10 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from xcaliper.calib.live import LiveValues
+from xcaliper.calib.parameters import WritePlan, WriteResult, carry_out, plan_write
 from xcaliper.client.ahead import ReadAhead
-from xcaliper.client.live import LiveValues
 from xcaliper.client.names import nearest_names
-from xcaliper.client.parameters import WritePlan, WriteResult, carry_out, plan_write
 from xcaliper.core.errors import NegativeResponseError, NotFoundError, UsageError
 from xcaliper.quantity.measurement import BoundMeasurement
 

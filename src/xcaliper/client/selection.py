@@ -388,7 +388,7 @@ def _options(options: dict[str, Any]) -> PlanOptions:
 
 def _paper(catalog: Catalog) -> NameSpace:
     """Names of a description without an ECU."""
-    from xcaliper.client.live import LiveValues
+    from xcaliper.calib.live import LiveValues
 
     def read(address: Address, _size_bytes: int) -> bytes:
         raise UsageError(

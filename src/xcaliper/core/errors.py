@@ -23,6 +23,7 @@ __all__ = [
     "NegativeResponseError",
     "NotFoundError",
     "OutOfRangeError",
+    "ParameterSetError",
     "PlanError",
     "ProtocolError",
     "RemoteProtocolError",
@@ -388,6 +389,12 @@ class ImageError(SourceError):
     """A program file (ELF, linker map) that cannot be used for what was asked."""
 
     slug = "image"
+
+
+class ParameterSetError(SourceError):
+    """A file of parameter values cannot be read."""
+
+    slug = "parameter-set"
 
 
 class MdfError(SourceError):

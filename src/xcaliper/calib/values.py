@@ -14,7 +14,12 @@ from xcaliper.core.errors import UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Axis", "Table", "format_number"]
+__all__ = ["Axis", "Table", "format_number", "plain"]
+
+
+def plain(value: Any) -> Any:
+    """A numpy scalar as a Python value, everything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def format_number(value: object) -> str:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from xcaliper.a2l import parse
-from xcaliper.client.live import LiveValues, Overlay
-from xcaliper.client.parameters import carry_out, plan_write, read_value
+from xcaliper.calib.live import LiveValues, Overlay
+from xcaliper.calib.parameters import carry_out, plan_write, read_value
 from xcaliper.core.address import Address
 from xcaliper.core.errors import LimitError, NotFoundError, UsageError
 from xcaliper.core.memory import SparseMemory

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xcaliper.client.binding import plain
-from xcaliper.client.values import Axis, Table
+from xcaliper.calib.values import Axis, Table, plain
 from xcaliper.core.datatypes import DataType
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import IntegrityError, UsageError

@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from xcaliper.client.binding import plain
-from xcaliper.client.parameters import plan_write, read_value
+from xcaliper.calib.parameters import plan_write, read_value
+from xcaliper.calib.values import plain
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import NotFoundError, UsageError
 from xcaliper.quantity.measurement import BoundMeasurement
@@ -15,7 +15,7 @@ from xcaliper.quantity.measurement import BoundMeasurement
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from xcaliper.client.parameters import Read, WritePlan
+    from xcaliper.calib.parameters import Read, WritePlan
     from xcaliper.core.address import Address
     from xcaliper.quantity.catalog import Bound, Catalog
     from xcaliper.quantity.dependents import Dependent

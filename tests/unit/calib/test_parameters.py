@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from xcaliper.a2l import parse
+from xcaliper.calib.parameters import read_value, write_value
 from xcaliper.client.binding import Signal
 from xcaliper.client.measurement import Block, join_blocks
 from xcaliper.client.names import expand_names, nearest_names
-from xcaliper.client.parameters import read_value, write_value
 from xcaliper.core.errors import IntegrityError, LimitError, NotFoundError, UsageError
 from xcaliper.core.samples import Gap, SampleBlock
 from xcaliper.quantity.catalog import Catalog

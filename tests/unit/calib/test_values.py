@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xcaliper.client.values import Axis, Table, format_number
+from xcaliper.calib.values import Axis, Table, format_number
 from xcaliper.core.errors import UsageError
 
 X = Axis("Speed", np.array([500.0, 1000.0, 1500.5]), "rpm")

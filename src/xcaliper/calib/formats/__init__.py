@@ -1,0 +1,1 @@
+"""Files of parameter sets: bytes ↔ :class:`~xcaliper.calib.paramset.ParameterSet`."""
