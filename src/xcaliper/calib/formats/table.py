@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from xcaliper.calib.formats import dcm
+from xcaliper.calib.formats import csv_set, dcm, python_source
 from xcaliper.calib.formats.model import Holds, ReadSet, SetFormat
 from xcaliper.calib.paramset import EntryKind, Origin
 from xcaliper.core.errors import NotFoundError, ParameterSetError, UsageError
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "find_format", "format_of", "losses", "read_set", "write_set"]
 
-FORMATS: Final[tuple[SetFormat, ...]] = (dcm.FORMAT,)
+FORMATS: Final[tuple[SetFormat, ...]] = (
+    dcm.FORMAT,
+    csv_set.FORMAT,
+    python_source.FORMAT,
+)
 """All of them, in the order they are asked whether a file is theirs."""
 HEAD_BYTES: Final = 1 << 16
 
@@ -127,7 +131,7 @@ def _parts_of(entry: Entry) -> set[Holds]:
         Holds.AXES: any(axis.values is not None for axis in entry.axes),
         Holds.CUBOIDS: entry.kind in (EntryKind.CUBOID, EntryKind.CUBE_4, EntryKind.CUBE_5),
         Holds.BLOBS: isinstance(entry.values, bytes),
-        Holds.TEXTS: isinstance(entry.values, str) or np.asarray(entry.values).dtype.kind in "OU",
+        Holds.TEXTS: np.asarray(entry.values).dtype.kind in "OU",
         Holds.UNITS: bool(entry.unit) or any(axis.unit for axis in entry.axes),
         Holds.NAMES: bool(entry.long_name or entry.display_name),
         Holds.FUNCTIONS: bool(entry.functions),
