@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from xcaliper.core.datatypes import DataType
     from xcaliper.quantity.catalog import Catalog
 
-__all__ = ["RawEntry", "axis_type", "raw_entry", "record_of"]
+__all__ = ["RawEntry", "axis_type", "raw_entries", "raw_entry", "record_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,8 @@ def record_of(raw: RawEntry) -> OpenRecord:
 
 def _refuse_pointers(bound: BoundCharacteristic | AxisPoints) -> None:
     behind = any(element.pointer is not None for element in bound.layout.elements)
-    if behind or bound.pointers is not None or getattr(bound, "maps", ()):
+    maps = isinstance(bound, BoundCharacteristic) and bound.maps
+    if behind or maps or bound.pointers is not None:
         raise UsageError(f"{bound.name}: its values are behind pointers, or in several maps.")
 
 

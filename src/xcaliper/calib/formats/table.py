@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from xcaliper.calib.formats import csv_set, dcm, python_source
+from xcaliper.calib.formats import c_source, csv_set, dcm, par, python_source
 from xcaliper.calib.formats.model import Holds, ReadSet, SetFormat
 from xcaliper.calib.paramset import EntryKind, Origin
 from xcaliper.core.errors import NotFoundError, ParameterSetError, UsageError
@@ -19,8 +19,11 @@ __all__ = ["FORMATS", "find_format", "format_of", "losses", "read_set", "write_s
 
 FORMATS: Final[tuple[SetFormat, ...]] = (
     dcm.FORMAT,
+    par.FORMAT,
     csv_set.FORMAT,
     python_source.FORMAT,
+    c_source.FORMAT,
+    c_source.HEADER_FORMAT,
 )
 """All of them, in the order they are asked whether a file is theirs."""
 HEAD_BYTES: Final = 1 << 16
