@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = ["read_dcm", "sniff_dcm"]
 
+Run = tuple[int, bool, str]
+"""A line of cells: its number, whether it holds texts, and what stands behind its keyword."""
+
 _COMMENT: Final = "*!."
 _FORMAT: Final = re.compile(r"KONSERVIERUNG_FORMAT\s+(\S+)")
 _AXIS_OF: Final = re.compile(r"\*\s*SST([XY]?)\b\s*(.*)")
@@ -61,7 +64,10 @@ def _counts(line: str) -> bool:
 
 @dataclass(slots=True)
 class _Block:
-    """A block while it is read."""
+    """A block while it is read.
+
+    Lines of cells are kept as they are, and those of one list are read together when the block ends.
+    """
 
     form: BlockForm
     name: str
@@ -71,6 +77,9 @@ class _Block:
     functions: tuple[str, ...] = ()
     variant: Variant = ()
     refs: dict[str, str] = field(default_factory=dict)
+    x_runs: list[Run] = field(default_factory=list)
+    y_runs: list[Run] = field(default_factory=list)
+    row_runs: list[list[Run]] = field(default_factory=list)
     x: list[Cell] = field(default_factory=list)
     y: list[Cell] = field(default_factory=list)
     rows: list[list[Cell]] = field(default_factory=list)
@@ -88,7 +97,7 @@ def read_dcm(data: bytes, *, source: str = "") -> ReadSet:
         ParameterSetError: it is no DCM file, or one of an older edition.
     """
     text, _ = decode_text(data)
-    return _Reader(split_lines(text), source).read()
+    return _Reader([line.strip() for line in split_lines(text)], source).read()
 
 
 class _Reader:
@@ -132,7 +141,7 @@ class _Reader:
     def _next(self) -> str | None:
         """The next line that is neither empty nor a comment."""
         while self.at < len(self.lines):
-            line = self.lines[self.at].strip()
+            line = self.lines[self.at]
             self.at += 1
             if _counts(line):
                 return line
@@ -143,9 +152,8 @@ class _Reader:
 
     def _head(self) -> None:
         """Comments and facts at the top, then the line that names the format."""
-        for line in self.lines:
+        for bare in self.lines:
             self.at += 1
-            bare = line.strip()
             if _counts(bare):
                 self._check_format(bare)
                 return
@@ -225,15 +233,19 @@ class _Reader:
     def _block(self, form: BlockForm, keyword: str, rest: str) -> None:
         block = self._opened(form, keyword, rest)
         while self.at < len(self.lines):
-            line = self.lines[self.at].strip()
+            line = self.lines[self.at]
             self.at += 1
             if not line:
+                continue
+            word, rest = _split(line)
+            if word in _CELLS:
+                is_text, put = _CELLS[word]
+                put(block, (self.at, is_text, rest))
                 continue
             if line[0] in _COMMENT:
                 if found := _AXIS_OF.fullmatch(line):
                     block.refs[found[1] or "X"] = found[2].strip()
                 continue
-            word, rest = _split(line)
             if word == "END":
                 self._close(block)
                 return
@@ -249,7 +261,7 @@ class _Reader:
         self._error("no-end", text, hint="Is the file whole?", subject=block.name)
 
     def _opened(self, form: BlockForm, keyword: str, rest: str) -> _Block:
-        name, _, sizes = rest.partition(" ")
+        name, sizes = _split(rest) if rest else ("", "")
         words = sizes.replace("@", " ").split()
         least, most = form.sizes
         sound = all(w.isdecimal() and len(w) < 9 and int(w) for w in words)
@@ -265,16 +277,9 @@ class _Reader:
         self._error(slug, text, hint=hint, subject=block.name)
 
     def _line(self, block: _Block, word: str, rest: str) -> None:
-        """One line inside a block."""
+        """One line inside a block that holds no cells."""
         try:
-            if word in _CELLS:
-                is_text, where = _CELLS[word]
-                cells: list[Any] = strings_in(rest) if is_text else numbers_in(rest.split())
-                where(block, cells)
-                if not is_text and any(map(isnan, cells)):
-                    text = f"{block.name}: it holds NaN."
-                    self.findings.warning(self.at, "not-a-number", text, subject=block.name)
-            elif word in _INFO:
+            if word in _INFO:
                 block.info[word] = " ".join(words_in(rest))
             elif word == "FUNKTION":
                 block.functions = (*block.functions, *words_in(rest))
@@ -286,7 +291,39 @@ class _Reader:
         except ValueError as error:
             self._fail(block, "bad-value", f"{block.name}: {error}; it is left out.", _hint(error))
 
+    def _read_cells(self, block: _Block) -> None:
+        """Numbers and texts of all lines of cells."""
+        try:
+            block.x = self._cells(block, block.x_runs)
+            block.y = self._cells(block, block.y_runs)
+            block.rows = [self._cells(block, runs) for runs in block.row_runs]
+        except _CellError as error:
+            text, at = f"{block.name}: {error}; it is left out.", self.at
+            self.at = error.line
+            self._fail(block, "bad-value", text, _hint(error))
+            self.at = at
+
+    def _cells(self, block: _Block, runs: list[Run]) -> list[Cell]:
+        if not runs:
+            return []
+        texts = [rest for _, is_text, rest in runs if not is_text]
+        if len(texts) != len(runs):
+            return [cell for run in runs for cell in _cells_of_run(run)]
+        text = " ".join(texts)
+        try:
+            numbers = numbers_in(text.split())
+        except ValueError:
+            for run in runs:
+                _cells_of_run(run)
+            raise AssertionError("one of the lines is wrong, as all together are") from None
+        if ("n" in text or "N" in text) and any(map(isnan, numbers)):
+            text = f"{block.name}: it holds NaN."
+            self.findings.warning(runs[0][0], "not-a-number", text, subject=block.name)
+        return list(numbers)
+
     def _close(self, block: _Block) -> None:
+        if block.is_sound:
+            self._read_cells(block)
         if not block.is_sound:
             return
         for text in _wrong_counts(block):
@@ -345,25 +382,38 @@ def _variant_of(rest: str) -> Variant:
     return tuple(found)
 
 
-def _add_x(block: _Block, cells: list[Cell]) -> None:
-    block.x += cells
+class _CellError(ValueError):
+    """A line of cells that is wrong."""
+
+    def __init__(self, line: int, text: str) -> None:
+        super().__init__(text)
+        self.line = line
 
 
-def _add_y(block: _Block, cells: list[Cell]) -> None:
-    for cell in cells:
-        block.y.append(cell)
-        block.rows.append([])
+def _cells_of_run(run: Run) -> list[Cell]:
+    line, is_text, rest = run
+    try:
+        return [*strings_in(rest)] if is_text else [*numbers_in(rest.split())]
+    except ValueError as error:
+        raise _CellError(line, str(error)) from None
 
 
-def _add_values(block: _Block, cells: list[Cell]) -> None:
-    if not block.rows:
-        if block.form.kind == EntryKind.MAP:
-            raise ValueError("WERT stands before the first ST/Y")
-        block.rows.append([])
-    block.rows[-1] += cells
+def _add_x(block: _Block, run: Run) -> None:
+    block.x_runs.append(run)
 
 
-_CELLS: Final[dict[str, tuple[bool, Callable[[_Block, list[Any]], None]]]] = {
+def _add_y(block: _Block, run: Run) -> None:
+    block.y_runs.append(run)
+    block.row_runs.append([])
+
+
+def _add_values(block: _Block, run: Run) -> None:
+    if not block.row_runs:
+        block.row_runs.append([])
+    block.row_runs[-1].append(run)
+
+
+_CELLS: Final[dict[str, tuple[bool, Callable[[_Block, Run], None]]]] = {
     "WERT": (False, _add_values),
     "TEXT": (True, _add_values),
     "ST/X": (False, _add_x),
@@ -386,7 +436,11 @@ def _wrong_counts(block: _Block) -> list[str]:
     ]
     if kind == EntryKind.MAP:
         wrong = [row for row in block.rows if len(row) != sizes[0]]
-        if wrong and not found:
+        if not found and len(block.rows) != wants_y:
+            found.append(
+                "a line of values stands before the first ST/Y, or of ST/Y has several points"
+            )
+        elif wrong and not found:
             found.append(f"{sizes[0]} values per ST/Y are announced, {len(wrong[0])} stand there")
         return found
     wants = 0 if kind == EntryKind.AXIS_PTS else prod(sizes)

@@ -116,16 +116,27 @@ def numbers_in(words: list[str]) -> list[Number]:
     Raises:
         ValueError: a word is no number; its message tells which and why.
     """
-    if _DECIMAL.fullmatch(" ".join(words)) and max(map(len, words), default=0) <= MAX_DIGITS:
-        try:
-            found: list[Number] = [
-                float(w) if "." in w or "e" in w or "E" in w else int(w) for w in words
-            ]
-        except ValueError:
-            found = [_number(w) for w in words]
-        if float("inf") not in found and float("-inf") not in found:
-            return found
-    return [_number(w) for w in words]
+    text = " ".join(words)
+    if not _DECIMAL.fullmatch(text):
+        return [_number(w) for w in words]
+    found: list[Number]
+    try:
+        if text.count(".") == len(words):
+            found = list(map(float, words))
+        elif "." not in text and "e" not in text and "E" not in text:
+            found = list(map(int, words))
+        else:
+            found = [float(w) if "." in w or "e" in w or "E" in w else int(w) for w in words]
+    except ValueError:
+        return [_number(w) for w in words]
+    can_be_large = "e" in text or "E" in text or len(text) > MAX_DIGITS
+    return [_number(w) for w in words] if can_be_large and _has_large(words, found) else found
+
+
+def _has_large(words: list[str], found: list[Number]) -> bool:
+    """True where a number may be larger than what a float holds."""
+    longest = max(map(len, words))
+    return longest > MAX_DIGITS or float("inf") in found or float("-inf") in found
 
 
 def _number(word: str) -> Number:
