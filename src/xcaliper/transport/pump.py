@@ -326,7 +326,7 @@ class Link:
             UsageError: a sink is set already.
             LinkError: the link is closed or failed.
         """
-        can_stay = sys.platform == "linux" and not self.transport.is_stream
+        can_stay = sys.platform == "linux"
 
         def begin() -> None:
             # A large buffer holds what a burst brings meanwhile, and timestamps do not care.
