@@ -32,9 +32,11 @@ def plan_of(rng: random.Random, kind: int) -> DaqPlan:
     )
     order = rng.choice((ByteOrder.INTEL, ByteOrder.MOTOROLA))
     setups, rasters = [], []
+    alike, sizes = rng.random() < 0.3, ()
     for index in range(rng.randint(1, MAX_LISTS)):
         number = index if kind < 2 else 255 + index
-        sizes = tuple(rng.randint(1, 60) for _ in range(rng.choice((1, 1, 2, 3, 7))))
+        if not (alike and sizes):
+            sizes = tuple(rng.randint(1, 60) for _ in range(rng.choice((1, 1, 2, 3, 7))))
         dtype = np.dtype([(f"s{index}", "u1", (sum(sizes),))])
         odts = tuple(OdtSetup((OdtEntry(Address(0), size),)) for size in sizes)
         setups.append(DaqListSetup(number, index, odts))

@@ -583,9 +583,8 @@ class Link:
         now = self._clock()
         self._came_late = now - self._drained_ns > _LATE_NS and self._inbox.running
         self._drained_ns = now
-        if self._was_full and self._inbox.running and not self._queueing:
-            return self._driver.full_bytes
-        return LATE_BYTES if self._came_late else HOLD_BYTES
+        is_saturated = self._was_full and self._inbox.running and not self._queueing
+        return LATE_BYTES if self._came_late or is_saturated else HOLD_BYTES
 
     def _note_wait(self) -> None:
         """Another thread kept the interpreter while much came: ask for shorter turns, if allowed."""
