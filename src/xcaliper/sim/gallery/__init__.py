@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from xcaliper.core.errors import NotFoundError
@@ -10,15 +11,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from xcaliper.sim.ecu import Model, VirtualEcu
+    from xcaliper.sim.ecu import MemoryMaker, Model, VirtualEcu
     from xcaliper.sim.faults import Faults
     from xcaliper.sim.memory import EcuMemory
     from xcaliper.xcp.slave_config import SlaveConfig
 
-__all__ = ["NAMES", "build_ecu"]
+__all__ = ["CONCEPT_NAMES", "NAMES", "build_ecu"]
 
+#: ECUs that differ in how parameters are made adjustable.
+CONCEPT_NAMES = (
+    "flash-parameters",
+    "eeprom",
+    "ram-parameters",
+    "flash-overlay",
+    "dynamic-overlay",
+    "autosar-single-pointer",
+    "double-pointer",
+    "pointer-table-in-flash",
+)
 #: Names of the ECUs, as the shell knows them.
-NAMES = ("demo-engine", "many-signals")
+NAMES = ("demo-engine", "many-signals", *CONCEPT_NAMES)
 
 
 def build_ecu(  # noqa: PLR0913  # each one is a choice of its own
@@ -51,10 +63,18 @@ def build_ecu(  # noqa: PLR0913  # each one is a choice of its own
         raise NotFoundError(name, kind="virtual ECU", nearest=NAMES)
     from xcaliper.core.datatypes import ByteOrder
     from xcaliper.sim.ecu import VirtualEcu
+    from xcaliper.sim.memory import EcuMemory
 
     order = settings.byte_order if settings else ByteOrder.INTEL
     make: Callable[[EcuMemory], Model]
-    if name == "many-signals":
+    memory: MemoryMaker = EcuMemory
+    if name in CONCEPT_NAMES:
+        from xcaliper.sim.gallery.concepts import CONCEPTS, ConceptProgram, with_sectors
+
+        concept = CONCEPTS[name](order, settings.ag if settings else 1)
+        declaration, make, memory = concept.declaration, ConceptProgram, concept.memory
+        settings = with_sectors(settings, concept.sectors)
+    elif name == "many-signals":
         from xcaliper.sim.gallery.many_signals import ManySignals, many_signals
 
         declaration, make = many_signals(signals, rate_hz, byte_order=order), ManySignals
@@ -63,8 +83,7 @@ def build_ecu(  # noqa: PLR0913  # each one is a choice of its own
 
         declaration = demo_engine(byte_order=order)
 
-        def make(memory: EcuMemory) -> Model:
-            return DemoEngine(memory, seed=seed)
+        make = partial(DemoEngine, seed=seed)
 
     kept = None
     if nvm is not None:
@@ -72,4 +91,4 @@ def build_ecu(  # noqa: PLR0913  # each one is a choice of its own
 
         program = f"{declaration.name} {declaration.epk}"
         kept = NvmFile(nvm, ecu=program, on_problem=on_problem).memory
-    return VirtualEcu(declaration, make, settings, faults=faults, nonvolatile=kept)
+    return VirtualEcu(declaration, make, settings, faults=faults, nonvolatile=kept, memory=memory)
