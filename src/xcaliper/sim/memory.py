@@ -114,7 +114,7 @@ class EcuMemory:
         log: EcuLog | None = None,
     ) -> None:
         self.image = image
-        self.log = log or EcuLog()
+        self.log = EcuLog() if log is None else log  # an empty one is false
         self._flash = flash
         self.ag = image.ag
         ram = image.regions[RAM].initial

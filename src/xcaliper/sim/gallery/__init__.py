@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from xcaliper.sim.ecu import MemoryMaker, Model, VirtualEcu
+    from xcaliper.sim.extensions import ExtensionMap
     from xcaliper.sim.faults import Faults
     from xcaliper.sim.memory import EcuMemory
     from xcaliper.xcp.slave_config import SlaveConfig
 
-__all__ = ["CONCEPT_NAMES", "NAMES", "build_ecu"]
+__all__ = ["CONCEPT_NAMES", "NAMES", "build_ecu", "meaning"]
 
 #: ECUs that differ in how parameters are made adjustable.
 CONCEPT_NAMES = (
@@ -33,6 +35,18 @@ CONCEPT_NAMES = (
 NAMES = ("demo-engine", "many-signals", *CONCEPT_NAMES)
 
 
+def meaning(name: str) -> str:
+    """What an ECU of the gallery is, in one line."""
+    if name == "demo-engine":
+        return "A four-cylinder gasoline engine with its controller"
+    if name == "many-signals":
+        return "As many signals as wanted on one event"
+    from xcaliper.core.datatypes import ByteOrder
+    from xcaliper.sim.gallery.concepts import CONCEPTS
+
+    return CONCEPTS[name](ByteOrder.INTEL, 1).declaration.text
+
+
 def build_ecu(  # noqa: PLR0913  # each one is a choice of its own
     name: str,
     settings: SlaveConfig | None = None,
@@ -42,6 +56,7 @@ def build_ecu(  # noqa: PLR0913  # each one is a choice of its own
     rate_hz: float = 1000,
     faults: Faults | None = None,
     nvm: Path | None = None,
+    extensions: ExtensionMap | None = None,
     on_problem: Callable[[str], object] = lambda _text: None,
 ) -> VirtualEcu:
     """A fresh ECU of the gallery.
@@ -54,6 +69,7 @@ def build_ecu(  # noqa: PLR0913  # each one is a choice of its own
         rate_hz: of the event of ``many-signals``.
         faults: what goes wrong on purpose.
         nvm: file that keeps what SET_REQUEST stored; None = it lasts as long as the ECU.
+        extensions: which memory has which address extension; None = all have 0.
         on_problem: told when that file cannot be read or written.
 
     Raises:
@@ -72,6 +88,8 @@ def build_ecu(  # noqa: PLR0913  # each one is a choice of its own
         from xcaliper.sim.gallery.concepts import CONCEPTS, ConceptProgram, with_sectors
 
         concept = CONCEPTS[name](order, settings.ag if settings else 1)
+        if extensions is not None:
+            concept = replace(concept, declaration=extensions.applied(concept.declaration))
         declaration, make, memory = concept.declaration, ConceptProgram, concept.memory
         settings = with_sectors(settings, concept.sectors)
     elif name == "many-signals":
@@ -84,6 +102,8 @@ def build_ecu(  # noqa: PLR0913  # each one is a choice of its own
         declaration = demo_engine(byte_order=order)
 
         make = partial(DemoEngine, seed=seed)
+    if extensions is not None and name not in CONCEPT_NAMES:
+        declaration = extensions.applied(declaration)
 
     kept = None
     if nvm is not None:
