@@ -216,6 +216,7 @@ class VirtualEcu:
     def receive(self, packet: bytes, now_ns: int) -> None:
         """Serve one packet of the master."""
         self.log.now_ns = now_ns
+        self.log.turn += 1
         self.slave.receive(packet, now_ns - self._boot_ns)
 
     def search(self, packet: bytes, now_ns: int) -> list[LinkReply]:
@@ -261,6 +262,7 @@ class VirtualEcu:
 
     def _run_until(self, now_ns: int) -> None:
         self.log.now_ns = now_ns
+        self.log.turn += 1
         slave = self.slave
         slave.on_time(now_ns - self._boot_ns)
         for t_ns, channel in self.scheduler.run_until(now_ns - self._boot_ns):

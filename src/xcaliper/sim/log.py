@@ -22,7 +22,7 @@ class LogEntry:
         t_ns: when it happened first, on the ECU's clock.
         slug: stable name of the kind of thing, such as ``wrong-extension``.
         text: one sentence.
-        count: how often it happened in a row.
+        count: by how many packets of the master in a row, or at how many times.
     """
 
     t_ns: int
@@ -40,11 +40,14 @@ class EcuLog:
 
     Attributes:
         now_ns: time of the ECU; whoever lets time pass sets it.
+        turn: counts what the ECU was asked or let to do; a thing counts once in each.
         told: called with each new entry; a repetition of the latest one only counts.
     """
 
     def __init__(self) -> None:
         self.now_ns = 0
+        self.turn = 0
+        self._last_turn = 0
         self.told: Callable[[LogEntry], object] = lambda _entry: None
         self._entries: deque[LogEntry] = deque(maxlen=_MAX_ENTRIES)
 
@@ -52,8 +55,10 @@ class EcuLog:
         """Note something."""
         latest = self._entries[-1] if self._entries else None
         if latest is not None and (latest.slug, latest.text) == (slug, text):
-            latest.count += 1
+            latest.count += self.turn != self._last_turn
+            self._last_turn = self.turn
             return
+        self._last_turn = self.turn
         entry = LogEntry(self.now_ns, slug, text)
         self._entries.append(entry)
         self.told(entry)
