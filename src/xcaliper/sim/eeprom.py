@@ -252,8 +252,8 @@ class EepromMemory(EcuMemory):
         if paged is self._paged[0]:
             before = sum(self._device.erases)
             if not self._device.write(offset, data):
-                text = "the EEPROM is worn out: its sectors cannot be erased any more."
-                self.log.add("eeprom-worn", text)
+                text = "the EEPROM is worn out: its sectors cannot be erased any more"
+                self.log.add("eeprom-worn", f"{text}.")
                 raise refusal(ErrorCode.ERR_WRITE_PROTECTED, text)
             if sum(self._device.erases) > before:
                 erases = self._device.erases

@@ -198,9 +198,9 @@ class GrantedMemory(EcuMemory):
         names = ", ".join(piece.name for piece in missing)
         text = (
             f"{names} of {paged.segment.name} ({sum(one.size_bytes for one in missing)} bytes) does not "
-            f"fit the calibration RAM: {ram.free_bytes} of {ram.size_bytes} bytes are left."
+            f"fit the calibration RAM: {ram.free_bytes} of {ram.size_bytes} bytes are left"
         )
-        self.log.add("calibration-ram-exhausted", text)
+        self.log.add("calibration-ram-exhausted", f"{text}.")
         raise refusal(ErrorCode.ERR_MEMORY_OVERFLOW, text)
 
     def copy_page(self, source: tuple[int, int], destination: tuple[int, int]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from xcaliper.core.errors import (
     AccessDeniedError,
+    MemoryOverflowError,
     NegativeResponseError,
     UsageError,
     WriteProtectedError,
@@ -36,6 +37,7 @@ _SCRATCH_BYTES: Final = 8192
 _KINDS: Final[dict[ErrorCode, type[NegativeResponseError]]] = {
     ErrorCode.ERR_ACCESS_DENIED: AccessDeniedError,
     ErrorCode.ERR_WRITE_PROTECTED: WriteProtectedError,
+    ErrorCode.ERR_MEMORY_OVERFLOW: MemoryOverflowError,
 }
 
 
