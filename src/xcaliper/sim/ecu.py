@@ -123,9 +123,10 @@ class VirtualEcu:
         self.faults = FaultInjector(faults, field, order) if faults else None
         self._reboots_ns = [int(at * 1e9) for at in sorted(faults.reboots_s)] if faults else []
         program = self._settings.program
-        self.flash = program and Flash(
-            program.sectors, ag=self.image.ag, initial=_programmed(self.image, program.sectors)
-        )
+        self.flash: Flash | None = None
+        if program is not None:
+            programmed = _programmed(self.image, program.sectors)
+            self.flash = Flash(program.sectors, ag=self.image.ag, initial=programmed)
         self._boot_ns = 0
         self._run = 0
         self._endpoints = endpoints

@@ -330,29 +330,17 @@ def _segment_bytes(
 
 
 def _overlaps(declaration: EcuDeclaration, ag: int) -> list[str]:
+    flash = declaration.flash_extension
+    code_size = _align(len(declaration.epk), 16)
     runs = [
         (declaration.ram_extension, declaration.ram_address, declaration.ram_size_bytes, RAM),
-        (
-            declaration.flash_extension,
-            declaration.epk_address,
-            _align(len(declaration.epk), 16),
-            CODE,
-        ),
-        *(
-            (one.extension, one.address, one.size_bytes, one.name)
-            for one in (*declaration.segments, *declaration.areas)
-        ),
-        *(
-            (
-                declaration.flash_extension,
-                segment.initial_at,
-                segment.size_bytes,
-                segment.initial_name,
-            )
-            for segment in declaration.segments
-            if segment.initial_at is not None
-        ),
+        (flash, declaration.epk_address, code_size, CODE),
     ]
+    for segment in declaration.segments:
+        runs.append((segment.extension, segment.address, segment.size_bytes, segment.name))
+        if segment.initial_at is not None:
+            runs.append((flash, segment.initial_at, segment.size_bytes, segment.initial_name))
+    runs += [(one.extension, one.address, one.size_bytes, one.name) for one in declaration.areas]
     runs.sort()
     return [
         f"region {name} overlaps region {other}"

@@ -175,10 +175,10 @@ class EcuMemory:
             start = region.address * self.ag
             rows.append((region.extension, start, start + len(region.initial), holder))
         taken = {row[:2] for row in rows}
-        for sector, cells in self._flash.runs() if self._flash is not None else ():
+        for sector, view in self._flash.runs() if self._flash is not None else ():
             start = sector.address.value * self.ag
             if (sector.address.extension, start) not in taken:
-                rows.append((sector.address.extension, start, start + len(cells), cells))
+                rows.append((sector.address.extension, start, start + len(view), view))
         return rows
 
     def _find(self, address: Address, size_bytes: int) -> tuple[_Holder, int]:

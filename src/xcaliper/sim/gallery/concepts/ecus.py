@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.core.address import Address
 from xcaliper.core.datatypes import ByteOrder, DataType
@@ -110,13 +110,14 @@ def with_sectors(settings: SlaveConfig | None, own: tuple[SectorConfig, ...]) ->
     return replace(settings, program=replace(settings.program, sectors=sectors))
 
 
-def _segment(text: str, pages: tuple[Page, ...] | None = None, **more: object) -> Segment:
+def _segment(text: str, **more: Any) -> Segment:
+    """The usual segment of the parameters, in flash, with changes."""
     made = Segment(name=_HOME, number=0, address=_FLASH, size_bytes=_SIZE, text=text)
-    return replace(made, **({} if pages is None else {"pages": pages}), **more)
+    return replace(made, **more)
 
 
 def _flash_parameters(order: ByteOrder, _ag: int) -> ConceptEcu:
-    segment = _segment("Parameters in flash", _FLASH_ONLY)
+    segment = _segment("Parameters in flash", pages=_FLASH_ONLY)
     return ConceptEcu(
         concept_program(
             "FlashParameters", "Parameters in flash: no online writing", [segment], byte_order=order
@@ -125,7 +126,9 @@ def _flash_parameters(order: ByteOrder, _ag: int) -> ConceptEcu:
 
 
 def _eeprom(order: ByteOrder, ag: int) -> ConceptEcu:
-    segment = _segment("Parameters in EEPROM", _RAM_ONLY, address=_EEPROM, kind=MemoryKind.EEPROM)
+    segment = _segment(
+        "Parameters in EEPROM", pages=_RAM_ONLY, address=_EEPROM, kind=MemoryKind.EEPROM
+    )
     declaration = concept_program(
         "EepromParameters",
         "Parameters in an EEPROM of two flash sectors: slow writes that wear",
@@ -141,7 +144,7 @@ def _eeprom(order: ByteOrder, ag: int) -> ConceptEcu:
 def _ram_parameters(order: ByteOrder, _ag: int) -> ConceptEcu:
     segment = _segment(
         "Parameters in RAM",
-        _RAM_ONLY,
+        pages=_RAM_ONLY,
         address=_RAM,
         kind=MemoryKind.RAM,
         initial_at=_FLASH,
@@ -237,7 +240,7 @@ def _flash_table(order: ByteOrder, ag: int) -> ConceptEcu:
         return concept_program(
             "FlashPointers",
             "Structures behind a table of pointers in flash",
-            [_segment("Parameters in flash, some with a copy in RAM", _RAM_ONLY), table],
+            [_segment("Parameters in flash, some with a copy in RAM", pages=_RAM_ONLY), table],
             figures=_POINTERS,
             further=(
                 ValueBlock(
