@@ -9,7 +9,6 @@ from xcaliper.a2l import parse
 from xcaliper.calib.parameters import read_value, write_value
 from xcaliper.quantity.catalog import Catalog
 from xcaliper.sim.gallery import build_ecu
-from xcaliper.sim.signals import signal_view
 from xcaliper.xcp.procedures import pages
 from xcaliper.xcp.procedures.connect import connect
 from xcaliper.xcp.procedures.memory import XcpMemory
@@ -95,11 +94,9 @@ class EcuPair(Pair):
     def xcp_page(self, page: int, segment: int = 0) -> None:
         self.run(pages.set_page(segment, page, ecu=False))
 
-    # -- the truth inside of the ECU --------------------------------------------------------------
-
     def used(self, name: str) -> float:
-        """A signal of the ECU's program, as it stands in RAM."""
-        return float(signal_view(self.ecu.memory, name)[()])
+        """A signal of the ECU's program, read by the master."""
+        return float(self.get(name))
 
     def seen(self, *names: str, runs: int) -> list[tuple[float, ...]]:
         """These signals after each of so many runs of the task."""

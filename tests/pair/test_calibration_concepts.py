@@ -107,6 +107,19 @@ def test_a_long_write_to_an_eeprom_says_that_it_is_pending():
     assert pair.used("EepromWrites") == cells
 
 
+def test_a_write_that_power_off_interrupts_has_not_happened():
+    pair = EcuPair("eeprom")
+    before = pair.get("KFA").values
+    address, size = bytes_of(pair, "KFA")
+    pair.run(ask(std.SetMta(address=address.value)))
+    pair.ecu.receive(b"\xf0\xf0" + bytes(240), pair.now_ns)
+    pair.pass_ms(50)
+    assert size == 242
+    pair.reboot()
+    np.testing.assert_array_equal(pair.get("KFA").values, before)
+    assert pair.ecu.memory.figures()["EepromWrites"] == 0
+
+
 def test_sectors_of_an_eeprom_take_turns_and_wear():
     pair = EcuPair("eeprom")
     values = pair.get("KFA").values
@@ -250,6 +263,11 @@ def test_the_overlay_is_switched_and_its_result_can_be_stored():
     pair.xcp_page(1)
     assert (pair.get("cSetA"), pair.get("cSetC")) == (2, 2)  # in the flash itself
     assert used_blocks(pair) == (0, 0, 512)
+
+    image = pair.read_bytes(FLASH, 0x400)
+    program(pair, (FLASH, with_word(image, 0, 9)))  # what is programmed later counts
+    pair.reboot()
+    assert (pair.get("cSetA"), pair.get("cSetC")) == (9, 2)
 
 
 # -- pointers in RAM ------------------------------------------------------------------------------

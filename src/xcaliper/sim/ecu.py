@@ -134,6 +134,16 @@ class VirtualEcu:
         self._load()
         self.announce(endpoints)
 
+    def _forget_pages(self) -> None:
+        """What was stored for segments in flash is gone when that flash was erased."""
+        stored = self.nonvolatile.pages
+        left = {
+            number: data for number, data in stored.items() if number not in self.memory.cleared
+        }
+        if len(left) < len(stored):
+            self.nonvolatile.pages = left
+            self.nonvolatile.changed()
+
     def _load(self) -> None:
         """Memory and application as they are after power-up."""
         self.memory = self._make_memory(self.image, self.flash, self._stored_pages(), self.log)
@@ -200,11 +210,12 @@ class VirtualEcu:
     def reboot(self, now_ns: int) -> None:
         """Start anew without a word: session, lists, memory and clocks are those of power-up.
 
-        Working pages begin with what STORE_CAL_REQ stored, else as programmed; ECU and XCP use the
+        Working pages begin with what STORE_CAL_REQ stored since their flash was erased, else as programmed; ECU and XCP use the
         first page again; RAM is empty, resources are locked, segments are not in FREEZE mode. Lists
         that were stored with RESUME run from the start, those without are configured and selected.
         """
         self._boot_ns = now_ns
+        self._forget_pages()
         self._load()
         self._run += 1
         if Quirk.A2L_PER_RUN in self._config.quirks:

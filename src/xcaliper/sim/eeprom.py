@@ -19,7 +19,7 @@ from xcaliper.sim.memory import EcuMemory, PagedSegment, refusal
 from xcaliper.xcp.codes import ErrorCode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from xcaliper.core.address import Address
     from xcaliper.sim.flash import Flash
@@ -35,6 +35,8 @@ _MARK: Final = 0x4545
 _HEADER: Final = struct.Struct("<HIH")
 #: Number of the cell, its bytes, CRC-16 of both.
 _RECORD: Final = struct.Struct("<H8sH")
+#: Erases of both sectors, records written.
+_COUNTS: Final = struct.Struct("<QQQ")
 _CRC_START: Final = 0xFFFF
 _MS: Final = 1_000_000
 
@@ -55,6 +57,7 @@ class EepromEmulation:
         sectors: bytes of both sectors; they outlive power-off.
         erases: how often each was erased.
         writes: records written so far.
+        changed: called after each change.
 
     Raises:
         SettingsError: a sector holds fewer than twice the cells.
@@ -77,6 +80,7 @@ class EepromEmulation:
         )
         self.erases = [0, 0]
         self.writes = 0
+        self.changed: Callable[[], object] = lambda: None
         self._active = 0
         self._sequence = 1
         self._end = _HEADER.size
@@ -120,9 +124,27 @@ class EepromEmulation:
         mark, sequence, crc = _HEADER.unpack(raw)
         return int(sequence) if mark == _MARK and crc == _crc(raw[:-2]) else 0
 
+    # -- beyond the end of the process ------------------------------------------------------------
+
+    def dump(self) -> bytes:
+        """Everything that has to be kept: counts and both sectors."""
+        return _COUNTS.pack(*self.erases, self.writes) + b"".join(self.sectors)
+
+    def load(self, data: bytes) -> bool:
+        """Take what :meth:`dump` gave; False when it is another size, then nothing changes."""
+        size = len(self.sectors[0])
+        if len(data) != _COUNTS.size + 2 * size:
+            return False
+        *self.erases, self.writes = _COUNTS.unpack_from(data)
+        for number, sector in enumerate(self.sectors):
+            at = _COUNTS.size + number * size
+            sector[:] = data[at : at + size]
+        self.power_up()
+        return True
+
     # -- writing ----------------------------------------------------------------------------------
 
-    def changed(self, offset: int, data: bytes) -> list[int]:
+    def changing(self, offset: int, data: bytes) -> list[int]:
         """Cells that these bytes would change."""
         wanted = bytearray(self._cells)
         wanted[offset : offset + len(data)] = data
@@ -144,7 +166,7 @@ class EepromEmulation:
             offset: bytes from the start.
             data: new bytes, inside of the EEPROM.
         """
-        cells = self.changed(offset, data)
+        cells = self.changing(offset, data)
         if self.needs_swap(len(cells)):
             if self.erases[self._active] >= self._endurance:
                 return False
@@ -152,6 +174,8 @@ class EepromEmulation:
         self._cells[offset : offset + len(data)] = data
         for cell in cells:
             self._append(cell)
+        if cells:
+            self.changed()
         return True
 
     def _cell(self, cell: int) -> bytes:
@@ -242,7 +266,7 @@ class EepromMemory(EcuMemory):
         found = self._row(address, len(data))
         if found is None or found[0] is not self._paged[0]:
             return 0, 0
-        times, records = self._times, len(self._device.changed(found[1], data))
+        times, records = self._times, len(self._device.changing(found[1], data))
         duration = records * times.record_ns
         if self._device.needs_swap(records):
             return duration + times.erase_ns, 0

@@ -11,16 +11,36 @@ from typing import TYPE_CHECKING, Final, Self
 
 from xcaliper.core.errors import SettingsError
 from xcaliper.sim.items import Area, MemoryKind
+from xcaliper.xcp.quirks import Quirk
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from xcaliper.sim.declare import EcuDeclaration
 
-__all__ = ["ExtensionMap"]
+__all__ = ["ExtensionMap", "check_extensions"]
 
 _REGISTERS: Final = 0x4000_0000
 _REGISTERS_SIZE: Final = 0x100
 _EXTERNAL_SIZE: Final = 0x2000
 _EXTERNAL_FILL: Final = 0xE7
+
+
+#: Quirks that give the RAM extensions of their own.
+_OWN: Final = frozenset({Quirk.MIXED_EXTENSIONS, Quirk.EVENT_IN_ADDRESS, Quirk.A2L_PER_RUN})
+
+
+def check_extensions(quirks: AbstractSet[Quirk]) -> None:
+    """Refuse a map beside quirks that move the RAM themselves.
+
+    Raises:
+        SettingsError: there is such a quirk.
+    """
+    rivals = sorted(quirk.label for quirk in quirks & _OWN)
+    if rivals:
+        raise SettingsError(
+            "extensions", f"the quirks {', '.join(rivals)} have addresses of their own"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,6 +106,7 @@ class EcuMemory:
         ag: bytes per address.
         ram: bytes of the measurement RAM, shared with the model; behind them is the slave's scratch room.
         generation: counts every change of what the ECU reads as parameters.
+        cleared: segments whose flash was erased since power-up.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class EcuMemory:
         ram = image.regions[RAM].initial
         self.ram = bytearray(ram) + bytes(-len(ram) % 8 + _SCRATCH_BYTES)
         self.generation = 0
+        self.cleared: set[int] = set()
         self._paged = [
             self._load(segment)
             for segment in sorted(image.declaration.segments, key=lambda one: one.number)
@@ -303,6 +305,11 @@ class EcuMemory:
     def clear(self, sector: SectorConfig) -> None:
         """Erase a sector of the flash."""
         self._flash_of().clear(sector)
+        for paged in self._paged:
+            segment = paged.segment
+            origin = segment.address if segment.initial_at is None else segment.initial_at
+            if origin == sector.address.value:
+                self.cleared.add(segment.number)
         self._reprogrammed()
 
     def program(self, address: Address, data: bytes) -> None:

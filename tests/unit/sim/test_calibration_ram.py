@@ -29,6 +29,7 @@ from xcaliper.sim.granted import CalibrationRam, GrantedMemory, Piece, blocks, s
 from xcaliper.sim.image import build_image
 from xcaliper.sim.items import Area, MemoryKind, Segment
 from xcaliper.sim.log import EcuLog
+from xcaliper.xcp.quirks import Quirk
 from xcaliper.xcp.slave_config import SlaveConfig
 
 FLASH = Address(0x0801_0000)
@@ -137,6 +138,15 @@ def test_a_worn_out_eeprom_refuses_and_says_so():
     assert memory.read(at, 2) == struct.pack("<H", 1255)
 
 
+def test_an_eeprom_survives_the_process_in_the_file_of_the_ecu(tmp_path):
+    at = Address(0x0A00_0000)
+    build_ecu("eeprom", nvm=tmp_path / "ecu.nvm").memory.write(at, b"\x2a\0")
+    ecu = build_ecu("eeprom", nvm=tmp_path / "ecu.nvm")
+    assert ecu.memory.read(at, 2) == b"\x2a\0"
+    assert ecu.memory.figures()["EepromWrites"] == 1
+    build_ecu("flash-parameters", nvm=tmp_path / "other.nvm")  # has none
+
+
 def test_names_have_meanings_and_others_are_refused():
     assert all(meaning(name) for name in NAMES)
     assert set(CONCEPTS) == set(CONCEPT_NAMES)
@@ -159,6 +169,15 @@ def test_a_map_is_read_from_words():
     ):
         with pytest.raises(SettingsError, match=words):
             ExtensionMap.parse(text)
+
+
+def test_quirks_that_move_the_ram_leave_no_room_for_a_map():
+    settings = SlaveConfig(quirks=frozenset({Quirk.MIXED_EXTENSIONS, Quirk.BURSTS}))
+    with pytest.raises(SettingsError, match="the quirks mixed-extensions have addresses"):
+        build_ecu("demo-engine", settings, extensions=ExtensionMap())
+    build_ecu(
+        "demo-engine", SlaveConfig(quirks=frozenset({Quirk.BURSTS})), extensions=ExtensionMap()
+    )
 
 
 def test_the_description_tells_memory_of_every_kind():

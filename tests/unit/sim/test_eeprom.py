@@ -119,3 +119,17 @@ def test_sectors_take_turns_until_they_are_worn_out():
 def test_a_sector_needs_room_for_twice_the_cells():
     with pytest.raises(SettingsError, match="79 is too small for twice 3 records"):
         made(sector_bytes=79)
+
+
+def test_what_it_holds_outlives_the_process():
+    device, told = made(), []
+    device.changed = lambda: told.append(device.dump())
+    for turn in range(7):
+        device.write(0, bytes([100 + turn]))
+    assert len(told) == 7
+    fresh = made()
+    assert not fresh.load(told[-1][:-1])
+    assert fresh.read() == INITIAL
+    assert fresh.load(told[-1])
+    assert fresh.read() == device.read()
+    assert (fresh.erases, fresh.writes) == ([1, 0], 8)  # seven, and one that changed its sector

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from xcaliper.sim.ecu import MemoryMaker, Model, VirtualEcu
     from xcaliper.sim.extensions import ExtensionMap
     from xcaliper.sim.faults import Faults
+    from xcaliper.sim.gallery.concepts import ConceptEcu
     from xcaliper.sim.memory import EcuMemory
     from xcaliper.xcp.slave_config import SlaveConfig
 
@@ -79,11 +80,15 @@ def build_ecu(  # noqa: PLR0913  # each one is a choice of its own
         raise NotFoundError(name, kind="virtual ECU", nearest=NAMES)
     from xcaliper.core.datatypes import ByteOrder
     from xcaliper.sim.ecu import VirtualEcu
+    from xcaliper.sim.extensions import check_extensions
     from xcaliper.sim.memory import EcuMemory
 
     order = settings.byte_order if settings else ByteOrder.INTEL
     make: Callable[[EcuMemory], Model]
     memory: MemoryMaker = EcuMemory
+    concept: ConceptEcu | None = None
+    if extensions is not None and settings is not None:
+        check_extensions(settings.quirks)
     if name in CONCEPT_NAMES:
         from xcaliper.sim.gallery.concepts import CONCEPTS, ConceptProgram, with_sectors
 
@@ -111,4 +116,6 @@ def build_ecu(  # noqa: PLR0913  # each one is a choice of its own
 
         program = f"{declaration.name} {declaration.epk}"
         kept = NvmFile(nvm, ecu=program, on_problem=on_problem).memory
+        if concept is not None:
+            concept.keep(kept)
     return VirtualEcu(declaration, make, settings, faults=faults, nonvolatile=kept, memory=memory)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from xcaliper.sim.ecu import MemoryMaker
     from xcaliper.sim.granted import Piece
     from xcaliper.sim.image import EcuImage
+    from xcaliper.xcp.slave_store import NonVolatile
 
 __all__ = ["CONCEPTS", "ConceptEcu", "with_sectors"]
 
@@ -36,6 +37,7 @@ _TABLE: Final = 0x0802_0000
 _RAM: Final = 0x2001_0000
 _CALIBRATION_RAM: Final = 0x2002_0000
 _EEPROM: Final = 0x0A00_0000
+_EEPROM_AREA: Final = "eeprom"
 _SIZE: Final = 0x400
 _TABLE_SIZE: Final = 0x100
 #: Calibration RAM of the pointer concepts: structures A and C fit together, B behind A does not.
@@ -64,10 +66,25 @@ class ConceptEcu:
     Attributes:
         declaration: of the ECU.
         memory: makes its memory.
+        device: EEPROM that outlives power-off; None = it has none.
     """
 
     declaration: EcuDeclaration
     memory: MemoryMaker = EcuMemory
+    device: EepromEmulation | None = None
+
+    def keep(self, nonvolatile: NonVolatile) -> None:
+        """Let the EEPROM begin with what a file kept, and the file follow it."""
+        device = self.device
+        if device is None:
+            return
+        device.load(nonvolatile.areas.get(_EEPROM_AREA, b""))
+
+        def keep() -> None:
+            nonvolatile.areas[_EEPROM_AREA] = device.dump()
+            nonvolatile.changed()
+
+        device.changed = keep
 
     @property
     def sectors(self) -> tuple[SectorConfig, ...]:
@@ -138,7 +155,8 @@ def _eeprom(order: ByteOrder, ag: int) -> ConceptEcu:
     )
     initial = build_image(declaration, ag=ag).regions[_HOME].initial
     device = EepromEmulation(initial)
-    return ConceptEcu(declaration, partial(EepromMemory, device=device, times=EepromTimes()))
+    memory = partial(EepromMemory, device=device, times=EepromTimes())
+    return ConceptEcu(declaration, memory, device)
 
 
 def _ram_parameters(order: ByteOrder, _ag: int) -> ConceptEcu:
