@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from fnmatch import translate
 from html import escape
 from re import compile as compile_pattern
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -125,6 +126,11 @@ class ParameterSet:
         return tuple(self._names())
 
     @property
+    def by_key(self) -> Mapping[Key, Entry]:
+        """Name and variant → entry, in order; it cannot be changed."""
+        return MappingProxyType(self._entries)
+
+    @property
     def keys(self) -> tuple[tuple[str, Variant], ...]:
         """Name and variant of every entry."""
         return tuple(self._entries)
@@ -171,14 +177,20 @@ class ParameterSet:
 
     # --- other sets made from this one ---
 
-    def replaced(self, entries: Iterable[Entry]) -> ParameterSet:
-        """A set with other entries and the same head."""
+    def replaced(
+        self,
+        entries: Iterable[Entry],
+        *,
+        functions: Iterable[CollectionInfo] | None = None,
+        criteria: Iterable[tuple[str, tuple[str, ...]]] | None = None,
+    ) -> ParameterSet:
+        """A set with other entries and the same head; what is known of functions and criteria may be replaced."""
         return ParameterSet(
             entries,
             name=self.name,
             origin=self.origin,
-            functions=self.functions,
-            criteria=self.criteria.items(),
+            functions=self.functions if functions is None else functions,
+            criteria=self.criteria.items() if criteria is None else criteria,
             comments=self.comments,
         )
 
