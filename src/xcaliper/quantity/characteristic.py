@@ -15,7 +15,7 @@ from xcaliper.quantity.axis import BoundAxis, curve_points
 from xcaliper.quantity.bits import BitField
 from xcaliper.quantity.compu import Conversion
 from xcaliper.quantity.memory_values import Read, at_offset, to_bytes
-from xcaliper.quantity.points import PointsRule, encode_points, railed, read_points
+from xcaliper.quantity.points import PointsRule, encode_count, encode_points, railed, read_points
 from xcaliper.quantity.record_access import OpenRecord, PointerChain, read_exactly
 from xcaliper.quantity.record_layout import Placed, Record, RecordShape, memory_axes
 from xcaliper.quantity.rounding import PhysToRaw, check_shape, fit_raw, phys_to_raw, target_of
@@ -493,6 +493,24 @@ class BoundCharacteristic:
             self.guard_rails,
         )
         return encode_points(self._open(read)[0], n, phys, rule)
+
+    def encode_count(self, n: int, count: int, *, read: Read) -> list[tuple[Address, bytes]]:
+        """Writes that change how many points of an axis in the record are in use; values move with it.
+
+        Args:
+            n: 0 for X, 1 for Y, …
+            count: as many as will be in use.
+            read: gives bytes of memory now.
+
+        Raises:
+            UsageError: memory does not tell the number, or there is no room for so many.
+        """
+        if self.pointers is not None:
+            return self.resolve(read).encode_count(n, count, read=read)
+        axis, name = self.axes[n], f"{self.name} axis {n}"
+        if axis.shared is not None:
+            return axis.shared.encode_count(count, read=read)
+        return encode_count(self._open(read)[0], n, count, axis.max_points, self.byte_order, name)
 
 
 def _whole(points: NDArray[Any]) -> bool:
