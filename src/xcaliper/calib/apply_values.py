@@ -150,7 +150,9 @@ def _counts(
     for n, (given, axis) in enumerate(zip(entry.axes, now.axes, strict=False)):
         made = bound.axes[n]
         own = made.shared is None and made.fixed is None
-        if own and given.values is not None and len(given.values) != np.size(axis.values):
+        if not own or given.values is None or axis.values is None:
+            continue
+        if len(given.values) != len(axis.values):
             found = _count(partial(bound.encode_count, n), len(given.values), then)
             then.add(found)
             writes.extend(found)
