@@ -189,9 +189,12 @@ class BoundCharacteristic:
                 points = np.asarray(axis.fixed, dtype=float)
                 outside[n] = points.astype(np.int64) if _whole(points) else points
         given = {n: len(points) for n, points in outside.items() if not self._counted(n)}
-        size = self._place(None, given).size_bytes
-        data = read_exactly(read, self.address, size, self.name)
-        record = self._record(data, given, read)
+        sized = self._place(None, given)
+        data = read_exactly(read, self.address, sized.size_bytes, self.name)
+        if self.layout.is_counted:
+            record = self._record(data, given, read)
+        else:  # nothing in memory moves anything
+            record = OpenRecord(self.name, self.address, self.ag, self.layout, sized, data, read)
         return record, {n: points[: record.record.counts[n]] for n, points in outside.items()}
 
     def _counted(self, n: int) -> bool:
