@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from xcaliper.calib.formats.xml_records import Node
     from xcaliper.calib.paramset import Variant
 
-__all__ = ["bodies", "called", "full_name"]
+__all__ = ["bodies", "full_name"]
 
 
 def full_name(node: Node) -> str:
@@ -43,9 +43,3 @@ def _variant_of(node: Node) -> Variant:
         (one.value("SW-VCD-CRITERION-REF"), one.value("VT"))
         for one in criteria.all("SW-VCD-CRITERION-VALUE")
     )
-
-
-def called(name: str, variant: Variant) -> str:
-    """Name of an entry for people."""
-    told = ", ".join(f"{criterion}={value}" for criterion, value in variant)
-    return f"{name} ({told})" if told else name

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from xcaliper.calib.entries import label_of
 from xcaliper.calib.formats.cdf_history import read_flags, read_history
-from xcaliper.calib.formats.cdf_instance import bodies, called, full_name
+from xcaliper.calib.formats.cdf_instance import bodies, full_name
 from xcaliper.calib.formats.cdf_values import (
     Cells,
     entry_values,
@@ -220,7 +221,7 @@ class CdfReader:
             except ValueError as error:
                 self.findings.error(
                     "bad-values",
-                    f"{called(name, variant)}: {error}; left out.",
+                    f"{label_of((name, variant))}: {error}; left out.",
                     line=body.line,
                     subject=name,
                     hint="Correct the file or write the value by hand.",
@@ -237,7 +238,7 @@ class CdfReader:
             if not node.has_inner and normal(category) not in CONTAINERS:
                 self.findings.warn(
                     "no-values",
-                    f"{called(name, variant)}: no values; left out.",
+                    f"{label_of((name, variant))}: no values; left out.",
                     line=body.line,
                     subject=name,
                 )
@@ -315,7 +316,7 @@ class CdfReader:
         if entry.key in self._entries:
             self.findings.warn(
                 "duplicate",
-                f"{called(*entry.key)}: given again; the later one counts.",
+                f"{label_of(entry.key)}: given again; the later one counts.",
                 line=line,
                 subject=entry.name,
             )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from xcaliper.calib.formats.cdf_instance import called
+from xcaliper.calib.entries import label_of
 from xcaliper.calib.formats.cells import cell_array, shaped
 from xcaliper.calib.formats.cvx_rows import (
     ATTRIBUTES,
@@ -145,7 +145,7 @@ class _Reader:
         if entry.key in self.entries:
             self.findings.warn(
                 "duplicate",
-                f"{called(*entry.key)}: given again; the later one counts.",
+                f"{label_of(entry.key)}: given again; the later one counts.",
                 line=record.line,
                 subject=record.name,
             )

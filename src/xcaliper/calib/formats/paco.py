@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from xcaliper.calib.entries import label_of
 from xcaliper.calib.formats.cdf_history import read_entries
-from xcaliper.calib.formats.cdf_instance import bodies, called, full_name
+from xcaliper.calib.formats.cdf_instance import bodies, full_name
 from xcaliper.calib.formats.cdf_values import entry_values, point_values, read_cells
 from xcaliper.calib.formats.cdf_words import normal
 from xcaliper.calib.formats.findings import Findings
@@ -90,7 +91,7 @@ class _Reader:
         except ValueError as error:
             self.findings.error(
                 "bad-values",
-                f"{called(*key)}: {error}; left out.",
+                f"{label_of(key)}: {error}; left out.",
                 line=body.line,
                 subject=name,
                 hint="Correct the file or write the value by hand.",
@@ -99,7 +100,7 @@ class _Reader:
         if key in self.entries:
             self.findings.warn(
                 "duplicate",
-                f"{called(*key)}: given again; the later one counts.",
+                f"{label_of(key)}: given again; the later one counts.",
                 line=body.line,
                 subject=name,
             )
