@@ -19,12 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "read_cdf", "write_cdf"]
 
 _HEAD_BYTES: Final = 8192
-_MARKS: Final = (
-    b"<CATEGORY>CDF2",
-    b"CALIBRATION DATA FORMAT",
-    b"SW-INSTANCE-TREE",
-    b"SW-VALUE-CONT",
-)
+_MARKS: Final = (b"<CATEGORY>CDF2", b"CALIBRATION DATA FORMAT", b"SW-VALUE-CONT")
 
 
 def read_cdf(data: bytes, *, source: str = "") -> ReadSet:
