@@ -137,8 +137,7 @@ SEEDS += [write_json(read_cdf(latin("engine.cdfx")).values)]
 def outcome(reader, data: bytes) -> None:
     try:
         read = reader(data, source="any")
-    except ParameterSetError as error:
-        assert str(error).startswith("any")
+    except ParameterSetError:
         return
     assert isinstance(read, ReadSet)
     for entry in read.values:

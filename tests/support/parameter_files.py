@@ -6,7 +6,7 @@ import os
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from lxml import etree
 
@@ -61,11 +61,37 @@ _MODELS = {
     "SDG": "(SDG-CAPTION?, (SD | SDG)*)",
     "SDG-CAPTION": "(SHORT-NAME, LONG-NAME?)",
 }
-_LEAVES = (
-    "SHORT-NAME LONG-NAME DISPLAY-NAME CATEGORY SYMBOLIC-FILE DATA-FILE SW-FEATURE-REF REVISION"
-    " SW-COLLECTION-REF SW-ARRAY-INDEX SW-INSTANCE-REF SW-VCD-CRITERION-REF UNIT-DISPLAY-NAME V VT"
-    " LABEL STATE DATE CSUS CSPR CSWP CSTO CSTV CSPI CSDI P FLAG SD LOCS"
-).split()
+_LEAVES = [
+    "SHORT-NAME",
+    "LONG-NAME",
+    "DISPLAY-NAME",
+    "CATEGORY",
+    "SYMBOLIC-FILE",
+    "DATA-FILE",
+    "SW-FEATURE-REF",
+    "REVISION",
+    "SW-COLLECTION-REF",
+    "SW-ARRAY-INDEX",
+    "SW-INSTANCE-REF",
+    "SW-VCD-CRITERION-REF",
+    "UNIT-DISPLAY-NAME",
+    "V",
+    "VT",
+    "LABEL",
+    "STATE",
+    "DATE",
+    "CSUS",
+    "CSPR",
+    "CSWP",
+    "CSTO",
+    "CSTV",
+    "CSPI",
+    "CSDI",
+    "P",
+    "FLAG",
+    "SD",
+    "LOCS",
+]
 _ATTRIBUTES = (
     "MSRSW CREATOR CDATA #IMPLIED",
     "MSRSW CREATOR-VERSION CDATA #IMPLIED",
@@ -96,7 +122,7 @@ def problems_of(data: bytes) -> list[str]:
 def second_reading(data: bytes) -> dict[tuple[str, tuple[str, ...]], dict[str, Any]]:
     """Name and variant → what the file says, of files whose instances are not nested."""
     found = {}
-    for instance in ElementTree.fromstring(data).iter("SW-INSTANCE"):
+    for instance in ET.fromstring(data).iter("SW-INSTANCE"):
         name = instance.findtext("SHORT-NAME") or ""
         variants = instance.findall("SW-INSTANCE-PROPS-VARIANTS/SW-INSTANCE-PROPS-VARIANT")
         for body in variants or [instance]:

@@ -212,5 +212,5 @@ def test_what_cdf_cannot_hold(entry: Entry, reason: str) -> None:
 
 def test_all_problems_are_told_at_once() -> None:
     bad = [Entry(f"X{n}", EntryKind.VALUE, 1, is_raw=True) for n in range(30)]
-    with pytest.raises(UsageError, match="X0: .*X19: .*and 10 more"):
+    with pytest.raises(UsageError, match=r"X0: .*X19: .*and 10 more"):
         write_cdf(ParameterSet(bad))

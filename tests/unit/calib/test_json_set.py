@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from unit.calib.test_cdf_write import assert_same, later, rich
 from xcaliper.calib.formats import json_set
+from xcaliper.calib.formats.json_fields import AXIS, ENTRY, FLAG, FUNCTION, HISTORY, ORIGIN
 from xcaliper.calib.formats.json_set import read_json, write_json
 from xcaliper.calib.formats.table import read_set
-from xcaliper.calib.paramset import Entry, EntryKind, ParameterSet
+from xcaliper.calib.paramset import (
+    CollectionInfo,
+    Entry,
+    EntryKind,
+    Flag,
+    HistoryEntry,
+    Origin,
+    ParameterSet,
+    SetAxis,
+)
 from xcaliper.core.diagnostics import Severity
 from xcaliper.core.errors import ParameterSetError, UsageError
 
@@ -69,7 +82,7 @@ def test_values_that_json_has_no_word_for(values) -> None:
 
 
 def test_the_standard_library_reads_it() -> None:
-    root = json.loads(write_json(rich()), parse_constant=lambda text: pytest.fail(text))
+    root = json.loads(write_json(rich()), parse_constant=pytest.fail)
     assert (root["format"], root["version"], root["name"]) == (
         "xcaliper-parameter-set",
         1,
@@ -194,3 +207,20 @@ def test_what_json_cannot_hold() -> None:
     entry = Entry("X", EntryKind.VAL_BLK, np.array([1j]))
     with pytest.raises(UsageError, match="X: an array of complex128"):
         write_json(ParameterSet([entry]))
+
+
+def test_the_page_names_every_field() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "set-json.md").read_text("utf-8")
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("| ") and "`" in line]
+    shown = {cells[1].strip(): re.findall(r"`(\w+)`", cells[2]) for cells in rows}
+    tables = {"origin": ORIGIN, "function": FUNCTION, "entry": ENTRY, "axis": AXIS}
+    tables |= {"history": HISTORY, "flag": FLAG}
+    assert {name: shown[name] for name in tables} == {k: list(v) for k, v in tables.items()}
+    assert set(shown["file"]) == json.loads(write_json(rich())).keys()
+
+
+def test_tables_name_every_field_of_the_model() -> None:
+    tables = {Origin: ORIGIN, CollectionInfo: FUNCTION, Entry: ENTRY, SetAxis: AXIS}
+    tables |= {HistoryEntry: HISTORY, Flag: FLAG}
+    for kind, table in tables.items():
+        assert table.keys() | {"where"} == {one.name for one in fields(kind)} | {"where"}
