@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree as ET
+
 import numpy as np
 import pytest
 
 from support.parameter_files import latin, problems_of, second_reading
+from xcaliper.a2l.parse import parse
 from xcaliper.calib.formats.cdf import read_cdf, write_cdf
 from xcaliper.calib.paramset import (
     AxisKind,
@@ -19,6 +22,7 @@ from xcaliper.calib.paramset import (
     SetAxis,
 )
 from xcaliper.core.errors import UsageError
+from xcaliper.quantity.catalog import Catalog
 
 COM = SetAxis(AxisKind.COM, None, ref="AxN", quantity="n")
 STD = SetAxis(AxisKind.STD, np.array([10, 80]), unit="%")
@@ -214,3 +218,71 @@ def test_all_problems_are_told_at_once() -> None:
     bad = [Entry(f"X{n}", EntryKind.VALUE, 1, is_raw=True) for n in range(30)]
     with pytest.raises(UsageError, match=r"X0: .*X19: .*and 10 more"):
         write_cdf(ParameterSet(bad))
+
+
+A2L = """ASAP2_VERSION 1 71
+/begin PROJECT p ""
+/begin MODULE m ""
+/begin TYPEDEF_CHARACTERISTIC scalar "" VALUE l 0 NO_COMPU_METHOD 0 100 /end TYPEDEF_CHARACTERISTIC
+/begin TYPEDEF_STRUCTURE phase "" 8
+  /begin STRUCTURE_COMPONENT offset scalar 0 /end STRUCTURE_COMPONENT
+/end TYPEDEF_STRUCTURE
+/begin INSTANCE my.motor "" phase 0x1000 /end INSTANCE
+/end MODULE
+/end PROJECT
+"""
+
+
+def test_parts_of_instances_stand_inside_them() -> None:
+    def one(name: str, value: float, kind: EntryKind = EntryKind.VALUE, **more: object) -> Entry:
+        values = np.array([value]) if kind is EntryKind.CURVE else value
+        return Entry(name, kind, values, long_name=name, **more)
+
+    values = ParameterSet(
+        [
+            one("my.motor.gain", 1.5, functions=("F", "G")),
+            one("flat.name", 2),
+            one("my.motor.phases[0].offset", 10),
+            one("my.motor.list[0][1]", 3),
+            one("my.motor.list[0][2]", 4),
+            one("my.motor.curves[0]", 5, EntryKind.CURVE),
+            one("my.motor.phases[1].offset", 11, variant=(("Car", "A"),)),
+            one("my.motor.phases[1].offset", 12, variant=(("Car", "B"),)),
+            one("my.motor", 7),
+            one("my.motor.odd..name", 8),
+            one("my.motorway", 9),
+            one("my.motor.gain.fine", 0.5),
+        ],
+        name="parts",
+    )
+    catalog = Catalog(parse(A2L))
+    data = write_cdf(values, catalog=catalog)
+    assert problems_of(data) == []
+    read = read_cdf(data)
+    assert read.diagnostics == ()
+    assert {one.key: one for one in read.values} == {one.key: one for one in values}
+    outline = [
+        (one.tag, one.text)
+        for one in ET.fromstring(data).find(".//SW-INSTANCE-TREE").iter()
+        if one.tag in ("SHORT-NAME", "SW-ARRAY-INDEX", "CATEGORY")
+    ]
+    assert outline[2:] == [
+        ("SHORT-NAME", "my.motor"), ("CATEGORY", "STRUCTURE"),
+        ("SHORT-NAME", "gain"), ("CATEGORY", "VALUE"),
+        ("SHORT-NAME", "fine"), ("CATEGORY", "VALUE"),
+        ("SHORT-NAME", "phases"), ("CATEGORY", "STRUCTURE_ARRAY"),
+        ("SW-ARRAY-INDEX", "0"), ("CATEGORY", "STRUCTURE"),
+        ("SHORT-NAME", "offset"), ("CATEGORY", "VALUE"),
+        ("SW-ARRAY-INDEX", "1"), ("CATEGORY", "STRUCTURE"),
+        ("SHORT-NAME", "offset"), ("CATEGORY", "VALUE"),
+        ("SHORT-NAME", "list"), ("CATEGORY", "STRUCTURE_ARRAY"),
+        ("SW-ARRAY-INDEX", "0"), ("CATEGORY", "VALUE_ARRAY"),
+        ("SW-ARRAY-INDEX", "1"), ("CATEGORY", "VALUE"),
+        ("SW-ARRAY-INDEX", "2"), ("CATEGORY", "VALUE"),
+        ("SHORT-NAME", "curves"), ("CATEGORY", "CURVE_ARRAY"),
+        ("SW-ARRAY-INDEX", "0"), ("CATEGORY", "CURVE"),
+        ("SHORT-NAME", "flat.name"), ("CATEGORY", "VALUE"),
+        ("SHORT-NAME", "my.motor"), ("CATEGORY", "VALUE"),
+        ("SHORT-NAME", "my.motor.odd..name"), ("CATEGORY", "VALUE"),
+        ("SHORT-NAME", "my.motorway"), ("CATEGORY", "VALUE"),
+    ]  # fmt: skip
