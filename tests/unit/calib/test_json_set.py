@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unit.calib.test_cdf_write import assert_same, later, rich
+from support.parameter_sets import assert_same, later, rich
 from xcaliper.calib.formats import json_set
 from xcaliper.calib.formats.json_fields import AXIS, ENTRY, FLAG, FUNCTION, HISTORY, ORIGIN
 from xcaliper.calib.formats.json_set import read_json, write_json
