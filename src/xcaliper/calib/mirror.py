@@ -22,12 +22,14 @@ class Mirror:
 
     Attributes:
         trusted: nothing happened since that may have changed the page behind our back.
+        left_by_us: it holds what was active before we swapped the pages, which is in the history.
     """
 
     def __init__(self, size_bytes: int) -> None:
         self._data = bytearray(size_bytes)
         self._known: NDArray[np.bool_] = np.zeros(size_bytes, dtype=bool)
         self.trusted = True
+        self.left_by_us = False
 
     def __len__(self) -> int:
         return len(self._data)

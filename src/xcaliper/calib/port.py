@@ -66,14 +66,6 @@ class PagedPort(MemoryPort, Protocol):
         """
         ...
 
-    def copy(self, segment: int, source: int, destination: int) -> bool:
-        """Copy a page onto another one; False = the slave cannot.
-
-        Raises:
-            XcaliperError: the slave is silent.
-        """
-        ...
-
     def user_command(self, content: bytes) -> None:
         """Send USER_CMD with these bytes (XCP Base, USER_CMD, 1.0).
 
@@ -116,10 +108,6 @@ class PlainPort:
 
     def switch(self, segments: Sequence[int], page: int, *, ecu: bool, xcp: bool) -> None:
         """There is nothing to switch."""
-
-    def copy(self, segment: int, source: int, destination: int) -> bool:  # noqa: ARG002
-        """There is nothing to copy."""
-        return False
 
     def user_command(self, content: bytes) -> None:
         """Nobody is there to be told."""
