@@ -66,13 +66,13 @@ class Prepared:
 
     Attributes:
         runs: changes as the ECU sees them.
-        sent: what is written for that, where it is another page's bytes.
+        sent: what is written for that, where it is another page's bytes; None = the runs.
         moves: how the pages are used.
         note: why no page is swapped, where one could be; may be empty.
     """
 
     runs: tuple[Run, ...]
-    sent: tuple[Run, ...] = ()
+    sent: tuple[Run, ...] | None = None
     moves: tuple[PageMove, ...] = ()
     note: str = ""
 
@@ -126,7 +126,11 @@ def prepare(
                 hint='Write it in order (how="order"), or while the ECU is elsewhere (how="park").',
             )
         return _in_order(working, runs, touched, note)
-    sent = [run for one, move in zip(touched, moves, strict=True) for run in _other(working, one, move, runs)]
+    sent = [
+        run
+        for one, move in zip(touched, moves, strict=True)
+        for run in _other(working, one, move, runs)
+    ]
     return Prepared(runs, tuple(sent), tuple(moves))
 
 
@@ -149,7 +153,9 @@ def _parked(working: WorkingSet, segment: CalibSegment) -> PageMove:
     """
     ecu_page, xcp_page = working.pages(segment)
     if segment.number is None or ecu_page is None or xcp_page is None:
-        raise UsageError(f"{segment.label}: its pages are not known, so the ECU cannot be elsewhere.")
+        raise UsageError(
+            f"{segment.label}: its pages are not known, so the ECU cannot be elsewhere."
+        )
     if ecu_page != xcp_page:
         return PageMove(segment.number, ecu_page, ecu_page, xcp_page, ecu_page)
     shelters = [one.number for one in segment.pages if one.is_shelter and one.number != xcp_page]
@@ -190,7 +196,9 @@ def _other(
 ) -> Iterator[Run]:
     """What makes another page equal to the active one with changes."""
     active = working.content(segment)
-    staged = StagedMemory(lambda at, n: _cut(active, segment.offset(at, ag=working.ag), n), working.ag)
+    staged = StagedMemory(
+        lambda at, n: _cut(active, segment.offset(at, ag=working.ag), n), working.ag
+    )
     for run in runs:
         if segment.holds(run.address, run.size_bytes, ag=working.ag):
             staged.write(run.address, run.new)
@@ -251,10 +259,20 @@ class Commit:
             if told:
                 self._tell_quietly(self._brackets.after)
             raise self._refused(error, left) from error
+        self._remember()
         try:
             self._tell(self._brackets.after)
         except _LOST as error:
             raise self._lost(error) from error
+
+    def _remember(self) -> None:
+        """What the pages hold now that all of it is done."""
+        for move in self._transaction.moves:
+            segment = self._working.segment(move.segment)
+            if move.after != move.before:
+                self._working.mirror(segment, move.before).left_by_us = True
+            elif move.meanwhile != move.before:
+                self._working.distrust(segment)  # ECUs may drop what a page held when they leave it
 
     # --- steps ---
 
@@ -318,7 +336,9 @@ class Commit:
             except XcaliperError:
                 left.append(run)
         stuck += self._move_back()
-        return ([] if swap else left[::-1]), stuck  # a page that the ECU does not use does not count
+        return (
+            [] if swap else left[::-1]
+        ), stuck  # a page that the ECU does not use does not count
 
     def _move_back(self, *, ecu: bool = False) -> list[str]:
         """Undo page switches, latest first, only those of the ECU if wanted; what could not be undone."""

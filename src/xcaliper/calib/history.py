@@ -105,7 +105,7 @@ class Transaction:
         reason: why.
         changes: of parameters.
         runs: of bytes, as the ECU sees them.
-        sent: what is written for that, where another page than the ECU's is prepared: its own bytes.
+        sent: what is written for that, where another page than the ECU's is prepared: its own bytes; None = the runs.
         moves: segment by segment, which page was written and which one the ECU used.
         of: number of the transaction that was undone or redone; 0 otherwise.
         state: what became of it.
@@ -118,7 +118,7 @@ class Transaction:
     reason: str = ""
     changes: tuple[Change, ...] = ()
     runs: tuple[Run, ...] = ()
-    sent: tuple[Run, ...] = ()
+    sent: tuple[Run, ...] | None = None
     moves: tuple[PageMove, ...] = ()
     of: int = 0
     state: State = State.OPEN
@@ -126,7 +126,7 @@ class Transaction:
     @property
     def to_send(self) -> tuple[Run, ...]:
         """What is written into the ECU."""
-        return self.sent or self.runs
+        return self.runs if self.sent is None else self.sent
 
     @property
     def bytes_sent(self) -> int:
@@ -169,7 +169,7 @@ class Transaction:
                 for one in self.changes
             ],
             "runs": runs_as_lists(self.runs),
-            "sent": runs_as_lists(self.sent),
+            "sent": None if self.sent is None else runs_as_lists(self.sent),
             "moves": [
                 [one.segment, one.before, one.meanwhile, one.written, one.after]
                 for one in self.moves
@@ -194,7 +194,7 @@ class Transaction:
                 for name, old, new, cell, unit, follows in data["changes"]
             ),
             runs=runs_from_lists(data["runs"]),
-            sent=runs_from_lists(data["sent"]),
+            sent=None if data["sent"] is None else runs_from_lists(data["sent"]),
             moves=tuple(PageMove(*one) for one in data["moves"]),
             of=int(data["of"]),
         )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from xcaliper.core.address import Address
 from xcaliper.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from xcaliper.core.address import Address
 
     Read = Callable[[Address, int], bytes]
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.calib.mirror import Mirror
-from xcaliper.core.address import Address
 from xcaliper.core.errors import IntegrityError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from xcaliper.calib.port import PagedPort
     from xcaliper.calib.segments import CalibSegment
     from xcaliper.calib.write_plan import Run
+    from xcaliper.core.address import Address
 
     Progress = Callable[[int, int], object]
 
@@ -110,10 +110,11 @@ class WorkingSet:
 
     # --- what may have changed ---
 
-    def distrust(self) -> None:
-        """Something may have changed any page: a restart, a lost link, a switched page."""
-        for one in self._mirrors.values():
-            one.trusted = False
+    def distrust(self, segment: CalibSegment | None = None) -> None:
+        """Something may have changed any page, or those of a segment: a restart, a lost link, a switch."""
+        for (number, _), one in self._mirrors.items():
+            if segment is None or self.segments[number] is segment:
+                one.trusted = one.left_by_us = False
 
     def forget(self, segment: int, page: int) -> None:
         """The content of a page was replaced."""
@@ -297,6 +298,7 @@ class WorkingSet:
         begin = segment.offset(run.address, ag=self.ag) if segment is not None else 0
         if mirror is not None:
             mirror.drop(begin, begin + run.size_bytes)  # unknown, until it is seen
+            mirror.left_by_us = False
         self.port.write(run.address, run.new)
         found = self._written(run) if verify else run.new
         if mirror is not None:

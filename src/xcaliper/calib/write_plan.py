@@ -156,9 +156,7 @@ def _spans(
     return spans
 
 
-def _joins(
-    last: _Span, extension: int, begin: int, ag: int, areas: Sequence[AddressRange]
-) -> bool:
+def _joins(last: _Span, extension: int, begin: int, ag: int, areas: Sequence[AddressRange]) -> bool:
     if extension != last.extension:
         return False
     if begin <= -(-last.end // ag) * ag:
