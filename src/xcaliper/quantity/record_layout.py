@@ -181,6 +181,11 @@ class RecordShape:
         """The element of a kind and axis."""
         return next((e for e in self.elements if e.kind == kind and e.axis == axis), None)
 
+    @property
+    def is_counted(self) -> bool:
+        """True when the record tells how many points or pairs it has."""
+        return any(e.kind in ("no_axis_pts", "no_rescale") for e in self.elements)
+
     def among(self, rank: int, total: int) -> "RecordShape":
         """The same layout for one of several curves that alternate."""
         return replace(self, curves=(rank, total))
@@ -386,6 +391,15 @@ def shape_of(name: str, index: ModuleIndex, owner: str) -> RecordShape:
     layout: RecordLayout | None = index.find(name, "RECORD_LAYOUT")
     if layout is None:
         raise UsageError(f"{owner}: record layout {name} does not exist.", hint="Add it.")
+    key = ("RECORD_LAYOUT", name)
+    known = index.made.get(key)
+    if known is None or known[0] is not layout:
+        known = index.made[key] = (layout, _shape(layout, index, owner))
+    shape: RecordShape = known[1]
+    return shape
+
+
+def _shape(layout: RecordLayout, index: ModuleIndex, owner: str) -> RecordShape:
     elements = [
         _element(entry.attr, one, owner)
         for entry in table_of(RecordLayout).optional.values()
@@ -408,7 +422,7 @@ def shape_of(name: str, index: ModuleIndex, owner: str) -> RecordShape:
         for datatype, word in _ALIGNMENTS.items()
     }
     return RecordShape(
-        name,
+        layout.name,
         tuple(elements),
         fixed,
         alignment,
