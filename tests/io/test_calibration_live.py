@@ -81,9 +81,7 @@ def test_a_set_saved_and_applied_after_a_reset_gives_every_byte_back(server, ecu
     assert morning != evening
     applied = calib.apply(saved, reason="next morning")
     assert page_bytes(server) == evening
-    changed = sum(
-        a != b for n in (0, 1) for a, b in zip(morning[n], evening[n], strict=True)
-    )
+    changed = sum(a != b for n in (0, 1) for a, b in zip(morning[n], evening[n], strict=True))
     assert changed <= applied.bytes_sent <= 4 * changed
     assert applied.transaction.kind is Kind.APPLY
     assert calib.apply(saved).transaction is None, "nothing is sent twice"
