@@ -64,8 +64,8 @@ class Crc(NamedTuple):
         """Bytes of the result."""
         return self.bits // 8
 
-    def __call__(self, data: bytes, order: ByteOrder) -> int:
-        """The check over bytes; it does not depend on the byte order."""
+    def __call__(self, data: bytes, _order: ByteOrder) -> int:
+        """The check over bytes; the byte order does not matter to it."""
         return _quick(self)(data) ^ self.xor
 
 
