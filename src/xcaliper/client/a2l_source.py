@@ -233,7 +233,7 @@ class IndexFolder:
                 "sha256": sha256(data).hexdigest(),
             }
             self.folder.mkdir(parents=True, exist_ok=True)
-            _write_whole(self._place(file), json.dumps(meta).encode() + b"\n" + packed)
+            write_whole(self._place(file), json.dumps(meta).encode() + b"\n" + packed)
         except OSError:
             return
 
@@ -316,7 +316,7 @@ class A2lCache:
         target = self.folder / f"{_epk_digest(epk)}-{_digest(data)}.a2l"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _write_whole(target, data)
+            write_whole(target, data)
         except OSError:
             return None
         return target

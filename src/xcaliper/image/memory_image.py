@@ -112,7 +112,11 @@ class MemoryImage:
 
     def holds(self, address: Address, size_bytes: int = 1) -> bool:
         """True when every byte is there."""
-        return not self.gaps(AddressRange(address, size_bytes))
+        try:
+            self._memory.view(address, size_bytes)
+        except UsageError:
+            return False
+        return True
 
     def read(self, address: Address, size_bytes: int) -> bytes:
         """Bytes at an address.
