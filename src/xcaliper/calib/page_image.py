@@ -7,6 +7,7 @@ and by address mappings; the user may tell it, too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -15,7 +16,7 @@ from xcaliper.core.address import Address, AddressRange
 from xcaliper.core.errors import GapError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from xcaliper.a2l.keywords.memory import MemoryLayout, MemorySegment
     from xcaliper.a2l.xcp_model import XcpSegment
@@ -77,7 +78,7 @@ def given_moves(catalog: Catalog, offset: Offset | None) -> tuple[Move, ...]:
         first = max(0, -offset)
         start, to = Address(first), Address(first + offset)
         return (Move(start, _EVERYTHING, to, "The offset given", every_extension=True),)
-    if not hasattr(offset, "items"):
+    if not isinstance(offset, Mapping):
         return tuple(offset)
     segments = {one.name: one for one in _segments(catalog)}
     made: list[Move] = []
