@@ -201,9 +201,7 @@ class Paging:
         for number in segments:
             self._check_switch(self._known[number], page, ecu=ecu, xcp=xcp)
         for some in [segments] if every else [[number] for number in segments]:
-            found = self._link().run(
-                pages.switch_page(some, page, ecu=ecu, xcp=xcp, every=every)
-            )
+            found = self._link().run(pages.switch_page(some, page, ecu=ecu, xcp=xcp, every=every))
             self._used.update(found)
             for number in some:
                 self._note(number, page, ecu=ecu, xcp=xcp)

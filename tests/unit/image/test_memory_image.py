@@ -117,7 +117,7 @@ def test_compare(image):
     other.write(Address(0x15), b"F")
     found = image.compare(other)
     assert found.changed == (span(0x11, 2), span(0x15, 1))
-    assert (found.only_left, found.only_right) == ((span(0x22, 1),), (span(0x40, 1),))
+    assert (found.left_only, found.right_only) == ((span(0x22, 1),), (span(0x40, 1),))
     assert found
     assert not image.compare(image.copy())
     with pytest.raises(UsageError, match="bytes per address"):
@@ -180,8 +180,8 @@ def test_against_a_dict(left, right, wanted):
     found = one.compare(other)
     keys = {k for k in left.keys() | right.keys() if inside(k, found.changed)}
     assert keys == {k for k in left.keys() & right.keys() if left[k] != right[k]}
-    assert sum(r.size_bytes for r in found.only_left) == len(left.keys() - right.keys())
-    assert sum(r.size_bytes for r in found.only_right) == len(right.keys() - left.keys())
+    assert sum(r.size_bytes for r in found.left_only) == len(left.keys() - right.keys())
+    assert sum(r.size_bytes for r in found.right_only) == len(right.keys() - left.keys())
     for area in wanted:
         missing = {k for k in ((area.start.extension, a) for a in range(64)) if inside(k, [area])}
         gaps = one.gaps(area)
