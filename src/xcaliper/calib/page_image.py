@@ -251,10 +251,13 @@ class PageImage:
             cuts = self._cuts(address, size_bytes)
             if len(cuts) < 3:
                 raise
-        return [
-            (self.locate(address + begin // self.ag, end - begin), begin, end - begin)
-            for begin, end in pairwise(cuts)
-        ]
+        try:
+            return [
+                (self.locate(address + begin // self.ag, end - begin), begin, end - begin)
+                for begin, end in pairwise(cuts)
+            ]
+        except GapError as error:
+            raise GapError(address, size_bytes, error.gap, hint=error.hint) from None
 
     def _cuts(self, address: Address, size_bytes: int) -> list[int]:
         """Offsets at which moves begin or end, with 0 and the size."""

@@ -141,15 +141,20 @@ class _ImageCalibrator(Calibrator):
 
     def __init__(self, owner: OfflineImage, memory: GuardedImage, chosen: dict[str, str]) -> None:
         self._owner = owner
+        self._memory = memory
         super().__init__(owner.catalog, PlainPort(memory), clock=time.time_ns, variants=chosen)
 
     def check_allowed(self, transaction: Transaction) -> None:
-        """Refuse changes that the EPK forbids.
+        """Refuse changes that the EPK forbids, and those of the EPK.
 
         Raises:
             IntegrityError: the image is of another program.
+            UsageError: the EPK lies there.
         """
-        self._owner.check_confirmed(", ".join(transaction.names[:3]) or "image")
+        name = ", ".join(transaction.names[:3]) or "image"
+        self._owner.check_confirmed(name)
+        for run in transaction.runs:
+            self._memory.check(run.address, run.size_bytes, name)
 
 
 class _View:
