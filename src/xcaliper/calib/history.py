@@ -257,8 +257,8 @@ class Journal(Protocol):
         """Keep a transaction, for good, before its first byte is sent."""
         ...
 
-    def settle(self, number: int, state: State, runs: tuple[Run, ...]) -> None:
-        """Keep what became of it, and which bytes are in the ECU because of it."""
+    def settle(self, number: int, state: State, runs: tuple[Run, ...] | None) -> None:
+        """Keep what became of it, and which bytes are in the ECU because of it; None = all of them."""
         ...
 
 
@@ -313,9 +313,9 @@ class History:
         """
         before = self[number]
         found = replace(before, state=state, runs=before.runs if runs is None else runs)
-        if self.journal is not None:
-            self.journal.settle(number, state, found.runs)
         self.transactions[number] = found
+        if self.journal is not None:
+            self.journal.settle(number, state, runs)
         return found
 
     def open(self) -> list[Transaction]:
@@ -340,11 +340,12 @@ class History:
         for one in self:
             if one.state not in (State.DONE, State.PARTIAL) or not one.runs:
                 continue
-            if one.kind is Kind.UNDO and done:
+            whole = one.state is State.DONE  # a part of an undo is a change like any other
+            if one.kind is Kind.UNDO and done and whole:
                 undone.append(done.pop())
-            elif one.kind is Kind.REDO and undone:
+            elif one.kind is Kind.REDO and undone and whole:
                 done.append(undone.pop())
-            elif one.kind not in (Kind.UNDO, Kind.REDO):
+            else:
                 done.append(one)
                 undone.clear()
         return (done[-1] if done else None), (undone[-1] if undone else None)
