@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 import xcaliper
 from meta.tree import ROOT
+from xcaliper.calib.paramset import ParameterSet
 from xcaliper.core.address import Address, AddressRange
 from xcaliper.core.errors import (
     GapError,
@@ -19,6 +21,7 @@ from xcaliper.core.errors import (
     IntegrityError,
     LimitError,
     NotFoundError,
+    PlanError,
     UsageError,
 )
 from xcaliper.image.checksum import ChecksumRegion
@@ -274,6 +277,59 @@ def test_saving_changes_what_has_changed(files, pump):
     assert (files / "new.bin").read_bytes() == bytes(wanted)
     binary = xcaliper.open_image(files / "pump.a2l", files / "new.bin", address=0x8000)
     assert binary.read("Fixed") == 78
+
+
+def test_a_set_is_applied_whole_or_not_at_all(files, pump):
+    before = pump.image.copy()
+    made, _ = pump.export(["Speed", "Axis", "Map", "Label"])
+    pump.write("Speed", 1500)
+    pump.write("Axis", [100, 300, 500])
+    pump.write("Map", 99, at=(1, 2))
+    assert {one.name for one in pump.plan_apply(made).changed} >= {"Speed", "Axis", "Map", "Twice"}
+    plan = pump.apply(made, reason="back to the file")
+    assert plan.is_complete
+    assert pump.image == before
+    assert (pump.history[4].reason, str(pump.history[4].kind)) == ("back to the file", "apply")
+    pump.undo()
+    assert pump.read("Speed") == 1500
+    fast = [replace(one, values=9000.0) for one in made if one.name == "Speed"]
+    slow = [one for one in made if one.name != "Speed"]
+    held = pump.image.copy()
+    with pytest.raises(PlanError, match="Speed") as refused:
+        pump.apply(ParameterSet([*fast, *slow], name="fast"))
+    assert len(refused.value.problems) == 1
+    assert pump.image == held
+    assert not pump.apply(ParameterSet([*fast, *slow]), partial=True).is_complete
+    assert (pump.read("Speed"), pump.read("Map").values[1, 2]) == (1500, 13)
+    (files / "other.hex").write_bytes(hex_of(flash(b"PUMP-8")))
+    other = xcaliper.open_image(files / "pump.a2l", files / "other.hex")
+    with pytest.raises(IntegrityError, match="EPK"):
+        other.apply(made)
+
+
+def test_one_image_for_each_page(files):
+    (files / "ram.hex").write_bytes(hex_of(flash()[0x10:0x50], 0x1000))
+    pages = {1: files / "pump.hex", 0: files / "ram.hex"}
+    reference = xcaliper.open_image(files / "pump.a2l", pages)
+    working = reference.on_page(0)
+    assert (reference.number, working.number, reference.pages) == (1, 0, (1, 0))
+    assert working.read("Speed") == 1000
+    working.write("Speed", 1200)
+    assert (working.read("Speed"), reference.read("Speed")) == (1200, 1000)
+    reference.copy_page((0, 0), (0, 1))
+    assert reference.read("Speed") == 1200
+    assert reference.history[1].names == ("Speed", "Twice")
+    reference.undo()
+    reference.copy_page((1, 1), (0, 0))  # the flash segment has what the RAM segment starts with
+    assert working.read("Speed") == 1000
+    with pytest.raises(NotFoundError, match="2: no such page"):
+        reference.on_page(2)
+    with pytest.raises(NotFoundError, match="5: no such segment"):
+        reference.copy_page((5, 0), (0, 1))
+    with pytest.raises(GapError):
+        reference.copy_page((1, 0), (0, 1))
+    with pytest.raises(UsageError, match="no file is given"):
+        xcaliper.open_image(files / "pump.a2l", {})
 
 
 def test_a_file_that_cannot_be_written_leaves_everything(files, pump, monkeypatch):
