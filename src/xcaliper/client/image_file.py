@@ -104,7 +104,7 @@ def save_image(  # options by name
             f"{target}: the file exists.", hint="Give another name, or say overwrite=True."
         )
     states = repair_checksums(file.image, checksums)
-    for one in epk.places:
+    for one in epk.described_places:
         found = file.image.read(one.start, one.size_bytes).decode("latin-1")
         if found != epk.wanted:
             raise IntegrityError("image: EPK", expected=epk.wanted, actual=found)

@@ -26,6 +26,7 @@ from xcaliper.client.a2l_source import read_a2l
 from xcaliper.client.calibration import author_name
 from xcaliper.client.image_file import load_image, save_image
 from xcaliper.client.memory_access import as_address
+from xcaliper.client.memory_sets import apply_plan, diff_by_name
 from xcaliper.client.named_values import NamedValues
 from xcaliper.client.names import expand_names, names_of
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
@@ -33,7 +34,6 @@ from xcaliper.core.errors import (
     GapError,
     IntegrityError,
     NotFoundError,
-    PlanError,
     UsageError,
 )
 from xcaliper.image.checksum import ChecksumRegion, check_checksums, compute_checksum
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from xcaliper.calib.outcomes import ApplyPlan
     from xcaliper.calib.page_image import Offset
     from xcaliper.calib.parameters import WriteResult
+    from xcaliper.client.connection import Connection
     from xcaliper.client.image_file import SavedImage
     from xcaliper.core.address import Address
     from xcaliper.image.checksum import Algorithm, ChecksumState
@@ -123,6 +124,18 @@ def open_image(  # noqa: PLR0913  # options by name
 
 def _catalog(a2l: str | Path | A2lFile, ag: int | None) -> Catalog:
     return Catalog(read_a2l(a2l) if isinstance(a2l, str | Path) else a2l, ag=ag)
+
+
+def _is_same(one: Catalog, other: Catalog) -> bool:
+    """True for two catalogs of one description, included files too."""
+    return one is other or _texts(one) == _texts(other)
+
+
+def _texts(catalog: Catalog) -> list[bytes]:
+    document = catalog.file.document
+    if document is None:
+        return [catalog.file.to_bytes()]
+    return [document.to_bytes(number) for number in range(len(document.sources))]
 
 
 class _ImageCalibrator(Calibrator):
@@ -203,7 +216,7 @@ class OfflineImage:
         self.epk: FoundEpk = find_epk(file.image, wanted, mod_par.addr_epk if mod_par else ())
         moves = (*given_moves(catalog, offset), *described_moves(catalog))
         self._page = PageImage(file.image, moves, described_ranges(catalog))
-        kept = [(one, "the EPK") for one in self.epk.places]
+        kept = [(one, "the EPK") for one in self.epk.described_places]
         self._named = NamedValues(self, _View(self), note=self.check_confirmed)
         chosen: dict[str, str] = {}
         self._chosen = chosen
@@ -523,32 +536,35 @@ class OfflineImage:
             IntegrityError: the image is of another program.
         """
         plan = self.plan_apply(values, clamp=clamp, on_axis=on_axis)
-        if plan.refused and not partial:
-            raise PlanError(
-                f"set {values.name}".rstrip(),
-                tuple(one.line() for one in plan.refused),
-                hint="Nothing was written. partial=True writes the others.",
-            )
         self.check_confirmed("set")
-        self.calib.send(plan.writes, kind=Kind.APPLY, reason=reason)
+        apply_plan(self.calib, plan, name=values.name, partial=partial, reason=reason)
         return plan
 
     def diff(
-        self, other: OfflineImage, *, absolute: float = 0.0, relative: float = 0.0
+        self,
+        other: OfflineImage | Connection | ParameterSet,
+        *,
+        absolute: float = 0.0,
+        relative: float = 0.0,
     ) -> ParameterDifference:
-        """Where another image differs from this one, in parameters and in bytes that are none.
+        """Where another image, an ECU or a set differs from this image, in parameters instead of bytes.
+
+        Images of one description are compared byte by byte first, and only parameters that differ are
+        read; what differs and is no parameter is told as well. Others are compared by name.
 
         Args:
-            other: an image of the same description.
+            other: an image, a connection, or a set, whose entries alone are compared.
             absolute: how far numbers may be apart, in their unit.
             relative: how far they may be apart, as a part of the larger one.
 
         Raises:
             UsageError: the other image has another granularity, or a tolerance is below 0.
         """
-        return compare_images(
-            self.catalog, self._page, other.page, absolute=absolute, relative=relative
-        )
+        if isinstance(other, OfflineImage) and _is_same(self.catalog, other.catalog):
+            return compare_images(
+                self.catalog, self._page, other.page, absolute=absolute, relative=relative
+            )
+        return diff_by_name(self, other, absolute=absolute, relative=relative)
 
     def changed(self) -> tuple[str, ...]:
         """Parameters that are not as in the file, in the order of their addresses."""

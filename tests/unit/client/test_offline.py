@@ -307,6 +307,31 @@ def test_a_set_is_applied_whole_or_not_at_all(files, pump):
         other.apply(made)
 
 
+def test_differences_to_sets_and_to_other_descriptions(files, pump):
+    made, _ = pump.export()
+    assert not pump.diff(made)
+    pump.write("Speed", 1500)
+    assert pump.diff(made).names == ("Speed", "Twice")
+    assert pump.diff(made, absolute=600).names == ("Twice",)
+    few = ParameterSet(one for one in made if one.name in ("Fixed", "Speed"))
+    assert pump.diff(few).names == ("Speed",)
+    renamed = A2L.replace("Speed", "Rotation").replace("0x8050", "0x8051")
+    (files / "renamed.a2l").write_text(renamed, "utf-8")
+    found = pump.diff(xcaliper.open_image(files / "renamed.a2l", files / "pump.hex"))
+    assert found.names == ("Twice", "Fixed", "Speed", "Rotation")
+    assert found.parameters.left_only == (("Speed", ()),)
+    same = pump.diff(xcaliper.open_image(files / "pump.a2l", files / "pump.hex"))
+    assert same.names == ("Speed", "Twice")
+
+
+def test_the_epk_of_a_description_that_does_not_say_where(files):
+    (files / "where.a2l").write_text(A2L.replace("ADDR_EPK 0x8000", ""), "utf-8")
+    image = xcaliper.open_image(files / "where.a2l", files / "pump.hex")
+    assert (image.epk.is_searched, image.diagnostics) == (True, ())
+    image.write("Wrong", 1)  # found by a search, it may be anything
+    image.save(files / "new.hex")
+
+
 def test_one_image_for_each_page(files):
     (files / "ram.hex").write_bytes(hex_of(flash()[0x10:0x50], 0x1000))
     pages = {1: files / "pump.hex", 0: files / "ram.hex"}
