@@ -149,6 +149,10 @@ class Calibrator:
         read = self.working.read if group is None else group.staged.read
         return read(address, size_bytes)
 
+    def read_memory(self, address: Address, size_bytes: int) -> bytes:
+        """Bytes as they are known; inside a group, as they will be."""
+        return self._read(address, size_bytes)
+
     # --- values ---
 
     def __getitem__(self, name: str) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from xcaliper.core.address import Address, AddressRange
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
-from xcaliper.core.errors import XcaliperError
+from xcaliper.core.errors import GapError, XcaliperError
 from xcaliper.quantity.characteristic import BoundCharacteristic
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xcaliper.quantity.catalog import Bound, Catalog
 
     Read = Callable[[Address, int], bytes]
+    Locate = Callable[[Address, int], Address]
 
 __all__ = ["PlaceIndex"]
 
@@ -31,13 +32,15 @@ class PlaceIndex:
     Args:
         catalog: names and descriptions.
         read: gives bytes for an address and a size; pointers are followed with it.
+        locate: gives the place of an address and a size in an image; None = where they are described.
 
     Attributes:
         diagnostics: parameters whose place cannot be told.
     """
 
-    def __init__(self, catalog: Catalog, read: Read) -> None:
+    def __init__(self, catalog: Catalog, read: Read, locate: Locate | None = None) -> None:
         self._ag = catalog.ag
+        self._locate = locate
         self.diagnostics: list[Diagnostic] = []
         rows = sorted(
             (self._begin(part.start), self._begin(part.start) + part.size_bytes, name)
@@ -60,11 +63,17 @@ class PlaceIndex:
                 continue
             try:
                 for one in self._places(catalog, name, read):
-                    yield name, one
+                    yield name, self._located(one)
             except XcaliperError as error:
+                told = error.named(name) if isinstance(error, GapError) else error
                 self.diagnostics.append(
-                    Diagnostic(Severity.WARNING, "no-place", Where(), error.message, subject=name)
+                    Diagnostic(Severity.WARNING, "no-place", Where(), told.message, subject=name)
                 )
+
+    def _located(self, one: AddressRange) -> AddressRange:
+        if self._locate is None:
+            return one
+        return AddressRange(self._locate(one.start, one.size_bytes), one.size_bytes)
 
     @staticmethod
     def _places(catalog: Catalog, name: str, read: Read) -> list[AddressRange]:

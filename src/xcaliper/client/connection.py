@@ -14,8 +14,8 @@ from xcaliper.client.daq_port import DaqPort
 from xcaliper.client.description import epk_problem
 from xcaliper.client.info import ConnectionInfo
 from xcaliper.client.memory_access import MemoryAccess, as_address
-from xcaliper.client.named_values import NamedValues
-from xcaliper.client.names import expand_names
+from xcaliper.client.named_values import LiveHost, NamedValues
+from xcaliper.client.names import expand_names, names_of
 from xcaliper.client.paging import Paging
 from xcaliper.client.programming import Programming
 from xcaliper.client.reconnecting import find_again
@@ -112,7 +112,7 @@ class Connection:
         if session.protection and ring.keys is not None:  # looking may have opened something
             self.session = replace(session, protection=link.run(protection()))
         self._port = DaqPort(self, multiple=self._daq.write_daq_multiple if self._daq else None)
-        self._named = NamedValues(self, self._memory, note=self._memoir.note_write)
+        self._named = NamedValues(LiveHost(self), self._memory, note=self._memoir.note_write)
         self._epk_problem = epk_problem(description)
 
     def _look(self) -> None:
@@ -228,17 +228,7 @@ class Connection:
 
     def names(self, pattern: str = "*", *, kind: str = "all") -> list[str]:
         """Names that match; kind is ``all``, ``measurement``, ``characteristic`` or ``axis``."""
-        catalog = self.catalog
-        pools = {
-            "all": catalog.names,
-            "measurement": catalog.measurements,
-            "characteristic": catalog.characteristics,
-            "axis": catalog.axis_pts,
-        }
-        if kind not in pools:
-            raise UsageError(f"kind {kind!r} is none of {', '.join(pools)}.")
-        pool = set(pools[kind])
-        return [name for name in catalog.find(pattern) if name in pool]
+        return names_of(self.catalog, pattern, kind)
 
     def expand(self, names: str | Iterable[str]) -> list[str]:
         """Names and patterns as names, each once, in order.
