@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xcaliper.client.connection import Connection
     from xcaliper.client.label_file import read_label_file
     from xcaliper.client.measurement import Measurement
+    from xcaliper.client.offline import OfflineImage, open_image
     from xcaliper.client.recording import Recording
     from xcaliper.client.selection import plan_offline
     from xcaliper.client.together import measure_together
@@ -29,12 +30,14 @@ __all__ = [
     "Block",
     "Connection",
     "Measurement",
+    "OfflineImage",
     "Recording",
     "Table",
     "XcaliperError",
     "__version__",
     "connect",
     "measure_together",
+    "open_image",
     "plan_offline",
     "read_a2l",
     "read_label_file",
@@ -47,6 +50,8 @@ def __getattr__(name: str) -> Any:
         "Connection": "client.connection",
         "connect": "client.connecting",
         "Measurement": "client.measurement",
+        "OfflineImage": "client.offline",
+        "open_image": "client.offline",
         "Table": "calib.values",
         "Recording": "client.recording",
         "measure_together": "client.together",
