@@ -388,6 +388,38 @@ def test_files_that_are_none(files):
         xcaliper.open_image(files / "pump.a2l", files / "pump.hex", checksums=[wrong])
 
 
+WORDS = """ASAP2_VERSION 1 71 /begin PROJECT P "" /begin MODULE M ""
+/begin MOD_COMMON "" BYTE_ORDER MSB_LAST /end MOD_COMMON
+/begin MOD_PAR "" ADDR_EPK 0x4000 EPK "W1" /end MOD_PAR
+/begin RECORD_LAYOUT L FNC_VALUES 1 ULONG ROW_DIR DIRECT /end RECORD_LAYOUT
+/begin RECORD_LAYOUT W FNC_VALUES 1 UWORD ROW_DIR DIRECT /end RECORD_LAYOUT
+/begin CHARACTERISTIC Wide "" VALUE 0x4002 L 0 NO_COMPU_METHOD 0 4e9 /end CHARACTERISTIC
+/begin CHARACTERISTIC Block "" VAL_BLK 0x4004 W 0 NO_COMPU_METHOD 0 65535 MATRIX_DIM 2 ECU_ADDRESS_EXTENSION 1
+/end CHARACTERISTIC
+/end MODULE /end PROJECT
+"""
+
+
+@pytest.mark.parametrize("file_ag", [None, 1])
+def test_addresses_of_words(tmp_path, file_ag):
+    """Granularity WORD: the file counts words as the ECU does, or bytes, and is told so."""
+    (tmp_path / "w.a2l").write_text(WORDS, "utf-8")
+    data = b"W1\0\0" + struct.pack("<IHH", 70000, 1, 2)
+    start = 0x4000 if file_ag is None else 0x8000
+    source = hex_of(data, start)
+    (tmp_path / "w.hex").write_bytes(source)
+    image = xcaliper.open_image(tmp_path / "w.a2l", tmp_path / "w.hex", ag=2, file_ag=file_ag)
+    assert (image.epk.is_right, image.diagnostics) == (True, ())
+    assert image.read("Wide") == 70000
+    assert image.read("Block").tolist() == [1, 2]  # records know no extension
+    image.write("Block", 7, at=1)
+    assert image.changed() == ("Block",)
+    image.save(tmp_path / "new.hex")
+    assert (tmp_path / "new.hex").read_bytes() == hex_of(data[:-2] + b"\7\0", start)
+    with pytest.raises(UsageError, match="the EPK"):
+        image.write_memory(0x4000, b"X1")
+
+
 def test_checksums_on_demand(pump):
     data = flash()
     assert pump.checksum(0x8000, 0x20) == zlib.crc32(data[:0x20])
