@@ -341,6 +341,13 @@ def test_one_image_for_each_page(files):
     assert working.read("Speed") == 1000
     working.write("Speed", 1200)
     assert (working.read("Speed"), reference.read("Speed")) == (1200, 1000)
+    assert working.calib.dirty("file").names == ("Speed", "Twice")
+    assert (working.calib.dirty("file").bytes_changed, working.calib.dirty("file").unnamed) == (
+        4,
+        (),
+    )
+    with pytest.raises(UsageError, match="neither 'reference' nor 'file'"):
+        working.calib.dirty("something")
     reference.copy_page((0, 0), (0, 1))
     assert reference.read("Speed") == 1200
     assert reference.history[1].names == ("Speed", "Twice")
@@ -355,6 +362,21 @@ def test_one_image_for_each_page(files):
         reference.copy_page((1, 0), (0, 1))
     with pytest.raises(UsageError, match="no file is given"):
         xcaliper.open_image(files / "pump.a2l", {})
+
+
+def test_marks_against_another_page(files):
+    (files / "b.hex").write_bytes(hex_of(flash()[:0x50] + b"\1" + flash()[0x51:]))
+    one = xcaliper.open_image(files / "pump.a2l", {0: files / "pump.hex", 1: files / "b.hex"})
+    assert not one.calib.dirty("file")
+    assert (
+        one.calib.dirty("reference").names
+        == one.calib.dirty("reference", page=1).names
+        == ("Fixed",)
+    )
+    alone = xcaliper.open_image(files / "pump.a2l", files / "b.hex")
+    for page in (None, 1):
+        with pytest.raises(UsageError, match="no image of another page"):
+            alone.calib.dirty("reference", page=page)
 
 
 def test_a_file_that_cannot_be_written_leaves_everything(files, pump, monkeypatch):
