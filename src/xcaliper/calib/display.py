@@ -14,6 +14,7 @@ import numpy as np
 
 from xcaliper.calib.values import Table, format_number
 from xcaliper.core.errors import UsageError
+from xcaliper.quantity.record_layout import AXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +98,9 @@ def grids_of(table: Table, *, changed: NDArray[np.bool_] | None = None) -> list[
     height, width = values.shape[-2:]
     shape = (prod(values.shape[:-2]), height, width)
     parts = zip(values.reshape(shape), levels.reshape(shape), marks.reshape(shape), strict=True)
-    corner, columns, labels = "", (), ()
+    corner = ""
+    columns: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     if table.axes:
         y_unit = table.axes[1].unit if len(table.axes) > 1 else ""
         corner = f"{y_unit or 'y'} \\ {table.axes[0].unit or 'x'}"
@@ -183,7 +186,7 @@ def _titles(table: Table) -> Iterator[str]:
         parts = []
         for dimension, index in enumerate(place):
             axis = table.values.ndim - 1 - dimension
-            letter = ("z", "4", "5")[axis - 2] if axis < 5 else str(axis)
+            letter = AXES[axis] if axis < len(AXES) else str(axis)
             told = table.axes[axis] if axis < len(table.axes) else None
             if told is None or index >= told.points.size:
                 parts.append(f"{letter}[{index}]")

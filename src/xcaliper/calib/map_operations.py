@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import numpy as np
 
-from xcaliper.calib.map_selection import AXIS_LETTERS, axis_positions, block_of
+from xcaliper.calib.map_selection import axis_positions, block_of
 from xcaliper.calib.values import Table
 from xcaliper.core.errors import UsageError
+from xcaliper.quantity.record_layout import AXES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -293,7 +294,7 @@ def _stored(
 
 def _axes(values: Table | NDArray[Any], cells: NDArray[Any], along: str) -> list[int]:
     """Numbers of the axes that letters name, X first."""
-    known = AXIS_LETTERS[: cells.ndim]
+    known = AXES[: cells.ndim]
     unknown = [letter for letter in along if letter not in known]
     if unknown:
         raise UsageError(
@@ -308,14 +309,14 @@ def _distances(values: Table | NDArray[Any], axis: int) -> NDArray[np.float64]:
     points = axis_positions(values, axis)
     if points.dtype.kind not in "biuf":
         raise UsageError(
-            f"{_name(values)}: the points of its {AXIS_LETTERS[axis]} axis are texts.",
+            f"{_name(values)}: the points of its {AXES[axis]} axis are texts.",
             hint="Nothing lies between texts; go along another axis.",
         )
     numbers = points.astype(float)
     steps = np.diff(numbers)
     if not (np.all(steps > 0) or np.all(steps < 0)):
         raise UsageError(
-            f"{_name(values)}: the points of its {AXIS_LETTERS[axis]} axis neither rise nor fall throughout.",
+            f"{_name(values)}: the points of its {AXES[axis]} axis neither rise nor fall throughout.",
             hint="Correct the axis first.",
         )
     return numbers

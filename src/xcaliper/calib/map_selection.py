@@ -10,14 +10,12 @@ import numpy as np
 
 from xcaliper.calib.values import Table, format_number
 from xcaliper.core.errors import UsageError
+from xcaliper.quantity.record_layout import AXES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["AXIS_LETTERS", "axis_positions", "block_of", "select"]
-
-#: What axes are called, X first; the fourth and fifth as in ASAP2, AXIS_PTS_4 and AXIS_PTS_5.
-AXIS_LETTERS: Final = ("x", "y", "z", "4", "5")
+__all__ = ["axis_positions", "block_of", "select"]
 
 _HINT: Final = (
     "Conditions are as: x 1000..3000, y > 50, value < 0, x = ON, y[2..4]; a comma joins them."
@@ -89,7 +87,7 @@ def axis_positions(values: Table | NDArray[Any], axis: int) -> NDArray[Any]:
     points = np.asarray(values.axes[axis].points)
     if points.size < count:
         raise UsageError(
-            f"{values.name}: its {AXIS_LETTERS[axis]} axis has {points.size} points for {count} cells.",
+            f"{values.name}: its {AXES[axis]} axis has {points.size} points for {count} cells.",
             hint="Select by position, as x[2..4].",
         )
     return points[:count]
@@ -111,7 +109,7 @@ def _name(values: Table | NDArray[Any]) -> str:
 
 def _taken_apart(values: Table | NDArray[Any], conditions: tuple[str, ...]) -> list[_Condition]:
     named = [axis.name for axis in values.axes if axis.name] if isinstance(values, Table) else []
-    subjects = sorted({*named, *AXIS_LETTERS, "value"}, key=len, reverse=True)
+    subjects = sorted({*named, *AXES, "value"}, key=len, reverse=True)
     form = re.compile(
         rf"(?P<subject>{'|'.join(map(re.escape, subjects))})\s*"
         r"(?:\[\s*(?P<index>[^\]]*)\]|(?P<operator><=|>=|!=|==|=|<|>)\s*(?P<operand>\S.*)|(?P<range>\s\S.*))"
@@ -136,7 +134,7 @@ def _taken_apart(values: Table | NDArray[Any], conditions: tuple[str, ...]) -> l
 def _axis_of(values: Table | NDArray[Any], one: _Condition) -> int:
     cells = values.values if isinstance(values, Table) else np.asarray(values)
     names = [axis.name for axis in values.axes] if isinstance(values, Table) else []
-    at = names.index(one.subject) if one.subject in names else AXIS_LETTERS.index(one.subject)
+    at = names.index(one.subject) if one.subject in names else AXES.index(one.subject)
     if at >= cells.ndim:
         what = f"{cells.ndim} dimensions" if cells.ndim != 1 else "one dimension"
         raise UsageError(f"{_name(values)}: {one.text!r} means an axis, but there are {what}.")
