@@ -1,0 +1,31 @@
+"""``xcaliper cal``: parameters of an ECU, looked at and changed."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cyclopts import App
+
+from xcaliper.cli.shell import example_text
+
+__all__ = ["cal"]
+
+_URL: Final = "udp://127.0.0.1:5555"
+_EXAMPLES: Final = (
+    f"xcaliper cal list {_URL} 'KF*'",
+    f"xcaliper cal get {_URL} KFZW --surface",
+    f"xcaliper cal set {_URL} cIdleSpeedTarget 900",
+    f"xcaliper cal set {_URL} KFZW --offset 2 --where 'x 1000..3000, y > 50'",
+)
+
+cal = App(
+    name="cal",
+    help="Look at parameters, change them, keep them and bring them back.",
+    help_epilogue=example_text(_EXAMPLES),
+)
+for _verb, _place, _help in (
+    ("list", "cal_values:list_parameters", "List parameters."),
+    ("get", "cal_values:get", "Show parameters: numbers, coloured tables, surfaces."),
+    ("set", "cal_change:set_parameter", "Change a parameter, or cells of it by an operation."),
+):
+    cal.command(f"xcaliper.cli.{_place}", name=_verb, help=_help)
