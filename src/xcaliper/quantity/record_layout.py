@@ -386,6 +386,15 @@ def shape_of(name: str, index: ModuleIndex, owner: str) -> RecordShape:
     layout: RecordLayout | None = index.find(name, "RECORD_LAYOUT")
     if layout is None:
         raise UsageError(f"{owner}: record layout {name} does not exist.", hint="Add it.")
+    key = ("RECORD_LAYOUT", name)
+    known = index.made.get(key)
+    if known is None or known[0] is not layout:
+        known = index.made[key] = (layout, _shape(layout, index, owner))
+    shape: RecordShape = known[1]
+    return shape
+
+
+def _shape(layout: RecordLayout, index: ModuleIndex, owner: str) -> RecordShape:
     elements = [
         _element(entry.attr, one, owner)
         for entry in table_of(RecordLayout).optional.values()
@@ -408,7 +417,7 @@ def shape_of(name: str, index: ModuleIndex, owner: str) -> RecordShape:
         for datatype, word in _ALIGNMENTS.items()
     }
     return RecordShape(
-        name,
+        layout.name,
         tuple(elements),
         fixed,
         alignment,
