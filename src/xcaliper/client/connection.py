@@ -13,7 +13,7 @@ from xcaliper.client.daq_port import DaqPort
 from xcaliper.client.description import epk_problem
 from xcaliper.client.info import ConnectionInfo
 from xcaliper.client.memory_access import MemoryAccess, as_address
-from xcaliper.client.named_values import NamedValues
+from xcaliper.client.named_values import LiveHost, NamedValues
 from xcaliper.client.names import expand_names
 from xcaliper.client.paging import Paging
 from xcaliper.client.programming import Programming
@@ -110,7 +110,7 @@ class Connection:
         if session.protection and ring.keys is not None:  # looking may have opened something
             self.session = replace(session, protection=link.run(protection()))
         self._port = DaqPort(self, multiple=self._daq.write_daq_multiple if self._daq else None)
-        self._named = NamedValues(self, self._memory, note=self._memoir.note_write)
+        self._named = NamedValues(LiveHost(self), self._memory, note=self._memoir.note_write)
         self._epk_problem = epk_problem(description)
 
     def _look(self) -> None:

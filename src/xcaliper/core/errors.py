@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from xcaliper.core.address import Address, AddressRange
 
 __all__ = [
     "A2lError",
@@ -13,6 +16,7 @@ __all__ = [
     "DaqActiveError",
     "ExchangeTimeoutError",
     "FramingError",
+    "GapError",
     "ImageError",
     "IntegrityError",
     "LibraryError",
@@ -98,6 +102,48 @@ class NotFoundError(UsageError, LookupError):
         self.nearest = nearest
         hint = f"Did you mean {', '.join(nearest)}?" if nearest else hint
         super().__init__(f"{name}: no such {kind}.", hint=hint)
+
+
+class GapError(UsageError):
+    """Memory that an image does not hold.
+
+    Attributes:
+        address: what was asked for begins here.
+        size_bytes: its length.
+        gap: the first run of it that is not there.
+        name: the parameter that lies there; empty when only an address was asked for.
+    """
+
+    slug = "image-gap"
+
+    def __init__(
+        self,
+        address: Address,
+        size_bytes: int,
+        gap: AddressRange,
+        *,
+        name: str = "",
+        hint: str = "",
+    ) -> None:
+        self.address = address
+        self.size_bytes = size_bytes
+        self.gap = gap
+        self.name = name
+        missing = "the image holds none of it"
+        if gap.size_bytes < size_bytes:
+            missing = f"the image lacks {_bytes(gap.size_bytes)} at {gap.start}"
+        super().__init__(
+            f"{name or 'memory'} at {address}, {_bytes(size_bytes)}: {missing}.",
+            hint=hint,
+        )
+
+    def named(self, name: str) -> GapError:
+        """The same, said of a parameter."""
+        return GapError(self.address, self.size_bytes, self.gap, name=name, hint=self.hint)
+
+
+def _bytes(count: int) -> str:
+    return f"{count} byte" if count == 1 else f"{count} bytes"
 
 
 class PlanError(UsageError):
