@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from xcaliper.calib.values import Table, format_number
+from xcaliper.calib.values import Axis, Table, format_number
 from xcaliper.core.errors import UsageError
 from xcaliper.quantity.record_layout import AXES
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+    from xcaliper.calib.entries import Entry
+    from xcaliper.calib.paramset import ParameterSet
 
 __all__ = [
     "Cell",
@@ -134,6 +137,28 @@ def table_html(table: Table, *, changed: NDArray[np.bool_] | None = None) -> str
     return f"<div><b>{head}</b>{parts}</div>"
 
 
+def shown_value(entry: Entry, whole: ParameterSet | None = None) -> Any:
+    """What an entry of a set holds, as reading it gives it: number, text, array, or table with axes.
+
+    Args:
+        entry: of a set; raw bytes become hexadecimal text.
+        whole: its set, which may hold shared axes; points that nobody holds are numbered from 0.
+    """
+    if isinstance(entry.values, bytes):
+        return entry.values.hex(" ")
+    if not entry.axes or not isinstance(entry.values, np.ndarray):
+        return entry.values
+    axes = []
+    for axis, count in zip(entry.axes, entry.values.shape[::-1], strict=False):
+        points, unit = axis.values, axis.unit
+        shared = whole.get(axis.ref, entry.variant) if whole is not None and axis.ref else None
+        if points is None and shared is not None and isinstance(shared.values, np.ndarray):
+            points, unit = shared.values.ravel(), unit or shared.unit
+        name = axis.quantity or axis.ref
+        axes.append(Axis(name, np.arange(count) if points is None else points, unit))
+    return Table(entry.name, entry.values, tuple(axes), entry.unit)
+
+
 def colour(level: float) -> tuple[int, int, int]:
     """Red, green and blue (0 … 255) of a level from 0 to 1."""
     place = min(max(level, 0.0), 1.0) * (len(_COLOURS) - 1)
@@ -239,7 +264,7 @@ def _cell_html(cell: Cell) -> str:
 def surface_of(table: Table, *, width: int = 72) -> str:
     """A curve or map drawn with ASCII characters, seen from the front: the first Y in front, high values up.
 
-    Nearer ridges hide what is behind them; the character tells the height as well. A map with many rows
+    What is nearer hides what is behind it; the character tells the height as well. A map with many rows
     shows 16 of them, evenly spread; columns are drawn by the values of the X axis. A cuboid gives one
     surface per slice, all of the same scale.
 
@@ -282,9 +307,13 @@ def _ridges(table: Table, levels: NDArray[np.float64], width: int) -> list[str]:
     depth = height + step * (rows.size - 1)
     canvas = [[" "] * (width + margin) for _ in range(depth)]
     places = _sampled(table, levels.shape[1], width)
-    for order, row in enumerate(rows[::-1]):  # from behind
-        base = height - 1 + step * order
-        _draw(canvas, levels[row], places, base=base, height=height, shift=margin - 2 * order)
+    for line in range(step * (rows.size - 1) + 1):  # from behind
+        part, order = line % step / step, line // step
+        back = levels[rows[-1 - order]]
+        front = levels[rows[-2 - order]] if part else back
+        shift = margin - round(2 * line / step)
+        ridge = back * (1 - part) + front * part
+        _draw(canvas, ridge, places, base=height - 1 + line, height=height, shift=shift)
     lines = ["".join(line).rstrip() for line in canvas]
     return _labelled(table, lines, rows, height=height, step=step, width=width)
 

@@ -15,6 +15,9 @@ _EXAMPLES: Final = (
     f"xcaliper cal list {_URL} 'KF*'",
     f"xcaliper cal get {_URL} KFZW --surface",
     f"xcaliper cal set {_URL} cIdleSpeedTarget 900",
+    f"xcaliper cal export {_URL} monday.cdfx",
+    f"xcaliper cal diff {_URL} monday.cdfx --relative 1e-6",
+    "xcaliper cal merge monday.cdfx anna.cdfx bert.dcm --out both.cdfx",
     f"xcaliper cal set {_URL} KFZW --offset 2 --where 'x 1000..3000, y > 50'",
 )
 
@@ -26,6 +29,10 @@ cal = App(
 for _verb, _place, _help in (
     ("list", "cal_values:list_parameters", "List parameters."),
     ("get", "cal_values:get", "Show parameters: numbers, coloured tables, surfaces."),
+    ("export", "cal_sets:export", "Keep parameters in a file."),
+    ("import", "cal_sets:import_set", "Read a file of any format and keep it in another one."),
+    ("diff", "cal_sets:diff", "Compare parameters of ECUs and files."),
+    ("merge", "cal_sets:merge", "Merge what two people changed since they parted."),
     ("set", "cal_change:set_parameter", "Change a parameter, or cells of it by an operation."),
 ):
     cal.command(f"xcaliper.cli.{_place}", name=_verb, help=_help)

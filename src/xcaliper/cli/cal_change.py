@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from xcaliper.calib.parameters import WriteResult
-    from xcaliper.cli.cal_target import Target
+    from xcaliper.client.connection import Connection as Target
 
 __all__ = ["set_parameter"]
 

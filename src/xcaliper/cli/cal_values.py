@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from xcaliper.cli.cal_target import TargetOptionsOfVerb, open_target
+from xcaliper.cli.cal_target import TargetOptionsOfVerb, open_source
 
 if TYPE_CHECKING:
-    from xcaliper.cli.cal_target import Target
+    from xcaliper.cli.cal_target import Source
 
 __all__ = ["get", "list_parameters"]
 
@@ -24,7 +24,7 @@ def list_parameters(
     """List parameters with kind, shape, limits and what the description says of them.
 
     Args:
-        target: URL of a slave, such as udp://127.0.0.1:5555.
+        target: URL of a slave, such as udp://127.0.0.1:5555, or a file of parameter values.
         names: names of the A2L; * and ? are wildcards; all without any.
         json: one JSON object per line.
         options: how to open the target.
@@ -33,7 +33,7 @@ def list_parameters(
 
     from xcaliper.cli.shell import print_json, print_table
 
-    with open_target(target, options) as memory:
+    with open_source(target, options) as memory:
         rows = [_row(memory, name) for name in _parameters(memory, names or ("*",))]
     if json:
         for row in rows:
@@ -61,7 +61,7 @@ def get(
     """Show parameters: numbers with their units, curves and maps as tables coloured from low to high.
 
     Args:
-        target: URL of a slave, such as udp://127.0.0.1:5555.
+        target: URL of a slave, such as udp://127.0.0.1:5555, or a file of parameter values.
         names: names of the A2L; * and ? are wildcards.
         raw: ECU values instead of physical ones.
         surface: draw curves and maps with characters as well.
@@ -74,7 +74,7 @@ def get(
 
     if not names:
         raise UsageError("cal get: no name given.", hint=f"xcaliper cal get {target} 'KF*'")
-    with open_target(target, options) as memory:
+    with open_source(target, options) as memory:
         values = memory.read(_parameters(memory, names), raw=raw)
         units = {name: memory.describe(name)["unit"] for name in values}
     if json:
@@ -89,7 +89,7 @@ def get(
     return 0
 
 
-def _parameters(memory: Target, names: tuple[str, ...]) -> list[str]:
+def _parameters(memory: Source, names: tuple[str, ...]) -> list[str]:
     """Names and patterns as names; patterns mean parameters only.
 
     Raises:
@@ -108,7 +108,7 @@ def _parameters(memory: Target, names: tuple[str, ...]) -> list[str]:
     return list(found)
 
 
-def _row(memory: Target, name: str) -> dict[str, Any]:
+def _row(memory: Source, name: str) -> dict[str, Any]:
     """What the description says; of an object that cannot be used, why."""
     from xcaliper.core.errors import UsageError
 
