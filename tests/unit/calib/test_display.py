@@ -9,7 +9,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from xcaliper.calib.display import Cell, colour, grids_of, surface_of, table_html
+from xcaliper.calib.display import Cell, colour, grids_of, shown_value, surface_of, table_html
+from xcaliper.calib.entries import AxisKind, Entry, EntryKind, SetAxis
+from xcaliper.calib.paramset import ParameterSet
 from xcaliper.calib.values import Axis, Table
 from xcaliper.core.errors import UsageError
 
@@ -195,3 +197,27 @@ def test_surface_keeps_a_width_that_can_be_shown(width):
 def test_surface_needs_numbers(values):
     with pytest.raises(UsageError, match="no numbers to draw"):
         surface_of(Table("KW", values, ()))
+
+
+def entry(values, *axes, name="K", kind=EntryKind.MAP):
+    return Entry(name, kind, values, axes, unit="Nm")
+
+
+def test_an_entry_is_shown_as_reading_it_gives_it():
+    own = SetAxis(AxisKind.STD, np.array([1.0, 2.0]), unit="rpm", quantity="Speed")
+    shared = SetAxis(AxisKind.COM, None, ref="AxL")
+    points = entry(np.array([10.0, 20.0, 30.0]), name="AxL", kind=EntryKind.AXIS_PTS)
+    made = entry(np.zeros((3, 2)), own, shared)
+    table = shown_value(made, ParameterSet([made, points]))
+    assert [axis.points.tolist() for axis in table.axes] == [[1, 2], [10, 20, 30]]
+    assert [(axis.name, axis.unit) for axis in table.axes] == [("Speed", "rpm"), ("AxL", "Nm")]
+    assert (table.name, table.unit, table.shape) == ("K", "Nm", (3, 2))
+    alone = shown_value(made)
+    assert alone.axes[1].points.tolist() == [0, 1, 2]
+
+
+def test_an_entry_without_axes_is_its_value():
+    assert shown_value(entry(1.5, kind=EntryKind.VALUE)) == 1.5
+    assert shown_value(entry("text", kind=EntryKind.ASCII)) == "text"
+    assert shown_value(entry(b"\x01\xff", kind=EntryKind.BLOB)) == "01 ff"
+    assert shown_value(entry(np.array([1, 2]), kind=EntryKind.VAL_BLK)).tolist() == [1, 2]
