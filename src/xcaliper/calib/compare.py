@@ -68,8 +68,12 @@ class Tolerance:
         if same_values(left, right):
             return False
         both = (left, right)
-        numbers = all(isinstance(one, int | float | np.number) for one in both)
-        return bool(self._numbers(*map(np.asarray, both))) if numbers else True
+        if not all(isinstance(one, int | float | np.number) for one in both):
+            return True
+        try:
+            return bool(self._numbers(*map(np.asarray, both)))
+        except OverflowError:  # a whole number beyond any float
+            return True
 
     def _numbers(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.bool_]:
         with np.errstate(invalid="ignore"):

@@ -216,6 +216,7 @@ class _Work:
                 self._problem(place.name, "count", f"{doubt}.")
         made = self._catalog.index.object(place.name)
         entry = entry_of(bound, read, raw=self._raw)
+        entry = replace(entry, axes=tuple(map(self._whole_name, entry.axes)))
         if isinstance(bound, BoundCharacteristic) and not place.variant and self._variants is None:
             entry = replace(entry, axes=tuple(self._open_axes(bound, entry.axes)))
         return replace(
@@ -225,6 +226,11 @@ class _Work:
             display_name=getattr(made, "display_identifier", None) or "",
             functions=self._functions(place.name),
         )
+
+    def _whole_name(self, axis: SetAxis) -> SetAxis:
+        """The axis under the name of the parameter, not that of its place in a variant."""
+        variant = self._catalog.variants.find(axis.ref) if axis.ref else None
+        return axis if variant is None else replace(axis, ref=variant.parameter)
 
     def _open_axes(
         self, bound: BoundCharacteristic, axes: tuple[SetAxis, ...]

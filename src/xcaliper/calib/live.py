@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.calib.parameters import plan_write, read_value
 from xcaliper.calib.values import plain
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveValues", "Overlay"]
 
+_STRETCH: Final = 64
+"""Addresses whose writes are looked through together."""
+
 
 class Overlay:
     """Memory as it will be once some planned writes are done.
@@ -35,17 +38,26 @@ class Overlay:
         self._read = read
         self._ag = ag
         self._planned: list[tuple[Address, bytes]] = []
+        self._near: dict[tuple[int, int], list[int]] = {}  # numbers of the writes in each stretch
 
     def add(self, writes: Iterable[tuple[Address, bytes]]) -> None:
         """Plan more writes; later ones win."""
-        self._planned.extend(writes)
+        for where, new in writes:
+            for stretch in self._stretches(where, len(new)):
+                self._near.setdefault((where.extension, stretch), []).append(len(self._planned))
+            self._planned.append((where, new))
+
+    def _stretches(self, address: Address, size_bytes: int) -> range:
+        last = address.value + max(0, size_bytes - 1) // self._ag
+        return range(address.value // _STRETCH, last // _STRETCH + 1)
 
     def __call__(self, address: Address, size_bytes: int) -> bytes:
         """Bytes at an address, planned ones included."""
         data = bytearray(self._read(address, size_bytes))
-        for where, new in self._planned:
-            if where.extension != address.extension:
-                continue
+        stretches = self._stretches(address, size_bytes)
+        parts = (self._near.get((address.extension, one), ()) for one in stretches)
+        for number in sorted({number for part in parts for number in part}):
+            where, new = self._planned[number]
             at = (where.value - address.value) * self._ag
             low, high = max(0, at), min(len(data), at + len(new))
             if low < high:

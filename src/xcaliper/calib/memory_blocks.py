@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xcaliper.calib.parameters import Read
     from xcaliper.core.address import AddressRange
 
-__all__ = ["REFUSALS", "MemoryBlocks"]
+__all__ = ["REFUSALS", "MemoryBlocks", "ReadOnce"]
 
 REFUSALS: Final = (UsageError, SourceError, NegativeResponseError)
 """What a memory raises for a place that it does not have; anything else ends the work."""
@@ -133,6 +133,38 @@ class MemoryBlocks:
                 np.frombuffer(b"".join(blocks), dtype=np.uint8),
             )
         return self._joined[extension]
+
+
+class ReadOnce:
+    """Memory whose bytes are asked for once; for work that changes nothing in between.
+
+    Args:
+        read: gives bytes of memory for an address and a size.
+        ag: bytes per address unit.
+    """
+
+    def __init__(self, read: Read, ag: int = 1) -> None:
+        self._read = read
+        self._ag = ag
+        self._starts: dict[int, list[int]] = {}
+        self._blocks: dict[int, list[bytes]] = {}
+
+    def __call__(self, address: Address, size_bytes: int) -> bytes:
+        """Bytes at an address."""
+        start = address.value * self._ag
+        starts = self._starts.setdefault(address.extension, [])
+        blocks = self._blocks.setdefault(address.extension, [])
+        at = bisect_right(starts, start) - 1
+        if at >= 0 and start - starts[at] + size_bytes <= len(blocks[at]):
+            offset = start - starts[at]
+            return blocks[at][offset : offset + size_bytes]
+        data = self._read(address, size_bytes)
+        if at >= 0 and starts[at] == start:
+            blocks[at] = data
+        else:
+            starts.insert(at + 1, start)
+            blocks.insert(at + 1, data)
+        return data
 
 
 def _pieces(spans: list[Span], ag: int) -> list[list[Span]]:

@@ -35,6 +35,7 @@ __all__ = [
     "WritePlan",
     "WriteResult",
     "carry_out",
+    "changed_runs",
     "plan_write",
     "read_value",
     "write_value",
@@ -404,13 +405,13 @@ def _send_changes(
     for address, data in writes:
         now = read(address, -(-len(data) // ag) * ag)
         wanted = data + now[len(data) :]
-        for begin, end in _changed_runs(now, wanted, unit):
+        for begin, end in changed_runs(now, wanted, unit):
             write(address + begin // ag, wanted[begin:end])
             sent += end - begin
     return sent
 
 
-def _changed_runs(now: bytes, data: bytes, step: int) -> list[tuple[int, int]]:
+def changed_runs(now: bytes, data: bytes, step: int) -> list[tuple[int, int]]:
     """Runs of whole steps that differ; runs less than 8 bytes apart are joined."""
     runs: list[tuple[int, int]] = []
     for begin in range(0, len(data), step):
