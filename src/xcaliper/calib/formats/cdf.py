@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from xcaliper.calib.formats.cdf_read import CdfReader
 from xcaliper.calib.formats.cdf_write import write_set
-from xcaliper.calib.formats.model import ReadSet, SetFormat
+from xcaliper.calib.formats.model import Holds, ReadSet, SetFormat
 
 if TYPE_CHECKING:
     from xcaliper.calib.paramset import ParameterSet
@@ -58,8 +58,7 @@ def write_cdf(values: ParameterSet, *, catalog: Catalog | None = None) -> bytes:
 
 
 def _looks_so(data: bytes) -> bool:
-    head = data[:_HEAD_BYTES]
-    return b"<MSRSW" in head and any(mark in head for mark in _MARKS)
+    return b"<MSRSW" in data and any(mark in data for mark in _MARKS)
 
 
 FORMAT: Final = SetFormat(
@@ -69,4 +68,5 @@ FORMAT: Final = SetFormat(
     read=read_cdf,
     write=write_cdf,
     sniff=_looks_so,
+    holds=frozenset(Holds) - {Holds.RAW},
 )

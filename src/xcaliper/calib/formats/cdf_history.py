@@ -8,9 +8,11 @@ from xcaliper.calib.formats.cdf_words import HISTORY_FIELDS
 from xcaliper.calib.paramset import Flag, HistoryEntry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from xcaliper.calib.formats.xml_records import Node
 
-__all__ = ["read_flags", "read_history", "read_remark"]
+__all__ = ["read_entries", "read_flags", "read_history", "read_remark"]
 
 
 def read_remark(owner: Node) -> tuple[str, ...]:
@@ -25,16 +27,32 @@ def read_remark(owner: Node) -> tuple[str, ...]:
 
 def read_history(owner: Node) -> tuple[HistoryEntry, ...]:
     """Entries of SW-CS-HISTORY, as they stand."""
+    return read_entries(owner, "CS-ENTRY", HISTORY_FIELDS, "SD")
+
+
+def read_entries(
+    owner: Node, entry: str, fields: Mapping[str, str], special: str
+) -> tuple[HistoryEntry, ...]:
+    """Entries of SW-CS-HISTORY whose elements have these names.
+
+    Args:
+        owner: instance or variant.
+        entry: name of an entry.
+        fields: field of the model → element.
+        special: element of further data; its name is the attribute GID.
+    """
     history = owner.child("SW-CS-HISTORY")
     if history is None:
         return ()
     return tuple(
         HistoryEntry(
-            **{field: one.value(tag) for field, tag in HISTORY_FIELDS.items()},
+            **{field: one.value(tag) for field, tag in fields.items()},
             remark=read_remark(one),
-            special=tuple((sd.attributes.get("GID", ""), sd.text.strip()) for sd in one.all("SD")),
+            special=tuple(
+                (sd.attributes.get("GID", ""), sd.text.strip()) for sd in one.all(special)
+            ),
         )
-        for one in history.all("CS-ENTRY")
+        for one in history.all(entry)
     )
 
 

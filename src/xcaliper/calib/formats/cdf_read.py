@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from xcaliper.calib.entries import label_of
 from xcaliper.calib.formats.cdf_history import read_flags, read_history
+from xcaliper.calib.formats.cdf_instance import bodies, full_name
 from xcaliper.calib.formats.cdf_values import (
     Cells,
     entry_values,
@@ -101,9 +103,7 @@ class CdfReader:
         broken = records.read(data)
         if broken is not None:
             self.findings.error(
-                "half-a-file",
-                f"The file breaks off in column {broken.column}: {broken.text}. "
-                f"{len(self._entries)} entries before are read, what follows is not.",
+                *broken.finding(len(self._entries)),
                 line=broken.line,
                 hint="Get the file again before using it.",
             )
@@ -211,23 +211,17 @@ class CdfReader:
     # -- instances --------------------------------------------------------------------------------
 
     def _instance(self, node: Node) -> None:
-        name = self._name_of(node)
+        name = full_name(node)
         if not name:
             self.findings.error("no-name", "SW-INSTANCE without a name; left out.", line=node.line)
             return
-        variants = node.child("SW-INSTANCE-PROPS-VARIANTS")
-        bodies: list[tuple[Node, Variant]] = []
-        if variants is None or node.child("SW-VALUE-CONT") is not None:
-            bodies.append((node, ()))
-        if variants is not None:
-            bodies += [(one, _variant_of(one)) for one in variants.all("SW-INSTANCE-PROPS-VARIANT")]
-        for body, variant in bodies:
+        for body, variant in bodies(node):
             try:
                 entry = self._entry(name, node, body, variant)
             except ValueError as error:
                 self.findings.error(
                     "bad-values",
-                    f"{_called(name, variant)}: {error}; left out.",
+                    f"{label_of((name, variant))}: {error}; left out.",
                     line=body.line,
                     subject=name,
                     hint="Correct the file or write the value by hand.",
@@ -235,18 +229,6 @@ class CdfReader:
                 continue
             if entry is not None:
                 self._keep(entry, body.line)
-
-    def _name_of(self, node: Node) -> str:
-        """Full name: ``structure.member`` and ``array[index]``; as it stands where it is full already."""
-        own, index = node.value("SHORT-NAME"), node.value("SW-ARRAY-INDEX")
-        outer = self._name_of(node.parent) if node.parent is not None else ""
-        if not own and not index:
-            return ""
-        if not own:
-            return outer and f"{outer}{index if index.startswith('[') else f'[{index}]'}"
-        if not outer or own.startswith((f"{outer}.", f"{outer}[")):
-            return own
-        return f"{outer}.{own}"
 
     def _entry(self, name: str, node: Node, body: Node, variant: Variant) -> Entry | None:
         category = node.value("CATEGORY")
@@ -256,7 +238,7 @@ class CdfReader:
             if not node.has_inner and normal(category) not in CONTAINERS:
                 self.findings.warn(
                     "no-values",
-                    f"{_called(name, variant)}: no values; left out.",
+                    f"{label_of((name, variant))}: no values; left out.",
                     line=body.line,
                     subject=name,
                 )
@@ -334,28 +316,13 @@ class CdfReader:
         if entry.key in self._entries:
             self.findings.warn(
                 "duplicate",
-                f"{_called(*entry.key)}: given again; the later one counts.",
+                f"{label_of(entry.key)}: given again; the later one counts.",
                 line=line,
                 subject=entry.name,
             )
         else:
             self._keys.setdefault(entry.name, []).append(entry.key)
         self._entries[entry.key] = entry
-
-
-def _called(name: str, variant: Variant) -> str:
-    told = ", ".join(f"{criterion}={value}" for criterion, value in variant)
-    return f"{name} ({told})" if told else name
-
-
-def _variant_of(node: Node) -> Variant:
-    criteria = node.child("SW-VCD-CRITERION-VALUES")
-    if criteria is None:
-        return ()
-    return tuple(
-        (one.value("SW-VCD-CRITERION-REF"), one.value("VT"))
-        for one in criteria.all("SW-VCD-CRITERION-VALUE")
-    )
 
 
 def _unit(node: Node) -> str:

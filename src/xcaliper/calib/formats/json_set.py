@@ -23,7 +23,7 @@ from xcaliper.calib.formats.json_fields import (
     text_of,
     to_json,
 )
-from xcaliper.calib.formats.model import ReadSet, SetFormat
+from xcaliper.calib.formats.model import Holds, ReadSet, SetFormat
 from xcaliper.calib.paramset import CollectionInfo, Entry, Origin, ParameterSet
 from xcaliper.core.errors import ParameterSetError, UsageError
 
@@ -220,5 +220,11 @@ def _entries(value: Any, findings: Findings) -> Iterator[Entry]:
 
 
 FORMAT: Final = SetFormat(
-    "json", "XCaliper JSON", (".json",), read=read_json, write=write_json, sniff=_looks_so
+    "json",
+    "XCaliper JSON",
+    (".json",),
+    read=read_json,
+    write=write_json,
+    sniff=_looks_so,
+    holds=frozenset(Holds),
 )

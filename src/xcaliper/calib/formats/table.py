@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from xcaliper.calib.formats import csv_set, dcm, python_source
+from xcaliper.calib.formats import cdf, csv_set, cvx, dcm, json_set, paco, python_source
 from xcaliper.calib.formats.model import Holds, ReadSet, SetFormat
 from xcaliper.calib.paramset import EntryKind, Origin
 from xcaliper.core.errors import NotFoundError, ParameterSetError, UsageError
@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "find_format", "format_of", "losses", "read_set", "write_set"]
 
 FORMATS: Final[tuple[SetFormat, ...]] = (
+    cdf.FORMAT,
     dcm.FORMAT,
     csv_set.FORMAT,
+    json_set.FORMAT,
     python_source.FORMAT,
+    paco.FORMAT,
+    cvx.FORMAT,
 )
 """All of them, in the order they are asked whether a file is theirs."""
 HEAD_BYTES: Final = 1 << 16

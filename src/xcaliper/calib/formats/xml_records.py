@@ -40,6 +40,13 @@ class Broken:
     line: int
     column: int
 
+    def finding(self, entries: int) -> tuple[str, str]:
+        """Slug and text of the finding, after that many entries."""
+        return "half-a-file", (
+            f"The file breaks off in column {self.column}: {self.text}. {entries} entries before are "
+            "read, what follows is not."
+        )
+
 
 class Node:
     """An element of a record.
