@@ -348,7 +348,8 @@ def _made(kind: type[Any], value: Any) -> Any:
         elif name == "values":
             made[name] = _shaped(one)
         else:
-            made[name] = _READERS.get(name, _string)(one)
+            read: Callable[[Any], Any] = _READERS.get(name, _string)
+            made[name] = read(one)
     return kind(**made)
 
 
