@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xcaliper.client.connection import Connection
     from xcaliper.client.label_file import read_label_file
     from xcaliper.client.measurement import Measurement
+    from xcaliper.client.offline import OfflineImage, open_image
     from xcaliper.client.recording import Recording
     from xcaliper.client.selection import plan_offline
     from xcaliper.client.set_file import load_set, save_set
@@ -30,6 +31,7 @@ __all__ = [
     "Block",
     "Connection",
     "Measurement",
+    "OfflineImage",
     "Recording",
     "Table",
     "XcaliperError",
@@ -37,6 +39,7 @@ __all__ = [
     "connect",
     "load_set",
     "measure_together",
+    "open_image",
     "plan_offline",
     "read_a2l",
     "read_label_file",
@@ -52,6 +55,8 @@ def __getattr__(name: str) -> Any:
         "load_set": "client.set_file",
         "save_set": "client.set_file",
         "Measurement": "client.measurement",
+        "OfflineImage": "client.offline",
+        "open_image": "client.offline",
         "Table": "calib.values",
         "Recording": "client.recording",
         "measure_together": "client.together",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from xcaliper.a2l.if_xcp import read_segment
@@ -238,13 +239,40 @@ class PageImage:
             hint = f"The image holds address extension {known}: say which one its file has."
         raise GapError(address, size_bytes, self.image.gaps(wanted)[0], hint=hint)
 
+    def _parts(self, address: Address, size_bytes: int) -> list[tuple[Address, int, int]]:
+        """Place in the image, offset and size of every part, cut where a move begins or ends.
+
+        Raises:
+            GapError: the image does not hold all of them.
+        """
+        try:
+            return [(self.locate(address, size_bytes), 0, size_bytes)]
+        except GapError:
+            cuts = self._cuts(address, size_bytes)
+            if len(cuts) < 3:
+                raise
+        return [
+            (self.locate(address + begin // self.ag, end - begin), begin, end - begin)
+            for begin, end in pairwise(cuts)
+        ]
+
+    def _cuts(self, address: Address, size_bytes: int) -> list[int]:
+        """Offsets at which moves begin or end, with 0 and the size."""
+        found = {0, size_bytes}
+        for one in (*self._firm, *self._moves):
+            if one.every_extension or one.start.extension == address.extension:
+                begin = (one.start.value - address.value) * self.ag
+                found.update((begin, begin + one.size_bytes))
+        return sorted(cut for cut in found if 0 <= cut <= size_bytes)
+
     def read(self, address: Address, size_bytes: int) -> bytes:
         """Bytes at an address of the description.
 
         Raises:
             GapError: the image does not hold all of them.
         """
-        return self.image.read(self.locate(address, size_bytes), size_bytes)
+        parts = self._parts(address, size_bytes)
+        return b"".join(self.image.read(place, size) for place, _, size in parts)
 
     def read_many(self, places: Sequence[tuple[Address, int]]) -> list[bytes]:
         """Bytes of several places.
@@ -254,10 +282,19 @@ class PageImage:
         """
         return [self.read(address, size_bytes) for address, size_bytes in places]
 
+    def places(self, address: Address, size_bytes: int) -> list[AddressRange]:
+        """Where the image holds something, in parts where it is torn apart.
+
+        Raises:
+            GapError: it does not hold all of it.
+        """
+        return [AddressRange(place, size) for place, _, size in self._parts(address, size_bytes)]
+
     def write(self, address: Address, data: bytes) -> None:
         """Replace bytes at an address of the description.
 
         Raises:
             GapError: the image does not hold all of them; nothing was written.
         """
-        self.image.write(self.locate(address, len(data)), data)
+        for place, begin, size in self._parts(address, len(data)):
+            self.image.write(place, data[begin : begin + size])

@@ -14,7 +14,7 @@ from xcaliper.client.description import epk_problem
 from xcaliper.client.info import ConnectionInfo
 from xcaliper.client.memory_access import MemoryAccess, as_address
 from xcaliper.client.named_values import LiveHost, NamedValues
-from xcaliper.client.names import expand_names
+from xcaliper.client.names import expand_names, names_of
 from xcaliper.client.paging import Paging
 from xcaliper.client.programming import Programming
 from xcaliper.client.reconnecting import find_again
@@ -223,17 +223,7 @@ class Connection:
 
     def names(self, pattern: str = "*", *, kind: str = "all") -> list[str]:
         """Names that match; kind is ``all``, ``measurement``, ``characteristic`` or ``axis``."""
-        catalog = self.catalog
-        pools = {
-            "all": catalog.names,
-            "measurement": catalog.measurements,
-            "characteristic": catalog.characteristics,
-            "axis": catalog.axis_pts,
-        }
-        if kind not in pools:
-            raise UsageError(f"kind {kind!r} is none of {', '.join(pools)}.")
-        pool = set(pools[kind])
-        return [name for name in catalog.find(pattern) if name in pool]
+        return names_of(self.catalog, pattern, kind)
 
     def expand(self, names: str | Iterable[str]) -> list[str]:
         """Names and patterns as names, each once, in order.

@@ -55,6 +55,11 @@ class NameHost(Protocol):
         ...
 
     @property
+    def chosen(self) -> dict[str, str]:
+        """Variant criterion → value taken as in effect, shared with whoever else reads."""
+        ...
+
+    @property
     def asks_ahead(self) -> bool:
         """Whether several places are read sooner together than one by one."""
         ...
@@ -69,10 +74,14 @@ class LiveHost:
 
     Args:
         connection: to the slave.
+
+    Attributes:
+        chosen: variant criterion → value taken as in effect.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.chosen: dict[str, str] = {}
 
     @property
     def catalog(self) -> Catalog:
@@ -118,7 +127,8 @@ class NamedValues:
         Raises:
             UsageError: there is no description.
         """
-        return LiveValues(self._host.catalog, self._ahead, self._host.ag)
+        host = self._host
+        return LiveValues(host.catalog, self._ahead, host.ag, chosen=host.chosen)
 
     @property
     def diagnostics(self) -> Iterable[Diagnostic]:

@@ -35,6 +35,7 @@ __all__ = [
     "SequenceError",
     "SettingsError",
     "SourceError",
+    "TransactionError",
     "UnknownCommandError",
     "UnlockError",
     "UsageError",
@@ -473,3 +474,37 @@ class ResumeError(IntegrityError):
     def __init__(self, subject: str, *, expected: object, actual: object, hint: str = "") -> None:
         remedy = hint or "Others were stored since: take their file, or store the measurement anew."
         super().__init__(subject, expected=expected, actual=actual, hint=remedy)
+
+
+class TransactionError(XcaliperError):
+    """Changes that belong together were not all made; what stopped them is the cause.
+
+    Attributes:
+        number: of the transaction in the history.
+        restored: everything is as it was before.
+        written: addresses and lengths of what is in the ECU all the same.
+        unknown: addresses and lengths of what may be in the ECU or not, because it did not answer.
+    """
+
+    slug = "transaction"
+
+    def __init__(
+        self,
+        what: str,
+        reason: str,
+        *,
+        number: int = 0,
+        restored: bool = False,
+        written: tuple[tuple[str, int], ...] = (),
+        unknown: tuple[tuple[str, int], ...] = (),
+    ) -> None:
+        self.number = number
+        self.restored = restored
+        self.written = written
+        self.unknown = unknown
+        hint = "Everything is as it was before."
+        if unknown:
+            hint = "Nobody knows what arrived: reconnect, then settle() looks and can finish or undo it."
+        elif not restored:
+            hint = f"{len(written)} places could not be put back: settle() can try again."
+        super().__init__(f"{what}: {reason}", hint=hint)

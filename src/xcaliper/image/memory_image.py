@@ -43,17 +43,17 @@ class ImageDifference:
 
     Attributes:
         changed: both hold it, differently.
-        only_left: the first one alone holds it.
-        only_right: the second one alone holds it.
+        left_only: the first one alone holds it.
+        right_only: the second one alone holds it.
     """
 
     changed: tuple[AddressRange, ...]
-    only_left: tuple[AddressRange, ...]
-    only_right: tuple[AddressRange, ...]
+    left_only: tuple[AddressRange, ...]
+    right_only: tuple[AddressRange, ...]
 
     def __bool__(self) -> bool:
         """True when there is a difference."""
-        return bool(self.changed or self.only_left or self.only_right)
+        return bool(self.changed or self.left_only or self.right_only)
 
 
 class MemoryImage:

@@ -1,0 +1,561 @@
+"""Calibration without an ECU: parameters of a hex, S-record or binary image, by name."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xcaliper.calib.calibrator import Calibrator
+from xcaliper.calib.extract import extract
+from xcaliper.calib.image_values import GuardedImage, ParameterDifference, compare_images
+from xcaliper.calib.page_image import (
+    PageImage,
+    described_moves,
+    described_ranges,
+    given_moves,
+)
+from xcaliper.calib.paramset import Origin, ParameterSet
+from xcaliper.calib.places import PlaceIndex
+from xcaliper.calib.port import PlainPort
+from xcaliper.client.a2l_source import read_a2l
+from xcaliper.client.memory_access import as_address
+from xcaliper.client.named_values import NamedValues
+from xcaliper.client.names import expand_names, names_of
+from xcaliper.client.whole_file import write_whole
+from xcaliper.core.address import Address
+from xcaliper.core.diagnostics import Diagnostic, Severity, Where
+from xcaliper.core.errors import GapError, ImageError, IntegrityError, UsageError
+from xcaliper.image.checksum import (
+    ChecksumRegion,
+    check_checksums,
+    compute_checksum,
+    repair_checksums,
+)
+from xcaliper.image.epk import FoundEpk, find_epk
+from xcaliper.image.files import ImageFile, read_image, write_image
+from xcaliper.quantity.catalog import Catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from contextlib import AbstractContextManager
+
+    from xcaliper.a2l import A2lFile
+    from xcaliper.calib.calibrator import Group
+    from xcaliper.calib.history import History, Transaction
+    from xcaliper.calib.page_image import Offset
+    from xcaliper.calib.parameters import WriteResult
+    from xcaliper.image.checksum import Algorithm, ChecksumState
+    from xcaliper.image.memory_image import MemoryImage
+
+__all__ = ["OfflineImage", "SavedImage", "open_image"]
+
+
+def open_image(  # noqa: PLR0913  # options by name
+    a2l: str | Path | A2lFile | Catalog,
+    image: str | Path,
+    *,
+    offset: Offset | None = None,
+    checksums: Sequence[ChecksumRegion] = (),
+    format: str = "",  # noqa: A002  # the word that users give
+    address: int | Address | None = None,
+    extension: int = 0,
+    ag: int | None = None,
+    file_ag: int | None = None,
+    incomplete: bool = False,
+) -> OfflineImage:
+    """The parameters of an image, read and written by name as those of an ECU.
+
+    Parameters in RAM are found at their initial values in flash: by what the description says of pages
+    that are initialised from segments, of address mappings and of mirrors, or by ``offset``. An image of
+    another program than the description's, by its EPK, is read-only until
+    :meth:`~OfflineImage.confirm` is called.
+
+    Args:
+        a2l: description: file, parsed, or a catalog.
+        image: Intel HEX, Motorola S-records or plain bytes.
+        offset: where initial values are, added to every address that the image does not hold; or name of
+            a memory segment → added to its addresses; or :class:`~xcaliper.calib.page_image.Move` objects.
+        checksums: what :meth:`~OfflineImage.save` sets right, by addresses of the image.
+        format: ``ihex``, ``srec`` or ``binary``; found out when empty.
+        address: where plain bytes begin.
+        extension: address extension of what the file holds.
+        ag: bytes per address of the ECU; those of the description when None.
+        file_ag: bytes per address as the file counts; those of the ECU when None.
+        incomplete: take a file without its end record, which half-written files lack as well.
+
+    Raises:
+        A2lError: the description cannot be read.
+        ImageError: the image is missing, damaged or half-written.
+        NotFoundError: ``offset`` names a segment that does not exist.
+        UsageError: plain bytes without an address.
+    """
+    catalog = a2l if isinstance(a2l, Catalog) else _catalog(a2l, ag)
+    place = Path(image)
+    try:
+        data = place.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(
+            f"the image cannot be read: {reason}.",
+            source=str(image),
+            hint="Check path and rights.",
+        ) from error
+    start = as_address(address, extension) if address is not None else None
+    if start is None and extension:
+        start = Address(0, extension) if format != "binary" else None
+    found = read_image(
+        data,
+        source=str(image),
+        format=format,
+        address=start,
+        ag=catalog.ag,
+        file_ag=file_ag,
+        incomplete=incomplete,
+    )
+    return OfflineImage(catalog, found, offset=offset, checksums=checksums)
+
+
+def _catalog(a2l: str | Path | A2lFile, ag: int | None) -> Catalog:
+    return Catalog(read_a2l(a2l) if isinstance(a2l, str | Path) else a2l, ag=ag)
+
+
+@dataclass(frozen=True, slots=True)
+class SavedImage:
+    """What saving did.
+
+    Attributes:
+        path: the file.
+        size_bytes: its length.
+        checksums: what was found about each checksum before it was set right.
+    """
+
+    path: Path
+    size_bytes: int
+    checksums: tuple[ChecksumState, ...] = ()
+
+
+class _ImageCalibrator(Calibrator):
+    """Writes to an image, none of which is allowed while it is of another program."""
+
+    def __init__(self, owner: OfflineImage, memory: GuardedImage, chosen: dict[str, str]) -> None:
+        self._owner = owner
+        super().__init__(owner.catalog, PlainPort(memory), clock=time.time_ns, variants=chosen)
+
+    def check_allowed(self, transaction: Transaction) -> None:
+        """Refuse changes that the EPK forbids.
+
+        Raises:
+            IntegrityError: the image is of another program.
+        """
+        self._owner.check_confirmed(", ".join(transaction.names[:3]) or "image")
+
+
+class _View:
+    """Memory as names read it: what a group has planned included."""
+
+    def __init__(self, owner: OfflineImage) -> None:
+        self._owner = owner
+
+    def read(self, address: Address, size_bytes: int) -> bytes:
+        return self._owner.calib.read_memory(address, size_bytes)
+
+    def read_many(self, places: Sequence[tuple[Address, int]]) -> list[bytes]:
+        return [self.read(address, size_bytes) for address, size_bytes in places]
+
+    def write(self, address: Address, data: bytes) -> None:
+        self._owner.write_memory(address, data)
+
+
+class OfflineImage:
+    """Parameters of an image; made by :func:`open_image`. What it shares with a connection works as there.
+
+    Attributes:
+        catalog: every object of the description.
+        confirmed: True once the user says that an image of another program may be written.
+        calib: changes with undo, redo and history.
+        epk: what the image says about its program.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        file: ImageFile,
+        *,
+        offset: Offset | None = None,
+        checksums: Sequence[ChecksumRegion] = (),
+    ) -> None:
+        self.catalog = catalog
+        self.confirmed = False
+        self._file = file
+        self._checksums = tuple(checksums)
+        self._saved = file.image.copy()
+        for one in self._checksums:
+            one.stored_range()  # an unknown algorithm is told now, not after a day of work
+        mod_par = catalog.index.module.mod_par
+        wanted = (mod_par.epk or "") if mod_par else ""
+        self.epk: FoundEpk = find_epk(file.image, wanted, mod_par.addr_epk if mod_par else ())
+        moves = (*given_moves(catalog, offset), *described_moves(catalog))
+        self._page = PageImage(file.image, moves, described_ranges(catalog))
+        kept = [(one, "the EPK") for one in self.epk.places]
+        self._named = NamedValues(self, _View(self), note=self.check_confirmed)
+        chosen: dict[str, str] = {}
+        self._chosen = chosen
+        self.calib: Calibrator = _ImageCalibrator(self, GuardedImage(self._page, kept), chosen)
+
+    # --- facts ---
+
+    @property
+    def name(self) -> str:
+        """Name of the file."""
+        return Path(self._file.source).name
+
+    @property
+    def image(self) -> MemoryImage:
+        """Its bytes, by addresses of the file."""
+        return self._file.image
+
+    @property
+    def page(self) -> PageImage:
+        """Its bytes, by addresses of the description."""
+        return self._page
+
+    @property
+    def ag(self) -> int:
+        """Bytes per address."""
+        return self.catalog.ag
+
+    @property
+    def asks_ahead(self) -> bool:
+        """Nothing is gained by reading several places together."""
+        return False
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """Variant criterion → value that was chosen."""
+        return self._chosen
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """What is odd about file, EPK and memory that was read, each told once."""
+        told = [*self._file.diagnostics, *self._epk_notes(), *self._named.diagnostics]
+        return tuple(told)
+
+    def _epk_notes(self) -> list[Diagnostic]:
+        where = Where(self._file.source)
+        if not self.epk.is_right:
+            text = (
+                f"the description is for EPK {self.epk.wanted!r}, the image has {self.epk.text!r}."
+            )
+            hint = "Writing is refused until confirm() is called."
+            return [Diagnostic(Severity.ERROR, "epk-mismatch", where, text, hint)]
+        if self.epk.wanted and not self.epk.is_known:
+            text = f"the image does not hold EPK {self.epk.wanted!r}."
+            hint = "Check that it is of the program that the description is for."
+            return [Diagnostic(Severity.WARNING, "epk-missing", where, text, hint)]
+        return []
+
+    def __repr__(self) -> str:
+        return f"<OfflineImage {self.name}, {self.image.size_bytes} bytes, A2L: {Path(self.catalog.file.source).name}>"
+
+    def mark_change(self, text: str, name: str) -> None:
+        """Nobody measures an image."""
+
+    def names(self, pattern: str = "*", *, kind: str = "all") -> list[str]:
+        """Names that match; kind is ``all``, ``measurement``, ``characteristic`` or ``axis``.
+
+        Raises:
+            UsageError: no such kind.
+        """
+        return names_of(self.catalog, pattern, kind)
+
+    def expand(self, names: str | Iterable[str]) -> list[str]:
+        """Names and patterns as names, each once, in order.
+
+        Raises:
+            NotFoundError: a name does not exist; carries the nearest ones.
+        """
+        return expand_names(self.catalog, names)
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """What the description says about an object, ready for JSON.
+
+        Raises:
+            NotFoundError: no such name.
+        """
+        return self._named.describe(name)
+
+    def confirm(self) -> None:
+        """Allow writing although the image is of another program than the description."""
+        self.confirmed = True
+
+    def check_confirmed(self, name: str) -> None:
+        """Refuse what the EPK forbids.
+
+        Raises:
+            IntegrityError: the image is of another program.
+        """
+        if self.epk.is_right or self.confirmed:
+            return
+        raise IntegrityError(
+            f"{name}: not written, EPK",
+            expected=self.epk.wanted,
+            actual=self.epk.text,
+            hint="Use the description of this program, or call confirm() first.",
+        )
+
+    # --- memory ---
+
+    def read_memory(self, address: int | Address, size: int, extension: int = 0) -> bytes:
+        """Bytes at an address of the description.
+
+        Raises:
+            GapError: the image does not hold all of them.
+        """
+        return self.calib.read_memory(as_address(address, extension), size)
+
+    def write_memory(self, address: int | Address, data: bytes, extension: int = 0) -> None:
+        """Replace bytes at an address of the description; no limits: prefer :meth:`write`.
+
+        Raises:
+            GapError: the image does not hold all of them; nothing was written.
+            IntegrityError: the image is of another program.
+            UsageError: the EPK lies there.
+        """
+        place = as_address(address, extension)
+        with self.calib.group() as group:
+            self.calib.read_memory(place, len(data))  # a gap is told before anything is planned
+            group.staged.write(place, bytes(data))
+
+    def checksum(
+        self,
+        address: int | Address,
+        size: int,
+        extension: int = 0,
+        *,
+        algorithm: Algorithm = "XCP_CRC_32",
+    ) -> int:
+        """Checksum over memory by a named algorithm, or a function of the bytes.
+
+        Raises:
+            GapError: the image does not hold all of it.
+            NotFoundError: no such algorithm.
+            UsageError: the size does not suit the algorithm.
+        """
+        places = tuple(self._page.places(as_address(address, extension), size))
+        function = not isinstance(algorithm, str)
+        region = ChecksumRegion("memory", places, algorithm, size_bytes=8 if function else None)
+        return compute_checksum(self.image, region)
+
+    # --- values ---
+
+    def read(self, name: str | Iterable[str], *, raw: bool = False) -> Any:
+        """Values by name: a number, text, array or :class:`~xcaliper.calib.values.Table`.
+
+        Args:
+            name: one name; or several names and patterns, which gives a dict.
+            raw: ECU values instead of physical ones.
+
+        Raises:
+            GapError: the image does not hold it; tells the parameter and what is missing.
+            NotFoundError: no such name; carries the nearest ones.
+        """
+        return self._named.read(name, raw=raw)
+
+    def variants(self) -> dict[str, str]:
+        """Variant criterion → value in effect: the chosen one, else what the image says.
+
+        Raises:
+            UsageError: the image does not tell.
+        """
+        return self._named.live.variants()
+
+    def choose_variant(self, criterion: str, value: str | None) -> None:
+        """Take a value of a variant criterion as in effect; None takes what the image says.
+
+        Raises:
+            NotFoundError: no such criterion.
+            UsageError: it has no such value.
+        """
+        self._named.live.choose(criterion, value)
+
+    def write(
+        self,
+        name: str,
+        value: Any,
+        *,
+        at: int | tuple[int, ...] | None = None,
+        raw: bool = False,
+        dependents: bool = True,
+        reason: str = "",
+    ) -> WriteResult:
+        """Write a parameter and what is computed from it; shape and limits are checked first.
+
+        Args:
+            name: of the parameter.
+            value: physical value: number, text, array, nested lists or table.
+            at: one cell of an array, curve or map, as numpy counts: ``(y, x)`` for a map.
+            raw: the value is an ECU value.
+            dependents: compute and write what depends on it.
+            reason: why, for the history.
+
+        Raises:
+            GapError: the image does not hold it; tells the parameter and what is missing.
+            LimitError: the value, or one computed from it, is outside of its limits.
+            NotFoundError: no such name; carries the nearest ones.
+            UsageError: wrong shape or kind, read-only or computed.
+            IntegrityError: the image is of another program.
+        """
+        self._named.check_name(name)
+        self.check_confirmed(name)
+        try:
+            return self.calib.write(
+                name, value, at=at, raw=raw, reason=reason, dependents=dependents
+            )
+        except GapError as error:
+            raise error.named(name) from None
+
+    def group(self, reason: str = "") -> AbstractContextManager[Group]:
+        """Writes that are made together when the ``with`` block ends: all of them, or none."""
+        return self.calib.group(reason)
+
+    def undo(self) -> Transaction | None:
+        """Take the latest change back.
+
+        Raises:
+            UsageError: there is nothing to undo.
+        """
+        return self.calib.undo()
+
+    def redo(self) -> Transaction | None:
+        """Make the latest change again that was taken back.
+
+        Raises:
+            UsageError: there is nothing to redo.
+        """
+        return self.calib.redo()
+
+    @property
+    def history(self) -> History:
+        """What was changed since the image was opened."""
+        return self.calib.history
+
+    # --- sets and differences ---
+
+    def export(
+        self, names: str | Iterable[str] | None = None, *, raw: bool = False, name: str = ""
+    ) -> tuple[ParameterSet, tuple[Diagnostic, ...]]:
+        """A parameter set of what the image holds, and what had to be left out.
+
+        Args:
+            names: names and patterns; None for every parameter.
+            raw: ECU values instead of physical ones.
+            name: of the set.
+
+        Raises:
+            NotFoundError: a name does not exist.
+        """
+        notes: list[Diagnostic] = []
+        mod_par = self.catalog.index.module.mod_par
+        origin = Origin(
+            a2l=Path(self.catalog.file.source).name,
+            epk=(mod_par.epk or "") if mod_par else "",
+            image=self.name,
+            tool="XCaliper",
+        )
+        made = extract(
+            self.catalog,
+            self.calib.read_memory,
+            None if names is None else self.expand(names),
+            on_problem=notes.append,
+            raw=raw,
+            name=name,
+            origin=origin,
+        )
+        return made, tuple(notes)
+
+    def diff(
+        self, other: OfflineImage, *, absolute: float = 0.0, relative: float = 0.0
+    ) -> ParameterDifference:
+        """Where another image differs from this one, in parameters and in bytes that are none.
+
+        Args:
+            other: an image of the same description.
+            absolute: how far numbers may be apart, in their unit.
+            relative: how far they may be apart, as a part of the larger one.
+
+        Raises:
+            UsageError: the other image has another granularity, or a tolerance is below 0.
+        """
+        return compare_images(
+            self.catalog, self._page, other.page, absolute=absolute, relative=relative
+        )
+
+    def changed(self) -> tuple[str, ...]:
+        """Parameters that are not as in the file, in the order of their addresses."""
+        places = self._saved.compare(self.image).changed
+        index = PlaceIndex(self.catalog, self._page.read, self._page.locate)
+        return tuple(index.names_in(places)[0])
+
+    @property
+    def is_changed(self) -> bool:
+        """True while something differs from the file."""
+        return self._saved != self.image
+
+    # --- saving ---
+
+    def checksums(self) -> tuple[ChecksumState, ...]:
+        """What each checksum of the image should be, and what is stored.
+
+        Raises:
+            GapError: the image does not hold all of a region, or its result.
+        """
+        return check_checksums(self.image, self._checksums)
+
+    def save(
+        self,
+        path: str | Path | None = None,
+        *,
+        format: str = "",  # noqa: A002  # the word that users give
+        overwrite: bool = False,
+    ) -> SavedImage:
+        """Set the checksums right and write a file: whole, or not at all.
+
+        Written in the format it was read in, only records whose bytes changed are other than before.
+
+        Args:
+            path: the file; None is the one that was read.
+            format: ``ihex``, ``srec`` or ``binary``; that of the file that was read when empty.
+            overwrite: replace a file that exists, the one that was read included.
+
+        Raises:
+            UsageError: the file exists, or the format cannot hold the image.
+            GapError: a checksum needs what the image does not hold, or plain bytes would have gaps.
+            IntegrityError: the EPK is not what it was.
+            ImageError: the file cannot be written.
+        """
+        target = Path(path if path is not None else self._file.source)
+        if target.exists() and not overwrite:
+            raise UsageError(
+                f"{target}: the file exists.", hint="Give another name, or say overwrite=True."
+            )
+        states = repair_checksums(self.image, self._checksums)
+        self._check_epk()
+        data = write_image(self.image, format, like=self._file)
+        try:
+            write_whole(target, data)
+        except OSError as error:
+            raise ImageError(
+                f"the image cannot be written: {error.strerror or error}.",
+                source=str(target),
+                hint="Check path and rights.",
+            ) from error
+        self._saved = self.image.copy()
+        return SavedImage(target, len(data), states)
+
+    def _check_epk(self) -> None:
+        for one in self.epk.places:
+            found = self.image.read(one.start, one.size_bytes).decode("latin-1")
+            if found != self.epk.wanted:
+                raise IntegrityError("image: EPK", expected=self.epk.wanted, actual=found)
