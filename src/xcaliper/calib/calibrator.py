@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.calib.groups import Brackets, Commit, How, Prepared, prepare
 from xcaliper.calib.history import Change, History, Kind, State, Transaction, told
@@ -14,11 +14,11 @@ from xcaliper.calib.places import PlaceIndex
 from xcaliper.calib.settle import Found, Settle, disagreements, look, record, remainder
 from xcaliper.calib.staging import StagedMemory
 from xcaliper.calib.working_set import WorkingSet
-from xcaliper.calib.write_plan import Run, difference
+from xcaliper.calib.write_plan import Run, difference, plan_runs
 from xcaliper.core.errors import IntegrityError, TransactionError, UsageError, XcaliperError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from xcaliper.calib.parameters import WritePlan, WriteResult
     from xcaliper.calib.port import PagedPort
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from xcaliper.quantity.catalog import Catalog
 
 __all__ = ["Calibrator", "Dirty", "Group"]
+
+#: With more parameters than this a download tells their names only.
+_MAX_TOLD: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +267,7 @@ class Calibrator:
 
     @contextmanager
     def _grouped(self, reason: str, how: How, kind: Kind, of: int = 0) -> Iterator[Group]:
-        self._check_settled()
+        self._check_ready()
         staged = StagedMemory(self.working.read, self.working.ag)
         group = self._group = Group(reason, how, staged, kind, of)
         try:
@@ -273,11 +276,74 @@ class Calibrator:
             self._group = None
         self._commit(group)
 
-    def _commit(self, group: Group, progress: Progress | None = None) -> None:
+    def _commit(
+        self, group: Group, progress: Progress | None = None, *, land: bool = False
+    ) -> None:
         prepared = prepare(self.working, group.staged.writes, group.how, self.spare)
         group.note = prepared.note
+        if land:
+            moves = tuple(replace(one, after=one.written) for one in prepared.moves)
+            prepared = replace(prepared, moves=moves)
         if prepared.runs:
             group.transaction = self._make(group, prepared, progress)
+
+    def send(  # options by name
+        self,
+        writes: Iterable[tuple[Address, bytes]],
+        *,
+        kind: Kind,
+        reason: str = "",
+        how: How = How.AUTO,
+        changes: Sequence[Change] | None = None,
+        land: bool = False,
+        progress: Progress | None = None,
+    ) -> Group:
+        """Write bytes that were checked already, as one transaction; only what differs is sent.
+
+        Args:
+            writes: bytes by address, later ones over earlier ones.
+            kind: what the history calls it.
+            reason: why.
+            how: see :meth:`group`.
+            changes: parameters that change; None = found by their addresses.
+            land: the ECU works with the written page afterwards, wherever it was before.
+            progress: called with bytes that are done and bytes in all.
+
+        Raises:
+            UsageError: the pages do not allow what was asked for, or a group is being made.
+            TransactionError: it was stopped; tells whether everything was put back.
+        """
+        if self._group is not None:
+            raise UsageError(f"{kind}: a group is being made.", hint="End its with block first.")
+        self._check_ready()
+        staged = StagedMemory(self.working.read, self.working.ag)
+        group = Group(reason, how, staged, kind)
+        for address, data in writes:
+            staged.write(address, data)
+        group.changes.extend(self.changes_between(staged) if changes is None else changes)
+        self._commit(group, progress, land=land)
+        return group
+
+    def changes_between(self, staged: StagedMemory) -> list[Change]:
+        """The parameters that planned writes change, with their values before and after."""
+        areas = [one.range for one in self.working.segments]
+        runs = plan_runs(staged.writes, self.working.read, ag=self.working.ag, areas=areas)
+        names = self._dirty(runs).names
+        after = LiveValues(self.catalog, staged.read, self.working.ag, chosen=self._live.chosen)
+        told_too = len(names) <= _MAX_TOLD
+        return [
+            Change(name, self._told(self._live, name), self._told(after, name))
+            if told_too
+            else Change(name, None, None)
+            for name in names
+        ]
+
+    @staticmethod
+    def _told(live: LiveValues, name: str) -> Any:
+        try:
+            return told(live.read(name))
+        except UsageError:  # a value that its description cannot express
+            return None
 
     def _make(self, group: Group, prepared: Prepared, progress: Progress | None) -> Transaction:
         transaction = Transaction(
@@ -317,7 +383,7 @@ class Calibrator:
     def check_allowed(self, transaction: Transaction) -> None:
         """Raise where changes are forbidden; somebody else's to fill in."""
 
-    def _check_settled(self) -> None:
+    def _check_ready(self) -> None:
         opened = self.history.open()
         if opened:
             raise UsageError(
@@ -484,6 +550,21 @@ class Calibrator:
         )
         changed = sum(a != b for one in runs for a, b in zip(one.old, one.new, strict=True))
         return Dirty(tuple(names), tuple(unnamed), changed)
+
+    def dirty_by(self, writes: Iterable[tuple[Address, bytes]]) -> Dirty:
+        """What planned writes would change."""
+        areas = [one.range for one in self.working.segments]
+        return self._dirty(
+            plan_runs(list(writes), self.working.read, ag=self.working.ag, areas=areas)
+        )
+
+    def check_park(self, writes: Iterable[tuple[Address, bytes]]) -> None:
+        """Raise where the ECU has no other page while these are written.
+
+        Raises:
+            UsageError: it has not.
+        """
+        prepare(self.working, list(writes), How.PARK)
 
     def mark_saved(self) -> None:
         """What the segments hold now is what the file holds: ``dirty("file")`` compares with it."""

@@ -257,8 +257,8 @@ class Journal(Protocol):
         """Keep a transaction, for good, before its first byte is sent."""
         ...
 
-    def settle(self, number: int, state: State, runs: tuple[Run, ...]) -> None:
-        """Keep what became of it, and which bytes are in the ECU because of it."""
+    def settle(self, number: int, state: State, runs: tuple[Run, ...] | None) -> None:
+        """Keep what became of it, and which bytes are in the ECU because of it; None = all of them."""
         ...
 
 
@@ -313,9 +313,9 @@ class History:
         """
         before = self[number]
         found = replace(before, state=state, runs=before.runs if runs is None else runs)
-        if self.journal is not None:
-            self.journal.settle(number, state, found.runs)
         self.transactions[number] = found
+        if self.journal is not None:
+            self.journal.settle(number, state, runs)
         return found
 
     def open(self) -> list[Transaction]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from xcaliper.core.address import AddressRange
+from xcaliper.core.address import Address, AddressRange
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import XcaliperError
 from xcaliper.quantity.characteristic import BoundCharacteristic
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from xcaliper.core.address import Address
     from xcaliper.quantity.catalog import Bound, Catalog
 
     Read = Callable[[Address, int], bytes]
@@ -50,6 +49,9 @@ class PlaceIndex:
         self._begins: NDArray[np.int64] = np.array([row[0] for row in rows], dtype=np.int64)
         self._ends: NDArray[np.int64] = np.array([row[1] for row in rows], dtype=np.int64)
         self._names = [row[2] for row in rows]
+        self._rows: dict[str, list[int]] = {}
+        for number, name in enumerate(self._names):
+            self._rows.setdefault(name, []).append(number)
 
     def _begin(self, address: Address) -> int:
         return (address.extension << _SHIFT) + address.value * self._ag
@@ -81,6 +83,15 @@ class PlaceIndex:
                 for part in _own(catalog.variants.bind(variant).resolve(read))
             ]
         return _own(catalog.bind(name).resolve(read))
+
+    def ranges_of(self, name: str) -> list[AddressRange]:
+        """The bytes of a parameter, of every variant; empty where its place cannot be told."""
+        found: list[AddressRange] = []
+        for number in self._rows.get(name, ()):
+            begin, end = int(self._begins[number]), int(self._ends[number])
+            extension, value = begin >> _SHIFT, begin & (1 << _SHIFT) - 1
+            found.append(AddressRange(Address(value // self._ag, extension), end - begin))
+        return found
 
     def names_in(self, ranges: Iterable[AddressRange]) -> tuple[list[str], list[AddressRange]]:
         """Parameters that these bytes belong to, in the order of their addresses, and bytes of none."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.calib.mirror import Mirror
+from xcaliper.calib.write_plan import changed_runs
 from xcaliper.core.errors import IntegrityError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -257,30 +258,48 @@ class WorkingSet:
         if was_known:
             found.changed += sum(a != b for a, b in zip(before, data, strict=True))
 
-    def differing(self, segment: CalibSegment, data: bytes) -> list[tuple[int, int]]:
-        """Stretches of the page that XCP sees which are not as in ``data``; they are read meanwhile.
+    def differing(
+        self, segment: CalibSegment, begin: int, data: bytes
+    ) -> tuple[list[tuple[int, int]], int]:
+        """Where the page that XCP sees is not as ``data``; it is known afterwards.
 
         Args:
             segment: which.
-            data: all its bytes as they should be.
+            begin: offset of the first byte.
+            data: bytes as they should be.
+
+        Returns:
+            Begin and end of every stretch as offsets of the segment, and how many bytes were read.
         """
         mirror = self._seen(segment)
         found: list[tuple[int, int]] = []
-        todo = [(0, segment.size_bytes)]
+        read = Refreshed()
+        todo = [(begin, begin + len(data))]
         while todo:
             low, high = todo.pop()
-            alike = self._matches(segment, low, data[low:high])
+            wanted = data[low - begin : high - begin]
+            alike = self._matches(segment, low, wanted)
             if alike:
-                mirror.put(low, data[low:high])
+                mirror.put(low, wanted)
             elif alike is None or high - low <= _BLOCK_BYTES:
-                self._upload(segment, mirror, low, high, Refreshed())
-                if mirror.get(low, high) != data[low:high]:
-                    found.append((low, high))
+                self._upload(segment, mirror, low, high, read)
+                now = mirror.get(low, high)
+                found += [(low + a, low + b) for a, b in changed_runs(now, wanted, self.ag)]
             else:
                 middle = low + (high - low) // 2 // _CUT_BYTES * _CUT_BYTES
                 todo += [(middle, high), (low, middle)]
-        mirror.trusted = True
-        return found
+        if begin == 0 and len(data) == segment.size_bytes:
+            mirror.trusted = True
+        return found, read.uploaded
+
+    def remembered(self) -> Iterator[tuple[Address, bytes]]:
+        """What is known of the pages that can be written, trusted or not."""
+        for segment in self.segments:
+            seen = self.pages(segment)[1]
+            page = segment.working_page if segment.working_page is not None else seen
+            mirror = self.mirror(segment, page)
+            for begin, end in mirror.stretches(known=True):
+                yield segment.start + begin // self.ag, mirror.get(begin, end)
 
     # --- writing ---
 

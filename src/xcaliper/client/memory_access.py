@@ -31,11 +31,13 @@ class MemoryAccess:
 
     Attributes:
         watchers: told of every place that was written, or may have been.
+        page_watchers: told of pages, see :class:`~xcaliper.client.paging.Paging`.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.watchers: list[Callable[[Address, int], object]] = []
+        self.page_watchers: list[Callable[[int, int | None], object]] = []
         self._port = XcpMemory(connection.session)
         self._rights = WriteAccess((), connection.session.profile.ag)
 
