@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from xcaliper.cli.cal_target import Taken, TargetOptionsOfVerb, described, take_from
+from xcaliper.cli.cal_options import Flag, TargetOptionsOfVerb, Words
+from xcaliper.cli.cal_source import matching
+from xcaliper.cli.cal_target import Taken, described, load, take_from
 from xcaliper.core.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
     from xcaliper.calib.merge import MergeResult
 
 __all__ = ["diff", "export", "import_set", "merge"]
-
-_Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class FileOptions:
     """
 
     to: str = ""
-    overwrite: _Flag = False
+    overwrite: Flag = False
 
 
 _FileOptionsOfVerb = Annotated[FileOptions | None, Parameter(name="*")]
@@ -41,21 +41,24 @@ def export(
     file: Path,
     /,
     *names: str,
+    raw: Flag = False,
     written: _FileOptionsOfVerb = None,
-    json: _Flag = False,
+    json: Flag = False,
     options: TargetOptionsOfVerb = None,
 ) -> int:
-    """Keep the parameters of an ECU in a file.
+    """Keep the parameters of an ECU or an image in a file.
 
     Args:
-        target: URL of a slave, such as udp://127.0.0.1:5555, or a file of parameter values.
+        target: URL of a slave, such as udp://127.0.0.1:5555, an image with its --a2l, or a file of parameter
+            values.
         file: what to write; its ending tells the format.
         names: parameters to take, with * and ?; all without any.
+        raw: ECU values instead of physical ones.
         written: how the file is written.
         json: print one JSON object.
         options: how to open the target.
     """
-    taken = take_from(target, names, options)
+    taken = take_from(target, names, options, raw=raw)
     if names and not len(taken.values):
         raise NotFoundError(" ".join(names), kind="parameter")
     _tell_kept(_keep(taken, file, written), as_json=json)
@@ -69,7 +72,7 @@ def import_set(
     *names: str,
     form: Annotated[str, Parameter(name="--from")] = "",
     written: _FileOptionsOfVerb = None,
-    json: _Flag = False,
+    json: Flag = False,
     options: TargetOptionsOfVerb = None,
 ) -> int:
     """Read a file of parameter values in any format and keep it in another one.
@@ -86,13 +89,10 @@ def import_set(
         json: print one JSON object.
         options: the description is used by formats that hold ECU values or data types.
     """
-    from xcaliper.cli.cal_target import matching, tell
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK
-    from xcaliper.client.set_file import load_set
     from xcaliper.core.diagnostics import Severity
 
-    found = load_set(file, format=form)
-    tell(found.diagnostics)
+    found = load(file, form=form)
     values = found.values
     if names:
         values = values.filter(names=matching(values.names, names))
@@ -111,19 +111,19 @@ def diff(
     *names: str,
     absolute: float = 0.0,
     relative: float = 0.0,
-    json: _Flag = False,
+    json: Flag = False,
     options: TargetOptionsOfVerb = None,
 ) -> int:
-    """Compare parameters: of ECUs and files, in any combination; exit code 6 when they differ.
+    """Compare parameters: of ECUs, images and files, in any combination; exit code 6 when they differ.
 
     Args:
-        left: URL of a slave, or a file of parameter values.
+        left: URL of a slave, an image, or a file of parameter values.
         right: the other one.
         names: parameters to compare, with * and ?; all without any.
         absolute: how far numbers may be apart, in their unit.
         relative: how far they may be apart, as a part of the larger one.
         json: print one JSON object.
-        options: how to open what is no file.
+        options: how to open what is no file of values.
     """
     from xcaliper.calib.compare import compare
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, print_json, stdout
@@ -146,10 +146,10 @@ def merge(  # noqa: PLR0913  # options by name
     /,
     *,
     out: Path | None = None,
-    cells: _Flag = False,
-    take: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = (),
+    cells: Flag = False,
+    take: Words = (),
     written: _FileOptionsOfVerb = None,
-    json: _Flag = False,
+    json: Flag = False,
     options: TargetOptionsOfVerb = None,
 ) -> int:
     """Merge what two people changed since they parted; exit code 6 when they disagree.
@@ -157,7 +157,7 @@ def merge(  # noqa: PLR0913  # options by name
     Nothing is written while a conflict is open.
 
     Args:
-        base: what both started from: a file of parameter values, or the URL of a slave.
+        base: what both started from: a file of parameter values, an image, or the URL of a slave.
         mine: what one of them has now.
         theirs: what the other one has now.
         out: file to write; without it the result is told only.
@@ -166,7 +166,7 @@ def merge(  # noqa: PLR0913  # options by name
             times.
         written: how the file is written.
         json: print one JSON object.
-        options: how to open what is no file.
+        options: how to open what is no file of values.
     """
     from xcaliper.calib import merge as engine
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, print_json, stdout

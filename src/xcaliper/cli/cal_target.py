@@ -1,39 +1,50 @@
-"""What the ``cal`` verbs work on: a slave behind a URL, or a file of parameter values."""
+"""What the ``cal`` verbs work on: a slave behind a URL, an image, or a file of parameter values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Final
 
-from cyclopts import Parameter
-
-from xcaliper.cli.key_options import KeyOptions
+from xcaliper.cli.cal_options import (
+    ChangeOptions,
+    TargetOptions,
+    checksum_region,
+    number,
+    offset_of,
+    pairs,
+)
+from xcaliper.cli.cal_source import SetSource, matching
 from xcaliper.cli.opening import open_ecu
-from xcaliper.core.errors import UsageError
+from xcaliper.core.errors import UsageError, XcaliperError
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Iterable, Iterator
 
-    from xcaliper.calib.entries import Entry
     from xcaliper.calib.formats.model import ReadSet
     from xcaliper.calib.paramset import ParameterSet
+    from xcaliper.cli.cal_source import Source
     from xcaliper.client.connection import Connection
+    from xcaliper.client.offline import OfflineImage
     from xcaliper.core.diagnostics import Diagnostic
     from xcaliper.quantity.catalog import Catalog
 
+    Target = Connection | OfflineImage
+
 __all__ = [
-    "Source",
     "Taken",
-    "TargetOptions",
-    "TargetOptionsOfVerb",
+    "changing",
+    "check_place",
     "described",
+    "image_of",
+    "is_image",
     "is_live",
     "load",
-    "matching",
-    "open_source",
-    "open_target",
+    "looking",
+    "open_slave",
+    "opened",
+    "save_image",
     "take_from",
     "tell",
 ]
@@ -42,91 +53,201 @@ __all__ = [
 _TOLD: Final = 50
 
 
-@dataclass(frozen=True, slots=True)
-class TargetOptions(KeyOptions):
-    """How a target is opened.
-
-    Attributes:
-        a2l: description to use; without it a slave is asked for its own.
-        timeout: seconds to wait for an answer of a slave.
-    """
-
-    a2l: Path | None = None
-    timeout: float = 2.0
-
-
-TargetOptionsOfVerb = Annotated[TargetOptions | None, Parameter(name="*")]
-
-
-class Source(Protocol):
-    """Parameters by name, to look at."""
-
-    def names(self, pattern: str = "*", *, kind: str = "all") -> list[str]:
-        """Names that match; of kind ``all``, ``characteristic`` or ``axis``."""
-
-    def expand(self, names: str | Iterable[str]) -> list[str]:
-        """Names and patterns as names."""
-
-    def read(self, name: str | Iterable[str], *, raw: bool = False) -> Any:
-        """A value, or several by name."""
-
-    def describe(self, name: str) -> dict[str, Any]:
-        """What is known about a parameter."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
 def is_live(target: str) -> bool:
     """True for the URL of a slave."""
     return "://" in target
 
 
-def open_target(target: str, options: TargetOptions | None = None) -> Connection:
-    """What can be changed, ready for use; a context manager that ends it.
+def is_image(target: str) -> bool:
+    """True for a file whose name says that it is an image."""
+    from xcaliper.image.files import IMAGE_FORMATS
+
+    suffix = Path(target).suffix.lower()
+    return any(suffix in one.suffixes for one in IMAGE_FORMATS.values())
+
+
+# --- opening ---
+
+
+@contextmanager
+def opened(
+    target: str, options: TargetOptions | None = None, change: ChangeOptions | None = None
+) -> Iterator[Target]:
+    """A slave or an image, in the variant that the options name; closed at the end, not saved.
 
     Args:
-        target: URL of a slave.
+        target: URL or file.
         options: how to open it.
+        change: how it will be changed; None where it is not.
 
     Raises:
-        UsageError: it is none.
-        XcaliperError: it cannot be opened.
-    """
-    options = options or TargetOptions()
-    if not is_live(target):
-        raise UsageError(f"{target}: it is no URL.", hint="As udp://127.0.0.1:5555.")
-    return open_ecu(target, options.a2l, timeout=options.timeout, keys=options)
-
-
-def open_source(target: str, options: TargetOptions | None = None) -> Source:
-    """What can be looked at: a slave, or a file of parameter values.
-
-    Raises:
+        UsageError: it is neither.
         XcaliperError: it cannot be opened.
     """
     if is_live(target):
-        return open_target(target, options)
-    return SetSource(load(target).values)
+        with open_slave(target, options) as ecu:
+            yield ecu
+        return
+    image = image_of(target, options, change)
+    for criterion, value in pairs(options.variant if options else (), "variant").items():
+        image.choose_variant(criterion, value)
+    tell(image.diagnostics)
+    yield image
 
 
-def load(target: str) -> ReadSet:
-    """A file of parameter values; what could not be understood is told on standard error.
+def open_slave(target: str, options: TargetOptions | None = None) -> Connection:
+    """A slave by its URL, in the variant that the options name; a context manager that closes it.
 
     Raises:
+        XcaliperError: it cannot be opened, or has no such variant.
+    """
+    options = options or TargetOptions()
+    chosen = pairs(options.variant, "variant")
+    ecu = open_ecu(target, options.a2l, timeout=options.timeout, keys=options)
+    try:
+        for criterion, value in chosen.items():
+            ecu.choose_variant(criterion, value)
+    except BaseException:
+        ecu.close()
+        raise
+    return ecu
+
+
+def image_of(
+    target: str,
+    options: TargetOptions | None,
+    change: ChangeOptions | None,
+    *,
+    catalog: Catalog | None = None,
+) -> OfflineImage:
+    """An image by name.
+
+    Args:
+        target: the file.
+        options: how to open it.
+        change: checksums to set right.
+        catalog: names and descriptions, where they are known already.
+
+    Raises:
+        UsageError: it is no image, or there is no description.
+        ImageError: it cannot be read.
+    """
+    from xcaliper.client.offline import open_image
+
+    options = options or TargetOptions()
+    if not is_image(target):
+        raise UsageError(
+            f"{target}: it is neither the URL of a slave nor an image.",
+            hint="As udp://127.0.0.1:5555, or engine.hex with --a2l engine.a2l.",
+        )
+    described_by = catalog or options.a2l
+    if described_by is None:
+        raise UsageError(f"{target}: an image tells no names.", hint="Give its --a2l.")
+    return open_image(
+        described_by,
+        target,
+        offset=offset_of(options.offset),
+        checksums=[checksum_region(one) for one in (change.checksum if change else ())],
+        address=None if options.address is None else number(options.address, "address"),
+    )
+
+
+@contextmanager
+def changing(
+    target: str, options: TargetOptions | None = None, change: ChangeOptions | None = None
+) -> Iterator[Target]:
+    """A slave or an image to change, with its history; an image is saved when all went well.
+
+    Raises:
+        UsageError: it is neither, or nothing says where a changed image goes.
+        XcaliperError: it cannot be opened or saved.
+    """
+    from xcaliper.calib.history import State
+    from xcaliper.cli.cal_history import kept_history
+    from xcaliper.client.offline import OfflineImage
+
+    change = change or ChangeOptions()
+    if not is_live(target) and is_image(target):
+        check_place(target, change)
+    with opened(target, options, change) as memory:
+        if change.confirm:
+            memory.confirm()
+        with kept_history(target, memory, change.history):
+            before = set(memory.calib.history.transactions)
+            yield memory
+            try:
+                if isinstance(memory, OfflineImage):
+                    save_image(memory, target, change)
+            except XcaliperError:
+                for number_ in set(memory.calib.history.transactions) - before:
+                    memory.calib.history.settle(number_, State.UNDONE, ())
+                raise
+
+
+def check_place(target: str, change: ChangeOptions) -> None:
+    """Refuse before anything is done what could not be saved in the end.
+
+    Raises:
+        UsageError: no place for a changed image, or one that is taken.
+    """
+    if change.out is not None and change.in_place:
+        raise UsageError("--out and --in-place: one of them is enough.")
+    if change.out is None and not change.in_place:
+        raise UsageError(
+            f"{target}: where does the changed image go?", hint="Use --out FILE, or --in-place."
+        )
+    if change.out is not None and change.out.exists():
+        raise UsageError(f"{change.out}: it exists already.", hint="Give another name.")
+
+
+def save_image(image: OfflineImage, target: str, change: ChangeOptions) -> None:
+    """Write an image that changed where the options say; nothing is written where it did not.
+
+    Raises:
+        XcaliperError: it cannot be written; the file that is there is as it was.
+    """
+    from xcaliper.cli.shell import errors
+
+    if not (image.is_changed or change.checksum):
+        return
+    done = image.save(change.out or Path(target), overwrite=change.in_place)
+    for text in (f"wrote {done.path}", *map(str, done.checksums)):
+        errors().print(text, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def looking(target: str, options: TargetOptions | None = None) -> Iterator[Source]:
+    """What can be looked at: a slave, an image, or a file of parameter values.
+
+    Raises:
+        XcaliperError: it cannot be opened.
+    """
+    if is_live(target) or is_image(target):
+        with opened(target, options) as memory:
+            yield memory
+    else:
+        yield SetSource(load(target).values)
+
+
+def load(target: str | Path, *, form: str = "") -> ReadSet:
+    """A file of parameter values; what could not be understood is told on standard error.
+
+    Args:
+        target: the file.
+        form: its format; found out when empty.
+
+    Raises:
+        NotFoundError: no such format.
         ParameterSetError: it cannot be read.
     """
     from xcaliper.client.set_file import load_set
 
-    found = load_set(target)
+    found = load_set(target, format=form)
     tell(found.diagnostics)
     return found
+
+
+# --- sets ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,32 +264,44 @@ class Taken:
 
 
 def take_from(
-    target: str, patterns: tuple[str, ...] = (), options: TargetOptions | None = None
+    target: str,
+    patterns: tuple[str, ...] = (),
+    options: TargetOptions | None = None,
+    *,
+    raw: bool = False,
 ) -> Taken:
-    """The parameters of a slave or a file as a set; what is left out is told on standard error.
+    """The parameters of a slave, an image or a file as a set; what is left out is told on standard error.
 
     Args:
         target: URL or file.
         patterns: names, with * and ?; everything without any. They may mean nothing here.
         options: how to open it.
+        raw: ECU values of a slave or an image.
 
     Raises:
         XcaliperError: it cannot be opened or read.
     """
     from xcaliper.calib.extract import extract, parameter_names
 
-    if not is_live(target):
+    if not is_live(target) and not is_image(target):
         whole = load(target).values
-        return Taken(
-            whole.filter(names=matching(whole.names, patterns)) if patterns else whole,
-            described(options),
-        )
+        part = whole.filter(names=matching(whole.names, patterns)) if patterns else whole
+        return Taken(part, described(options))
     problems: list[Diagnostic] = []
-    with open_target(target, options) as ecu:
-        names = matching(parameter_names(ecu.catalog), patterns) if patterns else None
-        made = extract(ecu.catalog, ecu.read_memory, names, on_problem=problems.append)
+    variants = pairs(options.variant, "variant") if options else {}
+    with opened(target, options) as memory:
+        made = extract(
+            memory.catalog,
+            memory.read_memory,
+            matching(parameter_names(memory.catalog), patterns) if patterns else None,
+            on_problem=problems.append,
+            variants=variants or None,
+            raw=raw,
+        )
     tell(problems)
-    return Taken(made, ecu.catalog)
+    if not is_live(target):
+        made = made.with_head(origin=replace(made.origin, image=Path(target).name))
+    return Taken(made, memory.catalog)
 
 
 def described(options: TargetOptions | None) -> Catalog | None:
@@ -185,16 +318,6 @@ def described(options: TargetOptions | None) -> Catalog | None:
     return Catalog(read_a2l(options.a2l))
 
 
-def matching(names: Iterable[str], patterns: tuple[str, ...]) -> list[str]:
-    """The names that one of the patterns means; brackets in a pattern are brackets."""
-    import re
-    from fnmatch import translate
-
-    plain = frozenset(patterns)
-    forms = [re.compile(translate(one.replace("[", "[[]"))) for one in patterns]
-    return [one for one in names if one in plain or any(form.match(one) for form in forms)]
-
-
 def tell(findings: Iterable[Diagnostic]) -> None:
     """Say on standard error what was found; very many are counted."""
     from xcaliper.cli.shell import errors
@@ -204,61 +327,3 @@ def tell(findings: Iterable[Diagnostic]) -> None:
         errors().print(line, markup=False, soft_wrap=True)
     if len(lines) > _TOLD:
         errors().print(f"… and {len(lines) - _TOLD} more like these", markup=False)
-
-
-class SetSource:
-    """A parameter set, looked at as a slave is."""
-
-    def __init__(self, values: ParameterSet) -> None:
-        self._values = values
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is open."""
-
-    def names(self, pattern: str = "*", *, kind: str = "all") -> list[str]:
-        """Names that match."""
-        axes = {one.name for one in self._values if one.kind == "AXIS_PTS"}
-        found = matching(self._values.names, (pattern,))
-        return [one for one in found if kind == "all" or (one in axes) == (kind == "axis")]
-
-    def expand(self, names: str | Iterable[str]) -> list[str]:
-        """Names and patterns as names."""
-        found: dict[str, None] = {}
-        for name in [names] if isinstance(names, str) else names:
-            matches = matching(self._values.names, (name,))
-            found.update(dict.fromkeys(matches or [self._values[name].name]))
-        return list(found)
-
-    def read(self, name: str | Iterable[str], *, raw: bool = False) -> Any:
-        """A value, or several by name; those of variants by their labels."""
-        from xcaliper.calib.display import shown_value
-
-        if isinstance(name, str):
-            return shown_value(self._chosen(self._values[name], raw=raw), self._values)
-        entries = [entry for one in name for entry in self._values.of(one)]
-        return {one.label: shown_value(self._chosen(one, raw=raw), self._values) for one in entries}
-
-    def _chosen(self, entry: Entry, *, raw: bool) -> Entry:
-        if raw != entry.is_raw:
-            held, asked = ("ECU", "physical") if entry.is_raw else ("physical", "ECU")
-            hint = "Use --raw." if entry.is_raw else "Leave --raw out."
-            raise UsageError(
-                f"{entry.label}: the set holds {held} values, not {asked} ones.", hint=hint
-            )
-        return entry
-
-    def describe(self, name: str) -> dict[str, Any]:
-        """What the set tells about a parameter."""
-        entry = next((one for one in self._values if one.label == name), None)
-        entry = entry or self._values.of(name)[0]
-        return {
-            "name": entry.label,
-            "kind": str(entry.kind),
-            "shape": list(entry.shape),
-            "unit": entry.unit,
-            "text": entry.long_name,
-            "state": entry.state,
-        }

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
-
-from xcaliper.cli.cal_target import TargetOptionsOfVerb, open_source
+from xcaliper.cli.cal_options import Flag, TargetOptionsOfVerb
+from xcaliper.cli.cal_target import looking
 
 if TYPE_CHECKING:
-    from xcaliper.cli.cal_target import Source
+    from xcaliper.cli.cal_source import Source
 
 __all__ = ["get", "list_parameters"]
 
@@ -18,13 +17,14 @@ def list_parameters(
     target: str,
     /,
     *names: str,
-    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    json: Flag = False,
     options: TargetOptionsOfVerb = None,
 ) -> int:
     """List parameters with kind, shape, limits and what the description says of them.
 
     Args:
-        target: URL of a slave, such as udp://127.0.0.1:5555, or a file of parameter values.
+        target: URL of a slave, such as udp://127.0.0.1:5555, an image with its --a2l, or a file of
+            parameter values.
         names: names of the A2L; * and ? are wildcards; all without any.
         json: one JSON object per line.
         options: how to open the target.
@@ -33,7 +33,7 @@ def list_parameters(
 
     from xcaliper.cli.shell import print_json, print_table
 
-    with open_source(target, options) as memory:
+    with looking(target, options) as memory:
         rows = [_row(memory, name) for name in _parameters(memory, names or ("*",))]
     if json:
         for row in rows:
@@ -53,15 +53,16 @@ def get(
     target: str,
     /,
     *names: str,
-    raw: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
-    surface: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
-    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    raw: Flag = False,
+    surface: Flag = False,
+    json: Flag = False,
     options: TargetOptionsOfVerb = None,
 ) -> int:
     """Show parameters: numbers with their units, curves and maps as tables coloured from low to high.
 
     Args:
-        target: URL of a slave, such as udp://127.0.0.1:5555, or a file of parameter values.
+        target: URL of a slave, such as udp://127.0.0.1:5555, an image with its --a2l, or a file of
+            parameter values.
         names: names of the A2L; * and ? are wildcards.
         raw: ECU values instead of physical ones.
         surface: draw curves and maps with characters as well.
@@ -74,7 +75,7 @@ def get(
 
     if not names:
         raise UsageError("cal get: no name given.", hint=f"xcaliper cal get {target} 'KF*'")
-    with open_source(target, options) as memory:
+    with looking(target, options) as memory:
         values = memory.read(_parameters(memory, names), raw=raw)
         units = {name: memory.describe(name)["unit"] for name in values}
     if json:
