@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.cli.cal_history import kept_history
@@ -53,7 +54,7 @@ def connect(
         json: print one JSON object.
         options: how to open both.
     """
-    from xcaliper.cli.shell import EXIT_OK, EXIT_REFUSED
+    from xcaliper.cli.shell import EXIT_OK, EXIT_REFUSED, working
     from xcaliper.client.connect_choice import Outcome
 
     change = change or ChangeOptions()
@@ -66,10 +67,10 @@ def connect(
             ecu.confirm()
             data.confirm()
         data.check_confirmed(image)
-        with kept_history(target, ecu, change.history):
-            done = ecu.calib.synchronise(
-                data.page, answer, reason=change.reason or f"connect with {image}"
-            )
+        with kept_history(target, ecu, replace(change, out=None)):
+            reason = change.reason or f"connect with {image}"
+            with working("Comparing …") if choose else nullcontext() as told:
+                done = ecu.calib.synchronise(data.page, answer, reason=reason, progress=told)
             save_image(data, image, change)
     _tell(done, as_json=json)
     return EXIT_REFUSED if done.outcome is Outcome.READ_ONLY else EXIT_OK

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from xcaliper.cli.cal_options import ChangeOptionsOfVerb, Flag, TargetOptionsOfVerb
+from xcaliper.cli.cal_options import ChangeOptions, ChangeOptionsOfVerb, Flag, TargetOptionsOfVerb
 from xcaliper.core.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -63,8 +64,7 @@ def history(
                 _say(f"{found.transaction.number}: {found.state}")
             rows = list(memory.calib.history)
     else:
-        file = change.history if change else None
-        with opened(target, options, change) as memory, kept_history(target, memory, file):
+        with opened(target, options, change) as memory, kept_history(target, memory, change):
             rows = list(memory.calib.history)
     if names:
         rows = [one for one in rows if matching(one.names, names)]
@@ -144,13 +144,14 @@ def _again(
 
 
 @contextmanager
-def kept_history(target: str, memory: Target, file: str | None) -> Iterator[None]:
+def kept_history(target: str, memory: Target, change: ChangeOptions | None) -> Iterator[None]:
     """The history of a target goes on in its file meanwhile.
 
     Args:
         target: URL or file.
         memory: the target, opened.
-        file: of the history; ``none`` keeps none; None = the one of this target and program.
+        change: who changes it, and where the history is: ``none`` keeps none, and without a word it is that of
+            the slave, or of the image that is written, and of its program.
 
     Raises:
         SourceError: it cannot be read or written.
@@ -161,11 +162,14 @@ def kept_history(target: str, memory: Target, file: str | None) -> Iterator[None
     from xcaliper.client.connection import Connection
     from xcaliper.client.history_file import HistoryFile
 
+    change = change or ChangeOptions()
+    file = change.history
+    memory.calib.author = change.author or memory.calib.author or _user()
     if file == "none":
         yield
         return
     epk = _program(memory)
-    place = Path(file) if file is not None else default_history(target, epk)
+    place = default_history(str(change.out or target), epk) if file is None else Path(file)
     if file is None:
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -187,6 +191,12 @@ def kept_history(target: str, memory: Target, file: str | None) -> Iterator[None
         yield
     finally:
         kept.close()
+
+
+def _user() -> str:
+    with suppress(OSError, KeyError, ImportError):
+        return getpass.getuser()
+    return ""
 
 
 def _program(memory: Target) -> str:

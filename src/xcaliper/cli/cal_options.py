@@ -62,6 +62,7 @@ class ChangeOptions:
 
     Attributes:
         reason: why, for the history.
+        author: who, for the history; the user of this machine without it.
         history: file of the history; none = keep none. Without it there is one per ECU and program.
         confirm: write although the description is for another program (EPK).
         out: file for a changed image.
@@ -71,6 +72,7 @@ class ChangeOptions:
     """
 
     reason: str = ""
+    author: str = ""
     history: str | None = None
     confirm: Flag = False
     out: Path | None = None

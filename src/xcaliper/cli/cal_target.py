@@ -172,7 +172,7 @@ def changing(
     with opened(target, options, change) as memory:
         if change.confirm:
             memory.confirm()
-        with kept_history(target, memory, change.history):
+        with kept_history(target, memory, change):
             before = set(memory.calib.history.transactions)
             yield memory
             try:
