@@ -94,7 +94,7 @@ def test_names_that_a_file_does_not_have(sets, run):
     assert "Z*" in run("cal", "get", sets("base"), "Z*", code=3).err
     assert "ECU" in run("cal", "get", sets("base"), "Gain", "--raw", code=2).err
     assert "gone.dcm" in run("cal", "get", sets("gone"), "Gain", code=3).err
-    assert "no URL" in run("cal", "set", sets("base"), "Gain", "3", code=2).err
+    assert "neither the URL" in run("cal", "set", sets("base"), "Gain", "3", code=2).err
 
 
 def test_import_keeps_a_set_in_another_format(sets, run, tmp_path):
