@@ -113,7 +113,7 @@ class Calibrator:
         self.catalog = catalog
         self.working = WorkingSet(port, segments)
         self.author = author
-        self.history = history or History()
+        self.history = History() if history is None else history
         self.spare: set[int] = set()
         self.brackets = Brackets()
         self.verify = True

@@ -340,11 +340,12 @@ class History:
         for one in self:
             if one.state not in (State.DONE, State.PARTIAL) or not one.runs:
                 continue
-            if one.kind is Kind.UNDO and done:
+            whole = one.state is State.DONE  # a part of an undo is a change like any other
+            if one.kind is Kind.UNDO and done and whole:
                 undone.append(done.pop())
-            elif one.kind is Kind.REDO and undone:
+            elif one.kind is Kind.REDO and undone and whole:
                 done.append(undone.pop())
-            elif one.kind not in (Kind.UNDO, Kind.REDO):
+            else:
                 done.append(one)
                 undone.clear()
         return (done[-1] if done else None), (undone[-1] if undone else None)

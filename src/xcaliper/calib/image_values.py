@@ -47,6 +47,26 @@ class GuardedImage:
         """
         return self.page.read(address, size_bytes)
 
+    def check(self, address: Address, size_bytes: int, name: str = "image") -> None:
+        """Refuse what lies on something that stays what it is.
+
+        Args:
+            address: in the description.
+            size_bytes: length.
+            name: of the parameter, for the message.
+
+        Raises:
+            GapError: the image does not hold all of it.
+            UsageError: something lies there that is kept.
+        """
+        for place in self.page.places(address, size_bytes):
+            for one, what in self._kept:
+                if _touch(one, place, self.ag):
+                    raise UsageError(
+                        f"{name}: {what} lies at {one.start}, and is kept.",
+                        hint="Correct the address of the parameter.",
+                    )
+
     def write(self, address: Address, data: bytes) -> None:
         """Replace bytes at an address of the description.
 
@@ -54,13 +74,7 @@ class GuardedImage:
             GapError: the image does not hold all of them; nothing was written.
             UsageError: something lies there that stays what it is; nothing was written.
         """
-        for place in self.page.places(address, len(data)):
-            for one, what in self._kept:
-                if _touch(one, place, self.ag):
-                    raise UsageError(
-                        f"image: {what} lies at {one.start}, and is kept.",
-                        hint="Correct the address of the parameter.",
-                    )
+        self.check(address, len(data))
         self.page.write(address, data)
 
 

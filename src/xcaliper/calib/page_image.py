@@ -24,7 +24,15 @@ if TYPE_CHECKING:
     from xcaliper.image.memory_image import MemoryImage
     from xcaliper.quantity.catalog import Catalog
 
-__all__ = ["Move", "Offset", "PageImage", "described_moves", "described_ranges", "given_moves"]
+__all__ = [
+    "Move",
+    "Offset",
+    "PageImage",
+    "described_moves",
+    "described_ranges",
+    "given_moves",
+    "segment_range",
+]
 
 Offset: TypeAlias = "int | Mapping[str, int] | Sequence[Move]"
 """Where initial values are: added to every address that the image lacks, per memory segment, or as moves."""
@@ -97,6 +105,23 @@ def given_moves(catalog: Catalog, offset: Offset | None) -> tuple[Move, ...]:
 def described_ranges(catalog: Catalog) -> tuple[AddressRange, ...]:
     """Memory segments of a description, with their address extensions."""
     return tuple(AddressRange(_start(one), one.size) for one in _segments(catalog))
+
+
+def segment_range(catalog: Catalog, number: int) -> AddressRange:
+    """The memory segment with a number of XCP (ASAP2, IF_DATA XCP SEGMENT).
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    known = {}
+    for one in _segments(catalog):
+        xcp = read_segment(one.if_data)
+        if xcp is not None:
+            known[xcp.number] = AddressRange(_start(one), one.size)
+    if number not in known:
+        nearest = tuple(str(one) for one in known)
+        raise NotFoundError(str(number), kind="segment", nearest=nearest)
+    return known[number]
 
 
 def described_moves(catalog: Catalog) -> tuple[Move, ...]:
@@ -251,10 +276,13 @@ class PageImage:
             cuts = self._cuts(address, size_bytes)
             if len(cuts) < 3:
                 raise
-        return [
-            (self.locate(address + begin // self.ag, end - begin), begin, end - begin)
-            for begin, end in pairwise(cuts)
-        ]
+        try:
+            return [
+                (self.locate(address + begin // self.ag, end - begin), begin, end - begin)
+                for begin, end in pairwise(cuts)
+            ]
+        except GapError as error:
+            raise GapError(address, size_bytes, error.gap, hint=error.hint) from None
 
     def _cuts(self, address: Address, size_bytes: int) -> list[int]:
         """Offsets at which moves begin or end, with 0 and the size."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from xcaliper.core.address import Address, AddressRange
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
-from xcaliper.core.errors import XcaliperError
+from xcaliper.core.errors import GapError, XcaliperError
 from xcaliper.quantity.characteristic import BoundCharacteristic
 
 if TYPE_CHECKING:
@@ -65,8 +65,9 @@ class PlaceIndex:
                 for one in self._places(catalog, name, read):
                     yield name, self._located(one)
             except XcaliperError as error:
+                told = error.named(name) if isinstance(error, GapError) else error
                 self.diagnostics.append(
-                    Diagnostic(Severity.WARNING, "no-place", Where(), error.message, subject=name)
+                    Diagnostic(Severity.WARNING, "no-place", Where(), told.message, subject=name)
                 )
 
     def _located(self, one: AddressRange) -> AddressRange:

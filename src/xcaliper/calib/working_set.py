@@ -165,9 +165,11 @@ class WorkingSet:
             segment: which.
             page: number; None = the page that XCP sees.
         """
-        with self.seeing(segment, page):
-            self.refresh_segment(segment)
-            return self._seen(segment).get(0, segment.size_bytes)
+        mirror = self.mirror(segment, self.pages(segment)[1] if page is None else page)
+        if not (mirror.trusted and mirror.knows(0, segment.size_bytes)):
+            with self.seeing(segment, page):
+                self.refresh_segment(segment)
+        return mirror.get(0, segment.size_bytes)
 
     @contextmanager
     def seeing(self, segment: CalibSegment, page: int | None) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,8 @@ __all__ = ["JOIN_BYTES", "Run", "changed_runs", "difference", "plan_runs"]
 
 #: Equal bytes between two changes that cost less than another packet; an element is never torn apart.
 JOIN_BYTES: Final = 8
+#: The largest element of ASAP2; a write of this length is one, and is sent whole.
+_ELEMENT_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +131,44 @@ def plan_runs(
             address, data = writes[number]
             at = address.value * ag - span.begin
             wanted[at : at + len(data)] = data
-        found.extend((span.order, run) for run in difference(start, now, bytes(wanted), ag=ag))
+        atoms = _atoms(span, writes, ag)
+        for begin, end in _whole(changed_runs(now, bytes(wanted), ag), atoms):
+            run = Run(start + begin // ag, now[begin:end], bytes(wanted[begin:end]))
+            found.append((span.order, run))
     found.sort(key=lambda item: (item[0], item[1].address))
     return [run for _, run in found]
+
+
+def _atoms(
+    span: _Span, writes: Sequence[tuple[Address, bytes]], ag: int
+) -> list[tuple[int, int]]:
+    """Begin and end of every write that is as short as an element; they are sent whole."""
+    found = []
+    for number in span.writes:
+        address, data = writes[number]
+        if len(data) <= _ELEMENT_BYTES:
+            begin = address.value * ag - span.begin
+            found.append((begin, -(-(begin + len(data)) // ag) * ag))
+    return sorted(found)
+
+
+def _whole(
+    runs: Sequence[tuple[int, int]], atoms: Sequence[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """The runs, each as long as the elements that it begins and ends in."""
+    found: list[tuple[int, int]] = []
+    starts = [begin for begin, _ in atoms]
+    for begin, end in runs:
+        first, last = bisect_right(starts, begin) - 1, bisect_left(starts, end) - 1
+        if first >= 0 and atoms[first][1] > begin:
+            begin = atoms[first][0]  # noqa: PLW2901
+        if last >= 0:
+            end = max(end, atoms[last][1])  # noqa: PLW2901
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((begin, end))
+    return found
 
 
 def _spans(

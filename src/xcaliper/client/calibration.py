@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xcaliper.client.memory_access import MemoryAccess
     from xcaliper.core.address import Address
 
-__all__ = ["Calibration"]
+__all__ = ["Calibration", "author_name"]
 
 _MAX_MARKS = 20
 
@@ -59,7 +59,7 @@ class Calibration(Calibrator):
             self._port,
             calibration_segments(connection),
             clock=time.time_ns,
-            author=_author(),
+            author=author_name(),
             variants=variants,
         )
         self.on_change = self._mark
@@ -166,7 +166,8 @@ class Calibration(Calibrator):
         return synchronise(self, self._connection, data, choice, **options)
 
 
-def _author() -> str:
+def author_name() -> str:
+    """Name of the user of this computer; empty where it does not tell."""
     with suppress(OSError, KeyError, ImportError):
         return getpass.getuser()
     return ""

@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xcaliper.calib.apply import plan_apply
 from xcaliper.calib.calibrator import Calibrator
 from xcaliper.calib.extract import extract
+from xcaliper.calib.history import Kind
 from xcaliper.calib.image_values import GuardedImage, ParameterDifference, compare_images
 from xcaliper.calib.page_image import (
     PageImage,
     described_moves,
     described_ranges,
     given_moves,
+    segment_range,
 )
 from xcaliper.calib.paramset import Origin, ParameterSet
 from xcaliper.calib.places import PlaceIndex
 from xcaliper.calib.port import PlainPort
 from xcaliper.client.a2l_source import read_a2l
+from xcaliper.client.calibration import author_name
+from xcaliper.client.image_file import load_image, save_image
 from xcaliper.client.memory_access import as_address
+from xcaliper.client.memory_sets import apply_plan, diff_by_name
 from xcaliper.client.named_values import NamedValues
 from xcaliper.client.names import expand_names, names_of
-from xcaliper.client.whole_file import write_whole
-from xcaliper.core.address import Address
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
-from xcaliper.core.errors import GapError, ImageError, IntegrityError, UsageError
-from xcaliper.image.checksum import (
-    ChecksumRegion,
-    check_checksums,
-    compute_checksum,
-    repair_checksums,
+from xcaliper.core.errors import (
+    GapError,
+    IntegrityError,
+    NotFoundError,
+    UsageError,
 )
+from xcaliper.image.checksum import ChecksumRegion, check_checksums, compute_checksum
 from xcaliper.image.epk import FoundEpk, find_epk
-from xcaliper.image.files import ImageFile, read_image, write_image
 from xcaliper.quantity.catalog import Catalog
 
 if TYPE_CHECKING:
@@ -42,19 +45,25 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from xcaliper.a2l import A2lFile
+    from xcaliper.calib.apply_values import OnAxis
     from xcaliper.calib.calibrator import Group
     from xcaliper.calib.history import History, Transaction
+    from xcaliper.calib.outcomes import ApplyPlan
     from xcaliper.calib.page_image import Offset
     from xcaliper.calib.parameters import WriteResult
+    from xcaliper.client.connection import Connection
+    from xcaliper.client.image_file import SavedImage
+    from xcaliper.core.address import Address
     from xcaliper.image.checksum import Algorithm, ChecksumState
+    from xcaliper.image.files import ImageFile
     from xcaliper.image.memory_image import MemoryImage
 
-__all__ = ["OfflineImage", "SavedImage", "open_image"]
+__all__ = ["OfflineImage", "open_image"]
 
 
 def open_image(  # noqa: PLR0913  # options by name
     a2l: str | Path | A2lFile | Catalog,
-    image: str | Path,
+    image: str | Path | Mapping[int, str | Path],
     *,
     offset: Offset | None = None,
     checksums: Sequence[ChecksumRegion] = (),
@@ -74,7 +83,8 @@ def open_image(  # noqa: PLR0913  # options by name
 
     Args:
         a2l: description: file, parsed, or a catalog.
-        image: Intel HEX, Motorola S-records or plain bytes.
+        image: Intel HEX, Motorola S-records or plain bytes; or number of a page → its file, the first of
+            which is opened, see :meth:`~OfflineImage.on_page`.
         offset: where initial values are, added to every address that the image does not hold; or name of
             a memory segment → added to its addresses; or :class:`~xcaliper.calib.page_image.Move` objects.
         checksums: what :meth:`~OfflineImage.save` sets right, by addresses of the image.
@@ -87,53 +97,45 @@ def open_image(  # noqa: PLR0913  # options by name
 
     Raises:
         A2lError: the description cannot be read.
-        ImageError: the image is missing, damaged or half-written.
-        NotFoundError: ``offset`` names a segment that does not exist.
-        UsageError: plain bytes without an address.
+        ImageError: an image is missing, damaged or half-written.
+        NotFoundError: ``offset`` names a segment that does not exist, or a checksum an unknown algorithm.
+        UsageError: plain bytes without an address, or no file.
     """
     catalog = a2l if isinstance(a2l, Catalog) else _catalog(a2l, ag)
-    place = Path(image)
-    try:
-        data = place.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(
-            f"the image cannot be read: {reason}.",
-            source=str(image),
-            hint="Check path and rights.",
-        ) from error
-    start = as_address(address, extension) if address is not None else None
-    if start is None and extension:
-        start = Address(0, extension) if format != "binary" else None
-    found = read_image(
-        data,
-        source=str(image),
-        format=format,
-        address=start,
-        ag=catalog.ag,
-        file_ag=file_ag,
-        incomplete=incomplete,
-    )
-    return OfflineImage(catalog, found, offset=offset, checksums=checksums)
+    files = dict(image) if isinstance(image, Mapping) else {0: image}
+    if not files:
+        raise UsageError("image: no file is given.", hint="Give one file, or one for each page.")
+    pages: dict[int, OfflineImage] = {}
+    for number, path in files.items():
+        found = load_image(
+            path,
+            ag=catalog.ag,
+            format=format,
+            address=address,
+            extension=extension,
+            file_ag=file_ag,
+            incomplete=incomplete,
+        )
+        pages[number] = OfflineImage(
+            catalog, found, offset=offset, checksums=checksums, number=number, pages=pages
+        )
+    return next(iter(pages.values()))
 
 
 def _catalog(a2l: str | Path | A2lFile, ag: int | None) -> Catalog:
     return Catalog(read_a2l(a2l) if isinstance(a2l, str | Path) else a2l, ag=ag)
 
 
-@dataclass(frozen=True, slots=True)
-class SavedImage:
-    """What saving did.
+def _is_same(one: Catalog, other: Catalog) -> bool:
+    """True for two catalogs of one description, included files too."""
+    return one is other or _texts(one) == _texts(other)
 
-    Attributes:
-        path: the file.
-        size_bytes: its length.
-        checksums: what was found about each checksum before it was set right.
-    """
 
-    path: Path
-    size_bytes: int
-    checksums: tuple[ChecksumState, ...] = ()
+def _texts(catalog: Catalog) -> list[bytes]:
+    document = catalog.file.document
+    if document is None:
+        return [catalog.file.to_bytes()]
+    return [document.to_bytes(number) for number in range(len(document.sources))]
 
 
 class _ImageCalibrator(Calibrator):
@@ -141,15 +143,26 @@ class _ImageCalibrator(Calibrator):
 
     def __init__(self, owner: OfflineImage, memory: GuardedImage, chosen: dict[str, str]) -> None:
         self._owner = owner
-        super().__init__(owner.catalog, PlainPort(memory), clock=time.time_ns, variants=chosen)
+        self._memory = memory
+        super().__init__(
+            owner.catalog,
+            PlainPort(memory),
+            clock=time.time_ns,
+            author=author_name(),
+            variants=chosen,
+        )
 
     def check_allowed(self, transaction: Transaction) -> None:
-        """Refuse changes that the EPK forbids.
+        """Refuse changes that the EPK forbids, and those of the EPK.
 
         Raises:
             IntegrityError: the image is of another program.
+            UsageError: the EPK lies there.
         """
-        self._owner.check_confirmed(", ".join(transaction.names[:3]) or "image")
+        name = ", ".join(transaction.names[:3]) or "image"
+        self._owner.check_confirmed(name)
+        for run in transaction.runs:
+            self._memory.check(run.address, run.size_bytes, name)
 
 
 class _View:
@@ -173,6 +186,7 @@ class OfflineImage:
 
     Attributes:
         catalog: every object of the description.
+        number: of the page that the image is of.
         confirmed: True once the user says that an image of another program may be written.
         calib: changes with undo, redo and history.
         epk: what the image says about its program.
@@ -185,8 +199,12 @@ class OfflineImage:
         *,
         offset: Offset | None = None,
         checksums: Sequence[ChecksumRegion] = (),
+        number: int = 0,
+        pages: Mapping[int, OfflineImage] | None = None,
     ) -> None:
         self.catalog = catalog
+        self.number = number
+        self._pages = pages if pages is not None else {number: self}
         self.confirmed = False
         self._file = file
         self._checksums = tuple(checksums)
@@ -198,7 +216,7 @@ class OfflineImage:
         self.epk: FoundEpk = find_epk(file.image, wanted, mod_par.addr_epk if mod_par else ())
         moves = (*given_moves(catalog, offset), *described_moves(catalog))
         self._page = PageImage(file.image, moves, described_ranges(catalog))
-        kept = [(one, "the EPK") for one in self.epk.places]
+        kept = [(one, "the EPK") for one in self.epk.described_places]
         self._named = NamedValues(self, _View(self), note=self.check_confirmed)
         chosen: dict[str, str] = {}
         self._chosen = chosen
@@ -475,22 +493,78 @@ class OfflineImage:
         )
         return made, tuple(notes)
 
-    def diff(
-        self, other: OfflineImage, *, absolute: float = 0.0, relative: float = 0.0
-    ) -> ParameterDifference:
-        """Where another image differs from this one, in parameters and in bytes that are none.
+    def plan_apply(
+        self, values: ParameterSet, *, clamp: bool = False, on_axis: OnAxis = "refuse"
+    ) -> ApplyPlan:
+        """What would become of every entry of a set; nothing is written.
 
         Args:
-            other: an image of the same description.
+            values: the set.
+            clamp: bring values outside of their limits to them, instead of refusing the entry.
+            on_axis: what becomes of tables whose axis has other points here, and cannot be changed with
+                them: ``refuse``, ``keep`` or ``interpolate``.
+        """
+        return plan_apply(
+            values,
+            self.catalog,
+            self.calib.read_memory,
+            clamp=clamp,
+            on_axis=on_axis,
+            variants=self._chosen or None,
+        )
+
+    def apply(
+        self,
+        values: ParameterSet,
+        *,
+        clamp: bool = False,
+        on_axis: OnAxis = "refuse",
+        partial: bool = False,
+        reason: str = "",
+    ) -> ApplyPlan:
+        """Write a set, all of it or nothing; gives what became of every entry.
+
+        Args:
+            values: the set.
+            clamp: as for :meth:`plan_apply`.
+            on_axis: as for :meth:`plan_apply`.
+            partial: write what can be taken, although other entries cannot.
+            reason: why, for the history.
+
+        Raises:
+            PlanError: an entry cannot be taken; carries each with its reason, and nothing was written.
+            IntegrityError: the image is of another program.
+        """
+        plan = self.plan_apply(values, clamp=clamp, on_axis=on_axis)
+        self.check_confirmed("set")
+        apply_plan(self.calib, plan, name=values.name, partial=partial, reason=reason)
+        return plan
+
+    def diff(
+        self,
+        other: OfflineImage | Connection | ParameterSet,
+        *,
+        absolute: float = 0.0,
+        relative: float = 0.0,
+    ) -> ParameterDifference:
+        """Where another image, an ECU or a set differs from this image, in parameters instead of bytes.
+
+        Images of one description are compared byte by byte first, and only parameters that differ are
+        read; what differs and is no parameter is told as well. Others are compared by name.
+
+        Args:
+            other: an image, a connection, or a set, whose entries alone are compared.
             absolute: how far numbers may be apart, in their unit.
             relative: how far they may be apart, as a part of the larger one.
 
         Raises:
             UsageError: the other image has another granularity, or a tolerance is below 0.
         """
-        return compare_images(
-            self.catalog, self._page, other.page, absolute=absolute, relative=relative
-        )
+        if isinstance(other, OfflineImage) and _is_same(self.catalog, other.catalog):
+            return compare_images(
+                self.catalog, self._page, other.page, absolute=absolute, relative=relative
+            )
+        return diff_by_name(self, other, absolute=absolute, relative=relative)
 
     def changed(self) -> tuple[str, ...]:
         """Parameters that are not as in the file, in the order of their addresses."""
@@ -502,6 +576,46 @@ class OfflineImage:
     def is_changed(self) -> bool:
         """True while something differs from the file."""
         return self._saved != self.image
+
+    # --- pages ---
+
+    @property
+    def pages(self) -> tuple[int, ...]:
+        """Numbers of the pages that there are images of."""
+        return tuple(self._pages)
+
+    def on_page(self, number: int) -> OfflineImage:
+        """The image of another page.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        if number not in self._pages:
+            known = tuple(str(one) for one in self._pages)
+            raise NotFoundError(str(number), kind="page with an image", nearest=known)
+        return self._pages[number]
+
+    def copy_page(self, source: tuple[int, int], destination: tuple[int, int]) -> None:
+        """Copy the (segment, page) of one image into another one (XCP Base, COPY_CAL_PAGE, 1.0).
+
+        Raises:
+            NotFoundError: no such segment, or no image of a page.
+            UsageError: the segments are of different lengths.
+            GapError: an image does not hold all of a segment.
+        """
+        ends = [segment_range(self.catalog, segment) for segment, _ in (source, destination)]
+        if ends[0].size_bytes != ends[1].size_bytes:
+            raise UsageError(
+                f"segments {source[0]} and {destination[0]}: they have {ends[0].size_bytes} and "
+                f"{ends[1].size_bytes} bytes.",
+                hint="Copy between segments of one length.",
+            )
+        data = self.on_page(source[1]).read_memory(ends[0].start, ends[0].size_bytes)
+        reason = f"page {source[1]} of segment {source[0]} copied"
+        target = self.on_page(destination[1])
+        target.check_confirmed(f"segment {destination[0]}")
+        target.read_memory(ends[1].start, ends[1].size_bytes)  # a gap is told before anything
+        target.calib.send([(ends[1].start, data)], kind=Kind.GROUP, reason=reason)
 
     # --- saving ---
 
@@ -535,27 +649,8 @@ class OfflineImage:
             IntegrityError: the EPK is not what it was.
             ImageError: the file cannot be written.
         """
-        target = Path(path if path is not None else self._file.source)
-        if target.exists() and not overwrite:
-            raise UsageError(
-                f"{target}: the file exists.", hint="Give another name, or say overwrite=True."
-            )
-        states = repair_checksums(self.image, self._checksums)
-        self._check_epk()
-        data = write_image(self.image, format, like=self._file)
-        try:
-            write_whole(target, data)
-        except OSError as error:
-            raise ImageError(
-                f"the image cannot be written: {error.strerror or error}.",
-                source=str(target),
-                hint="Check path and rights.",
-            ) from error
+        done = save_image(
+            self._file, self.epk, self._checksums, path=path, format=format, overwrite=overwrite
+        )
         self._saved = self.image.copy()
-        return SavedImage(target, len(data), states)
-
-    def _check_epk(self) -> None:
-        for one in self.epk.places:
-            found = self.image.read(one.start, one.size_bytes).decode("latin-1")
-            if found != self.epk.wanted:
-                raise IntegrityError("image: EPK", expected=self.epk.wanted, actual=found)
+        return done

@@ -34,6 +34,11 @@ class FoundEpk:
     is_searched: bool = False
 
     @property
+    def described_places(self) -> tuple[AddressRange, ...]:
+        """Where the description says that it stands, and it does."""
+        return () if self.is_searched else self.places
+
+    @property
     def is_known(self) -> bool:
         """True when there is something to compare."""
         return bool(self.wanted) and bool(self.text or self.places)

@@ -94,12 +94,13 @@ def find_format(data: bytes = b"", source: str = "") -> str:
     return ""
 
 
-def read_image(  # options by name
+def read_image(  # noqa: PLR0913  # options by name
     data: bytes,
     *,
     source: str = "",
     format: str = "",  # noqa: A002  # the word that users give
     address: Address | None = None,
+    extension: int = 0,
     ag: int = 1,
     file_ag: int | None = None,
     incomplete: bool = False,
@@ -110,7 +111,8 @@ def read_image(  # options by name
         data: the file, whole.
         source: its name, for messages and where its bytes do not tell the format.
         format: ``ihex``, ``srec`` or ``binary``; found out when empty.
-        address: where plain bytes begin; for the others, their address extension is taken from it.
+        address: where plain bytes begin.
+        extension: address extension of what records hold; they know none.
         ag: bytes per address of the ECU.
         file_ag: bytes per address as the file counts; those of the ECU when None.
         incomplete: take records without their end record, which half-written files lack as well.
@@ -134,7 +136,6 @@ def read_image(  # options by name
             source=source,
             hint='Say format="binary" and an address for plain bytes.',
         )
-    extension = address.extension if address is not None else 0
     return _read_records(data, kind, source, extension, ag, file_ag or ag, incomplete=incomplete)
 
 

@@ -87,3 +87,14 @@ def test_staged_memory_shows_what_will_be():
     assert mem.read(at(0x100 + 250), 2) == b"\0\0"
     assert staged.read(at(0x100), 4) == bytes(4)
     assert Run(at(1), b"a", b"b").back() == Run(at(1), b"b", b"a")
+
+
+def test_an_element_is_sent_whole_though_half_of_it_is_equal():
+    mem = memory()
+    mem.write(at(0x110), b"\x01\x02\x03\x04")
+    (run,) = plan_runs([(at(0x110), b"\x01\x02\x03\x05")], mem.read)
+    assert run == Run(at(0x110), b"\x01\x02\x03\x04", b"\x01\x02\x03\x05")
+    (run,) = plan_runs([(at(0x10F), b"\0\x01"), (at(0x111), b"\x02\x09")], mem.read)
+    assert run == Run(at(0x111), b"\x02\x03", b"\x02\x09")
+    (run,) = plan_runs([(at(0x108), bytes(8) + b"\x01\x02\x03\x09")], mem.read)
+    assert run == Run(at(0x113), b"\x04", b"\x09"), "of a long write only what differs"

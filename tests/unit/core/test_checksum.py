@@ -1,7 +1,7 @@
 """Named checksums: results of an independent tool, a slow twin, refusals."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xcaliper.core.checksum import ALGORITHMS, Crc, Sum, checksum_of, find_algorithm
@@ -57,6 +57,7 @@ def by_bits(crc, data):
 
 
 @given(st.sampled_from(sorted(KNOWN)), st.binary(max_size=40))
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 def test_against_the_definition(name, data):
     assert checksum_of(name, data) == by_bits(ALGORITHMS[name], data)
 

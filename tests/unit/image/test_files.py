@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meta.tree import ROOT
@@ -222,7 +222,7 @@ sparse = st.dictionaries(
     ),
     st.integers(0, 255),
     min_size=1,
-    max_size=80,
+    max_size=30,
 )
 
 
@@ -232,6 +232,7 @@ sparse = st.dictionaries(
     st.integers(1, 64),
     st.none() | st.integers(0, 1 << 20),
 )
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 def test_a_second_reader_sees_the_same(twin, kind, record_bytes, start):
     image = MemoryImage((Address(at), bytes([byte])) for at, byte in twin.items())
     like = ImageFile(kind, MemoryImage(), start=start, header=b"name")
@@ -250,6 +251,7 @@ def test_a_second_reader_sees_the_same(twin, kind, record_bytes, start):
         lambda x: "\n".join(x).encode()
     )
 )
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 def test_any_bytes_give_an_image_or_a_named_error(data):
     try:
         made = read_image(data, source="x")

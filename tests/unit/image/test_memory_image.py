@@ -1,7 +1,7 @@
 """Runs of bytes with gaps: reading, filling, cutting, merging, comparing; a plain dict as the twin."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xcaliper.core.address import Address, AddressRange
@@ -165,6 +165,7 @@ def inside(key, wanted):
 
 
 @given(bytes_at, bytes_at, ranges)
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 def test_against_a_dict(left, right, wanted):
     one, other = made(left), made(right)
     assert cells(one) == left

@@ -147,6 +147,7 @@ class _Table:
         self.heads = heads
         self.separator = separator
         self.findings = Findings(source)
+        self.cut = 0
         self.found: dict[tuple[str, Variant], _Rows] = {}
         # a comma is a decimal sign only where no point is one, else nobody knows what 1,500 is
         self.takes_commas = separator != "," and not self._has_points()
@@ -177,7 +178,10 @@ class _Table:
         if unknown:
             text = f"columns {', '.join(unknown)[:80]} are not known; they are not used."
             self.findings.info(1, "unknown-column", text)
-        for line, row in self._rows(silent=False):
+        rows = list(self._rows(silent=False))
+        if rows and self.text[-1:] not in ("\n", "\r"):
+            self._check_last(*rows[-1])
+        for line, row in rows:
             cells = {head: cell for head, cell in zip(self.heads, row, strict=False) if cell}
             self._row(line, {head: _bare(cell) for head, cell in cells.items()}, cells)
         entries = [
@@ -186,6 +190,14 @@ class _Table:
             if (entry := self._entry(name, variant, rows)) is not None
         ]
         return ReadSet(ParameterSet(entries), self.findings.all())
+
+    def _check_last(self, line: int, row: list[str]) -> None:
+        """Tell that a file ends without an end of line; with cells missing it is cut."""
+        text = f"{row[0][:60]}: the last line has no end."
+        add = self.findings.error if len(row) < len(self.heads) else self.findings.warning
+        add(line, "no-end", text, hint="Is the file whole?")
+        if len(row) < len(self.heads):
+            self.cut = line
 
     def _row(self, line: int, row: dict[str, str], raw: dict[str, str]) -> None:
         name = row.get("name", "")
@@ -197,9 +209,14 @@ class _Table:
             for part in row.get("variant", "").split(";")
             if part
         )
+        if line == self.cut:  # of what key it is nobody knows; all of that name are doubtful
+            for (other, _), rows in self.found.items():
+                if other == name:
+                    rows.problem = "cut"
+            return
         rows = self.found.setdefault((name, variant), _Rows(line))
         try:
-            self._put(rows, row, raw.get("value", "").strip())
+            self._put(rows, row, raw.get("value", ""))
         except ValueError as error:
             rows.problem = rows.problem or "bad row"
             text = f"{name}: {error}; the parameter is left out."
@@ -224,12 +241,17 @@ class _Table:
                     rows.axis_facts.setdefault((axis, fact), row[fact])
             points = rows.points.setdefault(axis, {})
             self._note(rows, row, ("comment", "function", "display", "raw"))
-            if value != "" or index:
-                _put_once(points, index[0] if index else 0, _given(value), f"axis {letter}{index}")
+            if raw or index:
+                self._need(raw)
+                _put_once(points, index[0] if index else 0, value, f"axis {letter}{list(index)}")
             return
         self._note(rows, row, ("kind", "unit", "comment", "function", "display", "raw"))
-        given = value if is_text else _given(value)
-        _put_once(rows.values, index, given, f"value {list(index)}" if index else "its value")
+        self._need(raw)
+        _put_once(rows.values, index, value, f"value {list(index)}" if index else "its value")
+
+    def _need(self, cell: str) -> None:
+        if not cell:
+            raise ValueError("a value is missing")
 
     def _note(self, rows: _Rows, row: dict[str, str], facts: tuple[str, ...]) -> None:
         """Keep what is said once; the first row that says it counts."""
@@ -241,6 +263,7 @@ class _Table:
         """A number or text; an apostrophe in front marks a text that looks like a number."""
         if cell[:1] == "'" and _needs_guard(cell[1:]):
             return cell[1:]
+        cell = cell.strip()
         if _COMMA_NUMBER.fullmatch(cell):
             if not self.takes_commas:
                 raise ValueError(f"{cell} has a comma where other numbers have a point")
@@ -269,12 +292,6 @@ class _Table:
             text = f"{name}: it holds NaN."
             self.findings.warning(rows.line, "not-a-number", text, subject=name)
         return entry
-
-
-def _given(value: Cell) -> Cell:
-    if value == "":
-        raise ValueError("a value is missing")
-    return value
 
 
 def _put_once(cells: dict[Any, Cell], index: Any, value: Cell, what: str) -> None:

@@ -93,6 +93,8 @@ def _problem_of_words(entry: Entry, objects: Objects) -> str:
     """What of names and texts has no place in a line; empty when everything has."""
     if not _NAME.fullmatch(entry.name):
         return f"{entry.name!r} is no name in DCM"
+    if bad := [name for name, _ in entry.variant if not _VALUE.fullmatch(name)]:
+        return f"{entry.name}: {bad[0]!r} is no name of a variant in DCM"
     for letter, axis in zip("XY", entry.axes, strict=False):
         if points_of(axis, entry.variant, objects) is None:
             return f"{entry.name}: the points of its axis {letter} are unknown"

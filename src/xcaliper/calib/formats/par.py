@@ -123,10 +123,8 @@ class _Reader:
             bare = line.strip()
             if bare and bare[0] != ";":
                 self._line(bare)
+        self._check_last(self.lines[-1])
         self._close()
-        if self.lines[-1].strip():
-            text = "its last line has no end."
-            self.findings.warning(self.at, "no-end", text, hint="Is the file whole?")
         a2l = head[3] if head[3] is not None else (head[4] or "")
         found = ParameterSet(
             unique_entries(self.entries, self.findings),
@@ -134,6 +132,15 @@ class _Reader:
             origin=Origin(a2l="" if a2l == "~" else a2l),
         )
         return ReadSet(found, self.findings.all())
+
+    def _check_last(self, line: str) -> None:
+        """Tell that a file ends without an end of line; without a comment its last number may be cut."""
+        self.at = len(self.lines)
+        if ";" in line:
+            text = "the last line has no end."
+            self.findings.warning(self.at, "no-end", text, hint="Is the file whole?")
+        elif line.strip():
+            self._fail("no-end", "the last line has no end.", hint="Is the file whole?")
 
     def _head(self) -> re.Match[str]:
         self.at = 1
@@ -395,7 +402,7 @@ def _lines(raw: RawEntry) -> Iterator[str]:
 def _pair(raw: Any, phys: Any) -> str:
     """A raw number and its physical value or text."""
     shown = np.asarray(phys).item()
-    shown = _comment(shown) if isinstance(shown, str) else number_text(shown)
+    shown = _comment(shown) if isinstance(shown, str) else f"{shown:.12g}"
     return f"{number_text(np.asarray(raw).item())} ; {shown}"
 
 

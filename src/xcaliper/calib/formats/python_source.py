@@ -6,6 +6,7 @@ import ast
 import re
 import warnings
 from dataclasses import fields
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,7 +16,6 @@ from xcaliper.calib.formats.text_parts import (
     Findings,
     array_of,
     cells_of,
-    number_text,
     unique_entries,
 )
 from xcaliper.calib.paramset import (
@@ -432,7 +432,8 @@ def _literal(value: Any) -> str:
         return "{" + ", ".join(f"{_literal(k)}: {_literal(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_literal, value)) + "]"
-    return number_text(cells_of(value)[0], nan='float("nan")', inf='float("inf")')
+    cell = cells_of(value)[0]
+    return repr(cell) if isinstance(cell, int) or isfinite(cell) else f'float("{cell}")'
 
 
 def _nested(values: Any) -> Any:
