@@ -47,7 +47,8 @@ steps = st.lists(
     st.tuples(
         st.sampled_from(["write", "group", "swap", "park", "undo", "redo", "restart"]),
         st.lists(st.tuples(st.sampled_from(NAMES), st.integers(0, 63)), min_size=1, max_size=4),
-        st.none() | st.tuples(st.integers(0, 4), st.sampled_from(["refuse", "lose"]), st.booleans()),
+        st.none()
+        | st.tuples(st.integers(0, 4), st.sampled_from(["refuse", "lose"]), st.booleans()),
         st.sampled_from(list(Settle)),
     ),
     min_size=1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -23,7 +24,7 @@ from xcaliper.quantity.record_layout import AXES
 from xcaliper.quantity.rounding import fit
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Callable, Container
 
     from numpy.typing import NDArray
 
@@ -124,13 +125,46 @@ def plan_entry(entry: Entry, bound: Parameter, memory: Read, rules: Rules) -> Wa
     _check_kind(entry, bound, now)
     if isinstance(bound, BoundBlob):
         return _blob(entry, bound, now, memory)
+    counts, then = _counts(entry, bound, now, memory), Overlay(memory, rules.ag)
+    then.add(counts)
+    held = entry_of(bound, then, raw=entry.is_raw) if counts else now
     if isinstance(bound, AxisPoints):
-        made = _Points(entry, bound, now, rules).plan(memory)
+        made = _Points(entry, bound, held, rules).plan(then)
     elif bound.type == "ASCII":
-        made = _text(entry, bound, now, memory, rules)
+        made = _text(entry, bound, held, then, rules)
     else:
-        made = _Cells(entry, bound, now, rules).plan(memory)
-    return replace(made, warnings=(*warnings, *made.warnings))
+        made = _Cells(entry, bound, held, rules).plan(then)
+    told = (*warnings, *made.warnings)
+    return replace(made, writes=[*counts, *made.writes], before=now.values, warnings=told)
+
+
+def _counts(
+    entry: Entry, bound: BoundCharacteristic | AxisPoints, now: Entry, memory: Read
+) -> Writes:
+    """Writes of numbers of points, where memory tells them and the set has another number."""
+    if isinstance(bound, AxisPoints):
+        count, held = np.shape(entry.values)[:1], np.shape(now.values)[:1]
+        return _count(bound.encode_count, count[0], memory) if count and count != held else []
+    writes: Writes = []
+    then = Overlay(memory, bound.ag)
+    for n, (given, axis) in enumerate(zip(entry.axes, now.axes, strict=False)):
+        made = bound.axes[n]
+        own = made.shared is None and made.fixed is None
+        if not own or given.values is None or axis.values is None:
+            continue
+        if len(given.values) != len(axis.values):
+            found = _count(partial(bound.encode_count, n), len(given.values), then)
+            then.add(found)
+            writes.extend(found)
+    return writes
+
+
+def _count(encode: Callable[..., Writes], count: int, memory: Read) -> Writes:
+    """Writes of a number of points; none where it is fixed or too large, which is met again as a size."""
+    try:
+        return encode(count, read=memory)
+    except UsageError:
+        return []
 
 
 def _check_kind(entry: Entry, bound: Parameter, now: Entry) -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from xcaliper.calib.exchange import apply_set, plan_set, take_snapshot
 from xcaliper.calib.groups import Brackets, Commit, How, Prepared, prepare
 from xcaliper.calib.history import Change, History, Kind, State, Transaction, told
 from xcaliper.calib.live import LiveValues
@@ -18,13 +19,18 @@ from xcaliper.calib.write_plan import Run, difference, plan_runs
 from xcaliper.core.errors import IntegrityError, TransactionError, UsageError, XcaliperError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from xcaliper.calib.apply import OnAxis
+    from xcaliper.calib.exchange import Applied
+    from xcaliper.calib.outcomes import ApplyPlan
     from xcaliper.calib.parameters import WritePlan, WriteResult
+    from xcaliper.calib.paramset import ParameterSet
     from xcaliper.calib.port import PagedPort
     from xcaliper.calib.segments import CalibSegment
     from xcaliper.calib.working_set import Progress, Refreshed
     from xcaliper.core.address import Address, AddressRange
+    from xcaliper.core.diagnostics import Diagnostic
     from xcaliper.quantity.catalog import Catalog
 
 __all__ = ["Calibrator", "Dirty", "Group"]
@@ -126,6 +132,16 @@ class Calibrator:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}, {len(self.working.segments)} segments, {len(self.history)} transactions>"
+
+    @property
+    def in_group(self) -> bool:
+        """True inside of a ``with group()`` block."""
+        return self._group is not None
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """Variant criterion → value that was chosen, whatever the ECU says."""
+        return self._live.chosen
 
     def _read(self, address: Address, size_bytes: int) -> bytes:
         """Memory as it will be once the group that is being made is written."""
@@ -489,6 +505,67 @@ class Calibrator:
                     actual=found.hex(),
                     hint="Somebody else has changed it, or the ECU was reset: force=True writes all the same.",
                 )
+
+    # --- sets ---
+
+    def snapshot(  # options by name
+        self,
+        names: Iterable[str] | None = None,
+        *,
+        variants: Mapping[str, str] | None = None,
+        raw: bool = False,
+        name: str = "",
+        on_problem: Callable[[Diagnostic], None] = lambda _: None,
+    ) -> ParameterSet:
+        """A set of what the ECU holds, with the history of each parameter.
+
+        Args:
+            names: what to take; None for everything.
+            variants: criterion → value, to take one variant only.
+            raw: ECU values instead of physical ones.
+            name: of the set.
+            on_problem: told of everything that is left out.
+
+        Raises:
+            XcaliperError: the slave is silent.
+        """
+        return take_snapshot(self, names, variants, on_problem, name, raw=raw)
+
+    def plan_set(
+        self, values: ParameterSet, *, clamp: bool = False, on_axis: OnAxis = "refuse"
+    ) -> ApplyPlan:
+        """What :meth:`apply` would do, entry by entry; nothing is sent."""
+        return plan_set(self, values, clamp=clamp, on_axis=on_axis)
+
+    def apply(  # options by name
+        self,
+        values: ParameterSet,
+        *,
+        reason: str = "",
+        clamp: bool = False,
+        on_axis: OnAxis = "refuse",
+        partial: bool = False,
+        how: How | str = How.AUTO,
+        progress: Progress | None = None,
+    ) -> Applied:
+        """Write a set as one transaction: all of it or nothing; only what differs is sent.
+
+        Args:
+            values: the set.
+            reason: why, for the history.
+            clamp: bring values outside of the limits to them, and say so.
+            on_axis: what becomes of tables over other axis points: ``refuse``, ``keep``, ``interpolate``.
+            partial: apply what can be taken although other entries cannot.
+            how: as that of :meth:`group`.
+            progress: called with bytes that are done and bytes in all.
+
+        Raises:
+            PlanError: entries cannot be taken; carries the reason of each. Nothing was sent.
+            TransactionError: it was stopped; tells whether everything was put back.
+        """
+        return apply_set(
+            self, values, reason, How(how), progress, clamp=clamp, on_axis=on_axis, partial=partial
+        )
 
     # --- what is known, what differs ---
 

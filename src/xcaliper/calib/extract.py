@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["entry_of", "extract", "from_values", "parameter_names", "places_of", "to_physical"]
 
 TOOL: Final = "XCaliper"
-_COUNTED: Final = ("no_axis_pts", "no_rescale")
 
 
 def parameter_names(catalog: Catalog) -> tuple[str, ...]:
@@ -216,11 +215,14 @@ class _Work:
                 self._problem(place.name, "count", f"{doubt}.")
         made = self._catalog.index.object(place.name)
         entry = entry_of(bound, read, raw=self._raw)
-        entry = replace(entry, axes=tuple(map(self._whole_name, entry.axes)))
-        if isinstance(bound, BoundCharacteristic) and not place.variant and self._variants is None:
-            entry = replace(entry, axes=tuple(self._open_axes(bound, entry.axes)))
+        axes = entry.axes
+        if axes and isinstance(bound, BoundCharacteristic) and self._catalog.variants.criteria:
+            axes = tuple(map(self._whole_name, axes))
+            if not place.variant and self._variants is None:
+                axes = tuple(self._open_axes(bound, axes))
         return replace(
             entry,
+            axes=axes,
             name=place.name,
             variant=place.variant,
             display_name=getattr(made, "display_identifier", None) or "",
@@ -239,7 +241,7 @@ class _Work:
         coding = self._catalog.variants
         for axis, made in zip(bound.axes, axes, strict=True):
             part = axis.shared or axis.curve
-            coded = part is not None and coding.criteria and coding.has_addresses(part.name)
+            coded = part is not None and coding.has_addresses(part.name)
             yield replace(made, values=None) if coded else made
 
 
@@ -250,7 +252,7 @@ def _counts(bound: BoundCharacteristic | AxisPoints) -> bool:
         layouts += [axis.shared.layout for axis in bound.axes if axis.shared is not None]
         layouts += [axis.curve.layout for axis in bound.axes if axis.curve is not None]
         layouts += [one.layout for one in bound.maps]
-    return any(element.kind in _COUNTED for one in layouts for element in one.elements)
+    return any(one.is_counted for one in layouts)
 
 
 def entry_of(bound: Parameter, read: Read, *, raw: bool = False) -> Entry:

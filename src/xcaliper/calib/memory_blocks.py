@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from xcaliper.calib.parameters import Read
     from xcaliper.core.address import AddressRange
 
+    _Flat = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]
+
 __all__ = ["REFUSALS", "MemoryBlocks", "ReadOnce"]
 
 REFUSALS: Final = (UsageError, SourceError, NegativeResponseError)
@@ -50,7 +52,7 @@ class MemoryBlocks:
         self._ag = ag
         self._starts: dict[int, list[int]] = {}
         self._blocks: dict[int, list[bytes]] = {}
-        self._joined: dict[int, tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]] = {}
+        self._joined: dict[int, _Flat] = {}
         spans: dict[int, list[Span]] = {}
         for one in ranges:
             if 0 < one.size_bytes <= _MAX_SIZE:
@@ -109,11 +111,10 @@ class MemoryBlocks:
         """
         out = np.zeros((len(starts), size_bytes), dtype=np.uint8)
         good = np.zeros(len(starts), dtype=bool)
-        bases, sizes, whole = self._flat(extension)
+        bases, begins, sizes, whole = self._flat(extension)
         if not len(bases) or not len(starts):
             return out, good
         at = np.searchsorted(bases, starts, side="right") - 1
-        begins = np.cumsum(sizes) - sizes
         here = np.clip(at, 0, None)
         offsets = starts - bases[here]
         good = (at >= 0) & (offsets + size_bytes <= sizes[here])
@@ -121,15 +122,15 @@ class MemoryBlocks:
         out[good] = whole[places[:, None] + np.arange(size_bytes)]
         return out, good
 
-    def _flat(
-        self, extension: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]:
-        """First byte and size of each block, and all of them behind each other."""
+    def _flat(self, extension: int) -> _Flat:
+        """First byte of each block in memory and among all of them, size of each, and all behind each other."""
         if extension not in self._joined:
             blocks = self._blocks.get(extension, [])
+            sizes = np.asarray(list(map(len, blocks)), dtype=np.int64)
             self._joined[extension] = (
                 np.asarray(self._starts.get(extension, ()), dtype=np.int64),
-                np.asarray(list(map(len, blocks)), dtype=np.int64),
+                np.cumsum(sizes) - sizes,
+                sizes,
                 np.frombuffer(b"".join(blocks), dtype=np.uint8),
             )
         return self._joined[extension]

@@ -330,7 +330,9 @@ def _by_cell(b: Entry, m: Entry, t: Entry) -> tuple[Any, NDArray[np.intp]] | Non
     kind = np.result_type(*arrays) if all(a.dtype.kind != "O" for a in arrays) else object
     values = np.empty(len(made), dtype=kind)
     values[:] = made
-    places = np.stack(np.unravel_index(conflicts, arrays[0].shape), axis=1)
+    places = np.stack(
+        np.unravel_index(np.asarray(conflicts, dtype=np.intp), arrays[0].shape), axis=1
+    )
     return values.reshape(arrays[0].shape), places.astype(np.intp)
 
 

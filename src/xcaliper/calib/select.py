@@ -82,9 +82,9 @@ def functions_of(catalog: Catalog) -> Callable[[str], tuple[str, ...]]:
                 into.setdefault(name, []).append(made.name)
     for function, names in _listing(catalog).items():
         for name in names:
-            into = defined.setdefault(name, [])
-            if function not in into:
-                into.append(function)
+            known = defined.setdefault(name, [])
+            if function not in known:
+                known.append(function)
 
     def find(name: str) -> tuple[str, ...]:
         found = defined.get(name) or referred.get(name)
@@ -154,7 +154,8 @@ def _listing(catalog: Catalog) -> dict[str, list[str]]:
     """Function → parameters that name it in FUNCTION_LIST."""
     found: dict[str, list[str]] = {}
     module = catalog.index.module
-    for objects in (module.characteristic, module.axis_pts):
+    parts: tuple[Any, ...] = (module.characteristic, module.axis_pts)
+    for objects in parts:
         some = objects.mentioning("FUNCTION_LIST") if isinstance(objects, Objects) else objects
         for made in some:
             for function in _names(made.function_list):

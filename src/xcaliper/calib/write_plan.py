@@ -139,9 +139,7 @@ def plan_runs(
     return [run for _, run in found]
 
 
-def _atoms(
-    span: _Span, writes: Sequence[tuple[Address, bytes]], ag: int
-) -> list[tuple[int, int]]:
+def _atoms(span: _Span, writes: Sequence[tuple[Address, bytes]], ag: int) -> list[tuple[int, int]]:
     """Begin and end of every write that is as short as an element; they are sent whole."""
     found = []
     for number in span.writes:

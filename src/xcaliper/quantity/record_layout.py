@@ -181,6 +181,11 @@ class RecordShape:
         """The element of a kind and axis."""
         return next((e for e in self.elements if e.kind == kind and e.axis == axis), None)
 
+    @property
+    def is_counted(self) -> bool:
+        """True when the record tells how many points or pairs it has."""
+        return any(e.kind in ("no_axis_pts", "no_rescale") for e in self.elements)
+
     def among(self, rank: int, total: int) -> "RecordShape":
         """The same layout for one of several curves that alternate."""
         return replace(self, curves=(rank, total))

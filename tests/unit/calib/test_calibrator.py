@@ -260,7 +260,8 @@ def test_the_ecu_is_told_before_and_after():
 
 @pytest.mark.parametrize(
     ("how", "number"),
-    [(how, number) for how in ("order", "park") for number in range(5)] + [("swap", 0), ("swap", 1)],
+    [(how, number) for how in ("order", "park") for number in range(5)]
+    + [("swap", 0), ("swap", 1)],
 )
 @pytest.mark.parametrize("carried_out", [False, True])
 def test_a_group_that_the_ecu_refuses_at_any_write_leaves_nothing(how, number, carried_out):
