@@ -19,12 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "read_cdf", "write_cdf"]
 
 _HEAD_BYTES: Final = 8192
-_MARKS: Final = (
-    b"<CATEGORY>CDF2",
-    b"CALIBRATION DATA FORMAT",
-    b"SW-INSTANCE-TREE",
-    b"SW-VALUE-CONT",
-)
+_MARKS: Final = (b"<CATEGORY>CDF2", b"CALIBRATION DATA FORMAT", b"SW-VALUE-CONT")
 
 
 def read_cdf(data: bytes, *, source: str = "") -> ReadSet:
@@ -44,17 +39,20 @@ def read_cdf(data: bytes, *, source: str = "") -> ReadSet:
     return CdfReader(source).read(data)
 
 
-def write_cdf(values: ParameterSet, *, catalog: Catalog | None = None) -> bytes:  # noqa: ARG001 - as every writer
+def write_cdf(values: ParameterSet, *, catalog: Catalog | None = None) -> bytes:
     """Write a set as a CDFX file, UTF-8, values directly at the instances unless they have variants.
 
     Args:
         values: what to write.
-        catalog: not needed.
+        catalog: description of the parameters; parts of its instances are then written inside STRUCTURE
+            and array instances, without it all names stand in full.
 
     Raises:
         UsageError: entries hold ECU values, texts that XML cannot hold, or values that do not fit their kind.
     """
-    return write_set(values)
+    if catalog is None:
+        return write_set(values)
+    return write_set(values, frozenset(one.name for one in catalog.file.module.instance))
 
 
 def _looks_so(data: bytes) -> bool:

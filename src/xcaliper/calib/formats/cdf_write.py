@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from xcaliper.calib.formats.cdf_nest import nest
 from xcaliper.calib.formats.cdf_words import (
     CATEGORY_OF_KIND,
     DIMENSIONS,
@@ -23,8 +24,9 @@ from xcaliper.core.errors import UsageError
 from xcaliper.core.markup import escape, is_writable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
+    from xcaliper.calib.formats.cdf_nest import Branch
     from xcaliper.calib.paramset import (
         CollectionInfo,
         Entry,
@@ -62,11 +64,12 @@ def _remark(paragraphs: Iterable[str]) -> str:
     return f"<REMARK>{body}</REMARK>" if body else ""
 
 
-def write_set(values: ParameterSet) -> bytes:
+def write_set(values: ParameterSet, instances: Collection[str] = ()) -> bytes:
     """Write a set as CDF 2.0; as 2.1 where it holds cubes or BLOBs, which 2.0 does not know.
 
     Args:
         values: what to write.
+        instances: names of structures and arrays whose parts are written inside them.
 
     Raises:
         UsageError: entries hold ECU values, texts that XML cannot hold, or values that do not fit their kind.
@@ -101,7 +104,8 @@ def write_set(values: ParameterSet) -> bytes:
         lines += [_collection(one) for one in values.functions]
         lines.append("</SW-CS-COLLECTIONS>")
     curves = {axis.ref for one in values for axis in one.axes if axis.kind is AxisKind.CURVE}
-    lines += [line for group in _grouped(values) for line in _instance(group, curves)]
+    for branch in nest(_grouped(values), instances):
+        lines += _instance(branch, curves)
     lines += ["</SW-INSTANCE-TREE></SW-INSTANCE-SPEC>", "</SW-SYSTEM></SW-SYSTEMS>"]
     lines += _special(values)
     lines.append("</MSRSW>")
@@ -165,24 +169,32 @@ def _grouped(values: ParameterSet) -> Iterable[list[Entry]]:
     return groups.values()
 
 
-def _instance(group: list[Entry], curves: set[str]) -> list[str]:
-    first = group[0]
-    lines = [
-        f"<SW-INSTANCE>{_element('SHORT-NAME', first.name)}"
-        + _optional("LONG-NAME", first.long_name)
-        + _optional("DISPLAY-NAME", first.display_name)
-        + _element("CATEGORY", _category(first, curves))
-        + _optional("SW-FEATURE-REF", first.functions[0] if first.functions else "")
-    ]
-    if len(group) == 1 and not first.variant:
-        lines.append(_body(first))
+def _instance(branch: Branch, curves: set[str]) -> list[str]:
+    own = _element("SW-ARRAY-INDEX" if branch.is_index else "SHORT-NAME", branch.name)
+    if branch.group:
+        first = branch.group[0]
+        own += _optional("LONG-NAME", first.long_name)
+        own += _optional("DISPLAY-NAME", first.display_name)
+        own += _element("CATEGORY", _category(first, curves))
+        own += _optional("SW-FEATURE-REF", first.functions[0] if first.functions else "")
     else:
-        lines.append("<SW-INSTANCE-PROPS-VARIANTS>")
-        for one in group:
-            lines.append(f"<SW-INSTANCE-PROPS-VARIANT>{_criteria(one)}{_body(one)}")
-            lines.append("</SW-INSTANCE-PROPS-VARIANT>")
-        lines.append("</SW-INSTANCE-PROPS-VARIANTS>")
+        own += _element("CATEGORY", branch.category)
+    lines = [f"<SW-INSTANCE>{own}", *_bodies(branch.group)]
+    for inner in branch.inner.values():
+        lines += _instance(inner, curves)
     return [*lines, "</SW-INSTANCE>"]
+
+
+def _bodies(group: list[Entry]) -> list[str]:
+    if len(group) == 1 and not group[0].variant:
+        return [_body(group[0])]
+    if not group:
+        return []
+    lines = [
+        f"<SW-INSTANCE-PROPS-VARIANT>{_criteria(one)}{_body(one)}\n</SW-INSTANCE-PROPS-VARIANT>"
+        for one in group
+    ]
+    return ["<SW-INSTANCE-PROPS-VARIANTS>", *lines, "</SW-INSTANCE-PROPS-VARIANTS>"]
 
 
 def _category(entry: Entry, curves: set[str]) -> str:

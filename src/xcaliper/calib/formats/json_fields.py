@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from enum import StrEnum
 
 __all__ = [
+    "AXIS",
     "ENTRY",
+    "FLAG",
     "FUNCTION",
+    "HISTORY",
     "ORIGIN",
     "Codec",
     "Field",
@@ -244,14 +247,14 @@ def _points_in(value: Any, name: str) -> np.ndarray[Any, Any]:
     return points
 
 
-_AXIS: Final[Mapping[str, Codec]] = {
+AXIS: Final[Mapping[str, Codec]] = {
     "kind": _word(AxisKind),
     "values": (_values_out, _points_in),
     "ref": _TEXT,
     "unit": _TEXT,
     "quantity": _TEXT,
 }
-_HISTORY: Final[Mapping[str, Codec]] = {
+HISTORY: Final[Mapping[str, Codec]] = {
     **dict.fromkeys(
         ("state", "date", "user", "project", "work_package", "test_object", "test_variant", "program", "data"),
         _TEXT,
@@ -259,7 +262,7 @@ _HISTORY: Final[Mapping[str, Codec]] = {
     "remark": _TEXTS,
     "special": _PAIRS,
 }  # fmt: skip
-_FLAG: Final[Mapping[str, Codec]] = {
+FLAG: Final[Mapping[str, Codec]] = {
     **dict.fromkeys(("category", "flag", "user", "date"), _TEXT),
     "remark": _TEXTS,
 }
@@ -268,11 +271,11 @@ ENTRY: Final[Mapping[str, Codec]] = {
     "kind": _word(EntryKind),
     "variant": _PAIRS,
     "values": _VALUES,
-    "axes": _rows(SetAxis, _AXIS),
+    "axes": _rows(SetAxis, AXIS),
     **dict.fromkeys(("unit", "long_name", "display_name"), _TEXT),
     "functions": _TEXTS,
-    "history": _rows(HistoryEntry, _HISTORY),
-    "flags": _rows(Flag, _FLAG),
+    "history": _rows(HistoryEntry, HISTORY),
+    "flags": _rows(Flag, FLAG),
     "category": _TEXT,
     "is_raw": _TRUTH,
 }
@@ -280,7 +283,7 @@ ENTRY: Final[Mapping[str, Codec]] = {
 FUNCTION: Final[Mapping[str, Codec]] = {
     **dict.fromkeys(("name", "version", "long_name"), _TEXT),
     "is_collection": _TRUTH,
-    "history": _rows(HistoryEntry, _HISTORY),
+    "history": _rows(HistoryEntry, HISTORY),
 }
 ORIGIN: Final[Mapping[str, Codec]] = dict.fromkeys(
     ("a2l", "epk", "image", "tool", "time", "user"), _TEXT

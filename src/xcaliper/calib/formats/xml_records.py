@@ -83,7 +83,10 @@ class Node:
 
     def child(self, tag: str) -> Node | None:
         """First child element of that name."""
-        return next(self.all(tag), None)
+        for one in self.children:
+            if isinstance(one, Node) and one.tag == tag:
+                return one
+        return None
 
     def value(self, tag: str) -> str:
         """Text of the first child element of that name, without blanks around; or an empty text."""
@@ -185,18 +188,19 @@ class XmlRecords:
         if len(self._path) >= MAX_DEPTH:
             raise self._error(f"more than {MAX_DEPTH} elements inside each other", "Flatten it.")
         if self._open or tag in self._records:
-            self._begin(Node(tag, attributes, self._parser.CurrentLineNumber))
+            node = Node(tag, attributes, self._parser.CurrentLineNumber)
+            if not self._open:
+                node.outer = self._path[-1] if self._path else ""
+            if tag == self._inner:
+                self._begin_inner(node)
+            self._open.append(node)
         self._path.append(tag)
 
-    def _begin(self, node: Node) -> None:
-        self._open.append(node)
-        if len(self._open) == 1:
-            node.outer = self._path[-1] if self._path else ""
-        elif node.tag == self._inner and self._around:
+    def _begin_inner(self, node: Node) -> None:
+        if self._around:
             node.parent = self._around[-1]
             node.parent.has_inner = True
-        if node.tag == self._inner:
-            self._around.append(node)
+        self._around.append(node)
 
     def _characters(self, text: str) -> None:
         if self._open:
