@@ -176,18 +176,23 @@ def test_freeze_marks_segments(url, run):
 # --- history, sets and images ---
 
 
-@pytest.fixture
-def image(url, tmp_path):
-    """An image of what the ECU holds now, beside its description."""
-    file = tmp_path / "demo.hex"
-    with xcaliper.connect(url) as ecu:
-        (tmp_path / "demo.a2l").write_bytes(ecu.description.data)
+@pytest.fixture(scope="module")
+def content(url):
+    """Description of the ECU, and an image of what it holds at the start."""
+    with xcaliper.connect(url, cache=False) as ecu:
         parts = [
             (Address(one.address), ecu.read_memory(one.address, one.size_bytes))
             for one in ecu.info.segments
         ]
-    file.write_bytes(write_image(MemoryImage(parts), "ihex"))
-    return file
+        return ecu.description.data, write_image(MemoryImage(parts), "ihex")
+
+
+@pytest.fixture
+def image(content, tmp_path):
+    """An image of what the ECU holds at the start, beside its description."""
+    (tmp_path / "demo.a2l").write_bytes(content[0])
+    (tmp_path / "demo.hex").write_bytes(content[1])
+    return tmp_path / "demo.hex"
 
 
 def idle(run, *target: str) -> float:
@@ -195,7 +200,7 @@ def idle(run, *target: str) -> float:
     return row["value"]
 
 
-def test_undo_and_redo_over_several_calls(url, run, capsys):
+def test_undo_and_redo_over_several_calls(url, run, capsys, tmp_path):
     run("cal", "set", url, "cIdleSpeedTarget", "900", "--reason", "cold start", "--author", "anna")
     run("cal", "set", url, "KFPedal", "--offset", "1", "--where", "x[1], y[1]")
     (done,) = run("cal", "undo", url)
@@ -208,6 +213,10 @@ def test_undo_and_redo_over_several_calls(url, run, capsys):
     run("cal", "redo", url)
     run("cal", "undo", url, "-n", "2")
     assert idle(run, url) == 820
+    file = tmp_path / "with.json"
+    run("cal", "export", url, str(file))
+    lines = xcaliper.load_set(file).values["cIdleSpeedTarget"].history
+    assert (lines[0].user, lines[0].remark) == ("anna", ("cold start",))
     assert main(["cal", "history", url]) == 0
     text = capsys.readouterr().out
     assert "cIdleSpeedTarget: 820 → 900 rpm" in text

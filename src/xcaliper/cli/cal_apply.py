@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from xcaliper.cli.cal_options import (
-    ChangeOptions,
     ChangeOptionsOfVerb,
     Flag,
     TargetOptionsOfVerb,
-    pairs,
 )
 from xcaliper.cli.cal_target import changing, opened, take_from
 from xcaliper.core.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from xcaliper.calib.exchange import Applied
     from xcaliper.calib.outcomes import ApplyPlan
 
 __all__ = ["apply"]
@@ -51,43 +50,36 @@ def apply(  # noqa: PLR0913  # options by name
         json: print one JSON object.
         options: how to open the target.
     """
-    from xcaliper.calib.apply import plan_apply
-    from xcaliper.calib.history import Kind
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK
 
     taken = take_from(values, names, options).values
     if not len(taken):
         raise NotFoundError(" ".join(names) or values, kind="parameter")
-    change = change or ChangeOptions()
-    variants = pairs(options.variant, "variant") if options else {}
+    reason = (change.reason if change else "") or f"apply {values}"
     place = opened(target, options) if dry_run else changing(target, options, change)
     with place as memory:
-        plan = plan_apply(
-            taken,
-            memory.catalog,
-            memory.read_memory,
-            clamp=clamp,
-            on_axis=on_axis,
-            variants=variants or None,
-        )
-        sent = 0
+        plan = memory.calib.plan_set(taken, clamp=clamp, on_axis=on_axis)
+        done = None
         if (plan.is_complete or partly) and plan.writes and not dry_run:
-            reason = change.reason or f"apply {values}"
-            group = memory.calib.send(plan.writes, kind=Kind.APPLY, reason=reason)
-            sent = group.transaction.bytes_sent if group.transaction else 0
-    _tell_plan(plan, sent, as_json=json)
+            done = memory.calib.apply(
+                taken, reason=reason, clamp=clamp, on_axis=on_axis, partial=partly
+            )
+    _tell(plan, done, as_json=json)
     return EXIT_OK if plan.is_complete else EXIT_FOUND
 
 
-def _tell_plan(plan: ApplyPlan, sent: int, *, as_json: bool) -> None:
-    from xcaliper.cli.shell import print_json, stdout
+def _tell(plan: ApplyPlan, done: Applied | None, *, as_json: bool) -> None:
+    from xcaliper.cli.shell import errors, print_json, stdout
 
+    sent = done.bytes_sent if done is not None else 0
     if as_json:
         print_json({**plan.as_dict(), "bytes_sent": sent})
         return
     console = stdout()
     console.print(plan.report(), markup=False, soft_wrap=True)
-    if sent:
+    if done is not None:
         console.print(f"{sent} bytes written", markup=False)
+        if done.note:
+            errors().print(f"note: {done.note}", markup=False, soft_wrap=True)
     elif plan.writes:
         console.print("nothing is written", markup=False)

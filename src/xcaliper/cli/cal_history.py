@@ -19,10 +19,10 @@ from xcaliper.core.errors import SourceError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from xcaliper.calib.history import Transaction
+    from xcaliper.calib.history import History, Transaction
     from xcaliper.cli.cal_target import Target
 
-__all__ = ["default_history", "history", "kept_history", "redo", "undo"]
+__all__ = ["default_history", "history", "kept_history", "known_history", "redo", "undo"]
 
 _Steps = Annotated[int, Parameter(name=("--steps", "-n"))]
 
@@ -64,8 +64,8 @@ def history(
                 _say(f"{found.transaction.number}: {found.state}")
             rows = list(memory.calib.history)
     else:
-        with opened(target, options, change) as memory, kept_history(target, memory, change):
-            rows = list(memory.calib.history)
+        with opened(target, options, change) as memory:
+            rows = list(known_history(target, memory, change))
     if names:
         rows = [one for one in rows if matching(one.names, names)]
     if json:
@@ -168,8 +168,7 @@ def kept_history(target: str, memory: Target, change: ChangeOptions | None) -> I
     if file == "none":
         yield
         return
-    epk = _program(memory)
-    place = default_history(str(change.out or target), epk) if file is None else Path(file)
+    place = _place(target, memory, change)
     if file is None:
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -182,7 +181,7 @@ def kept_history(target: str, memory: Target, change: ChangeOptions | None) -> I
     if isinstance(memory, Connection):
         kept = memory.calib.keep_history(place)
     else:
-        kept = HistoryFile(place, epk=epk, a2l=memory.catalog.file.source)
+        kept = HistoryFile(place, epk=_program(memory), a2l=memory.catalog.file.source)
         memory.calib.history = kept.history()
     try:
         tell(kept.diagnostics)
@@ -191,6 +190,34 @@ def kept_history(target: str, memory: Target, change: ChangeOptions | None) -> I
         yield
     finally:
         kept.close()
+
+
+def known_history(target: str, memory: Target, change: ChangeOptions | None = None) -> History:
+    """The history of a target as far as its file tells; nothing is made or locked.
+
+    Args:
+        target: URL or file.
+        memory: the target, opened; it takes the history over.
+        change: where the history is.
+
+    Raises:
+        SourceError: the file cannot be read, or is no history.
+    """
+    from xcaliper.cli.cal_target import tell
+    from xcaliper.client.history_file import read_history
+
+    change = change or ChangeOptions()
+    place = _place(target, memory, change)
+    if change.history != "none" and (change.history or place.exists()):
+        memory.calib.history, problems = read_history(place)
+        tell(problems)
+    return memory.calib.history
+
+
+def _place(target: str, memory: Target, change: ChangeOptions) -> Path:
+    if change.history is not None:
+        return Path(change.history)
+    return default_history(str(change.out or target), _program(memory))
 
 
 def _user() -> str:

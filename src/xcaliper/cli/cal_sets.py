@@ -58,7 +58,7 @@ def export(
         json: print one JSON object.
         options: how to open the target.
     """
-    taken = take_from(target, names, options, raw=raw)
+    taken = take_from(target, names, options, raw=raw, with_history=True)
     if names and not len(taken.values):
         raise NotFoundError(" ".join(names), kind="parameter")
     _tell_kept(_keep(taken, file, written), as_json=json)

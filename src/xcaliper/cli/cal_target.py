@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.cli.cal_options import (
     ChangeOptions,
@@ -269,6 +269,7 @@ def take_from(
     options: TargetOptions | None = None,
     *,
     raw: bool = False,
+    with_history: bool = False,
 ) -> Taken:
     """The parameters of a slave, an image or a file as a set; what is left out is told on standard error.
 
@@ -277,27 +278,30 @@ def take_from(
         patterns: names, with * and ?; everything without any. They may mean nothing here.
         options: how to open it.
         raw: ECU values of a slave or an image.
+        with_history: take along what the history of a slave or an image tells of each parameter.
 
     Raises:
         XcaliperError: it cannot be opened or read.
     """
     from xcaliper.calib.extract import extract, parameter_names
+    from xcaliper.cli.cal_history import known_history
 
     if not is_live(target) and not is_image(target):
         whole = load(target).values
         part = whole.filter(names=matching(whole.names, patterns)) if patterns else whole
         return Taken(part, described(options))
     problems: list[Diagnostic] = []
-    variants = pairs(options.variant, "variant") if options else {}
+    chosen = pairs(options.variant, "variant") if options else {}
     with opened(target, options) as memory:
-        made = extract(
-            memory.catalog,
-            memory.read_memory,
-            matching(parameter_names(memory.catalog), patterns) if patterns else None,
-            on_problem=problems.append,
-            variants=variants or None,
-            raw=raw,
-        )
+        names = matching(parameter_names(memory.catalog), patterns) if patterns else None
+        given: dict[str, Any] = {
+            "variants": chosen or None, "raw": raw, "on_problem": problems.append,
+        }  # fmt: skip
+        if with_history:
+            known_history(target, memory)
+            made = memory.calib.snapshot(names, **given)
+        else:
+            made = extract(memory.catalog, memory.read_memory, names, **given)
     tell(problems)
     if not is_live(target):
         made = made.with_head(origin=replace(made.origin, image=Path(target).name))
