@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
-from math import isnan, prod
+from dataclasses import replace
+from math import isnan
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from xcaliper.a2l.tokens import decode_text
+from xcaliper.calib.formats.dcm_block import (
+    CELLS,
+    INFO,
+    Block,
+    CellError,
+    Run,
+    cells_of_run,
+    entry_of,
+    wrong_counts,
+)
 from xcaliper.calib.formats.dcm_words import BLOCKS, BlockForm, strings_in, words_in
 from xcaliper.calib.formats.model import ReadSet
 from xcaliper.calib.formats.text_parts import (
     Cell,
     Findings,
-    array_of,
     numbers_in,
     split_lines,
     unique_entries,
@@ -38,9 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = ["read_dcm", "sniff_dcm"]
 
-Run = tuple[int, bool, str]
-"""A line of cells: its number, whether it holds texts, and what stands behind its keyword."""
-
 _COMMENT: Final = "*!."
 _FORMAT: Final = re.compile(r"KONSERVIERUNG_FORMAT\s+(\S+)")
 _AXIS_OF: Final = re.compile(r"\*\s*SST([XY]?)\b\s*(.*)")
@@ -60,30 +66,6 @@ def sniff_dcm(data: bytes) -> bool:
 
 def _counts(line: str) -> bool:
     return bool(line) and line[0] not in _COMMENT
-
-
-@dataclass(slots=True)
-class _Block:
-    """A block while it is read.
-
-    Lines of cells are kept as they are, and those of one list are read together when the block ends.
-    """
-
-    form: BlockForm
-    name: str
-    sizes: tuple[int, ...]
-    line: int
-    info: dict[str, str] = field(default_factory=dict)
-    functions: tuple[str, ...] = ()
-    variant: Variant = ()
-    refs: dict[str, str] = field(default_factory=dict)
-    x_runs: list[Run] = field(default_factory=list)
-    y_runs: list[Run] = field(default_factory=list)
-    row_runs: list[list[Run]] = field(default_factory=list)
-    x: list[Cell] = field(default_factory=list)
-    y: list[Cell] = field(default_factory=list)
-    rows: list[list[Cell]] = field(default_factory=list)
-    is_sound: bool = True
 
 
 def read_dcm(data: bytes, *, source: str = "") -> ReadSet:
@@ -238,8 +220,8 @@ class _Reader:
             if not line:
                 continue
             word, rest = _split(line)
-            if word in _CELLS:
-                is_text, put = _CELLS[word]
+            if word in CELLS:
+                is_text, put = CELLS[word]
                 put(block, (self.at, is_text, rest))
                 continue
             if line[0] in _COMMENT:
@@ -260,26 +242,26 @@ class _Reader:
         text = f"{block.name}: the file ends inside of it; it is left out."
         self._error("no-end", text, hint="Is the file whole?", subject=block.name)
 
-    def _opened(self, form: BlockForm, keyword: str, rest: str) -> _Block:
+    def _opened(self, form: BlockForm, keyword: str, rest: str) -> Block:
         name, sizes = _split(rest) if rest else ("", "")
         words = sizes.replace("@", " ").split()
         least, most = form.sizes
         sound = all(w.isdecimal() and len(w) < 9 and int(w) for w in words)
-        block = _Block(form, name, tuple(map(int, words)) if sound else (), self.at)
+        block = Block(form, name, tuple(map(int, words)) if sound else (), self.at)
         if not name or not sound or not least <= len(words) <= most:
             wants = {0: "no size", 1: "its size", 2: "two sizes"}[most]
             text = f"{keyword} {rest[:60]}: a name and {wants} are needed."
             self._fail(block, "bad-head", text)
         return block
 
-    def _fail(self, block: _Block, slug: str, text: str, hint: str = "") -> None:
+    def _fail(self, block: Block, slug: str, text: str, hint: str = "") -> None:
         block.is_sound = False
         self._error(slug, text, hint=hint, subject=block.name)
 
-    def _line(self, block: _Block, word: str, rest: str) -> None:
+    def _line(self, block: Block, word: str, rest: str) -> None:
         """One line inside a block that holds no cells."""
         try:
-            if word in _INFO:
+            if word in INFO:
                 block.info[word] = " ".join(words_in(rest))
             elif word == "FUNKTION":
                 block.functions = (*block.functions, *words_in(rest))
@@ -291,45 +273,45 @@ class _Reader:
         except ValueError as error:
             self._fail(block, "bad-value", f"{block.name}: {error}; it is left out.", _hint(error))
 
-    def _read_cells(self, block: _Block) -> None:
+    def _read_cells(self, block: Block) -> None:
         """Numbers and texts of all lines of cells."""
         try:
             block.x = self._cells(block, block.x_runs)
             block.y = self._cells(block, block.y_runs)
             block.rows = [self._cells(block, runs) for runs in block.row_runs]
-        except _CellError as error:
+        except CellError as error:
             text, at = f"{block.name}: {error}; it is left out.", self.at
             self.at = error.line
             self._fail(block, "bad-value", text, _hint(error))
             self.at = at
 
-    def _cells(self, block: _Block, runs: list[Run]) -> list[Cell]:
+    def _cells(self, block: Block, runs: list[Run]) -> list[Cell]:
         if not runs:
             return []
         texts = [rest for _, is_text, rest in runs if not is_text]
         if len(texts) != len(runs):
-            return [cell for run in runs for cell in _cells_of_run(run)]
+            return [cell for run in runs for cell in cells_of_run(run)]
         text = " ".join(texts)
         try:
             numbers = numbers_in(text.split())
         except ValueError:
             for run in runs:
-                _cells_of_run(run)
+                cells_of_run(run)
             raise AssertionError("one of the lines is wrong, as all together are") from None
         if ("n" in text or "N" in text) and any(map(isnan, numbers)):
             text = f"{block.name}: it holds NaN."
             self.findings.warning(runs[0][0], "not-a-number", text, subject=block.name)
         return list(numbers)
 
-    def _close(self, block: _Block) -> None:
+    def _close(self, block: Block) -> None:
         if block.is_sound:
             self._read_cells(block)
         if not block.is_sound:
             return
-        for text in _wrong_counts(block):
+        for text in wrong_counts(block):
             self._fail(block, "wrong-count", f"{block.name}: {text}; it is left out.")
         if block.is_sound:
-            self.entries.append((block.line, _entry_of(block)))
+            self.entries.append((block.line, entry_of(block)))
             if block.refs and block.form.axis in (AxisKind.STD, AxisKind.FIX):
                 text = f"{block.name}: its axes are its own; SSTX and SSTY are not used."
                 self.findings.info(block.line, "axis-name", text, subject=block.name)
@@ -380,113 +362,3 @@ def _variant_of(rest: str) -> Variant:
         found.append((match[1], value))
         at = match.end()
     return tuple(found)
-
-
-class _CellError(ValueError):
-    """A line of cells that is wrong."""
-
-    def __init__(self, line: int, text: str) -> None:
-        super().__init__(text)
-        self.line = line
-
-
-def _cells_of_run(run: Run) -> list[Cell]:
-    line, is_text, rest = run
-    try:
-        return [*strings_in(rest)] if is_text else [*numbers_in(rest.split())]
-    except ValueError as error:
-        raise _CellError(line, str(error)) from None
-
-
-def _add_x(block: _Block, run: Run) -> None:
-    block.x_runs.append(run)
-
-
-def _add_y(block: _Block, run: Run) -> None:
-    block.y_runs.append(run)
-    block.row_runs.append([])
-
-
-def _add_values(block: _Block, run: Run) -> None:
-    if not block.row_runs:
-        block.row_runs.append([])
-    block.row_runs[-1].append(run)
-
-
-_CELLS: Final[dict[str, tuple[bool, Callable[[_Block, Run], None]]]] = {
-    "WERT": (False, _add_values),
-    "TEXT": (True, _add_values),
-    "ST/X": (False, _add_x),
-    "ST/Y": (False, _add_y),
-    "ST_TX/X": (True, _add_x),
-    "ST_TX/Y": (True, _add_y),
-}
-_INFO: Final = ("LANGNAME", "DISPLAYNAME", "EINHEIT_X", "EINHEIT_Y", "EINHEIT_W")
-
-
-def _wrong_counts(block: _Block) -> list[str]:
-    """What is missing or too much in a block that ended."""
-    kind, sizes = block.form.kind, block.sizes
-    wants_x = sizes[0] if block.form.axis or kind == EntryKind.AXIS_PTS else 0
-    wants_y = sizes[1] if kind == EntryKind.MAP else 0
-    found = [
-        f"{wants} points of {letter} are announced, {len(points)} stand there"
-        for letter, wants, points in (("X", wants_x, block.x), ("Y", wants_y, block.y))
-        if len(points) != wants
-    ]
-    if kind == EntryKind.MAP:
-        wrong = [row for row in block.rows if len(row) != sizes[0]]
-        if not found and len(block.rows) != wants_y:
-            found.append(
-                "a line of values stands before the first ST/Y, or of ST/Y has several points"
-            )
-        elif wrong and not found:
-            found.append(f"{sizes[0]} values per ST/Y are announced, {len(wrong[0])} stand there")
-        return found
-    wants = 0 if kind == EntryKind.AXIS_PTS else prod(sizes)
-    values = len(block.rows[0]) if block.rows else 0
-    if values != wants:
-        found.append(f"{wants} values are announced, {values} stand there")
-    return found
-
-
-def _entry_of(block: _Block) -> Entry:
-    kind, info = block.form.kind, block.info
-    cells = block.x if kind == EntryKind.AXIS_PTS else [c for row in block.rows for c in row]
-    values: Any = cells[0]
-    if block.sizes:
-        values = array_of(cells, tuple(reversed(block.sizes)))
-    return Entry(
-        block.name,
-        kind,
-        values,
-        axes=_axes_of(block),
-        unit=info.get("EINHEIT_X" if kind == EntryKind.AXIS_PTS else "EINHEIT_W", ""),
-        long_name=info.get("LANGNAME", ""),
-        display_name=info.get("DISPLAYNAME", ""),
-        functions=block.functions,
-        variant=block.variant,
-        where=f"line {block.line}",
-    )
-
-
-def _axes_of(block: _Block) -> tuple[SetAxis, ...]:
-    if block.form.axis is None:
-        return ()
-    pairs = [("X", block.x), ("Y", block.y)][: 2 if block.form.kind == EntryKind.MAP else 1]
-    return tuple(
-        SetAxis(
-            _axis_kind(block, letter),
-            array_of(cells, (len(cells),)),
-            ref=block.refs.get(letter, "") if block.form.axis == AxisKind.COM else "",
-            unit=block.info.get(f"EINHEIT_{letter}", ""),
-        )
-        for letter, cells in pairs
-    )
-
-
-def _axis_kind(block: _Block, letter: str) -> AxisKind:
-    """Kind of an axis; in a group block that names one of its axes the other one is its own."""
-    assert block.form.axis is not None, "asked for tables only"
-    own = block.form.axis == AxisKind.COM and block.refs and letter not in block.refs
-    return AxisKind.STD if own else block.form.axis
