@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xcaliper.a2l.tokens import decode_text
+from xcaliper.calib.formats.cells import shaped
 from xcaliper.calib.formats.csv_words import ALWAYS, COLUMNS, LETTERS, bare, needs_guard
+from xcaliper.calib.formats.findings import Findings
 from xcaliper.calib.formats.model import ReadSet
 from xcaliper.calib.formats.text_parts import (
     AXES_OF,
     Cell,
-    Findings,
-    array_of,
     cells_of,
     numbers_in,
     shape_problem,
@@ -121,13 +121,13 @@ class _Table:
         except csv.Error as error:
             if not silent:
                 text = f"the file cannot be read from here on: {error}."
-                self.findings.error(line, "damaged", text, hint="Is a quote missing?")
+                self.findings.error("damaged", text, line=line, hint="Is a quote missing?")
 
     def read(self) -> ReadSet:
         unknown = [head for head in self.heads if head and head not in COLUMNS]
         if unknown:
             text = f"columns {', '.join(unknown)[:80]} are not known; they are not used."
-            self.findings.info(1, "unknown-column", text)
+            self.findings.note("unknown-column", text, line=1)
         rows = list(self._rows(silent=False))
         if rows and self.text[-1:] not in ("\n", "\r"):
             self._check_last(*rows[-1])
@@ -144,15 +144,15 @@ class _Table:
     def _check_last(self, line: int, row: list[str]) -> None:
         """Tell that a file ends without an end of line; with cells missing it is cut."""
         text = f"{row[0][:60]}: the last line has no end."
-        add = self.findings.error if len(row) < len(self.heads) else self.findings.warning
-        add(line, "no-end", text, hint="Is the file whole?")
+        add = self.findings.error if len(row) < len(self.heads) else self.findings.warn
+        add("no-end", text, line=line, hint="Is the file whole?")
         if len(row) < len(self.heads):
             self.cut = line
 
     def _row(self, line: int, row: dict[str, str], raw: dict[str, str]) -> None:
         name = row.get("name", "")
         if not name:
-            self.findings.error(line, "no-name", "the row has no name; it is left out.")
+            self.findings.error("no-name", "the row has no name; it is left out.", line=line)
             return
         variant = tuple(
             (part.partition("=")[0], part.partition("=")[2])
@@ -170,7 +170,7 @@ class _Table:
         except ValueError as error:
             rows.problem = rows.problem or "bad row"
             text = f"{name}: {error}; the parameter is left out."
-            self.findings.error(line, "bad-row", text, subject=name)
+            self.findings.error("bad-row", text, line=line, subject=name)
 
     def _put(self, rows: _Rows, row: dict[str, str], raw: str) -> None:
         """Take over one row.
@@ -221,7 +221,7 @@ class _Table:
         try:
             return numbers_in([cell])[0]
         except ValueError as error:
-            if "larger" in str(error):
+            if "beyond" in str(error):
                 raise
             return cell
 
@@ -232,15 +232,17 @@ class _Table:
             entry = _entry_of(name, variant, rows)
         except ValueError as error:
             text = f"{name}: {error}; it is left out."
-            self.findings.error(rows.line, "bad-shape", text, subject=name)
+            self.findings.error("bad-shape", text, line=rows.line, subject=name)
             return None
         if problem := shape_problem(entry):
-            self.findings.error(rows.line, "bad-shape", f"{problem}; it is left out.", subject=name)
+            self.findings.error(
+                "bad-shape", f"{problem}; it is left out.", line=rows.line, subject=name
+            )
             return None
         cells = cells_of(entry.values) if not isinstance(entry.values, bytes) else []
         if any(isinstance(cell, float) and isnan(cell) for cell in cells):
             text = f"{name}: it holds NaN."
-            self.findings.warning(rows.line, "not-a-number", text, subject=name)
+            self.findings.warn("not-a-number", text, line=rows.line, subject=name)
         return entry
 
 
@@ -337,4 +339,4 @@ def _dense(cells: dict[tuple[int, ...], Cell]) -> np.ndarray[Any, Any]:
     if prod(shape) != len(cells):
         missing = prod(shape) - len(cells)
         raise ValueError(f"of shape {list(shape)} {missing} values are missing")
-    return array_of([cells[index] for index in sorted(cells)], shape)
+    return shaped([cells[index] for index in sorted(cells)], shape)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from xcaliper.calib.formats.cells import number_text
 from xcaliper.calib.formats.csv_read import read_csv, sniff_csv
 from xcaliper.calib.formats.csv_words import ALWAYS, COLUMNS, LETTERS, guard
 from xcaliper.calib.formats.model import Holds, SetFormat
 from xcaliper.calib.formats.text_parts import (
     Cell,
     cells_of,
-    number_text,
     refuse,
     shape_problem,
 )

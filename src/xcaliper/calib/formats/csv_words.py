@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from xcaliper.calib.formats.text_parts import numbers_in
+from xcaliper.calib.formats.text_parts import (
+    numbers_in,
+)
 
 __all__ = ["ALWAYS", "COLUMNS", "LETTERS", "bare", "guard", "needs_guard"]
 

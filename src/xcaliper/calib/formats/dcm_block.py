@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
+from xcaliper.calib.formats.cells import shaped
 from xcaliper.calib.formats.dcm_words import BlockForm, strings_in
-from xcaliper.calib.formats.text_parts import Cell, array_of, numbers_in
+from xcaliper.calib.formats.text_parts import (
+    Cell,
+    numbers_in,
+)
 from xcaliper.calib.paramset import AxisKind, Entry, EntryKind, SetAxis
 
 if TYPE_CHECKING:
@@ -125,7 +129,7 @@ def entry_of(block: Block) -> Entry:
     cells = block.x if kind == EntryKind.AXIS_PTS else [c for row in block.rows for c in row]
     values: Any = cells[0]
     if block.sizes:
-        values = array_of(cells, tuple(reversed(block.sizes)))
+        values = shaped(cells, tuple(reversed(block.sizes)))
     return Entry(
         block.name,
         kind,
@@ -147,7 +151,7 @@ def _axes_of(block: Block) -> tuple[SetAxis, ...]:
     return tuple(
         SetAxis(
             _axis_kind(block, letter),
-            array_of(cells, (len(cells),)),
+            shaped(cells, (len(cells),)),
             ref=block.refs.get(letter, "") if block.form.axis == AxisKind.COM else "",
             unit=block.info.get(f"EINHEIT_{letter}", ""),
         )

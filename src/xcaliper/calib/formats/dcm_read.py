@@ -21,10 +21,10 @@ from xcaliper.calib.formats.dcm_block import (
     wrong_counts,
 )
 from xcaliper.calib.formats.dcm_words import BLOCKS, BlockForm, strings_in, words_in
+from xcaliper.calib.formats.findings import Findings
 from xcaliper.calib.formats.model import ReadSet
 from xcaliper.calib.formats.text_parts import (
     Cell,
-    Findings,
     numbers_in,
     split_lines,
     unique_entries,
@@ -130,7 +130,7 @@ class _Reader:
         return None
 
     def _error(self, slug: str, text: str, *, hint: str = "", subject: str = "") -> None:
-        self.findings.error(self.at, slug, text, hint=hint, subject=subject)
+        self.findings.error(slug, text, line=self.at, hint=hint, subject=subject)
 
     def _head(self) -> None:
         """Comments and facts at the top, then the line that names the format."""
@@ -233,8 +233,8 @@ class _Reader:
                 return
             if word in BLOCKS or word in _PARTS:
                 self.at -= 1
-                self.findings.warning(
-                    self.at, "no-end", f"{block.name}: its END is missing.", subject=block.name
+                self.findings.warn(
+                    "no-end", f"{block.name}: its END is missing.", line=self.at, subject=block.name
                 )
                 self._close(block)
                 return
@@ -269,7 +269,7 @@ class _Reader:
                 block.variant = (*block.variant, *_variant_of(rest))
             else:
                 text = f"{block.name}: {word[:40]} is no keyword of a block; the line is not used."
-                self.findings.warning(self.at, "unknown-line", text, subject=block.name)
+                self.findings.warn("unknown-line", text, line=self.at, subject=block.name)
         except ValueError as error:
             self._fail(block, "bad-value", f"{block.name}: {error}; it is left out.", _hint(error))
 
@@ -300,7 +300,7 @@ class _Reader:
             raise AssertionError("one of the lines is wrong, as all together are") from None
         if ("n" in text or "N" in text) and any(map(isnan, numbers)):
             text = f"{block.name}: it holds NaN."
-            self.findings.warning(runs[0][0], "not-a-number", text, subject=block.name)
+            self.findings.warn("not-a-number", text, line=runs[0][0], subject=block.name)
         return list(numbers)
 
     def _close(self, block: Block) -> None:
@@ -314,7 +314,7 @@ class _Reader:
             self.entries.append((block.line, entry_of(block)))
             if block.refs and block.form.axis in (AxisKind.STD, AxisKind.FIX):
                 text = f"{block.name}: its axes are its own; SSTX and SSTY are not used."
-                self.findings.info(block.line, "axis-name", text, subject=block.name)
+                self.findings.note("axis-name", text, line=block.line, subject=block.name)
 
     def _with_distributions(self, entries: list[Entry]) -> list[Entry]:
         """Entries whose shared axes are those of the distributions, where the file has them."""
@@ -337,7 +337,7 @@ class _Reader:
             hint = "The distribution does not fit; its own points are kept."
             points = axis.values
         line = int(entry.where.removeprefix("line "))
-        self.findings.warning(line, "axis-differs", text, hint=hint, subject=entry.name)
+        self.findings.warn("axis-differs", text, line=line, hint=hint, subject=entry.name)
         return replace(axis, values=points)
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from xcaliper.calib.formats.cells import shaped
+from xcaliper.calib.formats.findings import Findings
 from xcaliper.calib.formats.model import Holds, ReadSet, SetFormat
 from xcaliper.calib.formats.python_literals import Literals
 from xcaliper.calib.formats.text_parts import (
-    Findings,
-    array_of,
     cells_of,
     unique_entries,
 )
@@ -75,7 +75,7 @@ def read_python(data: bytes, *, source: str = "") -> ReadSet:
         except (ValueError, TypeError) as error:
             name = str(found.get("name", "?"))[:60] if isinstance(found, dict) else "?"
             text = f"{name}: {error}; it is left out."
-            findings.error(line, "bad-entry", text, subject=name)
+            findings.error("bad-entry", text, line=line, subject=name)
     try:
         made = ParameterSet(
             unique_entries(entries, findings),
@@ -119,7 +119,7 @@ def _assignments(data: bytes, source: str, findings: Findings) -> dict[str, Any]
                 line=literals.line(),
             ) from None
         told = f"it cannot be read from here on: {error}."
-        findings.error(literals.line(), "damaged", told, hint="Only constants are understood.")
+        findings.error("damaged", told, line=literals.line(), hint="Only constants are understood.")
     if _MARK not in found:
         raise ParameterSetError(f"it does not assign {_MARK}.", source=source)
     return found
@@ -216,7 +216,7 @@ def _shaped(value: Any) -> Any:
         flat = [item for one in flat for item in one]
     if not all(type(one) in (int, float, str) for one in flat):
         raise TypeError("a cell is neither a number nor a text")
-    return array_of(flat, tuple(shape))
+    return shaped(flat, tuple(shape))
 
 
 # --- write ---------------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ def test_tables_of_spreadsheets_in_other_countries_are_understood(separator, cod
         ("a,\n", "bad-row", 2, "missing"),
         (",1\n", "no-name", 2, "no name"),
         ("a,1\na,2\n", "bad-row", 3, "twice"),
-        ("a,1e999\n", "bad-row", 2, "larger"),
+        ("a,1e999\n", "bad-row", 2, "beyond"),
         ("a,1,[0]\na,2,[2]\n", "bad-shape", 2, "1 values are missing"),
         ("a,1,[0]\na,2,[0][1]\n", "bad-shape", 2, "more indices"),
         ("a,1\na,2,[0]\n", "bad-shape", 2, "no index"),

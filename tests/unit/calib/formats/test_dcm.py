@@ -283,7 +283,7 @@ def test_a_cut_file_never_gives_a_wrong_value():
 def test_findings_are_counted_where_there_are_too_many():
     found = read(HEAD + "x\n" * 5000)
     assert len(found.diagnostics) == 1001
-    assert found.diagnostics[-1].text.startswith("4000 further")
+    assert found.diagnostics[-1].text.startswith("4000 more")
 
 
 # --- written -------------------------------------------------------------------------------------
