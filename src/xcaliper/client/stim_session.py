@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event, Lock, Thread, current_thread
@@ -70,7 +71,7 @@ class SessionOptions:
     one_per_datagram: bool = True
 
 
-class StimSession:
+class StimSession(ABC):
     """Lists of both directions that run for one purpose.
 
     Args:
@@ -226,9 +227,9 @@ class StimSession:
         if self._beside is not None:
             self._beside.take(batch)
 
+    @abstractmethod
     def _on_sample(self, sample: DtoSet, raster: Raster, came_ns: int) -> None:
         """A sample of the slave is complete."""
-        raise NotImplementedError
 
     def _demand_counters(self) -> None:
         """Have each event for outputs compare its counter with that of the inputs' event."""
