@@ -182,7 +182,6 @@ class StimSession(ABC):
             with suppress(XcaliperError):  # what failed first says more
                 self._end_measurement()
             raise
-        self._started()
         self._watcher = Thread(target=self._watch, name=f"xcaliper {self.name}", daemon=True)
         self._watcher.start()
         return self
@@ -209,9 +208,6 @@ class StimSession(ABC):
         self._is_up = True
         self.connection.link.start_daq(self._take, prompt=True)
         self._port.go(self.plan)
-
-    def _started(self) -> None:
-        """The lists run."""
 
     def _take(self, batch: DtoBatch) -> None:
         """Put samples together and answer each one as soon as it is complete."""
@@ -336,15 +332,11 @@ class StimSession(ABC):
         self.connection.reconnect()
         self._port.renew()
         self._restore.clear()
-        self._renewed()
         self._set_up()
         self.reconnects += 1
         if self._beside is not None:
             self._beside.found(self._now())
         self._go()
-
-    def _renewed(self) -> None:
-        """A new session begins: what was seen in the one before does not count."""
 
     def _silence(self) -> XcaliperError | None:
         """Why samples of a cyclic event do not come any more; None while they do."""

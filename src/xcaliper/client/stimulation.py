@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
@@ -141,12 +141,20 @@ class Stimulation(StimSession):
 
     # --- when to send ---
 
-    def _started(self) -> None:
+    def start(self) -> Self:
+        """Set the lists up, start them, and send by the host's clock where nothing else says when.
+
+        Raises:
+            UsageError: it was started before, or something else has the lists.
+            NegativeResponseError: the slave refused.
+        """
+        super().start()
         if self._trigger is None:
             self._thread = threading.Thread(
                 target=self._keep_time, name="xcaliper stimulation", daemon=True
             )
             self._thread.start()
+        return self
 
     def _keep_time(self) -> None:
         cycle_ns = max(self._cycle_ns, _SHORTEST_NS)
