@@ -12,8 +12,8 @@ from xcaliper.core.errors import (
     RemoteProtocolError,
     SettingsError,
 )
-from xcaliper.proto.procedure import ask
-from xcaliper.xcp import std
+from xcaliper.proto.procedure import Ask, Burst, Collect, Pipeline, Tell, Uploads, ask
+from xcaliper.xcp import cal, std
 from xcaliper.xcp.master import MasterMachine
 from xcaliper.xcp.observer import ObserverMachine
 from xcaliper.xcp.procedures import daq_setup
@@ -222,6 +222,33 @@ def test_session_terminated_between_commands() -> None:
     assert pair.to_slave.sent == [], "nothing is sent into a dead session"
     pair.session = pair.run(connect())
     assert pair.run(read(pair.session, RAM, 2)) == b"\x00\x01"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        Ask(std.GetStatus()),
+        Tell(std.GetStatus()),
+        Burst((cal.Download(count=2, data=b"ab"), cal.DownloadNext(count=1, data=b"c"))),
+        Collect(std.Upload(count=4), 1),
+        Uploads((4, 4)),
+        Pipeline((std.GetStatus(), std.GetStatus()), queue=1),
+    ],
+    ids=lambda step: type(step).__name__,
+)
+def test_no_kind_of_step_is_sent_into_a_session_that_has_ended(step) -> None:
+    def steps():
+        yield step
+
+    pair = Pair(config(max_cto=8))
+    pair.slave.terminate(pair.now_ns)
+    pair.exchange()
+    pair.forget()
+    for _ in range(2):  # the machine is free for the next one
+        with pytest.raises(RemoteProtocolError, match="the slave ended it"):
+            pair.run(steps())
+        assert pair.master.idle
+    assert pair.seen == []
 
 
 def test_session_terminated_inside_a_block() -> None:
