@@ -54,6 +54,9 @@ class WriteResult:
         size: number of values of the parameter, or 1 for a cell.
         diagnostics: rounding to what the ECU can hold, and the like.
         dependents: what was written because it is computed from the parameter.
+        verified: True when what was written was read back and compared.
+        repeated: commands that were sent again because their answer was lost, so that the ECU may
+            have carried them out more than once; what it changed there itself in between is gone.
     """
 
     name: str
@@ -64,6 +67,8 @@ class WriteResult:
     size: int
     diagnostics: tuple[Diagnostic, ...] = ()
     dependents: tuple[WriteResult, ...] = ()
+    verified: bool = True
+    repeated: int = 0
 
     @property
     def is_scalar(self) -> bool:
@@ -90,6 +95,8 @@ class WriteResult:
             "changed": self.changed,
             "notes": [d.text for d in self.diagnostics],
             "dependents": [one.as_dict() for one in self.dependents],
+            "verified": self.verified,
+            "repeated": self.repeated,
         }
 
 
@@ -234,7 +241,8 @@ def carry_out(
     notes = _notes(bound, plan.wanted, _cell(after, at))
     if at is not None:
         before, after = _cell(before, at), _cell(after, at)
-    return WriteResult(bound.name, before, after, sent, _changed(before, after), plan.size, notes)
+    changed = _changed(before, after)
+    return WriteResult(bound.name, before, after, sent, changed, plan.size, notes, verified=verify)
 
 
 def write_value(  # noqa: PLR0913  # options by name
