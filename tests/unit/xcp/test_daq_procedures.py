@@ -80,9 +80,9 @@ def test_predefined_lists_end_in_many_ways(script, odts) -> None:
 @pytest.mark.parametrize(
     ("refused", "asked", "answers", "lists"),
     [
-        ({"GET_DAQ_EVENT_INFO", "GET_DAQ_LIST_INFO"}, 2, [], 0),
-        ({"GET_DAQ_EVENT_INFO", "SET_DAQ_PTR"}, 3, [info(0b101)], 1),
-        ({"GET_DAQ_PROCESSOR_INFO"}, 1, [], 0),
+        ({"GET_DAQ_EVENT_INFO", "GET_DAQ_LIST_INFO"}, 1, [], 0),
+        ({"GET_DAQ_EVENT_INFO", "SET_DAQ_PTR"}, 2, [info(0b101)], 1),
+        ({"GET_DAQ_PROCESSOR_INFO"}, 0, [], 0),
     ],
 )
 def test_what_the_device_is_known_to_lack_is_not_asked_for(refused, asked, answers, lists) -> None:
@@ -93,9 +93,9 @@ def test_what_the_device_is_known_to_lack_is_not_asked_for(refused, asked, answe
         min_daq=0,
         daq_key_byte=DaqKeyByte(0),
     )
-    SESSION.refused.update(refused)
+    SESSION.refused.update(refused | {"GET_DAQ_RESOLUTION_INFO"})
     first = [] if "GET_DAQ_PROCESSOR_INFO" in refused else [told]
-    found, steps = run_script(daq_info(SESSION), [*first, UNKNOWN, *answers])
+    found, steps = run_script(daq_info(SESSION), [*first, *answers])
     assert len(steps) == asked
     assert found.events is None
     assert [one.odts for one in found.lists] == [()] * lists
