@@ -136,6 +136,18 @@ def test_user_defined_connect_ends_within_its_attempts() -> None:
     assert pair.now_ns <= 10 * (100 + 200) * MS
 
 
+@pytest.mark.parametrize("within_ms", [50, 99, 100, 101, 305, 5000])
+def test_user_defined_connect_is_repeated_for_exactly_so_long(within_ms: int) -> None:
+    """Not a moment longer, whatever T6 and T7 are, and more often the longer it is."""
+    pair = with_session(user_mode=False)
+    pair.to_slave.hook = lambda packet, n: []
+    with pytest.raises(ExchangeTimeoutError, match="CONNECT") as caught:
+        pair.run(connect(1, within_ns=within_ms * MS))
+    assert pair.now_ns == within_ms * MS
+    assert caught.value.attempts == len(pair.seen) == -(-within_ms // 300)
+    assert set(pair.seen) == {"CONNECT"}
+
+
 def test_changing_the_mode_begins_afresh_even_where_lists_are_kept() -> None:
     pair = with_session(user_mode=True, keeps_lists=True)
     pair.session = pair.run(connect())

@@ -707,6 +707,15 @@ class Connection:
             self.link.stop_daq()
         self.link.close()
 
+    def _renew(self) -> Link:
+        """Another session with the same slave; gives its link."""
+        self.link.close()
+        self.link, self.session = find_again(self, self._reopen)
+        self._paging.forget()
+        self._memory.forget()
+        self._security.serve()
+        return self.link
+
     def reconnect(self, *, restore: bool | None = None) -> tuple[Diagnostic, ...]:
         """A new session with the same slave, after it restarted or the link was lost.
 
@@ -722,15 +731,13 @@ class Connection:
             ExchangeTimeoutError: no answer.
             IntegrityError: it runs another program now (EPK), or is another slave.
         """
-        self.link.close()
         before = self.session
-        self.link, self.session = find_again(self, self._reopen)
-        self._paging.forget()
-        self._memory.forget()
-        self._security.serve()
+        self._renew()
         if not (self.restores if restore is None else restore):
             return ()
         locked = Resource(self.session.protection & ~before.protection)
-        lost = self._memoir.restore(self.link, locked=locked, unlock=self._security.unlock)
+        lost = self._memoir.restore(
+            self.link, locked=locked, unlock=self._security.unlock, renew=self._renew
+        )
         self._notes = (*self._notes, *(one for one in lost if one not in self._notes))
         return lost
