@@ -55,8 +55,9 @@ class WriteResult:
         diagnostics: rounding to what the ECU can hold, and the like.
         dependents: what was written because it is computed from the parameter.
         verified: True when what was written was read back and compared.
-        repeated: commands that were sent again because their answer was lost, so that the ECU may
-            have carried them out more than once; what it changed there itself in between is gone.
+        repeated: commands, those for dependents included, that were sent again because their answer
+            was lost, so that the ECU may have carried them out more than once; what it changed there
+            itself in between is gone.
     """
 
     name: str
@@ -79,6 +80,20 @@ class WriteResult:
     def rounded(self) -> bool:
         """True when the ECU holds something else than was asked for."""
         return any(d.slug == "rounded" for d in self.diagnostics)
+
+    def with_repeated(self, count: int) -> WriteResult:
+        """The same with so many commands that were sent again, and a finding about them."""
+        if not count:
+            return self
+        note = Diagnostic(
+            Severity.WARNING,
+            "write-repeated",
+            Where(),
+            f"{self.name}: {count} of its commands were sent again, for their answer was lost.",
+            "The ECU may have done them more than once; what it changed in between is overwritten.",
+            self.name,
+        )
+        return replace(self, repeated=count, diagnostics=(*self.diagnostics, note))
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""

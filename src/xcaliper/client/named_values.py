@@ -10,7 +10,6 @@ from xcaliper.calib.live import LiveValues
 from xcaliper.calib.parameters import WritePlan, WriteResult, carry_out, plan_write
 from xcaliper.client.ahead import ReadAhead
 from xcaliper.client.names import nearest_names
-from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import NegativeResponseError, NotFoundError, UsageError
 from xcaliper.quantity.measurement import BoundMeasurement
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from xcaliper.client.connection import Connection
     from xcaliper.client.memory_access import MemoryAccess
+    from xcaliper.core.diagnostics import Diagnostic
     from xcaliper.quantity.catalog import Bound
     from xcaliper.quantity.dependents import Dependent
 
@@ -136,12 +136,9 @@ class NamedValues:
     def _carry_out(self, plan: WritePlan, *, verify: bool) -> WriteResult:
         ag = self._connection.session.profile.ag
         self._note(plan.bound.name)
-        counters = self._connection.link.machine.counters
-        before = counters.repeated_writes
-        done = carry_out(
+        return carry_out(
             plan, verify=verify, read=self._memory.read, write=self._memory.write, ag=ag
         )
-        return _with_repeated(done, counters.repeated_writes - before)
 
     # --- describing ---
 
@@ -170,21 +167,6 @@ class NamedValues:
             "events": [],
             "inputs": list(node.inputs),
         }
-
-
-def _with_repeated(done: WriteResult, repeated: int) -> WriteResult:
-    """The result with a word about commands that were sent again, when there were any."""
-    if not repeated:
-        return done
-    note = Diagnostic(
-        Severity.WARNING,
-        "write-repeated",
-        Where(),
-        f"{done.name}: {repeated} of its commands were sent again, for their answer was lost.",
-        "The ECU may have carried them out more than once; what it changed in between is overwritten.",
-        done.name,
-    )
-    return replace(done, repeated=repeated, diagnostics=(*done.diagnostics, note))
 
 
 def _describe_bound(bound: Bound) -> dict[str, Any]:
