@@ -11,6 +11,7 @@ from xcaliper.core.errors import (
     OutOfRangeError,
     RemoteProtocolError,
     SettingsError,
+    UsageError,
 )
 from xcaliper.proto.procedure import Ask, Burst, Collect, Pipeline, Tell, Uploads, ask
 from xcaliper.xcp import cal, std
@@ -279,6 +280,27 @@ def test_session_terminated_inside_a_block() -> None:
         "a block that is not complete is not written"
     )
     assert pair.slave.state.block is None
+
+
+# -- states of the ECU -----------------------------------------------------------------------------
+
+
+def test_the_state_of_the_ecu_is_told_once_when_it_changes_and_whenever_it_is_asked_for() -> None:
+    pair = Pair(config())
+    for state in (3, 3, 255, 0):
+        pair.slave.enter_state(state)
+        pair.exchange()
+        assert pair.run(ask(std.GetStatus())).state_number == state
+    events = [(one.name, one.content.state_number) for one in pair.master.events()]
+    assert events == [("EV_ECU_STATE_CHANGE", state) for state in (3, 255, 0)]
+    for wrong in (-1, 256):
+        with pytest.raises(UsageError, match="state of the ECU"):
+            pair.slave.enter_state(wrong)
+    pair.run(disconnect())
+    pair.slave.enter_state(7)
+    assert pair.slave.outgoing() == [], "nobody listens"
+    assert pair.run(ask(std.Connect())).max_cto == 64
+    assert pair.run(ask(std.GetStatus())).state_number == 7, "it is no matter of sessions"
 
 
 # -- sleep ----------------------------------------------------------------------------------------

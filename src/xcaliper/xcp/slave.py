@@ -488,6 +488,23 @@ class SlaveMachine:
         """Send an event packet, inside a session only (XCP Base, EV, 1.0)."""
         self._tell(PID_EV, code, info)
 
+    def enter_state(self, number: int) -> None:
+        """The ECU is in another state: GET_STATUS tells it, and EV_ECU_STATE_CHANGE once.
+
+        *(XCP Base, EV_ECU_STATE_CHANGE and STATE_NUMBER, 1.3)*
+
+        Args:
+            number: of the state, as the A2L describes it; 0 to 255.
+
+        Raises:
+            UsageError: it is none.
+        """
+        if not 0 <= number <= 0xFF:
+            raise UsageError(f"state of the ECU: {number} is not from 0 to 255.")
+        if number != self.state.ecu_state:
+            self.state.ecu_state = number
+            self.notify(EventCode.EV_ECU_STATE_CHANGE, bytes((number,)))
+
     def time_sync(self, initiator: int, now_ns: int) -> None:
         """Something triggered the clocks to be read: send EV_TIME_SYNC if the master wants it.
 
