@@ -210,6 +210,8 @@ class SlaveMachine:
             else:
                 self._families.setdefault(info.code, {})[info.prefix] = entry
                 self._longest = max(self._longest, len(info.prefix))
+        if config.veto is not None:
+            return  # which has to be asked: there is no short way
         short = self._entries[_SHORT_UPLOAD]
         if short is not None and short.handler is short_upload:
             self._max_short = self._room // config.ag
@@ -286,7 +288,12 @@ class SlaveMachine:
         security = self.state.security
         if security.watchful:
             security.heed(entry.info.name)
-        return refusal or security.refuses(entry.info, packet)
+        return refusal or security.refuses(entry.info, packet) or self._vetoed(entry.info.name)
+
+    def _vetoed(self, name: str) -> bytes | None:
+        veto = self.config.veto
+        code = None if veto is None else veto(name)
+        return None if code is None else bytes((PID_ERR, code))
 
     def _short_way(self, packet: bytes) -> bool:
         """Serve a plain UPLOAD or SHORT_UPLOAD without objects; False leaves it to the general way.
