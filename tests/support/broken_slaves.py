@@ -434,6 +434,20 @@ class DeafToStim(Wrong):
         return b"" if packet and packet[0] < 0xC0 else packet
 
 
+class KeepsStimMode(Wrong):
+    """Says that the counter of STIM packets will be compared, and does not compare it."""
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        return b"\xc5\x00" + packet[2:] if packet[:1] == b"\xc5" else packet
+
+
+class ShortQueue(Wrong):
+    """The queue takes three commands, whatever it announces."""
+
+    def order(self, packets: list[bytes]) -> list[bytes]:
+        return [*packets[:3], *[b"\xfe\x10"] * len(packets[3:])]
+
+
 class AnswersStim(Wrong):
     """STIM packets are answered as unknown commands where no list runs."""
 
@@ -696,6 +710,7 @@ BROKEN: dict[str, Broken] = {
     "COM-004": b(lambda: put(b"\xfb", 4, 0)),
     "COM-005": b(lambda: put(b"\xfb", 6, 2)),
     "COM-006": b(Reversed),
+    "COM-012": b(ShortQueue, interleaved=True, queue_size_commands=6),
     "COM-007": b(lambda: Edit(b"\xf5", lambda came, _: came[:2])),
     "COM-008": b(
         lambda: Edit(b"\xf5", lambda came, _: big(came, None) if len(came) == 3 else came)
@@ -710,6 +725,7 @@ BROKEN: dict[str, Broken] = {
     "UNK-004": b(lambda: StuckMta(b"\xc3", shift=1)),
     "UNK-005": b(lambda: reply(b"\xda", OK + bytes(7)), events=()),
     "UNK-006": b(lambda: reply(b"\xce", b"\xff\x01\x00")),
+    "UNK-012": b(lambda: reply(b"\xc0\xfc\x13", SYNTAX)),
     "UNK-007": b(lambda: reply(b"\xe1", UNKNOWN, exact=True)),
     "UNK-008": b(lambda: reply(b"\xf0", UNKNOWN, exact=True)),
     "UNK-009": b(lambda: reply(b"\xeb", UNKNOWN, exact=True)),
@@ -730,6 +746,9 @@ BROKEN: dict[str, Broken] = {
     "SYN-011": b(lambda: reply(b"\xe1\xff\x01", OK, exact=True)),
     "SYN-012": b(lambda: reply(b"\xe0\x00\x00", OK, exact=True)),
     "SYN-013": b(lambda: reply(b"\xde\x00", OK, exact=True)),
+    "SYN-017": b(
+        lambda: reply(b"\xf1", OK, exact=True), user_command=lambda sub_command, parameters: b""
+    ),
     "SYN-014": b(lambda: reply(b"\xfc" + bytes(7), SYNTAX, exact=True)),
     "SYN-015": b(lambda: reply(b"\xf6\xa5", RANGE)),
     "SYN-016": b(lambda: reply(b"\xfd" + bytes(64), OK + bytes(5), exact=True)),
@@ -894,6 +913,7 @@ BROKEN: dict[str, Broken] = {
     "STM-001": b(DeafToStim, **STIM_EVENTS),
     "STM-002": b(lambda: Events(lambda p: p[:5] if p[:2] == b"\xfd\x09" else p), **STIM_EVENTS),
     "STM-003": b(AnswersStim, **STIM_EVENTS),
+    "STM-004": b(KeepsStimMode, **STIM_EVENTS),
     "STO-001": b(lambda: mask(b"\xfd", 1, on=0x80)),
     "STO-002": b(lambda: forgive(b"\xf9\x04")),
     "STO-003": b(Pending, **STORES),
@@ -995,4 +1015,5 @@ BROKEN: dict[str, Broken] = {
     "OBS-004": b(lambda: Once(b"\xfd", b"\xfd\x55")),
     "OBS-005": b(lambda: Once(b"\xfd", b"\xfc\x55")),
     "OBS-006": b(lambda: Once(b"\xfd", b"\x00\x00\x00\x00\x00\x00")),
+    "OBS-007": b(lambda: Once(b"\xfd", b"\xfd\x06"), overload=1),
 }
