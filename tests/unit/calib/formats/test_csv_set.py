@@ -120,7 +120,7 @@ def test_unknown_columns_and_open_quotes_are_told():
     found = read_set(big, source="a.csv")
     assert ([e.name for e in found.values], found.diagnostics[0].slug) == (["a"], "damaged")
     with pytest.raises(ParameterSetError, match="name and value"):
-        read_set(b"nam,valu\n", format="csv")
+        read_set(b"nam,number\n", format="csv")
 
 
 def test_a_cut_table_never_gives_a_wrong_value_unseen():
