@@ -157,7 +157,7 @@ def test_written_rows_are_those_of_the_standard_library():
     "entry",
     [
         Entry("x", EntryKind.AXIS_PTS, np.zeros((2, 2))),
-        Entry("x", EntryKind.VAL_BLK, np.zeros(0)),
+        Entry("x", EntryKind.VAL_BLK, np.zeros((2, 0))),
         Entry("x", EntryKind.BLOB, b""),
         Entry("x", EntryKind.VALUE, 1, variant=(("a", "b;c"),)),
         Entry("x", EntryKind.VALUE, 1, functions=("a;b",)),
