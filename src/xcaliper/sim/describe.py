@@ -159,6 +159,7 @@ def _mod_par(image: EcuImage, config: SlaveConfig) -> kw_memory.ModPar:
     made.memory_segment += [
         _memory_segment(image, area.name, _AREA_WORDS[area.kind], area.text)
         for area in declaration.areas
+        if not _is_aliased(image, area.name)
     ]
     return made
 
@@ -179,6 +180,18 @@ _AREA_WORDS: Final = {
     MemoryKind.PERIPHERALS: ("VARIABLES", "REGISTER", "INTERN"),
     MemoryKind.EXTERNAL_FLASH: ("RESERVED", "FLASH", "EXTERN"),
 }
+
+
+def _is_aliased(image: EcuImage, name: str) -> bool:
+    """Whether other memory has the same addresses: MEMORY_SEGMENT cannot tell an address extension."""
+    one = image.regions[name]
+    end = one.address + len(one.initial) // image.ag
+    return any(
+        other.name != name
+        and other.address < end
+        and one.address < other.address + len(other.initial) // image.ag
+        for other in image.regions.values()
+    )
 
 
 def _memory_segment(

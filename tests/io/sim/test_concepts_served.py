@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import suppress
 
+import numpy as np
 import pytest
 
 import xcaliper
@@ -94,3 +95,6 @@ def test_a_process_of_its_own_takes_a_map():
     ):
         assert ecu.write("cSetA", 2).after == 2
         assert ecu.read_memory(0x2001_0000, 2, extension=6) == b"\2\0"
+        (block, *_) = ecu.measure(["TaskCounter", "SetA"], duration_s=0.2).run().blocks()
+        assert set(np.diff(block["TaskCounter"].astype(int))) == {1}
+        assert set(block["SetA"]) == {2}
