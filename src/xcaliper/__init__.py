@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from xcaliper.client.offline import OfflineImage, open_image
     from xcaliper.client.recording import Recording
     from xcaliper.client.selection import plan_offline
+    from xcaliper.client.set_file import load_set, save_set
     from xcaliper.client.together import measure_together
 
 __version__ = "0.1.0"
@@ -36,11 +37,13 @@ __all__ = [
     "XcaliperError",
     "__version__",
     "connect",
+    "load_set",
     "measure_together",
     "open_image",
     "plan_offline",
     "read_a2l",
     "read_label_file",
+    "save_set",
 ]
 
 
@@ -49,6 +52,8 @@ def __getattr__(name: str) -> Any:
         "Block": "client.block",
         "Connection": "client.connection",
         "connect": "client.connecting",
+        "load_set": "client.set_file",
+        "save_set": "client.set_file",
         "Measurement": "client.measurement",
         "OfflineImage": "client.offline",
         "open_image": "client.offline",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,9 +95,8 @@ def test_a_set_with_wrong_entries_is_refused_as_a_whole_unless_told(server, ecu)
     before = page_bytes(server)
     values = calib.snapshot(["cIdleSpeedTarget", "cLambdaKi"])
     wrong = values.with_entries(
-        [values["cIdleSpeedTarget"].with_values(9e9), values["cLambdaKi"].with_values(0.9)]
-        if hasattr(values["cIdleSpeedTarget"], "with_values")
-        else [_with(values["cIdleSpeedTarget"], 9e9), _with(values["cLambdaKi"], 0.9)]
+        replace(values[name], values=value)
+        for name, value in (("cIdleSpeedTarget", 9e9), ("cLambdaKi", 0.9))
     )
     with pytest.raises(PlanError, match="cIdleSpeedTarget: outside limits") as caught:
         calib.apply(wrong)
@@ -105,12 +105,6 @@ def test_a_set_with_wrong_entries_is_refused_as_a_whole_unless_told(server, ecu)
     applied = calib.apply(wrong, partial=True)
     assert applied.transaction.names == ("cLambdaKi",)
     assert ecu.read("cLambdaKi") == pytest.approx(0.9)
-
-
-def _with(entry, value):
-    from dataclasses import replace
-
-    return replace(entry, values=value)
 
 
 # --- beside the connection ---
@@ -377,6 +371,6 @@ def test_after_a_restart_of_the_ecu_what_was_known_can_be_downloaded_again(serve
     found = calib.synchronise(None, "download")
     assert found.outcome is Outcome.DOWNLOADED
     assert page_bytes(server) == evening
-    with xcaliper.connect(server.url, cache=False) as other:
-        with pytest.raises(UsageError, match="nothing is known"):
-            other.calib.synchronise(None, "download")
+    other = xcaliper.connect(server.url, cache=False)
+    with other, pytest.raises(UsageError, match="nothing is known"):
+        other.calib.synchronise(None, "download")

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from xcaliper.calib.formats import c_source, csv_set, dcm, par, python_source
+from xcaliper.calib.formats import (
+    c_source,
+    cdf,
+    csv_set,
+    cvx,
+    dcm,
+    json_set,
+    paco,
+    par,
+    python_source,
+)
 from xcaliper.calib.formats.model import Holds, ReadSet, SetFormat
 from xcaliper.calib.paramset import EntryKind, Origin
 from xcaliper.core.errors import NotFoundError, ParameterSetError, UsageError
@@ -18,10 +28,14 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "find_format", "format_of", "losses", "read_set", "write_set"]
 
 FORMATS: Final[tuple[SetFormat, ...]] = (
+    cdf.FORMAT,
     dcm.FORMAT,
     par.FORMAT,
     csv_set.FORMAT,
+    json_set.FORMAT,
     python_source.FORMAT,
+    paco.FORMAT,
+    cvx.FORMAT,
     c_source.FORMAT,
     c_source.HEADER_FORMAT,
 )
