@@ -29,11 +29,11 @@ def test_an_image_and_its_ecu(tmp_path):
         ours, theirs = image.read(names), ecu.read(names)
         assert [n for n in names if not np.array_equal(ours[n], theirs[n])] == []
         assert image.describe("cIdleSpeedTarget") == ecu.describe("cIdleSpeedTarget")
-        in_ram = set(ecu.names(kind="characteristic")) - set(image.export()[0].names)
+        in_ram = set(ecu.names(kind="characteristic")) - set(image.calib.snapshot().names)
         ecu.write("cIdleSpeedTarget", 950)
         ecu.write("KFZW", 12.5, at=(1, 2))
         found = image.diff(ecu)
         assert set(found.names) - in_ram == {"cIdleSpeedTarget", "KFZW"}
-        values, _ = image.export(["cIdleSpeedTarget", "KFZW"])
+        values = image.calib.snapshot(["cIdleSpeedTarget", "KFZW"])
         image.write("cIdleSpeedTarget", 900)
         assert image.diff(values).names == ("cIdleSpeedTarget",)
