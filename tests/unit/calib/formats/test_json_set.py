@@ -210,7 +210,7 @@ def test_what_json_cannot_hold() -> None:
 
 
 def test_the_page_names_every_field() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "reference" / "set-json.md").read_text("utf-8")
+    page = (Path(__file__).parents[4] / "docs" / "reference" / "set-json.md").read_text("utf-8")
     rows = [line.split("|") for line in page.splitlines() if line.startswith("| ") and "`" in line]
     shown = {cells[1].strip(): re.findall(r"`(\w+)`", cells[2]) for cells in rows}
     tables = {"origin": ORIGIN, "function": FUNCTION, "entry": ENTRY, "axis": AXIS}
