@@ -137,7 +137,6 @@ class XmlRecords:
         parser.CharacterDataHandler = self._characters
         parser.EntityDeclHandler = self._entity_declared
         parser.SkippedEntityHandler = self._entity_used
-        parser.ExternalEntityRefHandler = self._external
         return parser
 
     def read(self, data: bytes) -> Broken | None:
@@ -227,6 +226,3 @@ class XmlRecords:
 
     def _entity_used(self, name: str, _parameter: bool) -> None:  # noqa: FBT001 - as expat calls it
         raise self._error(f"the entity {name[:40]!r} is not declared", _REFUSED)
-
-    def _external(self, *_: object) -> int:
-        raise self._error("a reference to an external entity", _REFUSED)

@@ -168,6 +168,14 @@ GOOD = instance("VALUE", "<V>1</V>", name="Good")
             instance("VAL_BLK", "<V>1</V><V>2</V>", sizes="<V>3</V>"),
             "SW-ARRAYSIZE says 3, 2 values",
         ),
+        (
+            instance("MAP", "<VG><V>1</V><V>2</V></VG>" * 3, sizes="<V>3</V><V>2</V>"),
+            "SW-ARRAYSIZE says 3 × 2, 2 × 3 values",
+        ),
+        (
+            instance("CURVE", "<V>1</V>", more=axis("<VG><V>1</V><V>2</V></VG>" * 2)),
+            "axis 0: points of 2 dimensions",
+        ),
         (instance("VAL_BLK", "<V>1</V>", sizes="<V>x</V>"), "'x' is no number"),
         (instance("VAL_BLK", "<V>1</V>", sizes="<V>-1</V>"), "does not hold sizes"),
         (instance("VAL_BLK", "<W>1</W>"), "element 'W' is no value"),
@@ -193,6 +201,8 @@ def test_doubtful_entries_are_taken_and_named() -> None:
     loose = "<SW-AXIS-CONTS><SW-AXIS-CONT/></SW-AXIS-CONTS>"
     curve = instance("CURVE", "<V>1</V>", name="C", more=loose)
     data = document(GOOD, twice, empty, curve).replace(b"CDF20", b"CDF30")
+    nameless = b"<SW-CS-COLLECTIONS><SW-CS-COLLECTION/></SW-CS-COLLECTIONS>"
+    data = data.replace(b"<SW-INSTANCE-TREE>", b"<SW-INSTANCE-TREE>" + nameless)
     read = read_cdf(data.replace(b"</MSRSW>", b'<SDGS><SDG GID="theirs"/></SDGS></MSRSW>'))
     assert {one.name: one.values.tolist() if one.name == "C" else one.values for one in read.values} == {
         "Good": 2,
@@ -200,10 +210,35 @@ def test_doubtful_entries_are_taken_and_named() -> None:
     }  # fmt: skip
     assert [(d.slug, d.severity) for d in read.diagnostics] == [
         ("edition", Severity.WARNING),
+        ("no-name", Severity.INFO),
         ("duplicate", Severity.WARNING),
         ("no-values", Severity.WARNING),
         ("no-points", Severity.WARNING),
         ("special-data", Severity.INFO),
+    ]
+
+
+def test_shapes_that_only_some_tools_write() -> None:
+    axes = "<SW-AXIS-CONTS>" + "".join(
+        f"<SW-AXIS-CONT><SW-VALUES-PHYS>{'<V>1</V>' * n}</SW-VALUES-PHYS></SW-AXIS-CONT>"
+        for n in (2, 3)
+    )
+    read = read_cdf(
+        document(
+            instance("MAP", "<V>1</V>" * 6, more=axes + "</SW-AXIS-CONTS>", name="ByAxes"),
+            instance("VAL_BLK", "<V>1</V><V>2</V>", sizes="<V>2</V><V>1</V><V>1</V>", name="Thin"),
+            instance("VALUE", "<VF>1.5</VF>", name="OtherTag"),
+            instance("ASCII", "<VT>a</VT><VT>b</VT>", name="Texts"),
+            instance("val-blk", "<V>1</V>", name="SmallLetters"),
+        )
+    )
+    assert read.diagnostics == ()
+    assert [told(one)[1] for one in read.values] == [
+        [[1, 1], [1, 1], [1, 1]],
+        [[[1, 2]]],
+        1.5,
+        ["a", "b"],
+        [1],
     ]
 
 
