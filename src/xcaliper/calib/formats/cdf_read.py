@@ -79,6 +79,7 @@ class CdfReader:
         self._names: dict[str, str] = {}
         self._a2l = self._image = ""
         self._extra = _Extra()
+        self._extended: set[tuple[str, Variant]] = set()
         self._records: dict[str, Callable[[Node], None]] = {
             "SHORT-NAME": self._short_name,
             "CATEGORY": self._category,
@@ -203,8 +204,9 @@ class CdfReader:
             (kind.removeprefix(VARIANT), text) for kind, text in told if kind.startswith(VARIANT)
         )
         entry = self._entries.get((name, variant))
-        if entry is None:
+        if entry is None or entry.key in self._extended:
             return
+        self._extended.add(entry.key)
         more = tuple(text for kind, text in told if kind == "FUNCTION")
         quantities = {kind.removeprefix(QUANTITY): text for kind, text in told}
         axes = tuple(

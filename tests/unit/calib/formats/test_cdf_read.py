@@ -297,3 +297,16 @@ def test_kinds_are_complete() -> None:
     from xcaliper.calib.formats.cdf_words import CATEGORY_OF_KIND, KINDS
 
     assert {KINDS[category] for category in CATEGORY_OF_KIND.values()} == set(EntryKind)
+
+
+def test_our_special_data_counts_once_and_for_its_variant_only() -> None:
+    group = (
+        '<SDG GID="INSTANCE"><SDG-CAPTION><SHORT-NAME>{}</SHORT-NAME></SDG-CAPTION>{}'
+        '<SD GID="FUNCTION">F</SD></SDG>'
+    )
+    variant = '<SD GID="VARIANT-Car">A</SD>'
+    groups = [group.format("Good", ""), group.format("Good", ""), group.format("Good", variant)]
+    special = f'<SDGS><SDG GID="XCALIPER">{"".join(groups)}</SDG></SDGS></MSRSW>'
+    read = read_cdf(document(GOOD).replace(b"</MSRSW>", special.encode()))
+    assert read.diagnostics == ()
+    assert read.values["Good"].functions == ("F",)
