@@ -178,6 +178,8 @@ GOOD = instance("VALUE", "<V>1</V>", name="Good")
         ),
         (instance("VAL_BLK", "<V>1</V>", sizes="<V>x</V>"), "'x' is no number"),
         (instance("VAL_BLK", "<V>1</V>", sizes="<V>-1</V>"), "does not hold sizes"),
+        (instance("VALUE", "<V>1<W/></V>"), "element 'W' is no value"),
+        (instance("VALUE", "<V>1<V>2</V></V>"), "a number is missing"),
         (instance("VAL_BLK", "<W>1</W>"), "element 'W' is no value"),
         (instance("VAL_BLK", "<VG>" * 9 + "<V>1</V>" + "</VG>" * 9), "groups inside each other"),
         (instance("BLOB", "<V>256</V>"), "a BLOB holds bytes only"),
