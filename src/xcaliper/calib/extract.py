@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from xcaliper.calib.parameters import Read
     from xcaliper.quantity.axis import BoundAxis
     from xcaliper.quantity.catalog import Catalog
+    from xcaliper.quantity.instance import Located
 
     OnProblem = Callable[[Diagnostic], None]
     Parameter = BoundCharacteristic | AxisPoints | BoundBlob
@@ -176,14 +177,17 @@ class _Work:
             self._problem(name, error.slug, str(error))
 
     def _bound(self, name: str, made: Any) -> list[tuple[Variant, Parameter]]:
-        located = None if made is not None else locate(self._catalog.index, name)
-        kind = made.KEYWORD if made is not None else located.kind.upper() if located else ""
-        if kind == "BLOB":
+        located = None if made is not None else self._located(name)
+        kind = made.KEYWORD.lower() if made is not None else located.kind if located else ""
+        if kind == "blob":
             return [((), self._catalog.blob(name))]
-        known = located is not None or kind or self._catalog.variants.find(name) is not None
-        if not known:  # without the search for names alike, which takes long in large descriptions
+        if not kind and self._catalog.variants.find(name) is None:
+            # without the search for names alike, which takes long in large descriptions
             raise NotFoundError(name, kind="parameter")
         return [*places_of(self._catalog, name, self._variants)]
+
+    def _located(self, name: str) -> Located | None:
+        return locate(self._catalog.index, name, ag=self._catalog.ag)
 
     def _problem(
         self, name: str, slug: str, text: str, severity: Severity = Severity.WARNING
