@@ -311,14 +311,15 @@ def resident():
     return drain.compile_reside(compiled())
 
 
-def test_the_pump_stays_in_the_receive_until_somebody_needs_the_link() -> None:
+@pytest.mark.parametrize("kind", ["udp", "tcp"])
+def test_the_pump_stays_in_the_receive_until_somebody_needs_the_link(kind: str) -> None:
     kernel, staying, stays = compiled(), resident(), []
 
     def counted(*args) -> int:
         stays.append(1)
         return staying(*args)
 
-    slave = Slave("udp")
+    slave = Slave(kind)
     slave.sock.settimeout(10)
 
     def answer() -> None:
@@ -354,3 +355,31 @@ def test_the_pump_stays_in_the_receive_until_somebody_needs_the_link() -> None:
         assert decoder.finish().overloads == 1
         link.close()
         answering.join(10)
+
+
+def test_the_end_of_a_stream_ends_the_stay() -> None:
+    kernel, staying = compiled(), resident()
+    with linked_threaded() as (slave, link):
+        decoder = FramedDecoder(
+            plan(), kernel=lambda: kernel, resident=lambda: staying, control=drain.control_block()
+        )
+        blocks = []
+        link.start_blocks(decoder, blocks.extend)
+        slave.send_samples(50)
+        slave.sock.close()
+        deadline = time.monotonic() + 10
+        while link.failure is None and time.monotonic() < deadline:
+            time.sleep(0.001)
+        assert "closed" in str(link.failure)
+        link.stop_daq()
+        assert values(blocks) == list(range(50))
+
+
+@contextlib.contextmanager
+def linked_threaded():
+    slave = Slave("tcp")
+    with contextlib.closing(slave), Link(slave.transport, MasterMachine()) as link:
+        slave.answer(CONNECTED)
+        link.run(ask(Connect()))
+        slave.sock.recv(100)
+        yield slave, link

@@ -32,9 +32,11 @@ def plan_of(rng: random.Random, kind: int) -> DaqPlan:
     )
     order = rng.choice((ByteOrder.INTEL, ByteOrder.MOTOROLA))
     setups, rasters = [], []
+    alike, sizes = rng.random() < 0.3, ()
     for index in range(rng.randint(1, MAX_LISTS)):
         number = index if kind < 2 else 255 + index
-        sizes = tuple(rng.randint(1, 60) for _ in range(rng.choice((1, 1, 2, 3, 7))))
+        if not (alike and sizes):
+            sizes = tuple(rng.randint(1, 60) for _ in range(rng.choice((1, 1, 2, 3, 7))))
         dtype = np.dtype([(f"s{index}", "u1", (sum(sizes),))])
         odts = tuple(OdtSetup((OdtEntry(Address(0), size),)) for size in sizes)
         setups.append(DaqListSetup(number, index, odts))
@@ -334,6 +336,65 @@ def test_streams_cut_anywhere_give_what_the_packet_path_gives(kind: int, tier: s
             at += take
         rows += same(plan, lambda a=alignment: StreamReader(a), pieces_at, tier)
     assert rows > 400
+
+
+class Draining(Framed):
+    """The decoder receives by itself, all that waits at once."""
+
+    def __init__(self, plan, reader, kernel, waiting: list[bytes]) -> None:
+        super().__init__(plan, reader, kernel, joined)
+        self._waiting = waiting
+
+    def feed(self, pieces: list[bytes], t_ns: int):
+        self._waiting.extend(pieces)
+        while self._waiting:
+            drained = self.decoder.drain(7, 1 << 20, t_ns)
+            assert drained is not None
+            self.others += drained[2]
+        return self.decoder.take_ready()
+
+
+@pytest.mark.parametrize("piece", [23, 101, 701])
+def test_a_stream_goes_through_a_small_part_of_the_buffer(
+    piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the buffer is begun anew, in a message or in its fill, nothing is lost."""
+    waiting: list[bytes] = []
+    furthest = 0
+
+    def receive(descriptor, buffer, at: int, room: int, control) -> int:
+        nonlocal furthest
+        if not waiting:
+            return -1
+        data, rest = waiting[0][:room], waiting[0][room:]
+        waiting[:1] = [rest] if rest else []
+        buffer[at : at + len(data)] = np.frombuffer(data, np.uint8)
+        furthest = max(furthest, at + len(data))
+        return len(data)
+
+    monkeypatch.setattr(kernels, "receive", receive)
+    monkeypatch.setattr(kernels, "PIECE", piece)
+    rows = 0
+    for seed in range(24):
+        rng = random.Random(f"window {seed}")
+        plan = plan_of(rng, seed % 4)
+        alignment = rng.choice((1, 2, 4))
+        slave = Slave(rng, plan, rng.choice((0, 0.01, 0.05)))
+        slave.mishandled = lambda datagrams: datagrams
+        data = b"".join(slave.datagrams(60, alignment))
+        oracle = PacketPath(plan, StreamReader(alignment))
+        framed = Draining(plan, StreamReader(alignment), lambda: kernels.drain, waiting)
+        expected, got = oracle.feed([data], 0), framed.feed([data], 0)
+        assert rows_and_gaps(got) == rows_and_gaps(expected)
+        assert framed.others == oracle.others
+        assert framed.reader.counts == oracle.reader.counts
+        assert (framed.reader.lost, framed.reader.expected) == (
+            oracle.reader.lost,
+            oracle.reader.expected,
+        )
+        rows += sum(map(len, got))
+    assert rows > 400
+    assert furthest < 20_000
 
 
 @pytest.mark.parametrize("tier", ["numpy", "twin", "compiled"])

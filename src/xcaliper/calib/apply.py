@@ -14,7 +14,8 @@ from xcaliper.calib.extract import extract
 from xcaliper.calib.live import LiveValues, Overlay
 from xcaliper.calib.memory_blocks import REFUSALS, ReadOnce
 from xcaliper.calib.outcomes import ApplyPlan, EntryOutcome, Outcome
-from xcaliper.calib.parameters import changed_runs, plan_write, read_value
+from xcaliper.calib.parameters import plan_write, read_value
+from xcaliper.calib.write_plan import changed_runs
 from xcaliper.core.errors import LimitError, UsageError
 from xcaliper.quantity.axis import AxisPoints
 from xcaliper.quantity.blob import BoundBlob

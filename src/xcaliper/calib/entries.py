@@ -282,12 +282,14 @@ class CollectionInfo:
         version: its version.
         long_name: its text.
         is_collection: a collection of the user's, not a function of the software.
+        history: of the function, oldest first.
     """
 
     name: str
     version: str = ""
     long_name: str = ""
     is_collection: bool = False
+    history: tuple[HistoryEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,16 +72,20 @@ class LiveValues:
         catalog: names and descriptions.
         read: gives bytes of memory for an address and a size.
         ag: bytes per address unit.
+        chosen: variant criterion → value taken as in effect; given where somebody shares it.
 
     Attributes:
+        chosen: the same.
         diagnostics: what was odd about memory that was read, each told once, by what it is about.
     """
 
-    def __init__(self, catalog: Catalog, read: Read, ag: int = 1) -> None:
+    def __init__(
+        self, catalog: Catalog, read: Read, ag: int = 1, *, chosen: dict[str, str] | None = None
+    ) -> None:
         self._catalog = catalog
         self._read = read
         self._ag = ag
-        self._chosen: dict[str, str] = {}
+        self.chosen: dict[str, str] = {} if chosen is None else chosen
         self.diagnostics: dict[str, Diagnostic] = {}
 
     # --- variants ---
@@ -98,14 +102,14 @@ class LiveValues:
             known = tuple(self._catalog.variants.criteria)
             raise NotFoundError(criterion, kind="variant criterion", nearest=known[:8])
         if value is None:
-            self._chosen.pop(criterion, None)
+            self.chosen.pop(criterion, None)
             return
         if value not in made.values:
             raise UsageError(
                 f"{criterion}: it has no value {value!r}.",
                 hint=f"Use one of {', '.join(made.values)}.",
             )
-        self._chosen[criterion] = value
+        self.chosen[criterion] = value
 
     def variants(self) -> dict[str, str]:
         """Criterion → value in effect: the chosen one, else what the ECU says.
@@ -143,8 +147,8 @@ class LiveValues:
             ) from None
 
     def _in_effect(self, criterion: str, read: Read | None = None) -> str:
-        if criterion in self._chosen:
-            return self._chosen[criterion]
+        if criterion in self.chosen:
+            return self.chosen[criterion]
         return self._catalog.variants.current(criterion, lambda name: self._told(name, read))
 
     def placed(self, name: str) -> Bound | None:

@@ -161,13 +161,8 @@ class FramedDecoder(DaqDecoder):
 
     @property
     def can_stay(self) -> bool:
-        """True when :meth:`drain` can go on until a given time: datagrams, placed by timestamps."""
-        return (
-            self.is_patient
-            and self._kernel is not None
-            and self._resident_now() is not None
-            and not isinstance(self._reader, StreamReader | None)
-        )
+        """True when :meth:`drain` can go on until a given time: samples are placed by timestamps."""
+        return self.is_patient and self._kernel is not None and self._resident_now() is not None
 
     @property
     def is_ready(self) -> bool:

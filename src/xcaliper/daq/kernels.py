@@ -16,6 +16,7 @@ __all__ = [
     "LARGE",
     "LARGEST",
     "LEAVE",
+    "PIECE",
     "PRIMITIVES",
     "RECENT",
     "SLACK",
@@ -174,6 +175,8 @@ RECENT: Final = 16
 SLACK: Final = 64
 #: Bytes of the buffer that datagrams go through; some more than what is remembered of them.
 WINDOW: Final = 48 << 10
+#: Bytes of the buffer that a stream goes through, and of one receive; half of a usual second-level cache.
+PIECE: Final = 256 << 10
 #: Bytes of the largest datagram, joined ones included.
 LARGEST: Final = 65536
 #: Word of the control block that is 1 where the system may have joined datagrams.
@@ -514,22 +517,39 @@ def _next_datagram(buffer: Any, state: Any, recent: Any) -> bool:
     return True
 
 
+def _begin_anew(buffer: Any, state: Any) -> int:
+    """Bring what a stream has left over to the front of the buffer; gives its size."""
+    at, end = state[_AT], state[_END]
+    rest = max(end - at, 0)
+    if rest > at:  # it would overwrite itself
+        return int(end)
+    copy_bytes(buffer, 0, buffer, at, rest)
+    state[_AT] = max(at - end, 0)
+    state[_END] = rest
+    return int(rest)
+
+
 def _receive_more(  # arrays are the only state there is
     descriptor: int, limit: int, control: Any, buffer: Any, conf: Any, state: Any
 ) -> bool:
     """Put what waits into the buffer; False when nothing does.
 
-    Datagrams go through a small part of it again and again, which stays in the cache.
+    Bytes go through a small part of it again and again, which stays in the cache.
     """
     end = state[_END]
-    if not conf[_STREAM] and end >= WINDOW and not state[_HELD]:
-        end = 0
-        state[_LAP] = state[_RECENT]
-    room = buffer.shape[0] - SLACK - end
     if conf[_STREAM]:
-        room = min(room, limit - state[_TAKEN])
-    elif room < LARGEST:
-        return False
+        if end >= PIECE and not state[_HELD]:
+            end = _begin_anew(buffer, state)
+        room = min(buffer.shape[0] - SLACK - end, limit - state[_TAKEN], PIECE)
+        if room <= 0:
+            return False
+    else:
+        if end >= WINDOW and not state[_HELD]:
+            end = 0
+            state[_LAP] = state[_RECENT]
+        room = buffer.shape[0] - SLACK - end
+        if room < LARGEST:
+            return False
     size = receive(descriptor, buffer, end, room, control)
     if size < 0:
         return False
@@ -608,7 +628,7 @@ def reside(  # arrays are the only state there is
     log: Any,
     recent: Any,
 ) -> int:
-    """Go on receiving datagrams tick by tick; gives why it stopped.
+    """Go on receiving tick by tick; gives why it stopped.
 
     The interpreter is not needed meanwhile, so a thread that keeps it delays nothing. It ends at the
     time UNTIL, when somebody sets LEAVE, and with the first packet that is not DAQ.
@@ -645,7 +665,7 @@ def reside(  # arrays are the only state there is
             log,
             recent,
         )
-        if why != _DONE or state[_HELD] or control[LEAVE]:
+        if why != _DONE or state[_HELD] or state[_ENDED] or control[LEAVE]:
             return why
         if clock_ns(control) >= control[UNTIL]:
             return why
@@ -666,6 +686,7 @@ FUNCTIONS: Final = (
     "_go_on",
     "scan",
     "_next_datagram",
+    "_begin_anew",
     "_receive_more",
     "drain",
     "reside",

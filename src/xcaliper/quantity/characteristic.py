@@ -339,6 +339,16 @@ class BoundCharacteristic:
             table = table[self._reversed()]
         return table.transpose(self._order(placed, table.ndim)).reshape(-1)
 
+    def in_memory(self, raw: NDArray[Any]) -> NDArray[Any]:
+        """Raw values in the order of memory, array[n]; a bit field is at its place, other bits are 0.
+
+        Args:
+            raw: whole raw values of the data type, slowest dimension first.
+        """
+        if self.bits:
+            raw = self.bits.put(np.zeros(raw.shape, self.datatype.dtype()), raw, self.name)
+        return self._stored(raw, self._values(self._record(b"", {}, None)))
+
     def to_phys(self, raw: RawCharacteristic) -> PhysCharacteristic:
         """Physical values and axis points; texts end at their first NUL."""
         axes = tuple(axis.to_phys(points) for axis, points in zip(self.axes, raw.axes, strict=True))

@@ -58,8 +58,7 @@ HOLD_BYTES: Final = 256 << 10
 _TELL_NS: Final = 1_000_000_000
 _WORTHWHILE_BYTES: Final = 32 << 10
 _WORTHWHILE_ARRAYS: Final = 192 << 10
-_FULL_ARRAYS: Final = 1 << 20
-#: The same when the one before is long ago.
+#: The same when the one before is long ago, or was full.
 LATE_BYTES: Final = 2 << 20
 
 
@@ -469,13 +468,6 @@ class Driver:
     def can_stay(self) -> bool:
         """True when :meth:`poll` can go on until a given time."""
         return self._acquisition is not None and self._acquisition.can_stay
-
-    @property
-    def full_bytes(self) -> int:
-        """Bytes of one poll while the link is saturated: what costs least per byte."""
-        acquisition = self._acquisition
-        compiled = acquisition is not None and acquisition.decoder.tier == "compiled"
-        return LATE_BYTES if compiled else _FULL_ARRAYS
 
     @property
     def worthwhile_bytes(self) -> int:

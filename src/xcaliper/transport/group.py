@@ -64,6 +64,7 @@ class GroupPort:
     scheme = "udp"
     master: Final = ""
     is_shared: Final = True
+    one_by_one: Final = False
     alignment: Final = 1
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ import errno
 import socket
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
 from xcaliper.core.errors import LinkError
 from xcaliper.transport.base import format_address, link_error, resolve
@@ -109,6 +109,8 @@ class Port:
     scheme = ""
     #: What arrives is for the holder of the session alone.
     is_shared: Final = False
+    #: A read gives one datagram, so that another one may wait.
+    one_by_one: ClassVar[bool] = False
 
     def __init__(self, host: str, port: int, alignment: int) -> None:
         self.diagnostics: list[Diagnostic] = []

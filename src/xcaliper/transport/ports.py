@@ -91,6 +91,7 @@ class UdpPort(Port):
     """
 
     scheme = "udp"
+    one_by_one = True
 
     def __init__(
         self,
@@ -114,7 +115,6 @@ class UdpPort(Port):
         self._reader = DatagramReader(alignment, answers_from=_COMMANDS)
         self._peer: Any = None
         self._is_new = False
-        self._held: tuple[bytes, Any] | None = None
         self._kept: deque[_Run] = deque()
         self._clock = clock
         self._refused_ns: int | None = None
@@ -148,27 +148,23 @@ class UdpPort(Port):
     @property
     def waiting(self) -> bool:
         """True when there is something to read that no socket tells of."""
-        return self._held is not None
+        return False
 
     def read(self) -> list[bytes]:
-        """Packets of the master that wait, oldest first; never blocks."""
-        found: list[bytes] = []
+        """Packets of the master's next datagram; never blocks.
+
+        One at a time: each is answered before the next one, of another master perhaps, has its turn.
+        """
         for _ in range(MAX_READS):
-            if self._held is not None:
-                (data, sender), self._held = self._held, None
-            else:
-                try:
-                    data, sender = self._sock.recvfrom(MAX_DATAGRAM)
-                except BlockingIOError:
-                    break
-                except OSError:  # news about an earlier datagram that nobody took
-                    self._take_news()
-                    continue
+            try:
+                data, sender = self._sock.recvfrom(MAX_DATAGRAM)
+            except BlockingIOError:
+                break
+            except OSError:  # news about an earlier datagram that nobody took
+                self._take_news()
+                continue
             begins = len(data) >= 6 and data[4] == _CONNECT
             if sender != self._peer:
-                if found:  # what the old peer asked is answered before the new one has its turn
-                    self._held = (data, sender)
-                    break
                 if not begins or not self._may_begin(sender):
                     self._count_stranger()
                     if begins:
@@ -180,8 +176,10 @@ class UdpPort(Port):
             self._refused_ns = None
             if begins:
                 self._reader.reset()  # else a second CONNECT would pass for the first one, doubled
-            found += self._reader.feed(data)
-        return found
+            found = self._reader.feed(data)
+            if found:
+                return found
+        return []
 
     def _count_stranger(self) -> None:
         """Ignore a datagram of somebody who holds no session."""

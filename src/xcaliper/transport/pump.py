@@ -326,7 +326,7 @@ class Link:
             UsageError: a sink is set already.
             LinkError: the link is closed or failed.
         """
-        can_stay = sys.platform == "linux" and not self.transport.is_stream
+        can_stay = sys.platform == "linux"
 
         def begin() -> None:
             # A large buffer holds what a burst brings meanwhile, and timestamps do not care.
@@ -583,9 +583,8 @@ class Link:
         now = self._clock()
         self._came_late = now - self._drained_ns > _LATE_NS and self._inbox.running
         self._drained_ns = now
-        if self._was_full and self._inbox.running and not self._queueing:
-            return self._driver.full_bytes
-        return LATE_BYTES if self._came_late else HOLD_BYTES
+        is_saturated = self._was_full and self._inbox.running and not self._queueing
+        return LATE_BYTES if self._came_late or is_saturated else HOLD_BYTES
 
     def _note_wait(self) -> None:
         """Another thread kept the interpreter while much came: ask for shorter turns, if allowed."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 
+from xcaliper.transport.port_base import MAX_READS
 from xcaliper.transport.ports import SessionRules
 
 if TYPE_CHECKING:
@@ -201,7 +202,9 @@ class SlaveServer:
             if events & selectors.EVENT_READ and port not in ready:
                 ready.append(port)
         for port in ready:
-            self._receive(port)
+            for _ in range(MAX_READS if port.one_by_one else 1):
+                if not self._receive(port):
+                    break
 
     def _watch(self) -> None:
         """Tell the selector what has changed: connections come and go, pipes get full."""
@@ -215,9 +218,11 @@ class SlaveServer:
             for sock, events in port.watched():
                 self._selector.register(sock, events, port)
 
-    def _receive(self, port: AnyPort) -> None:
+    def _receive(self, port: AnyPort) -> bool:
+        """Serve what has come; False when nothing has."""
+        packets = port.read()
         now = self._clock()
-        for packet in port.read():
+        for packet in packets:
             if packet[0] == _CONNECT:
                 if self._is_taken(port):
                     self._strangers += 1
@@ -240,6 +245,7 @@ class SlaveServer:
         if self._owner is None and port.master and self.resumed():
             self._owner = port
         self.flush()
+        return bool(packets)
 
     def _is_taken(self, port: AnyPort) -> bool:
         """True when another port has a session that is not to be taken over."""

@@ -28,6 +28,7 @@ _RECENT: Final = 16
 _ERR: Final = 0xFE
 #: Answers that have to count upwards before one with a lower counter is known to be late.
 _COUNTING: Final = 3
+_read_header: Final = _HEADER.unpack_from
 _FAR_BEHIND: Final = 256
 
 
@@ -79,7 +80,10 @@ class EthFraming:
             raise FramingError("Ethernet message", need=f"1 to {_MAX_PACKET} bytes", got=size)
         counter = self._counter
         self._counter = (counter + 1) % _MODULUS
-        return _HEADER.pack(size, counter) + packet + bytes(-(size + HEADER_SIZE) % self._alignment)
+        message = _HEADER.pack(size, counter) + packet
+        if self._alignment == 1:
+            return message
+        return message + bytes(-len(message) % self._alignment)
 
     def frame_many(self, packets: Iterable[bytes], limit: int = 1472) -> list[bytes]:
         """Messages gathered into datagrams of at most ``limit`` bytes, in order.
@@ -308,11 +312,12 @@ class DatagramReader(_Reader):
         that the net doubled gives nothing and is counted, and so does an answer that a later one has
         overtaken.
         """
-        data = bytes(datagram)
+        data = datagram if type(datagram) is bytes else bytes(datagram)
         watch = self._watch
-        if len(data) > HEADER_SIZE:
-            size, counter = _HEADER.unpack_from(data)
-            if counter == watch.expected and size == len(data) - HEADER_SIZE <= self._max_packet:
+        length = len(data) - HEADER_SIZE
+        if length > 0:
+            size, counter = _read_header(data)
+            if counter == watch.expected and size == length <= self._max_packet:
                 # One message that is in order, as answers are: the same as below in one step.
                 watch.expected = (counter + 1) & 0xFFFF
                 watch.last_t_ns = t_ns
