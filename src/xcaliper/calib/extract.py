@@ -18,6 +18,7 @@ from xcaliper.core.errors import NotFoundError, UsageError
 from xcaliper.quantity.axis import AxisPoints
 from xcaliper.quantity.blob import BoundBlob
 from xcaliper.quantity.characteristic import BoundCharacteristic, RawCharacteristic
+from xcaliper.quantity.conversion import floats_of
 from xcaliper.quantity.instance import locate
 
 if TYPE_CHECKING:
@@ -311,7 +312,8 @@ def _points(bound: AxisPoints, read: Read, *, raw: bool) -> tuple[NDArray[Any], 
     pairs = bound.pairs(read)
     if raw:
         return _even(pairs), "RES_AXIS"
-    return np.stack([bound.conversion.to_numbers(pairs[:, 0]), pairs[:, 1]], axis=1), "RES_AXIS"
+    points = bound.conversion.to_numbers(pairs[:, 0])
+    return np.stack([points, floats_of(pairs[:, 1])], axis=1), "RES_AXIS"
 
 
 def _physical(
@@ -346,7 +348,7 @@ def _even(values: Any) -> NDArray[Any]:
     """Values as entries hold them: float64, whole numbers of 64 bit, or texts as objects."""
     array = np.asarray(values)
     if array.dtype.kind == "f":
-        return array.astype(np.float64)
+        return floats_of(array)
     if array.dtype.kind in "iub":
         return array if array.dtype == np.uint64 else array.astype(np.int64)
     return array.astype(object)
