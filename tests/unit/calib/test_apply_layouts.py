@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -134,3 +135,96 @@ def test_unknown_names_of_another_software_cost_little():
     entries = [Entry(f"Other.part[{n}].name_{n}", EntryKind.VALUE, n) for n in range(3000)]
     plan = plan_apply(ParameterSet(entries), catalog, lambda _, size: bytes(size))
     assert [str(one) for one in plan.counts()] == ["not in A2L"]
+
+
+SELDOM = """
+/begin RECORD_LAYOUT U8 FNC_VALUES 1 UBYTE ROW_DIR DIRECT /end RECORD_LAYOUT
+/begin RECORD_LAYOUT F32 FNC_VALUES 1 FLOAT32_IEEE ROW_DIR DIRECT /end RECORD_LAYOUT
+/begin COMPU_METHOD STATUS "" LINEAR "" "" COEFFS_LINEAR 0.5 0 STATUS_STRING_REF LOST /end COMPU_METHOD
+/begin COMPU_VTAB LOST "" TAB_VERB 1 255 "lost" /end COMPU_VTAB
+/begin COMPU_METHOD DAYS "" TAB_VERB "" "" COMPU_TAB_REF DAYS_T /end COMPU_METHOD
+/begin COMPU_VTAB DAYS_T "" TAB_VERB 2 0 "Mo" 1 "Tu" /end COMPU_VTAB
+/begin CHARACTERISTIC low "" MAP 0x100 U8 0 NO_COMPU_METHOD 0 200
+  /begin AXIS_DESCR FIX_AXIS NO_INPUT_QUANTITY NO_COMPU_METHOD 2 0 9 FIX_AXIS_PAR_DIST 0 1 2 /end AXIS_DESCR
+  /begin AXIS_DESCR FIX_AXIS NO_INPUT_QUANTITY NO_COMPU_METHOD 2 0 9 FIX_AXIS_PAR_DIST 0 1 2 /end AXIS_DESCR
+/end CHARACTERISTIC
+/begin CHARACTERISTIC high "" MAP 0x104 U8 0 NO_COMPU_METHOD 0 100
+  /begin AXIS_DESCR FIX_AXIS NO_INPUT_QUANTITY NO_COMPU_METHOD 2 0 9 FIX_AXIS_PAR_DIST 0 1 2 /end AXIS_DESCR
+  /begin AXIS_DESCR FIX_AXIS NO_INPUT_QUANTITY NO_COMPU_METHOD 2 0 9 FIX_AXIS_PAR_DIST 0 1 2 /end AXIS_DESCR
+/end CHARACTERISTIC
+/begin CHARACTERISTIC both "" CUBOID 0 U8 0 NO_COMPU_METHOD 0 200
+  /begin AXIS_DESCR FIX_AXIS NO_INPUT_QUANTITY NO_COMPU_METHOD 2 0 9 FIX_AXIS_PAR_DIST 0 1 2 /end AXIS_DESCR
+  /begin AXIS_DESCR FIX_AXIS NO_INPUT_QUANTITY NO_COMPU_METHOD 2 0 9 FIX_AXIS_PAR_DIST 0 1 2 /end AXIS_DESCR
+  /begin AXIS_DESCR FIX_AXIS NO_INPUT_QUANTITY NO_COMPU_METHOD 2 0 9 FIX_AXIS_PAR_DIST 5 1 2 /end AXIS_DESCR
+  /begin MAP_LIST low high /end MAP_LIST
+/end CHARACTERISTIC
+/begin CHARACTERISTIC index "" CURVE 0x110 F32 0 NO_COMPU_METHOD 0 9
+  /begin AXIS_DESCR FIX_AXIS NO_INPUT_QUANTITY NO_COMPU_METHOD 2 0 99 FIX_AXIS_PAR_DIST 10 10 2 /end AXIS_DESCR
+/end CHARACTERISTIC
+/begin CHARACTERISTIC over "" CURVE 0x118 U8 0 NO_COMPU_METHOD 0 200
+  /begin AXIS_DESCR CURVE_AXIS NO_INPUT_QUANTITY NO_COMPU_METHOD 2 0 99 CURVE_AXIS_REF index /end AXIS_DESCR
+/end CHARACTERISTIC
+/begin CHARACTERISTIC state "" VAL_BLK 0x120 U8 0 STATUS 0 100 MATRIX_DIM 2 /end CHARACTERISTIC
+/begin CHARACTERISTIC week "" CURVE 0x124 U8 0 NO_COMPU_METHOD 0 200
+  /begin AXIS_DESCR FIX_AXIS NO_INPUT_QUANTITY DAYS 2 0 1 FIX_AXIS_PAR_DIST 0 1 2 /end AXIS_DESCR
+/end CHARACTERISTIC
+"""
+
+
+@pytest.fixture
+def seldom():
+    memory = SparseMemory()
+    memory.add(Address(0x100), bytearray(0x40))
+    memory.write(Address(0x100), bytes(range(1, 9)))
+    memory.write(Address(0x110), struct.pack("<2f", 0, 1) + bytes([3, 4]))
+    memory.write(Address(0x120), bytes([10, 255]) + bytes(2) + bytes([7, 8]))
+    return described(SELDOM), memory
+
+
+def test_a_cuboid_of_maps_is_written_into_its_maps(seldom):
+    catalog, memory = seldom
+    both = extract(catalog, memory.read, ["both"], on_problem=print)["both"]
+    assert both.values.tolist() == [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]
+    more = ParameterSet([replace(both, values=both.values * 2.0)])
+    plan = plan_apply(more, catalog, memory.read)
+    assert plan.writes == ((Address(0x100), bytes(range(2, 18, 2))),)
+    much = ParameterSet([replace(both, values=both.values + 95)])
+    assert plan_apply(much, catalog, memory.read).outcomes[0].outcome == "outside limits"
+    clamped = plan_apply(much, catalog, memory.read, clamp=True)
+    assert clamped.outcomes[0].outcome == "clamped"
+    assert clamped.writes[0][1] == bytes([96, 97, 98, 99, 100, 100, 100, 100])
+
+
+def test_axes_that_a_curve_gives_move_with_it(seldom):
+    catalog, memory = seldom
+    saved = extract(catalog, memory.read, on_problem=print)
+    (axis,) = saved["over"].axes
+    assert (axis.kind, axis.ref, axis.values.tolist()) == (AxisKind.CURVE, "index", [10, 20])
+    curve = replace(saved["index"], values=np.array([0.0, 2.0]))
+    over = replace(saved["over"], values=np.array([5, 6]))
+    moved = plan_apply(ParameterSet([over, curve]), catalog, memory.read)
+    assert [str(one.outcome) for one in moved.outcomes] == ["axis differs", "applied"]
+    right = replace(over, axes=(replace(axis, values=np.array([10.0, 15.0])),))
+    plan = plan_apply(ParameterSet([right, curve]), catalog, memory.read)
+    assert [str(one.outcome) for one in plan.outcomes] == ["applied", "applied"]
+
+
+def test_states_stand_between_numbers_and_texts_on_axes(seldom):
+    catalog, memory = seldom
+    saved = extract(catalog, memory.read, on_problem=print)
+    assert saved["state"].values.tolist() == [5.0, "lost"]
+    assert saved["week"].axes[0].values.tolist() == ["Mo", "Tu"]
+    assert plan_apply(saved, catalog, memory.read).writes == ()
+    new = replace(saved["state"], values=np.array([6.0, "lost"], dtype=object))
+    plan = plan_apply(ParameterSet([new]), catalog, memory.read)
+    assert plan.writes == ((Address(0x120), b"\x0c"),)
+    other = replace(saved["state"], values=np.array([6.0, "found"], dtype=object))
+    assert plan_apply(ParameterSet([other]), catalog, memory.read).outcomes[0].outcome == (
+        "type differs"
+    )
+    days = SetAxis(AxisKind.FIX, np.array(["Mo", "We"], dtype=object))
+    week = replace(saved["week"], axes=(days,))
+    for on_axis in ("refuse", "interpolate"):
+        found = plan_apply(ParameterSet([week]), catalog, memory.read, on_axis=on_axis).outcomes[0]
+        assert found.outcome == "axis differs"
+    assert "texts" in found.text
