@@ -35,7 +35,15 @@ if TYPE_CHECKING:
     OnProblem = Callable[[Diagnostic], None]
     Parameter = BoundCharacteristic | AxisPoints | BoundBlob
 
-__all__ = ["entry_of", "extract", "from_values", "parameter_names", "places_of", "to_physical"]
+__all__ = [
+    "entry_of",
+    "extract",
+    "from_values",
+    "parameter_names",
+    "physical",
+    "places_of",
+    "to_physical",
+]
 
 TOOL: Final = "XCaliper"
 
@@ -291,7 +299,7 @@ def entry_of(bound: Parameter, read: Read, *, raw: bool = False) -> Entry:
             is_raw=raw,
         )
     found = bound.decode(read)
-    values, axes = _physical(bound, found, raw=raw)
+    values, axes = physical(bound, found, raw=raw)
     category = "DEPENDENT_VALUE" if bound.dependent and kind is EntryKind.VALUE else ""
     return Entry(
         bound.name,
@@ -316,10 +324,16 @@ def _points(bound: AxisPoints, read: Read, *, raw: bool) -> tuple[NDArray[Any], 
     return np.stack([points, floats_of(pairs[:, 1])], axis=1), "RES_AXIS"
 
 
-def _physical(
+def physical(
     bound: BoundCharacteristic, found: RawCharacteristic, *, raw: bool
 ) -> tuple[Any, tuple[SetAxis, ...]]:
-    """Values and axes as an entry has them."""
+    """Values and axes as an entry has them.
+
+    Args:
+        bound: the parameter.
+        found: its ECU values.
+        raw: leave them as they are.
+    """
     if raw:
         values: Any = found.values
         points = found.axes
@@ -391,7 +405,7 @@ def _converted(entry: Entry, catalog: Catalog) -> Entry:
     found = RawCharacteristic(numbers, points)
     if bound.type == "ASCII":
         found = replace(found, values=numbers.astype(bound.datatype.dtype()))
-    values, axes = _physical(bound, found, raw=False)
+    values, axes = physical(bound, found, raw=False)
     kept = tuple(
         replace(made, values=None) if axis.values is None else made
         for axis, made in zip(entry.axes, axes, strict=True)
