@@ -7,9 +7,9 @@ from functools import cache
 from math import lcm
 from typing import TYPE_CHECKING, Any, Final
 
-from xcaliper.calib.apply_values import Refused, Rules, plan_entry
+from xcaliper.calib.apply_values import OnAxis, Refused, Rules, plan_entry
 from xcaliper.calib.compare import Tolerance, difference, matching_key
-from xcaliper.calib.entries import EntryKind
+from xcaliper.calib.entries import EntryKind, same_values
 from xcaliper.calib.extract import extract
 from xcaliper.calib.live import LiveValues, Overlay
 from xcaliper.calib.memory_blocks import REFUSALS, ReadOnce
@@ -25,7 +25,7 @@ from xcaliper.quantity.measurement import BoundMeasurement
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from xcaliper.calib.apply_values import OnAxis, Wanted
+    from xcaliper.calib.apply_values import Wanted
     from xcaliper.calib.entries import Entry, Key
     from xcaliper.calib.parameters import Read
     from xcaliper.calib.paramset import ParameterSet
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Parameter = BoundCharacteristic | AxisPoints | BoundBlob
     Writes = list[tuple[Address, bytes]]
 
-__all__ = ["plan_apply"]
+__all__ = ["OnAxis", "plan_apply"]
 
 _EXACT: Final = Tolerance()
 _NEAR: Final = Tolerance(relative=1e-6)
@@ -163,6 +163,8 @@ class _Planner:
 
     def _is_same(self, entry: Entry, held: Entry) -> bool:
         """True when memory holds exactly the entry, and no axis of it moves."""
+        if not same_values(entry.values, held.values):
+            return False
         if self._moved and any(axis.ref in self._moved for axis in held.axes):
             return False
         return difference(entry, held, _EXACT) is None

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from xcaliper.calib.entries import Entry, Key, SetAxis, Variant
     from xcaliper.calib.paramset import ParameterSet
 
-__all__ = ["EntryDifference", "SetDifference", "Tolerance", "compare", "matching_key"]
+__all__ = [
+    "EntryDifference",
+    "SetDifference",
+    "Tolerance",
+    "compare",
+    "difference",
+    "matching_key",
+]
 
 MAX_LINES: Final = 1000
 """Lines of a difference as text; the rest is counted."""

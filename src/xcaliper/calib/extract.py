@@ -18,6 +18,7 @@ from xcaliper.core.errors import NotFoundError, UsageError
 from xcaliper.quantity.axis import AxisPoints
 from xcaliper.quantity.blob import BoundBlob
 from xcaliper.quantity.characteristic import BoundCharacteristic, RawCharacteristic
+from xcaliper.quantity.conversion import floats_of
 from xcaliper.quantity.instance import locate
 
 if TYPE_CHECKING:
@@ -29,11 +30,20 @@ if TYPE_CHECKING:
     from xcaliper.calib.parameters import Read
     from xcaliper.quantity.axis import BoundAxis
     from xcaliper.quantity.catalog import Catalog
+    from xcaliper.quantity.instance import Located
 
     OnProblem = Callable[[Diagnostic], None]
     Parameter = BoundCharacteristic | AxisPoints | BoundBlob
 
-__all__ = ["entry_of", "extract", "from_values", "parameter_names", "places_of", "to_physical"]
+__all__ = [
+    "entry_of",
+    "extract",
+    "from_values",
+    "parameter_names",
+    "physical",
+    "places_of",
+    "to_physical",
+]
 
 TOOL: Final = "XCaliper"
 
@@ -176,14 +186,17 @@ class _Work:
             self._problem(name, error.slug, str(error))
 
     def _bound(self, name: str, made: Any) -> list[tuple[Variant, Parameter]]:
-        located = None if made is not None else locate(self._catalog.index, name)
-        kind = made.KEYWORD if made is not None else located.kind.upper() if located else ""
-        if kind == "BLOB":
+        located = None if made is not None else self._located(name)
+        kind = made.KEYWORD.lower() if made is not None else located.kind if located else ""
+        if kind == "blob":
             return [((), self._catalog.blob(name))]
-        known = located is not None or kind or self._catalog.variants.find(name) is not None
-        if not known:  # without the search for names alike, which takes long in large descriptions
+        if not kind and self._catalog.variants.find(name) is None:
+            # without the search for names alike, which takes long in large descriptions
             raise NotFoundError(name, kind="parameter")
         return [*places_of(self._catalog, name, self._variants)]
+
+    def _located(self, name: str) -> Located | None:
+        return locate(self._catalog.index, name, ag=self._catalog.ag)
 
     def _problem(
         self, name: str, slug: str, text: str, severity: Severity = Severity.WARNING
@@ -286,7 +299,7 @@ def entry_of(bound: Parameter, read: Read, *, raw: bool = False) -> Entry:
             is_raw=raw,
         )
     found = bound.decode(read)
-    values, axes = _physical(bound, found, raw=raw)
+    values, axes = physical(bound, found, raw=raw)
     category = "DEPENDENT_VALUE" if bound.dependent and kind is EntryKind.VALUE else ""
     return Entry(
         bound.name,
@@ -307,13 +320,20 @@ def _points(bound: AxisPoints, read: Read, *, raw: bool) -> tuple[NDArray[Any], 
     pairs = bound.pairs(read)
     if raw:
         return _even(pairs), "RES_AXIS"
-    return np.stack([bound.conversion.to_numbers(pairs[:, 0]), pairs[:, 1]], axis=1), "RES_AXIS"
+    points = bound.conversion.to_numbers(pairs[:, 0])
+    return np.stack([points, floats_of(pairs[:, 1])], axis=1), "RES_AXIS"
 
 
-def _physical(
+def physical(
     bound: BoundCharacteristic, found: RawCharacteristic, *, raw: bool
 ) -> tuple[Any, tuple[SetAxis, ...]]:
-    """Values and axes as an entry has them."""
+    """Values and axes as an entry has them.
+
+    Args:
+        bound: the parameter.
+        found: its ECU values.
+        raw: leave them as they are.
+    """
     if raw:
         values: Any = found.values
         points = found.axes
@@ -342,7 +362,7 @@ def _even(values: Any) -> NDArray[Any]:
     """Values as entries hold them: float64, whole numbers of 64 bit, or texts as objects."""
     array = np.asarray(values)
     if array.dtype.kind == "f":
-        return array.astype(np.float64)
+        return floats_of(array)
     if array.dtype.kind in "iub":
         return array if array.dtype == np.uint64 else array.astype(np.int64)
     return array.astype(object)
@@ -385,7 +405,7 @@ def _converted(entry: Entry, catalog: Catalog) -> Entry:
     found = RawCharacteristic(numbers, points)
     if bound.type == "ASCII":
         found = replace(found, values=numbers.astype(bound.datatype.dtype()))
-    values, axes = _physical(bound, found, raw=False)
+    values, axes = physical(bound, found, raw=False)
     kept = tuple(
         replace(made, values=None) if axis.values is None else made
         for axis, made in zip(entry.axes, axes, strict=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveValues", "Overlay"]
 
-_STRETCH: Final = 64
+_STRETCH: Final = 16
 """Addresses whose writes are looked through together."""
 
 
