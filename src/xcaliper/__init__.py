@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from xcaliper.client.connection import Connection
     from xcaliper.client.label_file import read_label_file
     from xcaliper.client.measurement import Measurement
+    from xcaliper.client.offline import OfflineImage, open_image
     from xcaliper.client.recording import Recording
     from xcaliper.client.selection import plan_offline
+    from xcaliper.client.set_file import load_set, save_set
     from xcaliper.client.together import measure_together
 
 __version__ = "0.1.0"
@@ -29,15 +31,19 @@ __all__ = [
     "Block",
     "Connection",
     "Measurement",
+    "OfflineImage",
     "Recording",
     "Table",
     "XcaliperError",
     "__version__",
     "connect",
+    "load_set",
     "measure_together",
+    "open_image",
     "plan_offline",
     "read_a2l",
     "read_label_file",
+    "save_set",
 ]
 
 
@@ -46,7 +52,11 @@ def __getattr__(name: str) -> Any:
         "Block": "client.block",
         "Connection": "client.connection",
         "connect": "client.connecting",
+        "load_set": "client.set_file",
+        "save_set": "client.set_file",
         "Measurement": "client.measurement",
+        "OfflineImage": "client.offline",
+        "open_image": "client.offline",
         "Table": "calib.values",
         "Recording": "client.recording",
         "measure_together": "client.together",

@@ -212,10 +212,14 @@ class ModuleIndex:
 
     Args:
         module: the module; changes made to it afterwards are not seen.
+
+    Attributes:
+        made: what was made of an object and serves again, by keyword and name; with the object.
     """
 
     def __init__(self, module: Module) -> None:
         self.module = module
+        self.made: dict[tuple[str, str], tuple[Any, Any]] = {}
         self._parts: list[Keyword] | None = None
         self.spaces: dict[str, Names] = {space: Names() for space in NAME_SPACES}
         for entry in table_of(Module).optional.values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.calib.parameters import plan_write, read_value
 from xcaliper.calib.values import plain
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveValues", "Overlay"]
 
+_STRETCH: Final = 64
+"""Addresses whose writes are looked through together."""
+
 
 class Overlay:
     """Memory as it will be once some planned writes are done.
@@ -35,17 +38,26 @@ class Overlay:
         self._read = read
         self._ag = ag
         self._planned: list[tuple[Address, bytes]] = []
+        self._near: dict[tuple[int, int], list[int]] = {}  # numbers of the writes in each stretch
 
     def add(self, writes: Iterable[tuple[Address, bytes]]) -> None:
         """Plan more writes; later ones win."""
-        self._planned.extend(writes)
+        for where, new in writes:
+            for stretch in self._stretches(where, len(new)):
+                self._near.setdefault((where.extension, stretch), []).append(len(self._planned))
+            self._planned.append((where, new))
+
+    def _stretches(self, address: Address, size_bytes: int) -> range:
+        last = address.value + max(0, size_bytes - 1) // self._ag
+        return range(address.value // _STRETCH, last // _STRETCH + 1)
 
     def __call__(self, address: Address, size_bytes: int) -> bytes:
         """Bytes at an address, planned ones included."""
         data = bytearray(self._read(address, size_bytes))
-        for where, new in self._planned:
-            if where.extension != address.extension:
-                continue
+        stretches = self._stretches(address, size_bytes)
+        parts = (self._near.get((address.extension, one), ()) for one in stretches)
+        for number in sorted({number for part in parts for number in part}):
+            where, new = self._planned[number]
             at = (where.value - address.value) * self._ag
             low, high = max(0, at), min(len(data), at + len(new))
             if low < high:
@@ -60,16 +72,20 @@ class LiveValues:
         catalog: names and descriptions.
         read: gives bytes of memory for an address and a size.
         ag: bytes per address unit.
+        chosen: variant criterion → value taken as in effect; given where somebody shares it.
 
     Attributes:
+        chosen: the same.
         diagnostics: what was odd about memory that was read, each told once, by what it is about.
     """
 
-    def __init__(self, catalog: Catalog, read: Read, ag: int = 1) -> None:
+    def __init__(
+        self, catalog: Catalog, read: Read, ag: int = 1, *, chosen: dict[str, str] | None = None
+    ) -> None:
         self._catalog = catalog
         self._read = read
         self._ag = ag
-        self._chosen: dict[str, str] = {}
+        self.chosen: dict[str, str] = {} if chosen is None else chosen
         self.diagnostics: dict[str, Diagnostic] = {}
 
     # --- variants ---
@@ -86,14 +102,14 @@ class LiveValues:
             known = tuple(self._catalog.variants.criteria)
             raise NotFoundError(criterion, kind="variant criterion", nearest=known[:8])
         if value is None:
-            self._chosen.pop(criterion, None)
+            self.chosen.pop(criterion, None)
             return
         if value not in made.values:
             raise UsageError(
                 f"{criterion}: it has no value {value!r}.",
                 hint=f"Use one of {', '.join(made.values)}.",
             )
-        self._chosen[criterion] = value
+        self.chosen[criterion] = value
 
     def variants(self) -> dict[str, str]:
         """Criterion → value in effect: the chosen one, else what the ECU says.
@@ -131,8 +147,8 @@ class LiveValues:
             ) from None
 
     def _in_effect(self, criterion: str, read: Read | None = None) -> str:
-        if criterion in self._chosen:
-            return self._chosen[criterion]
+        if criterion in self.chosen:
+            return self.chosen[criterion]
         return self._catalog.variants.current(criterion, lambda name: self._told(name, read))
 
     def placed(self, name: str) -> Bound | None:

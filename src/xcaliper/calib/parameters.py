@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xcaliper.calib.values import Axis, Table, plain
+from xcaliper.calib.write_plan import changed_runs
 from xcaliper.core.datatypes import DataType
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import IntegrityError, UsageError
@@ -427,24 +428,10 @@ def _send_changes(
     for address, data in writes:
         now = read(address, -(-len(data) // ag) * ag)
         wanted = data + now[len(data) :]
-        for begin, end in _changed_runs(now, wanted, unit):
+        for begin, end in changed_runs(now, wanted, unit):
             write(address + begin // ag, wanted[begin:end])
             sent += end - begin
     return sent
-
-
-def _changed_runs(now: bytes, data: bytes, step: int) -> list[tuple[int, int]]:
-    """Runs of whole steps that differ; runs less than 8 bytes apart are joined."""
-    runs: list[tuple[int, int]] = []
-    for begin in range(0, len(data), step):
-        end = min(begin + step, len(data))
-        if now[begin:end] == data[begin:end]:
-            continue
-        if runs and begin - runs[-1][1] < 8:
-            runs[-1] = (runs[-1][0], end)
-        else:
-            runs.append((begin, end))
-    return runs
 
 
 def _verify(name: str, writes: list[tuple[Address, bytes]], read: Read) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from html import escape
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -119,59 +117,20 @@ class Table:
 
     def text(self) -> str:
         """The table as aligned text: X to the right, Y downwards; slices of Z below each other."""
-        head = f"{self.name}" + (f" [{self.unit}]" if self.unit else "")
-        return head + "\n" + "\n\n".join(_aligned(rows) for rows in self._slices())
+        from xcaliper.calib.display import table_text
 
-    def _slices(self) -> list[list[list[str]]]:
-        """Cells of each XY slice, labels of the axes first; without axes there are none."""
-        if self.values.ndim < 2:
-            cells = [format_number(item) for item in self.values.ravel()]
-            return [[self._labels(0, len(cells)), cells] if self.axes else [cells]]
-        height, width = self.shape[-2:]
-        parts = self.values.reshape(prod(self.shape[:-2]), height, width)
-        return [self._rows(part) for part in parts]
-
-    def _rows(self, part: NDArray[Any]) -> list[list[str]]:
-        cells = [[format_number(item) for item in row] for row in part]
-        if not self.axes:
-            return cells
-        height, width = part.shape
-        y_unit = self.axes[1].unit if len(self.axes) > 1 else ""
-        head = [f"{y_unit or 'y'} \\ {self.axes[0].unit or 'x'}", *self._labels(0, width)]
-        return [
-            head,
-            *([y, *row] for y, row in zip(self._labels(1, height), cells, strict=True)),
-        ]
-
-    def _labels(self, axis: int, count: int) -> list[str]:
-        """As many labels as there are cells: an axis may hold more points, or less, than are used."""
-        points = self.axes[axis].points[:count] if axis < len(self.axes) else ()
-        labels = [format_number(point) for point in points]
-        return labels + [""] * (count - len(labels))
+        return table_text(self)
 
     def __str__(self) -> str:
         return self.text()
 
     def _repr_html_(self) -> str:
-        if self.values.ndim > 2:
-            return f"<pre>{escape(self.text())}</pre>"
-        cells = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in self._slices()[0]
-        )
-        unit = f" [{escape(self.unit)}]" if self.unit else ""
-        return f"<table><caption>{escape(self.name)}{unit}</caption>{cells}</table>"
+        from xcaliper.calib.display import table_html
+
+        return table_html(self)
 
 
 def _same(left: NDArray[Any], right: NDArray[Any]) -> bool:
     """Equal shape and content; not-a-number equals itself."""
     numbers = left.dtype.kind == right.dtype.kind == "f"
     return bool(np.array_equal(left, right, equal_nan=numbers))
-
-
-def _aligned(rows: list[list[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    )

@@ -62,14 +62,16 @@ VERBS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
             f"xcaliper write {_URL} cLambdaEnable OFF",
         ),
     ),
+    ("cal", "Look at parameters, change them, keep them and bring them back.", ()),
     (
         "page",
-        "Show pages of calibration segments; set, copy, freeze and store them.",
+        "Show pages of calibration segments; switch, copy, freeze and store them.",
         (
-            f"xcaliper page {_URL}",
-            f"xcaliper page {_URL} set 1 1 --side xcp",
-            f"xcaliper page {_URL} copy 1 1 1 0",
-            f"xcaliper page {_URL} store all",
+            f"xcaliper page show {_URL}",
+            f"xcaliper page switch {_URL} 1 1 --side xcp",
+            f"xcaliper page copy {_URL} 1 1 1 0",
+            f"xcaliper page freeze {_URL} all",
+            f"xcaliper page store {_URL} all",
         ),
     ),
     (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import Parameter
 
@@ -17,47 +17,76 @@ if TYPE_CHECKING:
 __all__ = ["page"]
 
 
+#: Actions, each with how many values it needs; None is any number, with ``all`` for every segment.
+_ACTIONS: Final[dict[str, int | None]] = {
+    "show": 0,
+    "switch": 2,
+    "copy": 4,
+    "freeze": None,
+    "unfreeze": None,
+    "store": None,
+}
+_EXAMPLE: Final = "xcaliper page switch URL 1 0; xcaliper page copy URL 1 1 1 0"
+
+
 def page(  # options by name
-    url: str,
-    action: Literal["show", "set", "copy", "freeze", "unfreeze", "store"] = "show",
-    /,
-    *values: str,
+    *words: str,
     side: Literal["both", "ecu", "xcp"] = "both",
     a2l: Path | None = None,
     json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     timeout: float = 2.0,
     keys: KeyOptionsOfVerb = None,
 ) -> int:
-    """Show the pages of calibration segments; set, copy, freeze and store them.
+    """Show the pages of calibration segments; switch, copy, freeze and store them.
 
     Args:
-        url: where the slave listens, such as udp://127.0.0.1:5555.
-        action: show; set SEGMENT PAGE; copy SEGMENT PAGE SEGMENT PAGE (from, to); freeze or unfreeze
-            SEGMENT...; store, with the segments to freeze before it.
-        values: what the action needs; a segment is its number or its name, "all" is every segment.
-        side: whose page is set: that of the ECU, the one that XCP sees, or both.
+        words: an action and where the slave listens, in any order, then what the action needs: show;
+            switch SEGMENT PAGE; copy SEGMENT PAGE SEGMENT PAGE (from, to); freeze or unfreeze SEGMENT...;
+            store, with the segments to freeze before it. A segment is its number or its name, "all" is
+            every segment.
+        side: whose page is switched: that of the ECU, the one that XCP sees, or both.
         a2l: description to use; without it the slave is asked for its own.
         json: one JSON object per segment.
         timeout: seconds to wait for an answer.
         keys: of protected resources.
     """
+    action, url, values = _understood(words)
     with open_ecu(url, a2l, timeout=timeout, keys=keys) as ecu:
         _act(ecu, action, values, side)
         _show(list(ecu.paging), as_json=json)
     return 0
 
 
-def _act(ecu: Connection, action: str, values: tuple[str, ...], side: str) -> None:
+def _understood(words: tuple[str, ...]) -> tuple[str, str, tuple[str, ...]]:
+    """Action, URL and values; nothing is sent before they fit.
+
+    Raises:
+        UsageError: they do not.
+    """
     from xcaliper.core.errors import UsageError
 
-    needs = {"show": 0, "set": 2, "copy": 4}.get(action)
+    urls = [at for at, word in enumerate(words[:2]) if "://" in word]
+    if not urls:
+        raise UsageError("page: where does the slave listen?", hint="xcaliper page show URL")
+    url = words[urls[0]]
+    rest = words[: urls[0]] + words[urls[0] + 1 :]
+    action, values = (rest[0], rest[1:]) if rest else ("show", ())
+    action = "switch" if action == "set" else action
+    if action not in _ACTIONS:
+        raise UsageError(f"page: no action {action!r}.", hint=f"Use {', '.join(_ACTIONS)}.")
+    needs = _ACTIONS[action]
     if needs is not None and len(values) != needs:
         raise UsageError(
-            f"page {action}: {len(values)} values are given, {needs} are needed.",
-            hint="xcaliper page URL set 1 0; xcaliper page URL copy 1 1 1 0",
+            f"page {action}: {len(values)} values are given, {needs} are needed.", hint=_EXAMPLE
         )
+    if action in ("freeze", "unfreeze") and not values:
+        raise UsageError(f"page {action}: no segment is given.", hint='Name one, or "all".')
+    return action, url, values
+
+
+def _act(ecu: Connection, action: str, values: tuple[str, ...], side: str) -> None:
     paging = ecu.paging
-    if action == "set":
+    if action == "switch":
         ecu_side, xcp_side = side != "xcp", side != "ecu"
         if values[0] == "all":
             paging.set_all(_number(values[1]), ecu=ecu_side, xcp=xcp_side)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -47,50 +47,16 @@ def read(
 
 
 def _show(ecu: Connection, names: list[str], *, raw: bool, as_json: bool) -> None:
-    from rich.table import Table as Grid
-
-    from xcaliper.calib.values import Table, format_number
-    from xcaliper.cli.shell import print_json, print_table, stdout
+    from xcaliper.cli.shell import print_json
+    from xcaliper.cli.value_view import Shown, json_value, show_values
 
     values = ecu.read(names, raw=raw)
     if as_json:
         for name, value in values.items():
             unit = ecu.describe(name)["unit"]
-            print_json({"name": name, "value": _json_value(value), "unit": unit})
+            print_json({"name": name, "value": json_value(value), "unit": unit})
         return
-    console = stdout()
-    grid = Grid(box=None, padding=(0, 2, 0, 0), show_header=False)
-    grid.add_column(overflow="fold")
-    grid.add_column(justify="right", overflow="fold")
-    grid.add_column()
-    tables: list[Table] = []
-    for name, value in values.items():
-        unit = "" if raw or isinstance(value, str) else ecu.describe(name)["unit"]
-        if isinstance(value, Table):
-            tables.append(value)
-        elif getattr(value, "ndim", 0) > 1:
-            tables.append(Table(name, value, (), unit))
-        else:
-            grid.add_row(name, _text(value, format_number), unit)
-    if grid.row_count:
-        print_table(grid)
-    for table in tables:
-        console.print(table.text(), markup=False, soft_wrap=True)
-
-
-def _text(value: Any, number: Any) -> str:
-    if hasattr(value, "tolist"):
-        return " ".join(number(item) for item in value.ravel())
-    return str(number(value))
-
-
-def _json_value(value: Any) -> Any:
-    from xcaliper.calib.values import Table
-
-    if isinstance(value, Table):
-        axes = [
-            {"name": axis.name, "unit": axis.unit, "points": axis.points.tolist()}
-            for axis in value.axes
-        ]
-        return {"values": value.values.tolist(), "axes": axes}
-    return value.tolist() if hasattr(value, "tolist") else value
+    show_values(
+        Shown(name, value, "" if raw or isinstance(value, str) else str(ecu.describe(name)["unit"]))
+        for name, value in values.items()
+    )

@@ -87,7 +87,7 @@ def example_text(lines: tuple[str, ...]) -> str:
     return "\n".join(["Examples:", *(f"  {line}" for line in lines)])
 
 
-def make_console(*, stderr: bool = False, width: int | None = None) -> Console:
+def make_console(*, stderr: bool = False, width: int | None = None, markup: bool = True) -> Console:
     """A console that leaves a broken pipe to the end of the command line."""
     from rich.console import Console
 
@@ -95,17 +95,21 @@ def make_console(*, stderr: bool = False, width: int | None = None) -> Console:
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError
 
-    return Plain(highlight=False, emoji=False, stderr=stderr, width=width)
+    return Plain(highlight=False, emoji=False, stderr=stderr, width=width, markup=markup)
 
 
-def stdout() -> Console:
+def stdout(*, markup: bool = True) -> Console:
     """A console on standard output: for data; lines are not folded when it goes elsewhere."""
-    return make_console(stderr=False, width=None if sys.stdout.isatty() else _WIDE)
+    width = None if sys.stdout.isatty() else _WIDE
+    return make_console(stderr=False, width=width, markup=markup)
 
 
 def print_table(table: Any) -> None:
-    """Print a table on standard output, without blanks at the ends of lines."""
-    console = stdout()
+    """Print a table on standard output, without blanks at the ends of lines.
+
+    Its texts come from descriptions and ECUs: brackets are nothing special.
+    """
+    console = stdout(markup=False)
     with console.capture() as captured:
         console.print(table)
     lines = captured.get().splitlines()

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from xcaliper.cli.key_options import KeyOptionsOfVerb
 from xcaliper.cli.opening import open_ecu
 
-__all__ = ["parse_target", "parse_value", "write"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xcaliper.calib.parameters import WriteResult
+    from xcaliper.quantity.catalog import Catalog
+
+__all__ = ["parse_target", "parse_value", "print_result", "target_of", "value_of", "write"]
 
 _TARGET = re.compile(r"(?P<name>.+?)(?P<at>(\[\d+(,\d+)*\])?)$")
 
@@ -39,41 +45,62 @@ def write(
         timeout: seconds to wait for an answer.
         keys: of protected resources.
     """
-    from xcaliper.calib.values import format_number
-    from xcaliper.cli.shell import print_json, stdout
+    from xcaliper.cli.shell import print_json
     from xcaliper.core.errors import UsageError
 
     if not values:
         raise UsageError(f"{name}: no value given.", hint=f"xcaliper write {url} {name} VALUE")
     with open_ecu(url, a2l, timeout=timeout, keys=keys) as ecu:
-        target, at = (name, None) if name in ecu.catalog.names else parse_target(name)
+        target, at = target_of(ecu.catalog, name)
         facts = ecu.describe(target)
         is_text = facts["kind"] == "ASCII" and not raw
-        done = ecu.write(target, _value(values, is_text=is_text), at=at, raw=raw)
+        done = ecu.write(target, value_of(values, is_text=is_text), at=at, raw=raw)
         unit = "" if raw else facts["unit"]
         if json:
             print_json({**done.as_dict(), "unit": unit})
-            return 0
-        console = stdout()
-        if done.is_scalar:
-            text = f"{name}: {format_number(done.before)} → {format_number(done.after)} {unit}"
-            console.print(text.rstrip(), markup=False)
         else:
-            console.print(f"{name}: {done.changed} of {done.size} values changed", markup=False)
-        for other in done.dependents:
-            if other.changed:
-                now = format_number(other.after) if other.is_scalar else f"{other.changed} values"
-                console.print(f"{other.name} follows: {now}", markup=False)
-        for diagnostic in done.diagnostics:
-            console.print(f"note: {diagnostic.text}", markup=False)
+            print_result(done, unit, label=name)
     return 0
 
 
-def _value(values: tuple[str, ...], *, is_text: bool) -> Any:
+def print_result(done: WriteResult, unit: str, *, label: str = "", summary: str = "") -> None:
+    """Say what a write did: values, what follows from it, and what is worth noting.
+
+    Args:
+        done: what it did.
+        unit: of the values.
+        label: what was written; the name of the parameter without it.
+        summary: to say instead of the values.
+    """
+    from xcaliper.calib.values import format_number
+    from xcaliper.cli.shell import stdout
+
+    console = stdout()
+    label = label or done.name
+    if done.is_scalar:
+        text = f"{label}: {format_number(done.before)} → {format_number(done.after)} {unit}"
+    else:
+        text = f"{label}: {done.changed} of {done.size} values changed"
+    console.print(summary or text.rstrip(), markup=False)
+    for other in done.dependents:
+        if other.changed:
+            now = format_number(other.after) if other.is_scalar else f"{other.changed} values"
+            console.print(f"{other.name} follows: {now}", markup=False)
+    for diagnostic in done.diagnostics:
+        console.print(f"note: {diagnostic.text}", markup=False)
+
+
+def value_of(values: Sequence[str], *, is_text: bool) -> Any:
+    """Words of a command line as a value: one, or a list of them; joined to one text where it is one."""
     if is_text:
         return " ".join(values)
     parsed = [parse_value(text) for text in values]
     return parsed[0] if len(parsed) == 1 else parsed
+
+
+def target_of(catalog: Catalog, name: str) -> tuple[str, tuple[int, ...] | None]:
+    """Parameter and cell that a word means: names of a description may look like cells themselves."""
+    return (name, None) if name in catalog.names else parse_target(name)
 
 
 def parse_target(name: str) -> tuple[str, tuple[int, ...] | None]:

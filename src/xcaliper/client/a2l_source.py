@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 import time
-from errno import EACCES
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.a2l import SourceText, open_a2l, parse
 from xcaliper.a2l.store import LateText, pack, unpack
+from xcaliper.client.whole_file import write_whole
 from xcaliper.core.errors import A2lError, UsageError
 
 if TYPE_CHECKING:
@@ -127,33 +126,13 @@ def save_text(place: Path, data: bytes) -> None:
         A2lError: it cannot be written, or the one that is there is read-only.
     """
     try:
-        if place.exists() and not os.access(place, os.W_OK):
-            raise PermissionError(EACCES, os.strerror(EACCES))
-        if place.exists() and not place.is_file():
-            place.write_bytes(data)  # a pipe or device; a folder is an error
-        else:
-            _write_whole(place.resolve(), data)
+        write_whole(place, data)
     except OSError as error:
         raise A2lError(
             f"the description cannot be written: {error.strerror or error}.",
             source=str(place),
             hint="Check path and rights.",
         ) from error
-
-
-def _write_whole(target: Path, data: bytes) -> None:
-    """Put a file in place at once, so that nobody sees half of it."""
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as part:
-        name = Path(part.name)
-        try:
-            part.write(data)
-            part.close()
-            name.chmod(target.stat().st_mode & 0o7777 if target.exists() else 0o644)
-            name.replace(target)
-        except OSError:
-            part.close()
-            name.unlink(missing_ok=True)
-            raise
 
 
 def _unreadable(path: str, error: Exception) -> A2lError:
@@ -254,7 +233,7 @@ class IndexFolder:
                 "sha256": sha256(data).hexdigest(),
             }
             self.folder.mkdir(parents=True, exist_ok=True)
-            _write_whole(self._place(file), json.dumps(meta).encode() + b"\n" + packed)
+            write_whole(self._place(file), json.dumps(meta).encode() + b"\n" + packed)
         except OSError:
             return
 
@@ -337,7 +316,7 @@ class A2lCache:
         target = self.folder / f"{_epk_digest(epk)}-{_digest(data)}.a2l"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _write_whole(target, data)
+            write_whole(target, data)
         except OSError:
             return None
         return target

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
@@ -14,8 +15,8 @@ from xcaliper.client.daq_port import DaqPort
 from xcaliper.client.description import epk_problem
 from xcaliper.client.info import ConnectionInfo
 from xcaliper.client.memory_access import MemoryAccess, as_address
-from xcaliper.client.named_values import NamedValues
-from xcaliper.client.names import expand_names
+from xcaliper.client.named_values import LiveHost, NamedValues
+from xcaliper.client.names import expand_names, names_of
 from xcaliper.client.paging import Paging
 from xcaliper.client.programming import Programming
 from xcaliper.client.reconnecting import find_again
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     from xcaliper.calib.parameters import WriteResult
     from xcaliper.client.calculated import Calculated
+    from xcaliper.client.calibration import Calibration
     from xcaliper.client.checksums import Checksums
     from xcaliper.client.description import Description
     from xcaliper.client.measurement import Measurement
@@ -106,7 +108,7 @@ class Connection:
         if session.protection and ring.keys is not None:  # looking may have opened something
             self.session = replace(session, protection=link.run(protection()))
         self._port = DaqPort(self, multiple=self._daq.write_daq_multiple if self._daq else None)
-        self._named = NamedValues(self, self._memory, note=self._memoir.note_write)
+        self._named = NamedValues(LiveHost(self), self._memory, note=self._memoir.note_write)
         self._epk_problem = epk_problem(description)
 
     def _look(self) -> None:
@@ -123,6 +125,7 @@ class Connection:
             wait=lambda event, timeout_s: wait_stored(self, event, timeout_s),
             ag=self.session.profile.ag,
         )
+        self._paging.watchers = self._memory.page_watchers
 
     def look_again(self) -> None:
         """Ask anew what the slave can and has, as after a resource was unlocked; not while measuring."""
@@ -152,6 +155,8 @@ class Connection:
             pass  # closing goes on; a measurement reports its troubles when it is stopped itself
         finally:
             self.link.close()
+            if "calib" in self.__dict__:
+                self.calib.close()
 
     @property
     def is_open(self) -> bool:
@@ -219,17 +224,7 @@ class Connection:
 
     def names(self, pattern: str = "*", *, kind: str = "all") -> list[str]:
         """Names that match; kind is ``all``, ``measurement``, ``characteristic`` or ``axis``."""
-        catalog = self.catalog
-        pools = {
-            "all": catalog.names,
-            "measurement": catalog.measurements,
-            "characteristic": catalog.characteristics,
-            "axis": catalog.axis_pts,
-        }
-        if kind not in pools:
-            raise UsageError(f"kind {kind!r} is none of {', '.join(pools)}.")
-        pool = set(pools[kind])
-        return [name for name in catalog.find(pattern) if name in pool]
+        return names_of(self.catalog, pattern, kind)
 
     def expand(self, names: str | Iterable[str]) -> list[str]:
         """Names and patterns as names, each once, in order.
@@ -246,6 +241,11 @@ class Connection:
             NotFoundError: no such name.
         """
         return self._named.describe(name)
+
+    @property
+    def has_other_program(self) -> bool:
+        """True when the description is for another EPK than the slave's."""
+        return self._epk_problem is not None
 
     def confirm(self) -> None:
         """Allow writing although the description's EPK is not the slave's."""
@@ -382,7 +382,7 @@ class Connection:
         """
         cell = (at,) if isinstance(at, int) else at
         self._named.check_writable(name)
-        self._check_confirmed(name)
+        self.check_confirmed(name)
         counters = self.link.machine.counters
         before = counters.repeated_writes
         done = self._named.write(
@@ -390,7 +390,12 @@ class Connection:
         )
         return done.with_repeated(counters.repeated_writes - before)
 
-    def _check_confirmed(self, name: str) -> None:
+    def check_confirmed(self, name: str) -> None:
+        """Refuse to write with the description of another program.
+
+        Raises:
+            IntegrityError: the EPK differs, and nobody has called :meth:`confirm`.
+        """
         if self._epk_problem is None or self.confirmed:
             return
         mod_par = self.catalog.index.module.mod_par
@@ -400,6 +405,17 @@ class Connection:
             actual=self.description.epk,
             hint="Use the description of this program, or call confirm() first.",
         )
+
+    @cached_property
+    def calib(self) -> Calibration:
+        """Calibration with a memory: groups, undo, history, what differs, what is in which file.
+
+        Raises:
+            UsageError: there is no description.
+        """
+        from xcaliper.client.calibration import Calibration
+
+        return Calibration(self, self._memory, self._named.live.chosen, self._memoir.note_write)
 
     # --- commands and flash ---
 
@@ -411,7 +427,7 @@ class Connection:
     @property
     def program(self) -> Programming:
         """The flash of the slave."""
-        return Programming(self.link, self.session, self._pgm, self._check_confirmed)
+        return Programming(self.link, self.session, self._pgm, self.check_confirmed)
 
     # --- pages ---
 

@@ -12,7 +12,7 @@ from xcaliper.xcp.page_access import Side
 from xcaliper.xcp.procedures.memory import XcpMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from xcaliper.client.connection import Connection
     from xcaliper.client.info import SegmentInfo
@@ -28,10 +28,16 @@ class MemoryAccess:
 
     Args:
         connection: to the slave.
+
+    Attributes:
+        watchers: told of every place that was written, or may have been.
+        page_watchers: told of pages, see :class:`~xcaliper.client.paging.Paging`.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.watchers: list[Callable[[Address, int], object]] = []
+        self.page_watchers: list[Callable[[int, int | None], object]] = []
         self._port = XcpMemory(connection.session)
         self._rights = WriteAccess((), connection.session.profile.ag)
 
@@ -62,7 +68,11 @@ class MemoryAccess:
     def write(self, address: Address, data: bytes) -> None:
         """Replace bytes in a page that may be written."""
         self._connection.paging.check(address, len(data), Side.XCP_WRITE)
-        self._rights.write(self._connection.link, self._port, address, data)
+        try:
+            self._rights.write(self._connection.link, self._port, address, data)
+        finally:
+            for watcher in self.watchers:
+                watcher(address, len(data))
 
     def checksum(self, address: Address, size_bytes: int) -> tuple[str, int]:
         """Name of the slave's algorithm and its result over one block.

@@ -1,43 +1,121 @@
-"""Reading, writing and describing objects of a description by their names, in a live slave."""
+"""Reading, writing and describing objects of a description by their names, in a slave or an image."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from xcaliper.calib.live import LiveValues
 from xcaliper.calib.parameters import WritePlan, WriteResult, carry_out, plan_write
 from xcaliper.client.ahead import ReadAhead
-from xcaliper.client.names import nearest_names
-from xcaliper.core.errors import NegativeResponseError, NotFoundError, UsageError
+from xcaliper.client.names import expand_names, nearest_names
+from xcaliper.core.errors import GapError, NegativeResponseError, NotFoundError, UsageError
 from xcaliper.quantity.measurement import BoundMeasurement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from xcaliper.client.connection import Connection
-    from xcaliper.client.memory_access import MemoryAccess
+    from xcaliper.core.address import Address
     from xcaliper.core.diagnostics import Diagnostic
-    from xcaliper.quantity.catalog import Bound
+    from xcaliper.quantity.catalog import Bound, Catalog
     from xcaliper.quantity.dependents import Dependent
 
-__all__ = ["NamedValues"]
+__all__ = ["LiveHost", "NameHost", "NamedMemory", "NamedValues"]
 
 
-class NamedValues:
-    """What names stand for in the slave of a connection.
+class NamedMemory(Protocol):
+    """Memory that names stand for."""
+
+    def read(self, address: Address, size_bytes: int) -> bytes:
+        """Bytes at an address."""
+        ...
+
+    def read_many(self, places: Sequence[tuple[Address, int]]) -> list[bytes]:
+        """Bytes of several places."""
+        ...
+
+    def write(self, address: Address, data: bytes) -> None:
+        """Replace bytes at an address."""
+        ...
+
+
+class NameHost(Protocol):
+    """What has names: a connection or an image."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """Every object of the description."""
+        ...
+
+    @property
+    def ag(self) -> int:
+        """Bytes per address."""
+        ...
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """Variant criterion → value taken as in effect, shared with whoever else reads."""
+        ...
+
+    @property
+    def asks_ahead(self) -> bool:
+        """Whether several places are read sooner together than one by one."""
+        ...
+
+    def mark_change(self, text: str, name: str) -> None:
+        """Take notice of a changed parameter."""
+        ...
+
+
+class LiveHost:
+    """The names of a connection.
 
     Args:
         connection: to the slave.
-        memory: its memory.
+
+    Attributes:
+        chosen: variant criterion → value taken as in effect.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.chosen: dict[str, str] = {}
+
+    @property
+    def catalog(self) -> Catalog:
+        """Every object of the description."""
+        return self._connection.catalog
+
+    @property
+    def ag(self) -> int:
+        """Bytes per address."""
+        return self._connection.session.profile.ag
+
+    @property
+    def asks_ahead(self) -> bool:
+        """True with a slave that takes several requests at once."""
+        return bool(self._connection.session.queue_size)
+
+    def mark_change(self, text: str, name: str) -> None:
+        """Leave a mark in the running measurement."""
+        measurement = self._connection.port.measurement
+        if measurement is not None:
+            measurement.mark(text, name=name)
+
+
+class NamedValues:
+    """What names stand for in a memory.
+
+    Args:
+        host: whose names they are.
+        memory: of the slave, or of an image.
         note: called with the name of what is about to be written.
     """
 
-    def __init__(
-        self, connection: Connection, memory: MemoryAccess, note: Callable[[str], None]
-    ) -> None:
-        self._connection = connection
+    def __init__(self, host: NameHost, memory: NamedMemory, note: Callable[[str], None]) -> None:
+        self._host = host
         self._memory = memory
         self._note = note
         self._ahead = ReadAhead(memory.read, memory.read_many)
@@ -49,8 +127,8 @@ class NamedValues:
         Raises:
             UsageError: there is no description.
         """
-        connection = self._connection
-        return LiveValues(connection.catalog, self._ahead, connection.session.profile.ag)
+        host = self._host
+        return LiveValues(host.catalog, self._ahead, host.ag, chosen=host.chosen)
 
     @property
     def diagnostics(self) -> Iterable[Diagnostic]:
@@ -60,7 +138,7 @@ class NamedValues:
 
     def check_name(self, name: str) -> None:
         """Refuse what is no name; the nearest ones regardless of case when there is none."""
-        catalog = self._connection.catalog
+        catalog = self._host.catalog
         made = catalog.index.object(name)
         if made is not None and made.KEYWORD != "INSTANCE":
             return
@@ -79,15 +157,21 @@ class NamedValues:
         """See :meth:`~xcaliper.client.connection.Connection.read`."""
         if isinstance(name, str):
             self.check_name(name)
-            return self.live.read(name, raw=raw)
-        names = self._connection.expand(name)
-        if self._connection.session.queue_size and len(names) > 1:
+            return self._read(name, raw=raw)
+        names = expand_names(self._host.catalog, name)
+        if self._host.asks_ahead and len(names) > 1:
             live = self.live
             self._ahead.fetch(live.placed(one) for one in names)
         try:
-            return {one: self.live.read(one, raw=raw) for one in names}
+            return {one: self._read(one, raw=raw) for one in names}
         finally:
             self._ahead.drop()
+
+    def _read(self, name: str, *, raw: bool) -> Any:
+        try:
+            return self.live.read(name, raw=raw)
+        except GapError as error:
+            raise error.named(name) from None
 
     # --- writing ---
 
@@ -111,6 +195,8 @@ class NamedValues:
         except NegativeResponseError as error:
             error.message = f"{name}: {error.message}"  # the command alone does not say what for
             raise
+        except GapError as error:
+            raise error.named(name) from None
         cell = "" if at is None else str(list(at))
         self._mark(name, cell, result, bound.unit)
         for follower, one in zip(followers, result.dependents, strict=True):
@@ -124,17 +210,15 @@ class NamedValues:
         self.live.bound(name)
 
     def _mark(self, name: str, cell: str, result: WriteResult, unit: str) -> None:
-        """Leave a mark of a change in the running measurement."""
-        measurement = self._connection.port.measurement
-        if measurement is None or not result.changed:
+        if not result.changed:
             return
         text = f"{name}{cell} changed"
         if result.is_scalar:
             text = f"{name}{cell}: {result.before} → {result.after} {unit}".rstrip()
-        measurement.mark(text, name=name)
+        self._host.mark_change(text, name)
 
     def _carry_out(self, plan: WritePlan, *, verify: bool) -> WriteResult:
-        ag = self._connection.session.profile.ag
+        ag = self._host.ag
         self._note(plan.bound.name)
         return carry_out(
             plan, verify=verify, read=self._memory.read, write=self._memory.write, ag=ag
@@ -151,7 +235,7 @@ class NamedValues:
         return _describe_bound(self.live.bound(name))
 
     def _describe_virtual(self, node: Dependent) -> dict[str, Any]:
-        made: Any = self._connection.catalog.index.object(node.name)
+        made: Any = self._host.catalog.index.object(node.name)
         return {
             "name": node.name,
             "kind": "MEASUREMENT" if node.kind == "measurement" else made.type,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
-from xcaliper.core.errors import NotFoundError
+from xcaliper.core.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from xcaliper.quantity.catalog import Catalog
 
-__all__ = ["exists", "expand_names", "nearest_names"]
+__all__ = ["exists", "expand_names", "names_of", "nearest_names"]
 
 _PLAIN: Final = frozenset({"MEASUREMENT", "CHARACTERISTIC", "AXIS_PTS"})
 
@@ -21,6 +21,24 @@ def nearest_names(catalog: Catalog, name: str) -> tuple[str, ...]:
     """Up to three existing names that look alike in any case, best first."""
     folded = {known.casefold(): known for known in catalog.names}
     return tuple(folded[one] for one in get_close_matches(name.casefold(), folded, n=3))
+
+
+def names_of(catalog: Catalog, pattern: str, kind: str) -> list[str]:
+    """Names that match; kind is ``all``, ``measurement``, ``characteristic`` or ``axis``.
+
+    Raises:
+        UsageError: no such kind.
+    """
+    pools = {
+        "all": catalog.names,
+        "measurement": catalog.measurements,
+        "characteristic": catalog.characteristics,
+        "axis": catalog.axis_pts,
+    }
+    if kind not in pools:
+        raise UsageError(f"kind {kind!r} is none of {', '.join(pools)}.")
+    pool = set(pools[kind])
+    return [name for name in catalog.find(pattern) if name in pool]
 
 
 def expand_names(catalog: Catalog, names: str | Iterable[str]) -> list[str]:

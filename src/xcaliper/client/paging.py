@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Paging", "SegmentPages"]
 
 _MOVE: Final = "Set the working page: paging.set(…, ecu=False) moves only what XCP sees."
+_OFFLINE: Final = "Calibrate offline, in the image of the program, and flash it."
 _RIGHTS: Final = ("never", "alone", "together", "always")
 
 
@@ -80,6 +81,10 @@ class Paging:
         note: told of every page that was set, so that it can be set again after a loss.
         wait: waits until the slave has stored.
         ag: bytes per address.
+
+    Attributes:
+        watchers: told of every segment whose page was switched, and page whose content was replaced;
+            None instead of a page where it was only switched.
     """
 
     def __init__(
@@ -99,6 +104,7 @@ class Paging:
         self._wait = wait
         self._ag = ag
         self._used: dict[int, tuple[int | None, int | None]] = {}
+        self.watchers: list[Callable[[int, int | None], object]] = []
         self._strict = [one for one in segments if _restricts(one)]
 
     def __repr__(self) -> str:
@@ -144,6 +150,8 @@ class Paging:
     def forget(self) -> None:
         """Nothing is known of the pages in use: a new session has begun."""
         self._used.clear()
+        for number in self._known:
+            self._tell(number)
 
     # --- switch and copy ---
 
@@ -166,25 +174,49 @@ class Paging:
         if not (ecu or xcp):
             raise UsageError("page: neither the ECU nor XCP shall use it.", hint="ecu or xcp=True")
         one = self._find(segment)
-        self._check_switch(one, page, ecu=ecu, xcp=xcp)
-        found = self._link().run(pages.switch_page([one.number], page, ecu=ecu, xcp=xcp))
-        self._used.update(found)
-        self._note(one.number, page, ecu=ecu, xcp=xcp)
-        self._mark(f"segment {one.number}: {_whose(ecu=ecu, xcp=xcp)} {page}")
+        self.switch([one.number], page, ecu=ecu, xcp=xcp)
         return self[one.number]
 
     def set_all(self, page: int, *, ecu: bool = True, xcp: bool = True) -> None:
         """Choose a page in every segment with one command; as :meth:`set`."""
-        for one in self._known.values():
-            self._check_switch(one, page, ecu=ecu, xcp=xcp)
         numbers = list(self._known)
         if not numbers:
             raise UsageError("page: the slave has no segments.")
-        found = self._link().run(pages.switch_page(numbers, page, ecu=ecu, xcp=xcp, every=True))
-        self._used.update(found)
-        for number in numbers:
-            self._note(number, page, ecu=ecu, xcp=xcp)
-        self._mark(f"every segment: {_whose(ecu=ecu, xcp=xcp)} {page}")
+        self.switch(numbers, page, ecu=ecu, xcp=xcp, every=True)
+
+    def switch(
+        self, segments: Sequence[int], page: int, *, ecu: bool, xcp: bool, every: bool = False
+    ) -> None:
+        """Choose a page of some segments, one after the other, or of every one with one command.
+
+        Args:
+            segments: numbers; all of them with ``every``.
+            page: number.
+            ecu: the ECU shall work with it.
+            xcp: reading and writing shall go there.
+            every: use one command.
+
+        Raises:
+            As :meth:`set`.
+        """
+        for number in segments:
+            self._check_switch(self._known[number], page, ecu=ecu, xcp=xcp)
+        for some in [segments] if every else [[number] for number in segments]:
+            found = self._link().run(pages.switch_page(some, page, ecu=ecu, xcp=xcp, every=every))
+            self._used.update(found)
+            for number in some:
+                self._note(number, page, ecu=ecu, xcp=xcp)
+                self._tell(number)
+            label = "every segment" if every else f"segment {some[0]}"
+            self._mark(f"{label}: {_whose(ecu=ecu, xcp=xcp)} {page}")
+
+    def _tell(self, segment: int, page: int | None = None) -> None:
+        for watcher in self.watchers:
+            watcher(segment, page)
+
+    def used(self, segment: int) -> tuple[int | None, int | None]:
+        """Page of the ECU and of XCP as they were last seen; asked for where nobody knows them."""
+        return self._used.get(segment) or self._look(segment)
 
     def _check_switch(self, one: SegmentInfo, page: int, *, ecu: bool, xcp: bool) -> None:
         label = _label(one)
@@ -216,6 +248,7 @@ class Paging:
             goal, destination[1], Side.XCP_WRITE, hint="Copy to a page that may be written."
         )
         self._link().run(pages.copy_page((origin.number, source[1]), (goal.number, destination[1])))
+        self._tell(goal.number, destination[1])
 
     @contextmanager
     def on(self, segment: int | str, page: int) -> Iterator[SegmentPages]:
@@ -295,6 +328,11 @@ class Paging:
         error = negative_response("page", code)
         error.message = f"page {page} of {_label(one)} {reason}; nothing was sent."
         error.hint = hint
+        if side is Side.XCP_WRITE and _is_fixed(one):
+            error.message = (
+                f"no page of {_label(one)} may be written through XCP; nothing was sent."
+            )
+            error.hint = _OFFLINE
         raise error
 
     @staticmethod
@@ -319,6 +357,11 @@ def _label(one: SegmentInfo) -> str:
 
 def _whose(*, ecu: bool, xcp: bool) -> str:
     return "page" if ecu and xcp else "ECU page" if ecu else "XCP page"
+
+
+def _is_fixed(one: SegmentInfo) -> bool:
+    """Whether parameters of a segment can never be written while the program runs."""
+    return all(rules is not None and not rules.xcp_write_access for rules in one.page_rules)
 
 
 def _restricts(one: SegmentInfo) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from xcaliper.core.address import Address, AddressRange
 
 __all__ = [
     "A2lError",
@@ -13,6 +16,7 @@ __all__ = [
     "DaqActiveError",
     "ExchangeTimeoutError",
     "FramingError",
+    "GapError",
     "ImageError",
     "IntegrityError",
     "LibraryError",
@@ -20,6 +24,7 @@ __all__ = [
     "LinkError",
     "LocalProtocolError",
     "MdfError",
+    "MemoryOverflowError",
     "NegativeResponseError",
     "NotFoundError",
     "OutOfRangeError",
@@ -31,6 +36,7 @@ __all__ = [
     "SequenceError",
     "SettingsError",
     "SourceError",
+    "TransactionError",
     "UnknownCommandError",
     "UnlockError",
     "UsageError",
@@ -98,6 +104,48 @@ class NotFoundError(UsageError, LookupError):
         self.nearest = nearest
         hint = f"Did you mean {', '.join(nearest)}?" if nearest else hint
         super().__init__(f"{name}: no such {kind}.", hint=hint)
+
+
+class GapError(UsageError):
+    """Memory that an image does not hold.
+
+    Attributes:
+        address: what was asked for begins here.
+        size_bytes: its length.
+        gap: the first run of it that is not there.
+        name: the parameter that lies there; empty when only an address was asked for.
+    """
+
+    slug = "image-gap"
+
+    def __init__(
+        self,
+        address: Address,
+        size_bytes: int,
+        gap: AddressRange,
+        *,
+        name: str = "",
+        hint: str = "",
+    ) -> None:
+        self.address = address
+        self.size_bytes = size_bytes
+        self.gap = gap
+        self.name = name
+        missing = "the image holds none of it"
+        if gap.size_bytes < size_bytes:
+            missing = f"the image lacks {_bytes(gap.size_bytes)} at {gap.start}"
+        super().__init__(
+            f"{name or 'memory'} at {address}, {_bytes(size_bytes)}: {missing}.",
+            hint=hint,
+        )
+
+    def named(self, name: str) -> GapError:
+        """The same, said of a parameter."""
+        return GapError(self.address, self.size_bytes, self.gap, name=name, hint=self.hint)
+
+
+def _bytes(count: int) -> str:
+    return f"{count} byte" if count == 1 else f"{count} bytes"
 
 
 class PlanError(UsageError):
@@ -304,6 +352,12 @@ class AccessLockedError(NegativeResponseError):
     slug = "refused-locked"
 
 
+class MemoryOverflowError(NegativeResponseError):
+    """The slave has no memory left, for lists or for copies of parameters."""
+
+    slug = "refused-memory-overflow"
+
+
 class UnlockError(ProtocolError):
     """The slave refused the key of a resource; the session is over (XCP Base, UNLOCK, 1.0).
 
@@ -427,3 +481,37 @@ class ResumeError(IntegrityError):
     def __init__(self, subject: str, *, expected: object, actual: object, hint: str = "") -> None:
         remedy = hint or "Others were stored since: take their file, or store the measurement anew."
         super().__init__(subject, expected=expected, actual=actual, hint=remedy)
+
+
+class TransactionError(XcaliperError):
+    """Changes that belong together were not all made; what stopped them is the cause.
+
+    Attributes:
+        number: of the transaction in the history.
+        restored: everything is as it was before.
+        written: addresses and lengths of what is in the ECU all the same.
+        unknown: addresses and lengths of what may be in the ECU or not, because it did not answer.
+    """
+
+    slug = "transaction"
+
+    def __init__(
+        self,
+        what: str,
+        reason: str,
+        *,
+        number: int = 0,
+        restored: bool = False,
+        written: tuple[tuple[str, int], ...] = (),
+        unknown: tuple[tuple[str, int], ...] = (),
+    ) -> None:
+        self.number = number
+        self.restored = restored
+        self.written = written
+        self.unknown = unknown
+        hint = "Everything is as it was before."
+        if unknown:
+            hint = "Nobody knows what arrived: reconnect, then settle() looks and can finish or undo it."
+        elif not restored:
+            hint = f"{len(written)} places could not be put back: settle() can try again."
+        super().__init__(f"{what}: {reason}", hint=hint)

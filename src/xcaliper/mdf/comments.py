@@ -5,23 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from xcaliper.core.markup import escape
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["comment_text", "element_text", "escape", "properties_of", "wrap"]
+__all__ = ["comment_text", "element_text", "properties_of", "wrap"]
 
-_FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_MARKUP: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
-_PLAIN: Final = {markup: plain for plain, markup in _MARKUP.items()} | {"&apos;": "'"}
-_MARKUP_CHARS: Final = re.compile('[&<>"]')
+_PLAIN: Final = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'"}
 _ENTITY: Final = re.compile("&(?:amp|lt|gt|quot|apos);")
 _PROPERTY: Final = re.compile(r'<e name="([^"]*)"[^>]*>([^<]*)</e>')
 _TAG: Final = re.compile(r"<[^>]*>")
-
-
-def escape(text: str) -> str:
-    """Text that may stand in XML: markup escaped, characters XML forbids replaced."""
-    return _MARKUP_CHARS.sub(lambda m: _MARKUP[m[0]], _FORBIDDEN.sub("\ufffd", text))
 
 
 def _unescape(text: str) -> str:

@@ -297,10 +297,12 @@ class MdfReader:
         times: NDArray[np.float64] = self.octets(group)[:, :8].copy().view("<f8")[:, 0]
         return times
 
-    def raw(self, group: ReadGroup, name: str) -> NDArray[Any]:
+    def raw(
+        self, group: ReadGroup, name: str, start: int = 0, stop: int | None = None
+    ) -> NDArray[Any]:
         """Raw values of a channel: array[n, *shape]; texts of variable length as ``bytes``."""
         channel = group.channel(name)
-        octets = self.octets(group)
+        octets = self.octets(group, start, stop)
         if channel.vlsd_at:
             return self._texts(channel, octets)
         if channel.is_bit_field:
@@ -310,9 +312,11 @@ class MdfReader:
         values = np.ascontiguousarray(part).view(channel.dtype)
         return values.reshape(len(octets), *channel.shape)
 
-    def phys(self, group: ReadGroup, name: str) -> NDArray[Any]:
+    def phys(
+        self, group: ReadGroup, name: str, start: int = 0, stop: int | None = None
+    ) -> NDArray[Any]:
         """Physical values of a channel."""
-        return to_phys(group.channel(name).conversion, self.raw(group, name))
+        return to_phys(group.channel(name).conversion, self.raw(group, name, start, stop))
 
     def _texts(self, channel: ReadChannel, octets: NDArray[Any]) -> NDArray[Any]:
         cn = self._blocks.block(channel.vlsd_at, blocks.CnBlock)

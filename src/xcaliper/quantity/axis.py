@@ -16,7 +16,13 @@ from xcaliper.quantity.conversion import floats_of
 from xcaliper.quantity.instance import Located, locate
 from xcaliper.quantity.measurement import chain_of
 from xcaliper.quantity.memory_values import Read, byte_order_of
-from xcaliper.quantity.points import PointsRule, encode_points, read_pairs, read_points
+from xcaliper.quantity.points import (
+    PointsRule,
+    encode_count,
+    encode_points,
+    read_pairs,
+    read_points,
+)
 from xcaliper.quantity.record_access import OpenRecord, PointerChain, read_exactly
 from xcaliper.quantity.record_layout import Record, RecordShape, shape_of
 from xcaliper.quantity.sizes import fixed_points
@@ -230,6 +236,23 @@ class AxisPoints:
             return self.resolve(read).encode_raw(raw, read=read)
         record = self._open(self._data(read), read)
         return encode_points(record, 0, raw, self._rule(), raw=True)
+
+    def encode_count(self, count: int, *, read: Read) -> list[tuple[Address, bytes]]:
+        """Writes that change how many points, or rescale pairs, are in use; the points follow.
+
+        Args:
+            count: as many as will be in use.
+            read: gives memory.
+
+        Raises:
+            UsageError: memory does not tell the number, or there is no room for so many.
+        """
+        if self.pointers is not None:
+            return self.resolve(read).encode_count(count, read=read)
+        pairs = self.layout.find("axis_rescale", 0)
+        largest = max(self.max_points, pairs.max_pairs if pairs is not None else 0)
+        record = self._open(self._data(read), read)
+        return encode_count(record, 0, count, largest, self.byte_order, self.name)
 
     def _rule(self) -> PointsRule:
         return PointsRule(

@@ -15,7 +15,7 @@ from xcaliper.quantity.axis import BoundAxis, curve_points
 from xcaliper.quantity.bits import BitField
 from xcaliper.quantity.compu import Conversion
 from xcaliper.quantity.memory_values import Read, at_offset, to_bytes
-from xcaliper.quantity.points import PointsRule, encode_points, railed, read_points
+from xcaliper.quantity.points import PointsRule, encode_count, encode_points, railed, read_points
 from xcaliper.quantity.record_access import OpenRecord, PointerChain, read_exactly
 from xcaliper.quantity.record_layout import Placed, Record, RecordShape, memory_axes
 from xcaliper.quantity.rounding import PhysToRaw, check_shape, fit_raw, phys_to_raw, target_of
@@ -189,9 +189,12 @@ class BoundCharacteristic:
                 points = np.asarray(axis.fixed, dtype=float)
                 outside[n] = points.astype(np.int64) if _whole(points) else points
         given = {n: len(points) for n, points in outside.items() if not self._counted(n)}
-        size = self._place(None, given).size_bytes
-        data = read_exactly(read, self.address, size, self.name)
-        record = self._record(data, given, read)
+        sized = self._place(None, given)
+        data = read_exactly(read, self.address, sized.size_bytes, self.name)
+        if self.layout.is_counted:
+            record = self._record(data, given, read)
+        else:  # nothing in memory moves anything
+            record = OpenRecord(self.name, self.address, self.ag, self.layout, sized, data, read)
         return record, {n: points[: record.record.counts[n]] for n, points in outside.items()}
 
     def _counted(self, n: int) -> bool:
@@ -335,6 +338,16 @@ class BoundCharacteristic:
         if self.axes:
             table = table[self._reversed()]
         return table.transpose(self._order(placed, table.ndim)).reshape(-1)
+
+    def in_memory(self, raw: NDArray[Any]) -> NDArray[Any]:
+        """Raw values in the order of memory, array[n]; a bit field is at its place, other bits are 0.
+
+        Args:
+            raw: whole raw values of the data type, slowest dimension first.
+        """
+        if self.bits:
+            raw = self.bits.put(np.zeros(raw.shape, self.datatype.dtype()), raw, self.name)
+        return self._stored(raw, self._values(self._record(b"", {}, None)))
 
     def to_phys(self, raw: RawCharacteristic) -> PhysCharacteristic:
         """Physical values and axis points; texts end at their first NUL."""
@@ -493,6 +506,24 @@ class BoundCharacteristic:
             self.guard_rails,
         )
         return encode_points(self._open(read)[0], n, phys, rule)
+
+    def encode_count(self, n: int, count: int, *, read: Read) -> list[tuple[Address, bytes]]:
+        """Writes that change how many points of an axis in the record are in use; values move with it.
+
+        Args:
+            n: 0 for X, 1 for Y, …
+            count: as many as will be in use.
+            read: gives bytes of memory now.
+
+        Raises:
+            UsageError: memory does not tell the number, or there is no room for so many.
+        """
+        if self.pointers is not None:
+            return self.resolve(read).encode_count(n, count, read=read)
+        axis, name = self.axes[n], f"{self.name} axis {n}"
+        if axis.shared is not None:
+            return axis.shared.encode_count(count, read=read)
+        return encode_count(self._open(read)[0], n, count, axis.max_points, self.byte_order, name)
 
 
 def _whole(points: NDArray[Any]) -> bool:

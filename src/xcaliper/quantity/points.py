@@ -19,6 +19,7 @@ __all__ = [
     "MIN_GUARDED",
     "PointsRule",
     "check_monotony",
+    "encode_count",
     "encode_points",
     "railed",
     "read_pairs",
@@ -200,6 +201,38 @@ def write_points(
         raise UsageError(f"{name}: its points are fixed.", hint="Only the description has them.")
     _check_count(name, raw, (record.record.counts[n],))
     return _put_operands(record, n, floats_of(raw), order, name)
+
+
+def encode_count(
+    record: OpenRecord, n: int, count: int, largest: int, order: ByteOrder, name: str
+) -> list[tuple[Address, bytes]]:
+    """Writes that change how many points of axis n are in use, or how many rescale pairs.
+
+    What lies behind them may move with that; the points and values are to be written afterwards.
+
+    Args:
+        record: the record now.
+        n: number of the axis.
+        count: points, or pairs where pairs are stored.
+        largest: as many as there is room for.
+        order: byte order of the axis.
+        name: name for messages.
+
+    Raises:
+        UsageError: memory does not tell the number, or there is no room for so many.
+    """
+    pairs = record.find("axis_pts", n) is None and record.find("axis_rescale", n) is not None
+    placed = record.find("no_rescale" if pairs else "no_axis_pts", n)
+    if placed is None or (not pairs and n in record.shape.fixed):
+        raise UsageError(
+            f"{name}: the number of its points is fixed.", hint="Only the description has it."
+        )
+    if not 0 < count <= largest:
+        raise UsageError(
+            f"{name}: {count} points were given, there is room for {largest}.",
+            hint="Give 1 to as many.",
+        )
+    return _put(record, placed, np.asarray([count]), order, name)
 
 
 def _differences(points: NDArray[Any], placed: Placed, name: str) -> NDArray[Any]:

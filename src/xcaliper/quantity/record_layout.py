@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import prod
+from math import lcm, prod
 from typing import Any, Final
 
 from xcaliper.a2l.grammar import table_of
@@ -17,6 +17,7 @@ __all__ = ["AXES", "Element", "Placed", "Record", "RecordShape", "memory_axes", 
 AXES: Final = "xyz45"
 """Letters of the axes, X first (ASAP2, RECORD_LAYOUT)."""
 MAX_ITEMS: Final = 1 << 24
+MAX_KNOWN: Final = 1024
 _SIZES: Final = {"BYTE": 1, "WORD": 2, "LONG": 4}
 _ALIGNMENTS: Final = {
     DataType.UBYTE: "byte",
@@ -176,10 +177,18 @@ class RecordShape:
     curves: tuple[int, int] = (0, 1)
     calibration_offset: int = 0
     pointer_order: ByteOrder = ByteOrder.INTEL
+    _known: dict[tuple[Any, ...], Record] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )  # what was worked out for a place and for counts; many records are alike
 
     def find(self, kind: str, axis: int = -1) -> Element | None:
         """The element of a kind and axis."""
         return next((e for e in self.elements if e.kind == kind and e.axis == axis), None)
+
+    @property
+    def is_counted(self) -> bool:
+        """True when the record tells how many points or pairs it has."""
+        return any(e.kind in ("no_axis_pts", "no_rescale") for e in self.elements)
 
     def among(self, rank: int, total: int) -> "RecordShape":
         """The same layout for one of several curves that alternate."""
@@ -216,6 +225,29 @@ class RecordShape:
         Raises:
             UsageError: the record is larger than any memory it could lie in.
         """
+        if data is not None:
+            return self._laid(byte_address, maximum, given, data, order, values)
+        known = (byte_address % self._period(), maximum, tuple((given or {}).items()), values)
+        made = self._known.get(known)
+        if made is None:
+            made = self._laid(byte_address, maximum, given, None, order, values)
+            if len(self._known) < MAX_KNOWN:
+                self._known[known] = made
+        return made
+
+    def _period(self) -> int:
+        """Distance at which addresses are alike to every border."""
+        return lcm(*map(self._border, self.elements))
+
+    def _laid(
+        self,
+        byte_address: int,
+        maximum: tuple[int, ...],
+        given: Mapping[int, int] | None,
+        data: bytes | None,
+        order: ByteOrder,
+        values: int | None,
+    ) -> Record:
         points = [min(self.fixed.get(n, m), m) if m else 0 for n, m in enumerate(maximum)]
         for axis, count in (given or {}).items():
             points[axis] = count
@@ -386,6 +418,15 @@ def shape_of(name: str, index: ModuleIndex, owner: str) -> RecordShape:
     layout: RecordLayout | None = index.find(name, "RECORD_LAYOUT")
     if layout is None:
         raise UsageError(f"{owner}: record layout {name} does not exist.", hint="Add it.")
+    key = ("RECORD_LAYOUT", name)
+    known = index.made.get(key)
+    if known is None or known[0] is not layout:
+        known = index.made[key] = (layout, _shape(layout, index, owner))
+    shape: RecordShape = known[1]
+    return shape
+
+
+def _shape(layout: RecordLayout, index: ModuleIndex, owner: str) -> RecordShape:
     elements = [
         _element(entry.attr, one, owner)
         for entry in table_of(RecordLayout).optional.values()
@@ -408,7 +449,7 @@ def shape_of(name: str, index: ModuleIndex, owner: str) -> RecordShape:
         for datatype, word in _ALIGNMENTS.items()
     }
     return RecordShape(
-        name,
+        layout.name,
         tuple(elements),
         fixed,
         alignment,

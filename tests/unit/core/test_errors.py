@@ -6,11 +6,13 @@ import pickle
 import pytest
 
 from xcaliper.core import errors
+from xcaliper.core.address import Address, AddressRange
 from xcaliper.core.errors import (
     A2lError,
     AccessLockedError,
     ExchangeTimeoutError,
     FramingError,
+    GapError,
     IntegrityError,
     LibraryError,
     LimitError,
@@ -56,6 +58,14 @@ EXAMPLES = [
     (
         LimitError("n", phys=4294967296, lower=0, upper=4294967295),
         "n: 4294967296 is outside 0 … 4294967295. Nothing was written.",
+    ),
+    (
+        GapError(Address(0x10), 4, AddressRange(Address(0x12), 2), hint="Fill it."),
+        "memory at 0x00000010, 4 bytes: the image lacks 2 bytes at 0x00000012. Fill it.",
+    ),
+    (
+        GapError(Address(0x10, 1), 1, AddressRange(Address(0x10, 1), 1)).named("kp"),
+        "kp at 0x00000010:1, 1 byte: the image holds none of it.",
     ),
     (SettingsError("port", "not a number"), "port (argument): not a number."),
     (
@@ -171,6 +181,9 @@ def test_fields_of_the_others():
     assert (source.source, source.line, source.column) == ("f", 1, 2)
     integrity = IntegrityError("EPK", expected=1, actual=2)
     assert (integrity.expected, integrity.actual) == (1, 2)
+    gap = GapError(Address(2), 3, AddressRange(Address(4), 1), name="kp")
+    assert (gap.name, gap.address, gap.size_bytes) == ("kp", Address(2), 3)
+    assert gap.gap == AddressRange(Address(4), 1)
     setting = SettingsError("k", "r", source="file")
     assert (setting.key, setting.source) == ("k", "file")
 

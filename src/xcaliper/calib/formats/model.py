@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -12,7 +13,24 @@ if TYPE_CHECKING:
     from xcaliper.core.diagnostics import Diagnostic
     from xcaliper.quantity.catalog import Catalog
 
-__all__ = ["ReadSet", "Reader", "SetFormat", "Writer"]
+__all__ = ["Holds", "ReadSet", "Reader", "SetFormat", "Writer"]
+
+
+class Holds(StrEnum):
+    """What a file format can hold of a set besides names, numbers and one-dimensional blocks."""
+
+    TEXTS = "texts"
+    AXES = "axis points"
+    CUBOIDS = "cuboids"
+    BLOBS = "raw bytes"
+    UNITS = "units"
+    NAMES = "long and display names"
+    FUNCTIONS = "functions"
+    VARIANTS = "variants"
+    HISTORY = "history and maturity"
+    FLAGS = "flags"
+    ORIGIN = "origin of the values"
+    RAW = "ECU values"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +89,7 @@ class SetFormat:
         read: or None.
         write: or None.
         sniff: True when the first bytes of a file look like this format.
+        holds: what it can hold; what a set has beyond that is lost or refused when it is written.
     """
 
     name: str
@@ -79,3 +98,4 @@ class SetFormat:
     read: Reader | None = None
     write: Writer | None = None
     sniff: Callable[[bytes], bool] | None = None
+    holds: frozenset[Holds] = frozenset()

@@ -1,0 +1,239 @@
+"""``xcaliper cal connect``: an ECU and the image one works on, brought together; who wins is a choice."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from xcaliper.cli.cal_history import kept_history
+from xcaliper.cli.cal_options import (
+    ChangeOptions,
+    ChangeOptionsOfVerb,
+    Flag,
+    TargetOptionsOfVerb,
+    Words,
+    pairs,
+)
+from xcaliper.cli.cal_target import check_place, image_of, is_live, open_slave, save_image
+from xcaliper.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from xcaliper.client.connect_choice import ParameterDifference, Question, Synchronised
+
+__all__ = ["connect"]
+
+_WHOLE: Final = ("upload", "download", "offline")
+_SIDES: Final = ("ecu", "data")
+_SHOWN: Final = 20
+
+
+def connect(
+    target: str,
+    image: str,
+    /,
+    *,
+    choose: Words = (),
+    change: ChangeOptionsOfVerb = None,
+    json: Flag = False,
+    options: TargetOptionsOfVerb = None,
+) -> int:
+    """Bring an ECU and the image one works on together: who wins where they differ is a choice.
+
+    The EPK is checked first; then checksums tell which segments differ. While data is downloaded the ECU works with
+    its reference page, where it has one. Exit code 5 when the program is another one and nothing was done.
+
+    Args:
+        target: URL of a slave, such as udp://127.0.0.1:5555.
+        image: image with the values one works on.
+        choose: upload, the ECU wins; download, the image wins; offline, nothing is done; or NAME=ecu and NAME=data
+            for each parameter, *=ecu or *=data for all others. Asked for when it is not given.
+        change: where the change is kept; what is uploaded changes the image.
+        json: print one JSON object.
+        options: how to open both.
+    """
+    from xcaliper.cli.shell import EXIT_OK, EXIT_REFUSED, working
+    from xcaliper.client.connect_choice import Outcome
+
+    change = change or ChangeOptions()
+    answer = _Answer(choose, image, change)
+    if not is_live(target):
+        raise UsageError(f"{target}: it is no URL.", hint="xcaliper cal connect URL IMAGE")
+    with open_slave(target, options) as ecu:
+        data = image_of(image, options, change, catalog=ecu.catalog)
+        if change.confirm:
+            ecu.confirm()
+            data.confirm()
+        data.check_confirmed(image)
+        with kept_history(target, ecu, replace(change, out=None)):
+            reason = change.reason or f"connect with {image}"
+            with working("Comparing …") if choose else nullcontext() as told:
+                done = ecu.calib.synchronise(data.page, answer, reason=reason, progress=told)
+            save_image(data, image, change)
+    _tell(done, as_json=json)
+    return EXIT_REFUSED if done.outcome is Outcome.READ_ONLY else EXIT_OK
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What was chosen on the command line, or is asked for.
+
+    Attributes:
+        words: of the command line.
+        image: name of the image.
+        change: where it goes.
+    """
+
+    words: tuple[str, ...]
+    image: str
+    change: ChangeOptions
+
+    def __post_init__(self) -> None:
+        whole = [one for one in self.words if "=" not in one]
+        if len(whole) > 1 or (whole and len(self.words) > 1):
+            raise UsageError("--choose: one choice for everything, or one for each name.")
+        if whole and whole[0] not in _WHOLE:
+            raise UsageError(
+                f"--choose: {whole[0]!r} is no choice.",
+                hint=f"Use {', '.join(_WHOLE)}, or NAME=ecu and NAME=data.",
+            )
+        for name, side in self._sides().items():
+            if side not in _SIDES:
+                raise UsageError(f"--choose: {name}={side} is neither ecu nor data.")
+        if whole == ["upload"] or "ecu" in self._sides().values():
+            check_place(self.image, self.change)
+
+    def _sides(self) -> dict[str, str]:
+        return pairs(tuple(one for one in self.words if "=" in one), "choose")
+
+    def __call__(self, question: Question) -> str | Mapping[str, str]:
+        """The choice; refused when its result could not be kept.
+
+        Raises:
+            UsageError: nothing is chosen, and nobody can be asked.
+        """
+        made = self._made(question)
+        if made == "upload" or (isinstance(made, Mapping) and "ecu" in made.values()):
+            check_place(self.image, self.change)
+        return made
+
+    def _made(self, question: Question) -> str | Mapping[str, str]:
+        if not self.words:
+            return _asked(question)
+        sides = self._sides()
+        if not sides:
+            return self.words[0]
+        rest = sides.get("*")
+        found = {name: sides.get(name, rest) for name in question.dirty.names}
+        open_ = [name for name, side in found.items() if side is None]
+        if open_:
+            raise UsageError(
+                f"--choose: nothing is said about {', '.join(open_[:8])}.",
+                hint="Add *=ecu or *=data for all others.",
+            )
+        return {name: side for name, side in found.items() if side is not None}
+
+
+# --- asking ---
+
+
+def _asked(question: Question) -> str | Mapping[str, str]:
+    """What somebody at the terminal decides.
+
+    Raises:
+        UsageError: nobody is there.
+    """
+    from xcaliper.cli.shell import errors
+
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"connect: ECU and image differ in {len(question.dirty.names)} parameters, and nobody can be asked.",
+            hint=f"Use --choose {', --choose '.join(_WHOLE)}, or --choose NAME=ecu.",
+        )
+    console = errors()
+    for one in question.segments:
+        console.print(f"{one.label}: {one.bytes_changed} bytes differ", markup=False)
+    names = question.dirty.names
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    console.print(f"{len(names)} parameters: {', '.join(names[:_SHOWN])}{more}", markup=False)
+    letter = _ask(
+        "[u]pload: the ECU wins, [d]ownload: the image wins, [p]er parameter, [o]ffline", "udpo"
+    )
+    if letter != "p":
+        return {"u": "upload", "d": "download", "o": "offline"}[letter]
+    return _each(question.parameters())
+
+
+def _each(differences: list[ParameterDifference]) -> dict[str, str]:
+    """Which side each parameter takes; a capital letter decides all that are left."""
+    found: dict[str, str] = {}
+    letter = ""
+    for one in differences:
+        if letter not in ("E", "D"):
+            text = f"{one.name}: ECU {_short(one.ecu)}, image {_short(one.data)}; [e]cu, [d]ata, E or D for all that follow"
+            letter = _ask(text, "edED")
+        found[one.name] = "ecu" if letter in ("e", "E") else "data"
+    return found
+
+
+def _ask(text: str, letters: str) -> str:
+    """One of some letters.
+
+    Raises:
+        UsageError: there is no answer.
+    """
+    from xcaliper.cli.shell import errors
+
+    for _ in range(10):
+        errors().print(f"{text}: ", markup=False, soft_wrap=True, end="")
+        answer = sys.stdin.readline()
+        if not answer:
+            break
+        if answer.strip()[:1] in letters and answer.strip():
+            return answer.strip()[:1]
+    raise UsageError("connect: no answer; nothing was written.")
+
+
+def _short(value: Any) -> str:
+    from xcaliper.calib.values import format_number
+
+    if isinstance(value, list):
+        return "(table)"
+    return "unknown" if value is None else format_number(value)
+
+
+# --- telling ---
+
+
+def _tell(done: Synchronised, *, as_json: bool) -> None:
+    from xcaliper.cli.shell import errors, print_json, stdout
+
+    if as_json:
+        transaction = done.transaction
+        print_json(
+            {
+                "outcome": str(done.outcome),
+                "segments": [
+                    {
+                        "segment": one.label,
+                        "bytes_changed": one.bytes_changed,
+                        "uploaded": one.uploaded,
+                    }
+                    for one in done.segments
+                ],
+                "bytes_sent": transaction.bytes_sent if transaction else 0,
+                "kept": list(done.kept),
+                "note": done.note,
+            }
+        )
+        return
+    console = stdout()
+    for one in done.segments:
+        text = f"{one.label}: {one.bytes_changed} bytes differed, {one.uploaded} were read to know"
+        console.print(text, markup=False, soft_wrap=True)
+    sent = f", {done.transaction.bytes_sent} bytes sent" if done.transaction else ""
+    console.print(f"{done.outcome}{sent}", markup=False)
+    if done.note:
+        errors().print(f"note: {done.note}", markup=False, soft_wrap=True)

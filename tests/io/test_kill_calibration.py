@@ -1,0 +1,125 @@
+"""Kill the tool at any write of a session of 500: afterwards the history and the ECU agree."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import xcaliper
+from xcaliper.calib.history import State
+from xcaliper.calib.settle import Settle
+from xcaliper.sim.process import EcuProcess
+
+ROOT = Path(__file__).resolve().parents[2]
+CHILD = ROOT / "tests" / "io" / "calibrating_child.py"
+WRITES = 500
+
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="kill -9 is POSIX"),
+    pytest.mark.timeout(240),
+]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cache")
+    before = os.environ.get("XCALIPER_CACHE")
+    os.environ["XCALIPER_CACHE"] = str(folder)
+    with EcuProcess() as process:
+        yield process.url
+    if before is None:
+        del os.environ["XCALIPER_CACHE"]
+    else:
+        os.environ["XCALIPER_CACHE"] = before
+
+
+def start(url: str, path: Path, seed: int, last: int, where: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(CHILD), url, str(path), str(seed), str(last), where],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )
+
+
+def pages(url: str) -> dict[int, bytes]:
+    """Bytes of both segments as they are."""
+    with xcaliper.connect(url) as ecu:
+        return {
+            one.start.value: ecu.calib.working.content(one) for one in ecu.calib.working.segments
+        }
+
+
+def check(url: str, path: Path, before: dict[int, bytes], how: Settle, told: int) -> str:
+    """Empty, or what the ECU and the history do not agree about."""
+    with xcaliper.connect(url) as ecu:
+        calib = ecu.calib
+        file = calib.keep_history(path)
+        opened = calib.history.open()
+        if len(opened) > 1:
+            return f"{len(opened)} transactions are open"
+        calib.settle(how)
+        problems = [str(note) for note in file.diagnostics if note.slug != "torn-line"]
+        expected = {start: bytearray(data) for start, data in before.items()}
+        for one in calib.history:
+            if one.state in (State.DONE, State.PARTIAL):
+                for run in one.runs:
+                    start = max(s for s in expected if s <= run.address.value)
+                    at = run.address.value - start
+                    if expected[start][at : at + run.size_bytes] != run.old:
+                        problems.append(f"{one}: {run.address} was not what it says")
+                    expected[start][at : at + run.size_bytes] = run.new
+        now = {one.start.value: calib.working.content(one) for one in calib.working.segments}
+        problems += [f"segment at {s:#x} differs" for s in now if now[s] != expected[s]]
+        problems += [f"{one} disagrees" for one in calib.disagreements()]
+        if len([one for one in calib.history if one.state is State.DONE]) < told:
+            problems.append(f"{told} transactions came back, fewer are in the history")
+        pages_now = {one.number: (one.ecu_page, one.xcp_page) for one in ecu.paging}
+        if how is not Settle.LOOK and any(used != (0, 0) for used in pages_now.values()):
+            problems.append(f"pages in use are {pages_now}")
+        for number in pages_now:  # the next session begins as this one did
+            ecu.set_page(number, 0)
+        return "; ".join(problems)
+
+
+def test_killed_at_any_write_history_and_ecu_agree(url, tmp_path):
+    seed = int(os.environ.get("XCALIPER_KILL_SEED", "20240611"))
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    wheres = ("intent", "sent", "seen")
+    points = [0, 1, WRITES - 1, *(rng.randrange(2, WRITES) for _ in range(3))]
+    killed, found = 0, []
+    for number, last in enumerate(points):
+        path = tmp_path / f"{number}.history"
+        before = pages(url)
+        child = start(url, path, seed + number, last, wheres[number % 3])
+        out, errors = child.communicate(timeout=120)
+        assert child.returncode == -9, f"{last} {wheres[number % 3]}: {errors}"
+        killed += 1
+        how = tuple(Settle)[number % 3] if number % 2 else Settle.LOOK
+        problem = check(url, path, before, how, int(out.split()[-1]) if out else 0)
+        if problem:
+            found.append(f"write {last}, {wheres[number % 3]}, {how}: {problem}")
+    assert not found, found
+    assert killed == len(points)
+
+
+def test_killed_from_outside_at_any_moment(url, tmp_path):
+    for number, alive_s in enumerate((0.1, 0.4)):
+        path = tmp_path / f"{number}.history"
+        before = pages(url)
+        child = start(url, path, number, -1, "never")
+        assert child.stdout.readline(), child.stderr.read()
+        time.sleep(alive_s)  # the moment of the kill is the point of this test
+        child.kill()
+        out, errors = child.communicate(timeout=120)
+        assert child.returncode == -9, errors
+        lines = [one for one in out.splitlines(keepends=True) if one.endswith("\n")]
+        assert not check(url, path, before, Settle.LOOK, int(lines[-1]) if lines else 1)
