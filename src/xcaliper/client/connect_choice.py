@@ -8,7 +8,7 @@ page at the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from xcaliper.calib.paramset import ParameterSet
@@ -89,16 +89,44 @@ def synchronise(
         calib.is_offline = True
         return Synchronised(Outcome.READ_ONLY, note="the description is for another program (EPK)")
     settled = tuple(calib.settle(Settle.LOOK)) if calib.history.open() else ()
-    if isinstance(data, ParameterSet):
-        _to_ram(calib)
-        return synchronise_set(calib, data, choice, told, reason, settled)
-    known = _Remembered(calib) if data is None else data
+    memory = _Remembered(calib) if data is None else data
     _to_ram(calib)
+    if isinstance(memory, ParameterSet):
+        done = synchronise_set(calib, memory, choice, told, reason)
+    else:
+        done = _synchronise_memory(calib, memory, choice, told, reason)
+    note = f"{done.note} {_home(calib, settled, done.outcome)}".strip()
+    return replace(done, settled=settled, note=note)
+
+
+def _home(calib: Calibration, settled: Sequence[Found], outcome: Outcome) -> str:
+    """Bring the ECU back that a download which was cut off had left elsewhere; says where it is."""
+    texts: list[str] = []
+    for one in settled:
+        for move in one.transaction.moves:
+            used = calib.working.port.pages(move.segment)[0]
+            if move.segment not in one.away or move.after is None or used != move.meanwhile:
+                continue
+            label = calib.working.segment(move.segment).label
+            if outcome is Outcome.OFFLINE:
+                texts.append(f"The ECU still works with page {used} of {label}.")
+                continue
+            calib.working.port.switch([move.segment], move.after, ecu=True, xcp=False)
+            texts.append(
+                f"The ECU was left with page {used} of {label}, and is back on {move.after}."
+            )
+    return " ".join(texts)
+
+
+def _synchronise_memory(
+    calib: Calibration, known: MemoryPort, choice: Choose, told: Told, reason: str
+) -> Synchronised:
+    """Compare memory with the ECU and let a choice decide."""
     found = _compare(calib, known, told)
     if not found.writes:
         calib.is_offline = False
         calib.mark_saved()
-        return Synchronised(Outcome.EQUAL, found.segments, settled=settled)
+        return Synchronised(Outcome.EQUAL, found.segments)
     made = decided(
         choice,
         lambda: Question(
@@ -106,18 +134,18 @@ def synchronise(
         ),
     )
     if isinstance(made, Mapping):
-        return _each(calib, known, found, made, settled, reason, told)
+        return _each(calib, known, found, made, reason, told)
     if made is Choice.OFFLINE:
         calib.is_offline = True
-        return Synchronised(Outcome.OFFLINE, found.segments, settled=settled)
+        return Synchronised(Outcome.OFFLINE, found.segments)
     calib.is_offline = False
     if made is Choice.UPLOAD:
         _take(calib, known, [(at, len(new)) for at, new in found.writes], told)
         calib.mark_saved()
-        return Synchronised(Outcome.UPLOADED, found.segments, settled=settled)
+        return Synchronised(Outcome.UPLOADED, found.segments)
     transaction, note = download(calib, found.writes, told, reason)
     calib.mark_saved()
-    return Synchronised(Outcome.DOWNLOADED, found.segments, transaction, (), settled, note)
+    return Synchronised(Outcome.DOWNLOADED, found.segments, transaction, note=note)
 
 
 class _Remembered:
@@ -243,7 +271,6 @@ def _each(
     data: MemoryPort,
     found: _Compared,
     made: Mapping[str, str],
-    settled: tuple[Found, ...],
     reason: str,
     told: Told,
 ) -> Synchronised:
@@ -257,4 +284,4 @@ def _each(
     calib.mark_saved()
     if dirty.unnamed:
         note = f"{note} {len(dirty.unnamed)} stretches belong to no parameter.".strip()
-    return Synchronised(Outcome.DECIDED, found.segments, transaction, kept, settled, note)
+    return Synchronised(Outcome.DECIDED, found.segments, transaction, kept, note=note)

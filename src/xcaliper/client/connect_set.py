@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from xcaliper.calib.entries import Entry, Key
     from xcaliper.calib.outcomes import ApplyPlan
     from xcaliper.calib.paramset import ParameterSet
-    from xcaliper.calib.settle import Found
     from xcaliper.client.calibration import Calibration
     from xcaliper.core.address import Address
     from xcaliper.core.diagnostics import Diagnostic
@@ -88,7 +87,6 @@ def synchronise_set(
     choice: Choose,
     told: Told,
     reason: str,
-    settled: tuple[Found, ...],
 ) -> Synchronised:
     """Compare a set with the ECU and let a choice decide; what is in no entry stays as the ECU has it.
 
@@ -98,7 +96,6 @@ def synchronise_set(
         choice: see :data:`~xcaliper.client.connect_model.Choose`.
         told: called while it goes on.
         reason: why, for the history.
-        settled: what became of transactions that had been cut off.
 
     Raises:
         PlanError: entries that are to be downloaded cannot be taken; nothing was sent.
@@ -108,7 +105,7 @@ def synchronise_set(
     """
     found = _compare(calib, values, told)
     note = " ".join(one.text for one in found.plan.diagnostics)
-    done = Synchronised(Outcome.EQUAL, found.segments, settled=settled, note=note, plan=found.plan)
+    done = Synchronised(Outcome.EQUAL, found.segments, note=note, plan=found.plan)
     if found.is_equal:
         calib.is_offline = False
         calib.mark_saved()
