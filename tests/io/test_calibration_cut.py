@@ -13,11 +13,13 @@ from pair.faulty_link import FaultyLink
 from xcaliper.calib.history import State
 from xcaliper.calib.settle import Settle
 from xcaliper.cli.main import main
+from xcaliper.client.a2l_source import A2lCache
 from xcaliper.client.connect_choice import Outcome
 from xcaliper.core.errors import MemoryOverflowError, TransactionError, UsageError
 from xcaliper.sim.gallery import build_ecu
 from xcaliper.sim.server import EcuServer
 
+BUILD_CHECKSUM = 0xF3
 DOWNLOADS = (0xF0, 0xEF, 0xEE, 0xED, 0xEC)  # DOWNLOAD to MODIFY_BITS
 NAMES = ("cIdleSpeedTarget", "cLambdaKi", "cLambdaKp", "KFZW", "cIdleKp")
 TIMEOUT_S = 0.25
@@ -200,3 +202,31 @@ def page_bytes_of(ecu) -> bytes:
     """All of the only segment, read anew."""
     (segment,) = ecu.calib.working.segments
     return ecu.calib.working.read_live(segment.start, segment.size_bytes)
+
+
+def test_a_slave_that_leaves_checksums_unanswered_is_read_instead(server, link, tmp_path):
+    asked: list[bytes] = []
+
+    def down(datagram: bytes):
+        if datagram[4] == BUILD_CHECKSUM:
+            asked.append(datagram)
+            return []
+        return [(0.0, datagram)]
+
+    link.down = down
+    for _ in range(2):  # the second time its A2L would be taken from the cache
+        with xcaliper.connect(link.url, cache=A2lCache(tmp_path), timeout_s=TIMEOUT_S) as ecu:
+            calib = ecu.calib
+            table = calib["KFZW"].values
+            calib["KFZW"] = table + 1.0
+            assert np.allclose(ecu.read("KFZW").values, table + 1.0, atol=0.5)
+            assert calib.refresh().checked == 0
+            calib.undo()
+            known = len(asked)
+            assert known, "it was tried"
+            ecu.reconnect()
+            assert calib.refresh().uploaded > 0
+            calib["KFZW"] = table + 2.0
+            calib.undo()
+            assert len(asked) == known, "once is enough"
+            assert calib.disagreements() == []
