@@ -191,6 +191,7 @@ class OfflineImage:
             name=self.name,
             check_confirmed=self.check_confirmed,
             others=self._others,
+            program=self.epk.text,
         )
 
     def _others(self) -> dict[int, MemoryImage]:
