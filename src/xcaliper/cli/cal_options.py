@@ -25,6 +25,8 @@ __all__ = [
     "TargetOptionsOfVerb",
     "Words",
     "checksum_region",
+    "number",
+    "offset_of",
     "pairs",
 ]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from xcaliper.calib.entries import Entry, Key
     from xcaliper.calib.merge import MergeResult
 
-__all__ = ["diff", "export", "import_set", "merge"]
+__all__ = ["FileOptions", "diff", "export", "import_set", "merge"]
 
 
 @dataclass(frozen=True, slots=True)
