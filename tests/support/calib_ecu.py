@@ -111,7 +111,7 @@ class CalibEcu:
         for number, start in ((0, MAPS), (1, TWIN)):
             if start <= address.value and address.value + size <= start + SIZE:
                 return self.pages_of[number, self.used[number][1]], address.value - start
-        if PLAIN <= address.value and address.value + size <= PLAIN + PLAIN_SIZE:
+        if address.value >= PLAIN and address.value + size <= PLAIN + PLAIN_SIZE:
             return self.plain, address.value - PLAIN
         raise UsageError(f"no memory at {address}, {size} bytes.")
 

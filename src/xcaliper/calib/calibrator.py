@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from xcaliper.calib.dirty import changes_of, dirty_of, dirty_runs
 from xcaliper.calib.exchange import apply_set, plan_set, take_snapshot
 from xcaliper.calib.groups import Brackets, Commit, How, Prepared, prepare
 from xcaliper.calib.history import Change, History, Kind, State, Transaction, told
@@ -15,13 +16,14 @@ from xcaliper.calib.places import PlaceIndex
 from xcaliper.calib.settle import Found, Settle, disagreements, look, record, remainder
 from xcaliper.calib.staging import StagedMemory
 from xcaliper.calib.working_set import WorkingSet
-from xcaliper.calib.write_plan import Run, difference, plan_runs
+from xcaliper.calib.write_plan import Run, plan_runs
 from xcaliper.core.errors import IntegrityError, TransactionError, UsageError, XcaliperError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from xcaliper.calib.apply import OnAxis
+    from xcaliper.calib.dirty import Dirty
     from xcaliper.calib.exchange import Applied
     from xcaliper.calib.outcomes import ApplyPlan
     from xcaliper.calib.parameters import WritePlan, WriteResult
@@ -29,32 +31,11 @@ if TYPE_CHECKING:
     from xcaliper.calib.port import PagedPort
     from xcaliper.calib.segments import CalibSegment
     from xcaliper.calib.working_set import Progress, Refreshed
-    from xcaliper.core.address import Address, AddressRange
+    from xcaliper.core.address import Address
     from xcaliper.core.diagnostics import Diagnostic
     from xcaliper.quantity.catalog import Catalog
 
-__all__ = ["Calibrator", "Dirty", "Group"]
-
-#: With more parameters than this a download tells their names only.
-_MAX_TOLD: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Dirty:
-    """What differs.
-
-    Attributes:
-        names: parameters, in the order of their addresses.
-        unnamed: bytes that belong to no parameter.
-        bytes_changed: bytes that differ.
-    """
-
-    names: tuple[str, ...]
-    unnamed: tuple[AddressRange, ...]
-    bytes_changed: int
-
-    def __bool__(self) -> bool:
-        return self.bytes_changed > 0
+__all__ = ["Calibrator", "Group"]
 
 
 @dataclass(slots=True)
@@ -342,24 +323,8 @@ class Calibrator:
 
     def changes_between(self, staged: StagedMemory) -> list[Change]:
         """The parameters that planned writes change, with their values before and after."""
-        areas = [one.range for one in self.working.segments]
-        runs = plan_runs(staged.writes, self.working.read, ag=self.working.ag, areas=areas)
-        names = self._dirty(runs).names
-        after = LiveValues(self.catalog, staged.read, self.working.ag, chosen=self._live.chosen)
-        told_too = len(names) <= _MAX_TOLD
-        return [
-            Change(name, self._told(self._live, name), self._told(after, name))
-            if told_too
-            else Change(name, None, None)
-            for name in names
-        ]
-
-    @staticmethod
-    def _told(live: LiveValues, name: str) -> Any:
-        try:
-            return told(live.read(name))
-        except UsageError:  # a value that its description cannot express
-            return None
+        after = LiveValues(self.catalog, staged.read, self.working.ag, chosen=self.chosen)
+        return changes_of(self.dirty_by(staged.writes).names, self._live, after)
 
     def _make(self, group: Group, prepared: Prepared, progress: Progress | None) -> Transaction:
         transaction = Transaction(
@@ -594,46 +559,15 @@ class Calibrator:
         Raises:
             UsageError: there is no other page, or nothing was saved.
         """
-        if against not in ("reference", "file"):
-            raise UsageError(f"dirty: against {against!r} is neither 'reference' nor 'file'.")
-        runs: list[Run] = []
-        for number, segment in enumerate(self.working.segments):
-            other = self._other(number, segment, against, page)
-            if other is not None:
-                now = self.working.content(segment)
-                runs += difference(segment.start, other, now, ag=self.working.ag)
-        return self._dirty(runs)
-
-    def _other(
-        self, number: int, segment: CalibSegment, against: str, page: int | None
-    ) -> bytes | None:
-        if against == "file":
-            if not self._saved:
-                raise UsageError(
-                    "dirty: nothing was saved, so nothing is known to compare with.",
-                    hint="Export, or call mark_saved().",
-                )
-            return self._saved.get(number)
-        reference = segment.reference_page if page is None else page
-        if segment.number is None or reference is None:
-            raise UsageError(
-                f"{segment.label}: it has no reference page.", hint='Use dirty("file").'
-            )
-        return self.working.content(segment, reference)
-
-    def _dirty(self, runs: Sequence[Run]) -> Dirty:
-        names, unnamed = self.places.names_in(
-            part.range for run in runs for part in difference(run.address, run.old, run.new)
+        return dirty_of(
+            self.places, self.working, dirty_runs(self.working, against, page, self._saved)
         )
-        changed = sum(a != b for one in runs for a, b in zip(one.old, one.new, strict=True))
-        return Dirty(tuple(names), tuple(unnamed), changed)
 
     def dirty_by(self, writes: Iterable[tuple[Address, bytes]]) -> Dirty:
         """What planned writes would change."""
         areas = [one.range for one in self.working.segments]
-        return self._dirty(
-            plan_runs(list(writes), self.working.read, ag=self.working.ag, areas=areas)
-        )
+        runs = plan_runs(list(writes), self.working.read, ag=self.working.ag, areas=areas)
+        return dirty_of(self.places, self.working, runs)
 
     def check_park(self, writes: Iterable[tuple[Address, bytes]]) -> None:
         """Raise where the ECU has no other page while these are written.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import Parameter
 
@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from xcaliper.xcp.slave_config import SlaveConfig
 
 __all__ = ["vecu"]
+
+#: ECU → what to read and to measure; the others have the program of the calibration concepts.
+_EXAMPLES: Final = {
+    "demo-engine": ("EngineSpeed KFZW", "'Engine*' 'Lambda*'"),
+    "many-signals": ("Sig00000", "'Sig*'"),
+}
 
 
 def vecu(  # noqa: PLR0913  # each option is one setting of the slave
@@ -39,12 +45,14 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     datagram: int = 1472,
     a2l_out: Path | None = None,
     nvm: Path | None = None,
+    extensions: str = "",
+    list_ecus: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     json: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
 ) -> int:
     """Run a virtual ECU that any XCP master can connect to; Ctrl+C ends it.
 
     Args:
-        name: which ECU: demo-engine or many-signals; may be left out.
+        name: which ECU, see --list-ecus; demo-engine when it is left out.
         urls: where to listen; default udp://127.0.0.1:5555 and tcp://127.0.0.1:5555.
         byte_order: of the slave and of its memory.
         granularity: bytes per address.
@@ -67,11 +75,16 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         datagram: bytes of one UDP datagram; larger ones cost less per byte where the network takes them.
         a2l_out: also write the description into this file.
         nvm: file that keeps what SET_REQUEST stored (pages, DAQ lists), for the next start.
+        extensions: address extension of each memory, such as flash=0,ram=1,peripherals=2,external-flash=3.
+        list_ecus: print the ECUs that there are, and end.
         json: print one JSON object when it listens.
     """
     if list_quirks:
         return _list_quirks(as_json=json)
+    if list_ecus:
+        return _list_ecus(as_json=json)
     from xcaliper.cli.shell import make_console
+    from xcaliper.sim.extensions import ExtensionMap
     from xcaliper.sim.gallery import build_ecu
     from xcaliper.sim.server import EcuServer
 
@@ -90,6 +103,10 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         settings = _protected(settings, protect)
     if "://" in name:  # a URL alone: the demo engine is meant
         name, urls = "demo-engine", (name, *urls)
+
+    def complain(text: str) -> None:
+        make_console(stderr=True).print(text, markup=False, style="yellow")
+
     listen = urls or ("udp://127.0.0.1:5555", "tcp://127.0.0.1:5555")
     ecu = build_ecu(
         name,
@@ -98,8 +115,10 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         signals=signals,
         rate_hz=rate,
         nvm=nvm,
-        on_problem=lambda text: make_console(stderr=True).print(text, markup=False, style="yellow"),
+        extensions=ExtensionMap.parse(extensions) if extensions else None,
+        on_problem=complain,
     )
+    ecu.log.told = lambda entry: complain(str(entry))
     server = EcuServer(ecu, listen, datagram_limit=datagram)
     try:
         if a2l_out is not None:
@@ -209,6 +228,21 @@ def _list_quirks(*, as_json: bool) -> int:
     return 0
 
 
+def _list_ecus(*, as_json: bool) -> int:
+    """Print every ECU with what it is."""
+    from xcaliper.cli.shell import print_json, stdout
+    from xcaliper.sim.gallery import NAMES, meaning
+
+    if as_json:
+        print_json([{"name": name, "meaning": meaning(name)} for name in NAMES])
+        return 0
+    console = stdout()
+    for name in NAMES:
+        console.print(name, style="bold", markup=False, highlight=False)
+        console.print(f"  {meaning(name)}", markup=False, highlight=False)
+    return 0
+
+
 def _announce(name: str, server: EcuServer, *, as_json: bool) -> None:
     """Say where it listens and what to do with it, before it begins to serve."""
     from xcaliper.cli.shell import print_json, stdout
@@ -222,9 +256,7 @@ def _announce(name: str, server: EcuServer, *, as_json: bool) -> None:
     console = stdout()
     console.print(f"{name} listens on {' and '.join(addresses)}", markup=False)
     console.print("In another shell:", style="dim")
-    read, measured = ("Sig00000", "'Sig*'")
-    if name == "demo-engine":
-        read, measured = ("EngineSpeed KFZW", "'Engine*' 'Lambda*'")
+    read, measured = _EXAMPLES.get(name, ("cSetA KFA", "'Set*' 'Out*'"))
     for line in (
         f"xcaliper info {addresses[0]}",
         f"xcaliper read {addresses[0]} {read}",

@@ -22,7 +22,7 @@ from xcaliper.core.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from xcaliper.calib.calibrator import Dirty
+    from xcaliper.calib.dirty import Dirty
     from xcaliper.calib.history import Transaction
     from xcaliper.calib.segments import CalibSegment
     from xcaliper.calib.settle import Found

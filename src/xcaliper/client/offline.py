@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xcaliper.calib.apply import plan_apply
-from xcaliper.calib.calibrator import Calibrator
 from xcaliper.calib.extract import extract
 from xcaliper.calib.history import Kind
 from xcaliper.calib.image_values import GuardedImage, ParameterDifference, compare_images
@@ -20,10 +18,8 @@ from xcaliper.calib.page_image import (
     segment_range,
 )
 from xcaliper.calib.paramset import Origin, ParameterSet
-from xcaliper.calib.places import PlaceIndex
-from xcaliper.calib.port import PlainPort
 from xcaliper.client.a2l_source import read_a2l
-from xcaliper.client.calibration import author_name
+from xcaliper.client.image_calibrator import ImageCalibrator
 from xcaliper.client.image_file import load_image, save_image
 from xcaliper.client.memory_access import as_address
 from xcaliper.client.memory_sets import apply_plan, diff_by_name
@@ -138,33 +134,6 @@ def _texts(catalog: Catalog) -> list[bytes]:
     return [document.to_bytes(number) for number in range(len(document.sources))]
 
 
-class _ImageCalibrator(Calibrator):
-    """Writes to an image, none of which is allowed while it is of another program."""
-
-    def __init__(self, owner: OfflineImage, memory: GuardedImage, chosen: dict[str, str]) -> None:
-        self._owner = owner
-        self._memory = memory
-        super().__init__(
-            owner.catalog,
-            PlainPort(memory),
-            clock=time.time_ns,
-            author=author_name(),
-            variants=chosen,
-        )
-
-    def check_allowed(self, transaction: Transaction) -> None:
-        """Refuse changes that the EPK forbids, and those of the EPK.
-
-        Raises:
-            IntegrityError: the image is of another program.
-            UsageError: the EPK lies there.
-        """
-        name = ", ".join(transaction.names[:3]) or "image"
-        self._owner.check_confirmed(name)
-        for run in transaction.runs:
-            self._memory.check(run.address, run.size_bytes, name)
-
-
 class _View:
     """Memory as names read it: what a group has planned included."""
 
@@ -208,7 +177,6 @@ class OfflineImage:
         self.confirmed = False
         self._file = file
         self._checksums = tuple(checksums)
-        self._saved = file.image.copy()
         for one in self._checksums:
             one.stored_range()  # an unknown algorithm is told now, not after a day of work
         mod_par = catalog.index.module.mod_par
@@ -218,9 +186,15 @@ class OfflineImage:
         self._page = PageImage(file.image, moves, described_ranges(catalog))
         kept = [(one, "the EPK") for one in self.epk.described_places]
         self._named = NamedValues(self, _View(self), note=self.check_confirmed)
-        chosen: dict[str, str] = {}
-        self._chosen = chosen
-        self.calib: Calibrator = _ImageCalibrator(self, GuardedImage(self._page, kept), chosen)
+        self._chosen: dict[str, str] = {}
+        memory = GuardedImage(self._page, kept)
+        self.calib = ImageCalibrator(
+            catalog, memory, self._chosen, self.check_confirmed, self._others
+        )
+
+    def _others(self) -> dict[int, MemoryImage]:
+        """Images of the other pages."""
+        return {number: one.image for number, one in self._pages.items() if one is not self}
 
     # --- facts ---
 
@@ -568,14 +542,12 @@ class OfflineImage:
 
     def changed(self) -> tuple[str, ...]:
         """Parameters that are not as in the file, in the order of their addresses."""
-        places = self._saved.compare(self.image).changed
-        index = PlaceIndex(self.catalog, self._page.read, self._page.locate)
-        return tuple(index.names_in(places)[0])
+        return self.calib.dirty("file").names
 
     @property
     def is_changed(self) -> bool:
         """True while something differs from the file."""
-        return self._saved != self.image
+        return not self.calib.is_saved
 
     # --- pages ---
 
@@ -652,5 +624,5 @@ class OfflineImage:
         done = save_image(
             self._file, self.epk, self._checksums, path=path, format=format, overwrite=overwrite
         )
-        self._saved = self.image.copy()
+        self.calib.mark_saved()
         return done

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Paging", "SegmentPages"]
 
 _MOVE: Final = "Set the working page: paging.set(…, ecu=False) moves only what XCP sees."
+_OFFLINE: Final = "Calibrate offline, in the image of the program, and flash it."
 _RIGHTS: Final = ("never", "alone", "together", "always")
 
 
@@ -327,6 +328,11 @@ class Paging:
         error = negative_response("page", code)
         error.message = f"page {page} of {_label(one)} {reason}; nothing was sent."
         error.hint = hint
+        if side is Side.XCP_WRITE and _is_fixed(one):
+            error.message = (
+                f"no page of {_label(one)} may be written through XCP; nothing was sent."
+            )
+            error.hint = _OFFLINE
         raise error
 
     @staticmethod
@@ -351,6 +357,11 @@ def _label(one: SegmentInfo) -> str:
 
 def _whose(*, ecu: bool, xcp: bool) -> str:
     return "page" if ecu and xcp else "ECU page" if ecu else "XCP page"
+
+
+def _is_fixed(one: SegmentInfo) -> bool:
+    """Whether parameters of a segment can never be written while the program runs."""
+    return all(rules is not None and not rules.xcp_write_access for rules in one.page_rules)
 
 
 def _restricts(one: SegmentInfo) -> bool:

@@ -24,6 +24,7 @@ __all__ = [
     "LinkError",
     "LocalProtocolError",
     "MdfError",
+    "MemoryOverflowError",
     "NegativeResponseError",
     "NotFoundError",
     "OutOfRangeError",
@@ -349,6 +350,12 @@ class AccessLockedError(NegativeResponseError):
     """The resource is protected by seed and key."""
 
     slug = "refused-locked"
+
+
+class MemoryOverflowError(NegativeResponseError):
+    """The slave has no memory left, for lists or for copies of parameters."""
+
+    slug = "refused-memory-overflow"
 
 
 class UnlockError(ProtocolError):

@@ -191,13 +191,13 @@ def _assemble(
 ) -> tuple[MemoryImage, list[Diagnostic]]:
     """Records as one image; bytes that are given twice are told, with different values refused."""
     notes: list[Diagnostic] = []
-    seen: bytearray = bytearray()
-    first: Address | None = None
+    joined: list[tuple[Address, bytearray]] = []
     for address, data, line in sorted(runs, key=lambda run: run[0].value):
-        offset = (address.value - first.value) * ag if first is not None else -1
-        if first is None or offset > len(seen):
-            first, seen = address, bytearray(data)
+        offset = (address.value - joined[-1][0].value) * ag if joined else -1
+        if not joined or offset > len(joined[-1][1]):
+            joined.append((address, bytearray(data)))
             continue
+        seen = joined[-1][1]
         there = seen[offset : offset + len(data)]
         if there and there != data[: len(there)]:
             raise ImageError(
@@ -210,7 +210,7 @@ def _assemble(
             text = f"the bytes at {address} are given twice."
             notes.append(Diagnostic(Severity.WARNING, "image-twice", Where(source, line), text))
         seen += data[len(there) :]
-    return MemoryImage(((address, data) for address, data, _ in runs), ag=ag), notes
+    return MemoryImage(joined, ag=ag), notes
 
 
 # --- writing ---

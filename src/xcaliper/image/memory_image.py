@@ -68,7 +68,9 @@ class MemoryImage:
         UsageError: another granularity.
     """
 
-    def __init__(self, runs: Iterable[tuple[Address, bytes]] = (), *, ag: int = 1) -> None:
+    def __init__(
+        self, runs: Iterable[tuple[Address, bytes | bytearray]] = (), *, ag: int = 1
+    ) -> None:
         self._memory = SparseMemory(ag)
         self._ag = ag
         for start, block in _joined(runs, ag):
@@ -286,7 +288,9 @@ def _check_size(size_bytes: int) -> None:
         )
 
 
-def _joined(runs: Iterable[tuple[Address, bytes]], ag: int) -> list[tuple[Address, bytearray]]:
+def _joined(
+    runs: Iterable[tuple[Address, bytes | bytearray]], ag: int
+) -> list[tuple[Address, bytearray]]:
     """Runs in order, adjacent ones as one; the same bytes may be given twice."""
     made: list[tuple[Address, bytearray]] = []
     total = 0
@@ -306,7 +310,7 @@ def _joined(runs: Iterable[tuple[Address, bytes]], ag: int) -> list[tuple[Addres
     return made
 
 
-def _lay(block: bytearray, offset: int, data: bytes, first: Address, ag: int) -> None:
+def _lay(block: bytearray, offset: int, data: bytes | bytearray, first: Address, ag: int) -> None:
     """Put bytes behind a block; where it holds some of them already, they must be the same."""
     there = block[offset : offset + len(data)]
     if there != data[: len(there)]:

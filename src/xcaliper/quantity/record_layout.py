@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import prod
+from math import lcm, prod
 from typing import Any, Final
 
 from xcaliper.a2l.grammar import table_of
@@ -17,6 +17,7 @@ __all__ = ["AXES", "Element", "Placed", "Record", "RecordShape", "memory_axes", 
 AXES: Final = "xyz45"
 """Letters of the axes, X first (ASAP2, RECORD_LAYOUT)."""
 MAX_ITEMS: Final = 1 << 24
+MAX_KNOWN: Final = 1024
 _SIZES: Final = {"BYTE": 1, "WORD": 2, "LONG": 4}
 _ALIGNMENTS: Final = {
     DataType.UBYTE: "byte",
@@ -176,6 +177,9 @@ class RecordShape:
     curves: tuple[int, int] = (0, 1)
     calibration_offset: int = 0
     pointer_order: ByteOrder = ByteOrder.INTEL
+    _known: dict[tuple[Any, ...], Record] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )  # what was worked out for a place and for counts; many records are alike
 
     def find(self, kind: str, axis: int = -1) -> Element | None:
         """The element of a kind and axis."""
@@ -221,6 +225,29 @@ class RecordShape:
         Raises:
             UsageError: the record is larger than any memory it could lie in.
         """
+        if data is not None:
+            return self._laid(byte_address, maximum, given, data, order, values)
+        known = (byte_address % self._period(), maximum, tuple((given or {}).items()), values)
+        made = self._known.get(known)
+        if made is None:
+            made = self._laid(byte_address, maximum, given, None, order, values)
+            if len(self._known) < MAX_KNOWN:
+                self._known[known] = made
+        return made
+
+    def _period(self) -> int:
+        """Distance at which addresses are alike to every border."""
+        return lcm(*map(self._border, self.elements))
+
+    def _laid(
+        self,
+        byte_address: int,
+        maximum: tuple[int, ...],
+        given: Mapping[int, int] | None,
+        data: bytes | None,
+        order: ByteOrder,
+        values: int | None,
+    ) -> Record:
         points = [min(self.fixed.get(n, m), m) if m else 0 for n, m in enumerate(maximum)]
         for axis, count in (given or {}).items():
             points[axis] = count

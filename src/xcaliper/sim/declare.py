@@ -15,8 +15,10 @@ import numpy as np
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import NotFoundError, PlanError, UsageError
 from xcaliper.sim.items import (
+    Area,
     Axis,
     BitField,
+    CalibrationMethod,
     Curve,
     Event,
     FixAxis,
@@ -55,6 +57,10 @@ class EcuDeclaration:
         name: identifier of the ECU, also of its A2L module.
         epk: identification of the program, stored at ``epk_address``.
         ram_address: first address of the measurement RAM.
+        ram_extension: its address extension.
+        flash_extension: that of the program identification and of initial values.
+        areas: further memory, without objects.
+        method: how parameters are made adjustable; None = nobody has to know.
 
     Raises:
         PlanError: something does not fit; carries every problem.
@@ -73,6 +79,10 @@ class EcuDeclaration:
     ram_address: int = 0x2000_0000
     ram_size_bytes: int = 0x1_0000
     epk_address: int = 0x0800_0100
+    ram_extension: int = 0
+    flash_extension: int = 0
+    areas: tuple[Area, ...] = ()
+    method: CalibrationMethod | None = None
     _by_name: dict[str, Signal | Parameter] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
@@ -121,6 +131,7 @@ def _names(declaration: EcuDeclaration) -> Iterator[str]:
         "object": objects,
         "event": [event.name for event in declaration.events],
         "segment": [segment.name for segment in declaration.segments],
+        "area": [area.name for area in declaration.areas],
         "group": [group.name for group in declaration.groups],
         "function": [function.name for function in declaration.functions],
     }
@@ -159,8 +170,19 @@ def _segments(declaration: EcuDeclaration) -> Iterator[str]:
         yield from _pages(segment)
         if segment.address % 8 or segment.size_bytes % 8 or segment.size_bytes <= 0:
             yield f"segment {segment.name}: address and size must be multiples of 8"
-        if not 0 <= segment.extension <= 255:
-            yield f"segment {segment.name}: address extension is outside 0 to 255"
+        if segment.initial_at is not None and segment.initial_at % 8:
+            yield f"segment {segment.name}: address of initial values must be a multiple of 8"
+    for area in declaration.areas:
+        if area.address % 8 or area.size_bytes % 8 or area.size_bytes <= 0:
+            yield f"area {area.name}: address and size must be multiples of 8"
+    for kind, name, extension in (
+        *(("segment", one.name, one.extension) for one in declaration.segments),
+        *(("area", one.name, one.extension) for one in declaration.areas),
+        ("region", "RAM", declaration.ram_extension),
+        ("region", "CODE", declaration.flash_extension),
+    ):
+        if not 0 <= extension <= 255:
+            yield f"{kind} {name}: address extension is outside 0 to 255"
     if declaration.ram_address % 8 or declaration.ram_size_bytes % 8:
         yield "RAM: address and size must be multiples of 8"
 

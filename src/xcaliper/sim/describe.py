@@ -38,6 +38,7 @@ from xcaliper.sim.items import (
     FixAxis,
     Map,
     Measurement,
+    MemoryKind,
     Parameter,
     Scalar,
     Signal,
@@ -136,38 +137,56 @@ def _mod_par(image: EcuImage, config: SlaveConfig) -> kw_memory.ModPar:
         ecu=declaration.name,
         cpu_type="virtual",
     )
-    for name, prg_type, mem_type, text in (
-        (RAM, "VARIABLES", "RAM", "Measurement variables"),
-        (CODE, "CODE", "FLASH", "Program identification"),
-    ):
-        region = image.regions[name]
-        made.memory_segment.append(
-            kw_memory.MemorySegment(
-                name,
-                text,
-                prg_type,
-                mem_type,
-                "INTERN",
-                region.address,
-                len(region.initial),
-                *_NO_MIRRORS,
-            )
+    if declaration.method is not None:
+        method = declaration.method
+        handles = [kw_memory.CalibrationHandle(list(method.handle))] if method.handle else []
+        made.calibration_method.append(
+            kw_memory.CalibrationMethod(method.name, method.version, calibration_handle=handles)
         )
+    made.memory_segment += [
+        _memory_segment(image, RAM, ("VARIABLES", "RAM", "INTERN"), "Measurement variables"),
+        _memory_segment(image, CODE, ("CODE", "FLASH", "INTERN"), "Program identification"),
+    ]
     for segment in declaration.segments:
-        made.memory_segment.append(
-            kw_memory.MemorySegment(
-                segment.name,
-                segment.text,
-                "DATA",
-                "FLASH",
-                "INTERN",
-                segment.address,
-                segment.size_bytes,
-                *_NO_MIRRORS,
-                if_data=[write_segment(describe_segment(segment, config))],
-            )
-        )
+        words = _SEGMENT_WORDS[segment.kind]
+        described = _memory_segment(image, segment.name, words, segment.text)
+        described.if_data.append(write_segment(describe_segment(segment, config)))
+        made.memory_segment.append(described)
+        if segment.initial_at is not None:
+            text = f"Initial values of {segment.name}"
+            words = ("OFFLINE_DATA", "FLASH", "INTERN")
+            made.memory_segment.append(_memory_segment(image, segment.initial_name, words, text))
+    made.memory_segment += [
+        _memory_segment(image, area.name, _AREA_WORDS[area.kind], area.text)
+        for area in declaration.areas
+    ]
     return made
+
+
+#: Program type, memory type and attribute of a segment with parameters, by the kind of its memory.
+_SEGMENT_WORDS: Final = {
+    MemoryKind.FLASH: ("DATA", "FLASH", "INTERN"),
+    MemoryKind.RAM: ("CALIBRATION_VARIABLES", "RAM", "INTERN"),
+    MemoryKind.EEPROM: ("DATA", "EEPROM", "INTERN"),
+    MemoryKind.PERIPHERALS: ("DATA", "REGISTER", "INTERN"),
+    MemoryKind.EXTERNAL_FLASH: ("DATA", "FLASH", "EXTERN"),
+}
+#: The same of memory without objects.
+_AREA_WORDS: Final = {
+    MemoryKind.FLASH: ("RESERVED", "FLASH", "INTERN"),
+    MemoryKind.RAM: ("RESERVED", "RAM", "INTERN"),
+    MemoryKind.EEPROM: ("RESERVED", "EEPROM", "INTERN"),
+    MemoryKind.PERIPHERALS: ("VARIABLES", "REGISTER", "INTERN"),
+    MemoryKind.EXTERNAL_FLASH: ("RESERVED", "FLASH", "EXTERN"),
+}
+
+
+def _memory_segment(
+    image: EcuImage, name: str, words: tuple[str, str, str], text: str
+) -> kw_memory.MemorySegment:
+    region = image.regions[name]
+    size_bytes = len(region.initial)
+    return kw_memory.MemorySegment(name, text, *words, region.address, size_bytes, *_NO_MIRRORS)
 
 
 class _Maker:

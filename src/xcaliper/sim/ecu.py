@@ -11,6 +11,7 @@ from xcaliper.sim.describe import describe
 from xcaliper.sim.faults import FaultInjector, Faults
 from xcaliper.sim.flash import Flash
 from xcaliper.sim.image import build_image
+from xcaliper.sim.log import EcuLog
 from xcaliper.sim.memory import EcuMemory
 from xcaliper.sim.quirky_a2l import describe_quirky
 from xcaliper.sim.quirky_memory import QuirkyMemory
@@ -26,16 +27,18 @@ from xcaliper.xcp.table import COMMANDS
 from xcaliper.xcp.tlcmd import ETH_COMMANDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from xcaliper.sim.declare import EcuDeclaration
+    from xcaliper.sim.image import EcuImage
     from xcaliper.sim.tasks import Task
     from xcaliper.sim.xcp_section import Endpoint
     from xcaliper.transport.port_base import Sent
     from xcaliper.xcp.slave_config import SlaveMemory
     from xcaliper.xcp.slave_link import LinkReply, LinkSettings
+    from xcaliper.xcp.slave_program import SectorConfig
 
-__all__ = ["STORING", "Model", "VirtualEcu"]
+__all__ = ["STORING", "MemoryMaker", "Model", "VirtualEcu"]
 
 #: Settings of an ECU that can store what SET_REQUEST asks for.
 STORING: Final[dict[str, Any]] = {"freeze": True, "store": StoreSettings(daq=True, resume=True)}
@@ -57,6 +60,20 @@ class Model(Protocol):
         ...
 
 
+class MemoryMaker(Protocol):
+    """Makes the memory of an ECU as it is after power-up; :class:`EcuMemory` itself is one."""
+
+    def __call__(
+        self,
+        image: EcuImage,
+        flash: Flash | None,
+        stored: Mapping[int, bytes] | None,
+        log: EcuLog | None,
+    ) -> EcuMemory:
+        """A memory over image, flash and what was stored."""
+        ...
+
+
 class VirtualEcu:
     """An ECU that runs its application and serves XCP, on a clock that the caller owns.
 
@@ -69,6 +86,7 @@ class VirtualEcu:
         endpoints: where it will be reached, for the A2L.
         faults: what goes wrong on purpose.
         nonvolatile: what survives power-off; None = an empty one, which survives :meth:`reboot`.
+        memory: makes its memory; another one than usual is another concept of calibration.
 
     Attributes:
         image: placements and initial bytes.
@@ -80,9 +98,10 @@ class VirtualEcu:
         a2l: text of the description.
         nonvolatile: what SET_REQUEST stored.
         faults: what goes wrong, with the truth about it; None when nothing does.
+        log: what the ECU noticed and no answer tells.
     """
 
-    def __init__(
+    def __init__(  # each one is a choice of its own
         self,
         declaration: EcuDeclaration,
         model: Callable[[EcuMemory], Model],
@@ -90,7 +109,10 @@ class VirtualEcu:
         endpoints: tuple[Endpoint, ...] = (),
         faults: Faults | None = None,
         nonvolatile: NonVolatile | None = None,
+        memory: MemoryMaker = EcuMemory,
     ) -> None:
+        self.log = EcuLog()
+        self._make_memory = memory
         self.declaration = declaration
         self._settings = settings or SlaveConfig(byte_order=declaration.byte_order, **STORING)
         self.nonvolatile = nonvolatile or NonVolatile()
@@ -101,7 +123,10 @@ class VirtualEcu:
         self.faults = FaultInjector(faults, field, order) if faults else None
         self._reboots_ns = [int(at * 1e9) for at in sorted(faults.reboots_s)] if faults else []
         program = self._settings.program
-        self.flash = Flash(program.sectors, ag=self._settings.ag) if program else None
+        self.flash: Flash | None = None
+        if program is not None:
+            programmed = _programmed(self.image, program.sectors)
+            self.flash = Flash(program.sectors, ag=self.image.ag, initial=programmed)
         self._boot_ns = 0
         self._run = 0
         self._endpoints = endpoints
@@ -109,9 +134,19 @@ class VirtualEcu:
         self._load()
         self.announce(endpoints)
 
+    def _forget_pages(self) -> None:
+        """What was stored for segments in flash is gone when that flash was erased."""
+        stored = self.nonvolatile.pages
+        left = {
+            number: data for number, data in stored.items() if number not in self.memory.cleared
+        }
+        if len(left) < len(stored):
+            self.nonvolatile.pages = left
+            self.nonvolatile.changed()
+
     def _load(self) -> None:
         """Memory and application as they are after power-up."""
-        self.memory = EcuMemory(self.image, self.flash, self._stored_pages())
+        self.memory = self._make_memory(self.image, self.flash, self._stored_pages(), self.log)
         self.model = self._make_model(self.memory)
         self.scheduler = Scheduler(self.model.tasks)
 
@@ -175,11 +210,12 @@ class VirtualEcu:
     def reboot(self, now_ns: int) -> None:
         """Start anew without a word: session, lists, memory and clocks are those of power-up.
 
-        Working pages begin with what STORE_CAL_REQ stored, else as programmed; ECU and XCP use the
+        Working pages begin with what STORE_CAL_REQ stored since their flash was erased, else as programmed; ECU and XCP use the
         first page again; RAM is empty, resources are locked, segments are not in FREEZE mode. Lists
         that were stored with RESUME run from the start, those without are configured and selected.
         """
         self._boot_ns = now_ns
+        self._forget_pages()
         self._load()
         self._run += 1
         if Quirk.A2L_PER_RUN in self._config.quirks:
@@ -191,6 +227,8 @@ class VirtualEcu:
 
     def receive(self, packet: bytes, now_ns: int) -> None:
         """Serve one packet of the master."""
+        self.log.now_ns = now_ns
+        self.log.turn += 1
         self.slave.receive(packet, now_ns - self._boot_ns)
 
     def search(self, packet: bytes, now_ns: int) -> list[LinkReply]:
@@ -235,8 +273,17 @@ class VirtualEcu:
         self._run_until(now_ns)
 
     def _run_until(self, now_ns: int) -> None:
+        self.log.now_ns = now_ns
+        self.log.turn += 1
         slave = self.slave
         slave.on_time(now_ns - self._boot_ns)
         for t_ns, channel in self.scheduler.run_until(now_ns - self._boot_ns):
             if channel >= 0 and slave.daq_running:
                 slave.event(channel, t_ns)
+
+
+def _programmed(image: EcuImage, sectors: Sequence[SectorConfig]) -> dict[int, bytes]:
+    """What the flash holds after it left the factory: sectors that begin where a region does."""
+    regions = {(one.address, one.extension): one.initial for one in image.regions.values()}
+    places = {one.number: (one.address.value, one.address.extension) for one in sectors}
+    return {number: regions[place] for number, place in places.items() if place in regions}

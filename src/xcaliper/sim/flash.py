@@ -94,6 +94,11 @@ class Flash:
         for sector in self.sectors:
             yield sector, memoryview(self._cells[sector.number]).toreadonly()
 
+    def live(self) -> Iterator[tuple[SectorConfig, bytearray]]:
+        """Each sector with its cells themselves, for the ECU's own use."""
+        for sector in self.sectors:
+            yield sector, self._cells[sector.number]
+
     def clear(self, sector: SectorConfig) -> None:
         """Erase a sector."""
         cells = self._cells[sector.number]

@@ -191,7 +191,9 @@ def build_image(declaration: EcuDeclaration, *, ag: int = 1) -> EcuImage:
     if ag not in (1, 2, 4):
         raise PlanError("memory image", (f"granularity {ag} is none of 1, 2, 4",))
     problems: list[str] = []
-    ram = _Allocator(RAM, declaration.ram_address, 0, declaration.ram_size_bytes, ag)
+    ram = _Allocator(
+        RAM, declaration.ram_address, declaration.ram_extension, declaration.ram_size_bytes, ag
+    )
     for event in declaration.events:
         ram.place(
             [
@@ -203,8 +205,18 @@ def build_image(declaration: EcuDeclaration, *, ag: int = 1) -> EcuImage:
         )
     code = declaration.epk.encode("ascii")
     regions = {
-        RAM: Region(RAM, declaration.ram_address, 0, bytes(declaration.ram_size_bytes)),
-        CODE: Region(CODE, declaration.epk_address, 0, code.ljust(_align(len(code), 16), b"\0")),
+        RAM: Region(
+            RAM,
+            declaration.ram_address,
+            declaration.ram_extension,
+            bytes(declaration.ram_size_bytes),
+        ),
+        CODE: Region(
+            CODE,
+            declaration.epk_address,
+            declaration.flash_extension,
+            code.ljust(_align(len(code), 16), b"\0"),
+        ),
     }
     placements = dict(ram.placements)
     for segment in declaration.segments:
@@ -215,6 +227,12 @@ def build_image(declaration: EcuDeclaration, *, ag: int = 1) -> EcuImage:
         if not problems:
             data = _segment_bytes(inside, room.placements, segment.size_bytes, declaration)
             regions[segment.name] = Region(segment.name, segment.address, segment.extension, data)
+            if segment.initial_at is not None:
+                name = segment.initial_name
+                regions[name] = Region(name, segment.initial_at, declaration.flash_extension, data)
+    for area in declaration.areas:
+        data = bytes((area.fill,)) * area.size_bytes
+        regions[area.name] = Region(area.name, area.address, area.extension, data)
     problems += _overlaps(declaration, ag)
     if problems:
         raise PlanError(f"{declaration.name} memory", tuple(problems), hint="Move or enlarge.")
@@ -312,14 +330,17 @@ def _segment_bytes(
 
 
 def _overlaps(declaration: EcuDeclaration, ag: int) -> list[str]:
+    flash = declaration.flash_extension
+    code_size = _align(len(declaration.epk), 16)
     runs = [
-        (0, declaration.ram_address, declaration.ram_size_bytes, RAM),
-        (0, declaration.epk_address, _align(len(declaration.epk), 16), CODE),
-        *(
-            (segment.extension, segment.address, segment.size_bytes, segment.name)
-            for segment in declaration.segments
-        ),
+        (declaration.ram_extension, declaration.ram_address, declaration.ram_size_bytes, RAM),
+        (flash, declaration.epk_address, code_size, CODE),
     ]
+    for segment in declaration.segments:
+        runs.append((segment.extension, segment.address, segment.size_bytes, segment.name))
+        if segment.initial_at is not None:
+            runs.append((flash, segment.initial_at, segment.size_bytes, segment.initial_name))
+    runs += [(one.extension, one.address, one.size_bytes, one.name) for one in declaration.areas]
     runs.sort()
     return [
         f"region {name} overlaps region {other}"

@@ -7,6 +7,7 @@ Addresses count in units of the address granularity (AG).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from xcaliper.core.datatypes import DataType
 
 __all__ = [
+    "Area",
     "Axis",
     "BitField",
+    "CalibrationMethod",
     "Curve",
     "Event",
     "FixAxis",
@@ -28,6 +31,7 @@ __all__ = [
     "Group",
     "Map",
     "Measurement",
+    "MemoryKind",
     "Page",
     "Parameter",
     "Scalar",
@@ -48,6 +52,16 @@ _BITS: Final = Identical(format="%3.0")
 
 Limits: TypeAlias = tuple[float, float]
 Numbers: TypeAlias = tuple[float, ...] | tuple["Numbers", ...]
+
+
+class MemoryKind(Enum):
+    """What a run of memory is made of (ASAP2, MEMORY_SEGMENT memory type, 1.2)."""
+
+    FLASH = "flash"
+    RAM = "RAM"
+    EEPROM = "EEPROM"
+    PERIPHERALS = "peripherals"
+    EXTERNAL_FLASH = "external flash"
 
 
 def phys_limits(datatype: DataType, conversion: Conversion) -> Limits:
@@ -401,6 +415,9 @@ class Segment:
         number: from 0 without holes.
         address: first address.
         init_page: page that ECU and XCP use after start.
+        kind: memory of its first page.
+        initial_at: address of a copy in flash that start-up code takes the working pages from; None =
+            there is no copy of its own.
     """
 
     name: str
@@ -409,11 +426,53 @@ class Segment:
     size_bytes: int
     text: str = ""
     extension: int = 0
+    kind: MemoryKind = MemoryKind.FLASH
+    initial_at: int | None = None
     pages: tuple[Page, ...] = (
         Page(0, "working page in RAM", writable=True),
         Page(1, "reference page in flash", writable=False),
     )
     init_page: int = 0
+
+    @property
+    def initial_name(self) -> str:
+        """Name of the region with the initial values."""
+        return f"{self.name}_INIT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Area:
+    """Memory without any object of the description: registers, flash of somebody else.
+
+    Attributes:
+        address: first address.
+        writable: XCP may write it.
+        fill: value of every byte after start.
+    """
+
+    name: str
+    kind: MemoryKind
+    address: int
+    size_bytes: int
+    extension: int = 0
+    writable: bool = False
+    fill: int = 0
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationMethod:
+    """How the ECU makes parameters adjustable, for tools that have to know (ASAP2, CALIBRATION_METHOD).
+
+    Attributes:
+        name: of the method.
+        version: of the method.
+        handle: numbers that it needs.
+    """
+
+    name: str
+    version: int = 1
+    handle: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,7 @@ def encode(memory: NonVolatile, *, ecu: str) -> bytes:
         "master": memory.master,
         "daq": None if memory.daq is None else _daq_to_json(memory.daq),
         "pages": {str(number): data.hex() for number, data in sorted(memory.pages.items())},
+        "areas": {name: data.hex() for name, data in sorted(memory.areas.items())},
         "daq_lost": memory.daq_lost,
         "pages_lost": memory.pages_lost,
     }
@@ -145,6 +146,7 @@ def _content(content: dict[str, Any]) -> NonVolatile:
     return NonVolatile(
         daq=None if daq is None else _daq_from_json(daq),
         pages={int(number): bytes.fromhex(data) for number, data in content["pages"].items()},
+        areas={str(name): bytes.fromhex(data) for name, data in content.get("areas", {}).items()},
         daq_lost=bool(content["daq_lost"]),
         pages_lost=bool(content["pages_lost"]),
         master=str(content["master"]),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from xcaliper.sim.extensions import ExtensionMap
     from xcaliper.sim.faults import Faults
     from xcaliper.sim.xcp_section import Endpoint
     from xcaliper.xcp.slave_config import SlaveConfig
@@ -40,6 +41,7 @@ class EcuProcess:
         faults: what goes wrong on purpose.
         datagram_limit: bytes of one UDP datagram that the server sends.
         nvm: file that keeps what SET_REQUEST stored, for the next process.
+        extensions: which memory has which address extension; None = all have 0.
 
     Attributes:
         endpoints: where it listens; known after :meth:`start`.
@@ -57,6 +59,7 @@ class EcuProcess:
         faults: Faults | None = None,
         datagram_limit: int = 1472,
         nvm: Path | None = None,
+        extensions: ExtensionMap | None = None,
     ) -> None:
         self.endpoints: tuple[Endpoint, ...] = ()
         options = {
@@ -65,6 +68,7 @@ class EcuProcess:
             "rate_hz": rate_hz,
             "faults": faults,
             "nvm": nvm,
+            "extensions": extensions,
         }
         context = multiprocessing.get_context("spawn")
         self._pipe, self._child_pipe = context.Pipe()

@@ -86,6 +86,10 @@ class QuirkyMemory:
         self._memory.write(real, data)
         used[:] = before
 
+    def write_ns(self, address: Address, data: bytes) -> tuple[int, int]:
+        """How long a write takes in ns: until its answer, and after it until the next one."""
+        return self._memory.write_ns(self._real(address), data)
+
     def scratch(self) -> memoryview:
         """Room of the slave's own behind the RAM."""
         return self._memory.scratch()

@@ -34,7 +34,13 @@ from xcaliper.core.address import Address
 from xcaliper.sim.clock_section import describe_clocks, takes_multicasts
 from xcaliper.xcp.codes import Group
 from xcaliper.xcp.handlers import HANDLERS
-from xcaliper.xcp.slave_config import EventConfig, PageConfig, SegmentConfig, SlaveConfig
+from xcaliper.xcp.slave_config import (
+    EventConfig,
+    MappingConfig,
+    PageConfig,
+    SegmentConfig,
+    SlaveConfig,
+)
 from xcaliper.xcp.slave_daq_config import CounterConfig
 from xcaliper.xcp.slave_link import EthLink
 from xcaliper.xcp.table import COMMANDS
@@ -105,10 +111,21 @@ def slave_config(declaration: EcuDeclaration, settings: SlaveConfig) -> SlaveCon
                     )
                     for page in segment.pages
                 ),
+                tuple(MappingConfig(*one) for one in _mappings(segment, settings.ag)),
             )
             for segment in sorted(declaration.segments, key=lambda segment: segment.number)
         ),
     )
+
+
+def _mappings(segment: Segment, ag: int) -> tuple[tuple[int, int, int], ...]:
+    """Where start-up code takes a segment from: source, destination, length in AG.
+
+    *(XCP Base, GET_SEGMENT_INFO mode 2, 1.0)*
+    """
+    if segment.initial_at is None:
+        return ()
+    return ((segment.initial_at, segment.address, segment.size_bytes // ag),)
 
 
 def _event_config(event: Event, chosen: EventConfig | None) -> EventConfig:
@@ -414,4 +431,5 @@ def describe_segment(segment: Segment, config: SlaveConfig) -> XcpSegment:
             )
             for page in segment.pages
         ),
+        address_mappings=_mappings(segment, config.ag),
     )

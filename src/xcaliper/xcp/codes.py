@@ -11,6 +11,7 @@ from xcaliper.core.errors import (
     AccessLockedError,
     BusyError,
     DaqActiveError,
+    MemoryOverflowError,
     NegativeResponseError,
     OutOfRangeError,
     SequenceError,
@@ -202,6 +203,7 @@ _ERROR_CLASSES: Final[Mapping[int, type[NegativeResponseError]]] = MappingProxyT
         0x24: AccessDeniedError,
         0x25: AccessLockedError,
         0x29: SequenceError,
+        0x30: MemoryOverflowError,
         0x33: BusyError,
         0x34: UnknownCommandError,
     }
@@ -210,6 +212,15 @@ _ERROR_CLASSES: Final[Mapping[int, type[NegativeResponseError]]] = MappingProxyT
 
 #: What people call a resource that has another name in RESOURCE.
 _NEEDED: Final[Mapping[str, str]] = MappingProxyType({"cal_pag": "cal", "daq": "daq or stim"})
+
+
+#: What helps when memory for something else than lists is used up, by resource.
+_ROOM: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "cal_pag": "Store what there is, or copy the reference page onto the working page to free it.",
+        "pgm": "Check the size of the sectors.",
+    }
+)
 
 
 def meaning_of(code: int) -> ErrorMeaning:
@@ -227,8 +238,10 @@ def negative_response(
     except ValueError:
         name = "ERR_UNKNOWN"
     kind = _ERROR_CLASSES.get(code, NegativeResponseError)
-    text = meaning.meaning
+    text, remedy = meaning.meaning, meaning.remedy
     needed = getattr(getattr(request, "__command__", None), "resource", "")
+    if code == ErrorCode.ERR_MEMORY_OVERFLOW:
+        remedy = _ROOM.get(needed, remedy)
     if code == ErrorCode.ERR_ACCESS_LOCKED and needed:
         text = f"{_NEEDED.get(needed, needed)} is protected"
     return kind(
@@ -236,7 +249,7 @@ def negative_response(
         code=code,
         code_name=name,
         meaning=text,
-        remedy=meaning.remedy,
+        remedy=remedy,
         info=info,
         request=request,
     )

@@ -191,7 +191,11 @@ class SlaveMachine:
         self._max_short = self._max_upload = 0
         self._room = (config.max_cto // config.ag - 1) * config.ag
         self._answer_head = bytes((PID_RES,)).ljust(config.ag, b"\0")
-        self._areas: tuple[Area, ...] = (self.state.store, self.state.program)
+        self._areas: tuple[Area, ...] = (
+            self.state.store,
+            self.state.program,
+            self.state.writing,
+        )
         self._enter(table, handlers)
 
     def _enter(self, table: CommandTable, handlers: Mapping[type[Request[Any]], Handler]) -> None:
@@ -282,8 +286,13 @@ class SlaveMachine:
         """The refusal of a command that may not run now, before its handler sees it."""
         if len(packet) > self.state.max_cto and not _is_discovery(entry):
             return _ERR_SYNTAX
-        refusal = self.state.program.refuses(entry.info) or self.state.store.refuses(entry.info)
-        security = self.state.security
+        state = self.state
+        refusal = (
+            state.program.refuses(entry.info)
+            or state.store.refuses(entry.info)
+            or state.writing.refuses(entry.info, state.now_ns)
+        )
+        security = state.security
         if security.watchful:
             security.heed(entry.info.name)
         return refusal or security.refuses(entry.info, packet)

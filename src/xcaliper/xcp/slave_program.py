@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 
-from xcaliper.core.errors import NegativeResponseError, SettingsError
+from xcaliper.core.errors import SettingsError
 from xcaliper.xcp.codes import PID_ERR, ErrorCode
-from xcaliper.xcp.events import EvCmdPending
 from xcaliper.xcp.pgm import PgmProperties
-from xcaliper.xcp.std import ErrorResponse
+from xcaliper.xcp.slave_work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,8 +42,6 @@ _USER_METHOD: Final = 0x80
 _STAY: Final = frozenset(
     {"SET_MTA", "UPLOAD", "SHORT_UPLOAD", "BUILD_CHECKSUM", "DISCONNECT", "PROGRAM_RESET"}
 )
-#: What a slave listens to while it works on a command: SYNCH ends the work.
-_ALWAYS: Final = frozenset({"CONNECT", "DISCONNECT", "SYNCH", "GET_STATUS"})
 #: What does not end a transfer; any other command does *(XCP Base, PROGRAM_FORMAT, 1.0)*.
 _TRANSFER: Final = frozenset(
     {"PROGRAM", "PROGRAM_NEXT", "PROGRAM_MAX", "PROGRAM_FORMAT", "SYNCH", "GET_STATUS"}
@@ -214,15 +211,6 @@ class ProgramBlock:
     data: bytearray
 
 
-@dataclass(slots=True)
-class _Job:
-    """Work that lasts: the answer comes at its end, EV_CMD_PENDING before."""
-
-    ready_ns: int
-    pending_ns: int
-    finish: Callable[[], Response]
-
-
 class ProgramState:
     """Programming from PROGRAM_START to PROGRAM_RESET.
 
@@ -259,7 +247,7 @@ class ProgramState:
         self.cleared: list[SectorConfig] = []
         self.stream_at = 0
         self.stored: int | None = None
-        self._job: _Job | None = None
+        self._work = Work()
 
     # -- what other commands find -----------------------------------------------------------------
 
@@ -268,8 +256,9 @@ class ProgramState:
 
         *(XCP Base, ERR_PGM_ACTIVE, 1.0)*
         """
-        if self._job is not None and info.name not in _ALWAYS:
-            return bytes((PID_ERR, ErrorCode.ERR_CMD_BUSY))
+        busy = self._work.refuses(info)
+        if busy is not None:
+            return busy
         if self.active and ErrorCode.ERR_PGM_ACTIVE in info.errors and info.name not in _STAY:
             return bytes((PID_ERR, ErrorCode.ERR_PGM_ACTIVE))
         if not self.accessible and info.group == "PGM":
@@ -279,7 +268,7 @@ class ProgramState:
     def before(self, info: CommandInfo) -> None:
         """A command is about to be served: it may end block, transfer and work."""
         if info.name == "SYNCH":
-            self._job = None
+            self._work.end()
             self.engaged = self.active
             self.block = None
         if info.name != "PROGRAM_NEXT":
@@ -294,33 +283,20 @@ class ProgramState:
         self, now_ns: int, duration_ns: int, finish: Callable[[], Response]
     ) -> Response | None:
         """Do something now, or after its time; the answer, or None when it comes later."""
-        if duration_ns <= 0:
-            return finish()
         assert self.settings is not None, "only a slave that programs has work"
-        self._job = _Job(now_ns + duration_ns, now_ns + self.settings.pending_ns, finish)
-        self.engaged = True
-        return None
+        answer = self._work.begin(now_ns, duration_ns, self.settings.pending_ns, finish)
+        self.engaged = self.engaged or answer is None
+        return answer
 
     def due(self) -> int | None:
         """When something is to be sent; None while nothing lasts."""
-        return None if self._job is None else min(self._job.ready_ns, self._job.pending_ns)
+        return self._work.due()
 
     def on_time(self, now_ns: int) -> list[Response | Event]:
         """What is to be sent by now (XCP Base, EV_CMD_PENDING, 1.0)."""
-        job = self._job
-        if job is None:
+        if not self._work:
             return []
-        if now_ns >= job.ready_ns:
-            self._job = None
-            try:
-                answer = job.finish()
-            except NegativeResponseError as error:
-                answer = ErrorResponse(code=error.code, info=error.info)
+        said = self._work.on_time(now_ns)
+        if not self._work:
             self.engaged = self.active
-            return [answer]
-        if now_ns < job.pending_ns:
-            return []
-        assert self.settings is not None, "only a slave that programs has work"
-        step = self.settings.pending_ns
-        job.pending_ns += step * (1 + (now_ns - job.pending_ns) // step)
-        return [EvCmdPending()]
+        return said

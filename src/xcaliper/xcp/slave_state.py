@@ -21,6 +21,7 @@ from xcaliper.xcp.slave_security import SecurityState
 from xcaliper.xcp.slave_session import SessionState
 from xcaliper.xcp.slave_stim import StimState
 from xcaliper.xcp.slave_store import NonVolatile, StoreState
+from xcaliper.xcp.slave_work import WriteState
 
 if TYPE_CHECKING:
     from xcaliper.core.errors import NegativeResponseError
@@ -246,6 +247,7 @@ class SlaveState:
         stim: packets of direction STIM on their way into the memory.
         security: locks, seeds and keys.
         store: what SET_REQUEST stores.
+        writing: writes to a memory that takes its time.
         session: how CONNECT is taken, and sleep.
         events: packets that a handler wants to be sent behind its answer.
         alignment: bytes that the transport aligns messages to.
@@ -285,6 +287,7 @@ class SlaveState:
         self.stim = StimState(config, memory, self.daq)
         self.security = SecurityState(self)
         self.store = StoreState(self, nonvolatile or NonVolatile())
+        self.writing = WriteState(memory)
         self.session = SessionState(self)
 
     def reset(self, *, connected: bool) -> None:
@@ -295,6 +298,7 @@ class SlaveState:
         self.block = None
         self.store.reset(connected=connected)
         self.program.reset(connected=connected)
+        self.writing.reset()
         self.link.reset(connected=connected)
         self.debug.reset(connected=connected)
         self.stim.reset(connected=connected)
@@ -324,6 +328,7 @@ class SlaveState:
             self.block is not None
             or self.security.watchful
             or self.program.engaged
+            or self.writing.at_work
             or self.link.echoed
             or self.debug.block is not None
         )
@@ -331,6 +336,7 @@ class SlaveState:
     def before(self, info: CommandInfo) -> None:
         """A command is about to be served: what only lasts until another one comes ends."""
         self.program.before(info)
+        self.writing.before(info)
         self.link.before(info.name)
         self.debug.before(info.name)
 
@@ -341,6 +347,7 @@ class SlaveState:
         self.block = None
         for area in (self.program, self.link, self.debug, self.security):
             area.reset(connected=True)
+        self.writing.reset()
         self.events.clear()
 
     def point(self, address: Address) -> None:

@@ -113,6 +113,7 @@ class NonVolatile:
         pages: segment → bytes that its page 0 has after power-up; segments without are as programmed.
         daq_lost: a stored configuration could not be restored.
         pages_lost: stored calibration data could not be restored.
+        areas: further memory of the ECU around the slave, by name; not touched by SET_REQUEST.
         master: address of whoever asked for it, as the transport writes it; empty = unknown.
         changed: called after each change.
     """
@@ -121,6 +122,7 @@ class NonVolatile:
     pages: dict[int, bytes] = field(default_factory=dict)
     daq_lost: bool = False
     pages_lost: bool = False
+    areas: dict[str, bytes] = field(default_factory=dict)
     master: str = ""
     changed: Callable[[], object] = lambda: None
 

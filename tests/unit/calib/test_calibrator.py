@@ -53,6 +53,13 @@ def word(ecu: CalibEcu, at: int, page: int = 0, segment: int = 0) -> int:
     return int.from_bytes(ecu.pages_of[segment, page][at : at + 2], "little")
 
 
+def grouped(calib: Calibrator, values: dict, reason: str = "", **options) -> None:
+    """One group of some values."""
+    with calib.group(reason, **options):
+        for name, value in values.items():
+            calib[name] = value
+
+
 # --- single writes ---
 
 
@@ -104,7 +111,7 @@ def test_a_refused_write_is_the_slaves_own_error_and_leaves_nothing_open():
     ecu, calib = made()
     ecu.fail = {1: (refusal(), False)}
     before = ecu.active()
-    with pytest.raises(WriteProtectedError, match="^b: "):
+    with pytest.raises(WriteProtectedError, match=r"^b: "):
         calib["b"] = 7
     assert ecu.active() == before, "what had been written is put back"
     assert calib.history[1].state is State.UNDONE
@@ -117,7 +124,7 @@ def test_a_value_that_the_ecu_alters_is_put_back():
     write = ecu.write
     ecu.write = lambda at, data: write(at, data if ecu.writes else b"\x55" * len(data))
     before = word(ecu, 0)
-    with pytest.raises(IntegrityError, match="^a: memory: read back"):
+    with pytest.raises(IntegrityError, match=r"^a: memory: read back"):
         calib.write("a", 3, dependents=False)
     assert word(ecu, 0) == before
 
@@ -144,9 +151,8 @@ def test_inside_of_a_group_values_are_as_they_will_be_and_nothing_is_sent():
 
 def test_an_error_inside_of_a_group_drops_it():
     ecu, calib = made()
-    with pytest.raises(LimitError), calib.group("broken"):
-        calib["a"] = 3
-        calib["b"] = -1
+    with pytest.raises(LimitError):
+        grouped(calib, {"a": 3, "b": -1})
     assert (ecu.writes, len(calib.history)) == (0, 0)
     with calib.group("kept") as group:
         calib["a"] = 3
@@ -212,16 +218,12 @@ def test_a_page_with_another_set_is_not_overwritten_unless_told():
 def test_a_group_that_cannot_be_swapped_says_why():
     ecu, calib = made()
     with pytest.raises(UsageError, match="no other page that can be written"):
-        with calib.group(how=How.SWAP):
-            calib["a"] = 7
+        grouped(calib, {"a": 7}, how=How.SWAP)
     with pytest.raises(UsageError, match="outside of the segments"):
-        with calib.group(how=How.SWAP):
-            calib["t1"] = 1
-            calib["p"] = 1
+        grouped(calib, {"t1": 1, "p": 1}, how=How.SWAP)
     ecu.used[1] = [0, 1]
     with pytest.raises(UsageError, match="different pages"):
-        with calib.group(how=How.SWAP):
-            calib["t1"] = 1
+        grouped(calib, {"t1": 1}, how=How.SWAP)
     assert ecu.writes == 0
 
 
@@ -270,9 +272,9 @@ def test_a_group_that_the_ecu_refuses_at_any_write_leaves_nothing(how, number, c
     before, used = ecu.active(), dict(ecu.used)
     ecu.fail = {number: (refusal(), carried_out)}
     names = ("t1", "t2") if how == "swap" else ("a", "curve", "b", "block")
-    with pytest.raises(TransactionError) as caught, calib.group("all", how=how):
-        for name in names:
-            calib[name] = np.full(np.shape(calib[name]), 61) if np.shape(calib[name]) else 61
+    values = {n: np.full(np.shape(calib[n]), 61) if np.shape(calib[n]) else 61 for n in names}
+    with pytest.raises(TransactionError) as caught:
+        grouped(calib, values, how=how)
     error = caught.value
     assert error.restored
     assert error.written == error.unknown == ()
@@ -289,9 +291,8 @@ def test_a_group_that_the_ecu_refuses_at_any_write_leaves_nothing(how, number, c
 def test_what_cannot_be_put_back_is_told():
     ecu, calib = made()
     ecu.fail = {2: (refusal(), True), 3: (refusal(), False)}
-    with pytest.raises(TransactionError, match="settle") as caught, calib.group(how="order"):
-        calib["a"] = 3
-        calib["curve"] = [1, 2, 3, 4]
+    with pytest.raises(TransactionError, match="settle") as caught:
+        grouped(calib, {"a": 3, "curve": [1, 2, 3, 4]}, how="order")
     assert not caught.value.restored
     assert caught.value.written == (("0x00001040", 4),)
     with pytest.raises(UsageError, match="transaction 1"):
@@ -307,8 +308,8 @@ def test_a_page_that_is_not_taken_leaves_the_other_one():
     ecu, calib = made()
     before = ecu.active()
     ecu.fail_switch = {3: refusal()}
-    with pytest.raises(TransactionError) as caught, calib.group(how="swap"):
-        calib["t1"] = 5
+    with pytest.raises(TransactionError) as caught:
+        grouped(calib, {"t1": 5}, how="swap")
     assert caught.value.restored
     assert (ecu.active(), ecu.used[1]) == (before, [0, 0])
 
@@ -320,9 +321,9 @@ def lose(number: int, how: str, *, arrived: bool) -> tuple[CalibEcu, Calibrator,
     ecu, calib = made()
     ecu.fail = {number: (silence(), arrived)}
     names = ("t1", "t2") if how == "swap" else ("a", "curve", "b")
-    with pytest.raises(TransactionError) as caught, calib.group("lost", how=how):
-        for name in names:
-            calib[name] = [1, 2, 3, 4] if name == "curve" else 50
+    values = {name: [1, 2, 3, 4] if name == "curve" else 50 for name in names}
+    with pytest.raises(TransactionError) as caught:
+        grouped(calib, values, "lost", how=how)
     ecu.silent, ecu.fail = False, {}
     return ecu, calib, caught.value
 
@@ -386,8 +387,8 @@ def test_after_a_loss_looking_makes_history_and_ecu_agree(how, number, arrived):
 def test_a_switch_that_nobody_answered_is_found_out():
     ecu, calib = made()
     ecu.fail_switch = {3: silence()}
-    with pytest.raises(TransactionError) as caught, calib.group(how="swap"):
-        calib["t1"] = 5
+    with pytest.raises(TransactionError) as caught:
+        grouped(calib, {"t1": 5}, how="swap")
     assert caught.value.unknown
     ecu.silent = False
     ecu.used[1] = [1, 1]  # it had arrived
@@ -486,7 +487,7 @@ def test_variants_are_honoured():
 
 
 def test_bytes_that_were_checked_already_are_one_transaction():
-    ecu, calib = made()
+    _ecu, calib = made()
     progress: list[tuple[int, int]] = []
     group = calib.send(
         [(Address(MAPS), b"\x0a\x00"), (Address(TWIN), b"\x01\x02")],

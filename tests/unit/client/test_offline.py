@@ -341,6 +341,13 @@ def test_one_image_for_each_page(files):
     assert working.read("Speed") == 1000
     working.write("Speed", 1200)
     assert (working.read("Speed"), reference.read("Speed")) == (1200, 1000)
+    assert working.calib.dirty("file").names == ("Speed", "Twice")
+    assert (working.calib.dirty("file").bytes_changed, working.calib.dirty("file").unnamed) == (
+        4,
+        (),
+    )
+    with pytest.raises(UsageError, match="neither 'reference' nor 'file'"):
+        working.calib.dirty("something")
     reference.copy_page((0, 0), (0, 1))
     assert reference.read("Speed") == 1200
     assert reference.history[1].names == ("Speed", "Twice")
@@ -355,6 +362,21 @@ def test_one_image_for_each_page(files):
         reference.copy_page((1, 0), (0, 1))
     with pytest.raises(UsageError, match="no file is given"):
         xcaliper.open_image(files / "pump.a2l", {})
+
+
+def test_marks_against_another_page(files):
+    (files / "b.hex").write_bytes(hex_of(flash()[:0x50] + b"\1" + flash()[0x51:]))
+    one = xcaliper.open_image(files / "pump.a2l", {0: files / "pump.hex", 1: files / "b.hex"})
+    assert not one.calib.dirty("file")
+    assert (
+        one.calib.dirty("reference").names
+        == one.calib.dirty("reference", page=1).names
+        == ("Fixed",)
+    )
+    alone = xcaliper.open_image(files / "pump.a2l", files / "b.hex")
+    for page in (None, 1):
+        with pytest.raises(UsageError, match="no image of another page"):
+            alone.calib.dirty("reference", page=page)
 
 
 def test_a_file_that_cannot_be_written_leaves_everything(files, pump, monkeypatch):
@@ -386,6 +408,38 @@ def test_files_that_are_none(files):
     wrong = ChecksumRegion("flash", CRC.ranges, "CRC-33", Address(0x8060))
     with pytest.raises(NotFoundError, match="CRC-33"):
         xcaliper.open_image(files / "pump.a2l", files / "pump.hex", checksums=[wrong])
+
+
+WORDS = """ASAP2_VERSION 1 71 /begin PROJECT P "" /begin MODULE M ""
+/begin MOD_COMMON "" BYTE_ORDER MSB_LAST /end MOD_COMMON
+/begin MOD_PAR "" ADDR_EPK 0x4000 EPK "W1" /end MOD_PAR
+/begin RECORD_LAYOUT L FNC_VALUES 1 ULONG ROW_DIR DIRECT /end RECORD_LAYOUT
+/begin RECORD_LAYOUT W FNC_VALUES 1 UWORD ROW_DIR DIRECT /end RECORD_LAYOUT
+/begin CHARACTERISTIC Wide "" VALUE 0x4002 L 0 NO_COMPU_METHOD 0 4e9 /end CHARACTERISTIC
+/begin CHARACTERISTIC Block "" VAL_BLK 0x4004 W 0 NO_COMPU_METHOD 0 65535 MATRIX_DIM 2 ECU_ADDRESS_EXTENSION 1
+/end CHARACTERISTIC
+/end MODULE /end PROJECT
+"""
+
+
+@pytest.mark.parametrize("file_ag", [None, 1])
+def test_addresses_of_words(tmp_path, file_ag):
+    """Granularity WORD: the file counts words as the ECU does, or bytes, and is told so."""
+    (tmp_path / "w.a2l").write_text(WORDS, "utf-8")
+    data = b"W1\0\0" + struct.pack("<IHH", 70000, 1, 2)
+    start = 0x4000 if file_ag is None else 0x8000
+    source = hex_of(data, start)
+    (tmp_path / "w.hex").write_bytes(source)
+    image = xcaliper.open_image(tmp_path / "w.a2l", tmp_path / "w.hex", ag=2, file_ag=file_ag)
+    assert (image.epk.is_right, image.diagnostics) == (True, ())
+    assert image.read("Wide") == 70000
+    assert image.read("Block").tolist() == [1, 2]  # records know no extension
+    image.write("Block", 7, at=1)
+    assert image.changed() == ("Block",)
+    image.save(tmp_path / "new.hex")
+    assert (tmp_path / "new.hex").read_bytes() == hex_of(data[:-2] + b"\7\0", start)
+    with pytest.raises(UsageError, match="the EPK"):
+        image.write_memory(0x4000, b"X1")
 
 
 def test_checksums_on_demand(pump):

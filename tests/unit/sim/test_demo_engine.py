@@ -331,6 +331,6 @@ def test_big_endian_ecu_behaves_the_same():
 
 
 def test_unknown_ecu_is_named():
-    assert NAMES == ("demo-engine", "many-signals")
+    assert NAMES[:2] == ("demo-engine", "many-signals")
     with pytest.raises(NotFoundError, match="demo-engine"):
         build_ecu("demo")

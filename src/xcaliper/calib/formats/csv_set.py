@@ -421,7 +421,7 @@ def _problem(entry: Entry) -> str:
         return found
     if entry.kind == EntryKind.AXIS_PTS and np.ndim(entry.values) != 1:
         return f"{entry.name}: AXIS_PTS of {np.ndim(entry.values)} dimensions have no place in CSV"
-    if isinstance(entry.values, np.ndarray) and not entry.values.size:
+    if isinstance(entry.values, np.ndarray | bytes) and not len(entry.values):
         return f"{entry.name}: it has no values"
     lists = [*(text for pair in entry.variant for text in pair), *entry.functions]
     if any(";" in text for text in lists) or any("=" in name for name, _ in entry.variant):

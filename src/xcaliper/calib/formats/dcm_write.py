@@ -150,7 +150,8 @@ def _block(entry: Entry, objects: Objects) -> Iterator[str]:
         if entry.axes:
             points = points_of(entry.axes[0], entry.variant, objects)
             yield from _cells("ST/X", "ST_TX/X", cells_of(points))
-        for row in np.atleast_2d(np.asarray(entry.values)):
+        rows = [entry.values] if np.ndim(entry.values) < 2 else list(np.asarray(entry.values))
+        for row in rows:
             yield from _cells("WERT", "TEXT", cells_of(row))
     yield "END"
 

@@ -433,7 +433,7 @@ def _literal(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_literal, value)) + "]"
     cell = cells_of(value)[0]
-    return repr(cell) if isinstance(cell, int) or isfinite(cell) else f'float("{cell}")'
+    return repr(cell) if not isinstance(cell, float) or isfinite(cell) else f'float("{cell}")'
 
 
 def _nested(values: Any) -> Any:

@@ -168,6 +168,8 @@ def array_of(cells: list[Cell], shape: tuple[int, ...]) -> NDArray[Any]:
 
 def cells_of(values: Any) -> list[Cell]:
     """Values of an entry or axis as plain Python numbers and texts, row by row."""
+    if isinstance(values, str):  # numpy would cut NULs off its end
+        return [values]
     array = np.asarray(values)
     if array.dtype.kind == "b":
         array = array.astype(np.int64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from xcaliper.core.errors import NotFoundError
@@ -10,15 +12,40 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from xcaliper.sim.ecu import Model, VirtualEcu
+    from xcaliper.sim.ecu import MemoryMaker, Model, VirtualEcu
+    from xcaliper.sim.extensions import ExtensionMap
     from xcaliper.sim.faults import Faults
+    from xcaliper.sim.gallery.concepts import ConceptEcu
     from xcaliper.sim.memory import EcuMemory
     from xcaliper.xcp.slave_config import SlaveConfig
 
-__all__ = ["NAMES", "build_ecu"]
+__all__ = ["CONCEPT_NAMES", "NAMES", "build_ecu", "meaning"]
 
+#: ECUs that differ in how parameters are made adjustable.
+CONCEPT_NAMES = (
+    "flash-parameters",
+    "eeprom",
+    "ram-parameters",
+    "flash-overlay",
+    "dynamic-overlay",
+    "autosar-single-pointer",
+    "double-pointer",
+    "pointer-table-in-flash",
+)
 #: Names of the ECUs, as the shell knows them.
-NAMES = ("demo-engine", "many-signals")
+NAMES = ("demo-engine", "many-signals", *CONCEPT_NAMES)
+
+
+def meaning(name: str) -> str:
+    """What an ECU of the gallery is, in one line."""
+    if name == "demo-engine":
+        return "A four-cylinder gasoline engine with its controller"
+    if name == "many-signals":
+        return "As many signals as wanted on one event"
+    from xcaliper.core.datatypes import ByteOrder
+    from xcaliper.sim.gallery.concepts import CONCEPTS
+
+    return CONCEPTS[name](ByteOrder.INTEL, 1).declaration.text
 
 
 def build_ecu(  # noqa: PLR0913  # each one is a choice of its own
@@ -30,6 +57,7 @@ def build_ecu(  # noqa: PLR0913  # each one is a choice of its own
     rate_hz: float = 1000,
     faults: Faults | None = None,
     nvm: Path | None = None,
+    extensions: ExtensionMap | None = None,
     on_problem: Callable[[str], object] = lambda _text: None,
 ) -> VirtualEcu:
     """A fresh ECU of the gallery.
@@ -42,6 +70,7 @@ def build_ecu(  # noqa: PLR0913  # each one is a choice of its own
         rate_hz: of the event of ``many-signals``.
         faults: what goes wrong on purpose.
         nvm: file that keeps what SET_REQUEST stored; None = it lasts as long as the ECU.
+        extensions: which memory has which address extension; None = all have 0.
         on_problem: told when that file cannot be read or written.
 
     Raises:
@@ -51,10 +80,24 @@ def build_ecu(  # noqa: PLR0913  # each one is a choice of its own
         raise NotFoundError(name, kind="virtual ECU", nearest=NAMES)
     from xcaliper.core.datatypes import ByteOrder
     from xcaliper.sim.ecu import VirtualEcu
+    from xcaliper.sim.extensions import check_extensions
+    from xcaliper.sim.memory import EcuMemory
 
     order = settings.byte_order if settings else ByteOrder.INTEL
     make: Callable[[EcuMemory], Model]
-    if name == "many-signals":
+    memory: MemoryMaker = EcuMemory
+    concept: ConceptEcu | None = None
+    if extensions is not None and settings is not None:
+        check_extensions(settings.quirks)
+    if name in CONCEPT_NAMES:
+        from xcaliper.sim.gallery.concepts import CONCEPTS, ConceptProgram, with_sectors
+
+        concept = CONCEPTS[name](order, settings.ag if settings else 1)
+        if extensions is not None:
+            concept = replace(concept, declaration=extensions.applied(concept.declaration))
+        declaration, make, memory = concept.declaration, ConceptProgram, concept.memory
+        settings = with_sectors(settings, concept.sectors)
+    elif name == "many-signals":
         from xcaliper.sim.gallery.many_signals import ManySignals, many_signals
 
         declaration, make = many_signals(signals, rate_hz, byte_order=order), ManySignals
@@ -63,8 +106,9 @@ def build_ecu(  # noqa: PLR0913  # each one is a choice of its own
 
         declaration = demo_engine(byte_order=order)
 
-        def make(memory: EcuMemory) -> Model:
-            return DemoEngine(memory, seed=seed)
+        make = partial(DemoEngine, seed=seed)
+    if extensions is not None and name not in CONCEPT_NAMES:
+        declaration = extensions.applied(declaration)
 
     kept = None
     if nvm is not None:
@@ -72,4 +116,6 @@ def build_ecu(  # noqa: PLR0913  # each one is a choice of its own
 
         program = f"{declaration.name} {declaration.epk}"
         kept = NvmFile(nvm, ecu=program, on_problem=on_problem).memory
-    return VirtualEcu(declaration, make, settings, faults=faults, nonvolatile=kept)
+        if concept is not None:
+            concept.keep(kept)
+    return VirtualEcu(declaration, make, settings, faults=faults, nonvolatile=kept, memory=memory)

@@ -14,7 +14,7 @@ from xcaliper.xcp.std import EmptyResponse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from xcaliper.proto.command import Request
+    from xcaliper.proto.command import Request, Response
     from xcaliper.xcp.slave_state import Handler, SlaveState
 
 __all__ = [
@@ -33,13 +33,20 @@ def _room(slave: SlaveState) -> int:
     return (slave.config.max_cto - max(2, ag)) // ag
 
 
-def _write(slave: SlaveState, data: bytes) -> None:
-    start = slave.address()
-    slave.memory.write(start, data)
-    slave.point(start + len(data) // slave.config.ag)
+def _write(
+    slave: SlaveState, start: Address, data: bytes, *, mta_stays: bool = False
+) -> Response | None:
+    """Write, and leave the MTA behind it; None when the answer comes later."""
+
+    def finish() -> EmptyResponse:
+        slave.memory.write(start, data)
+        slave.point(start if mta_stays else start + len(data) // slave.config.ag)
+        return EmptyResponse()
+
+    return slave.writing.write(slave.now_ns, start, data, finish)
 
 
-def download(slave: SlaveState, request: cal.Download) -> EmptyResponse | None:
+def download(slave: SlaveState, request: cal.Download) -> Response | None:
     """Write at the MTA, or begin a block that DOWNLOAD_NEXT completes (XCP Base, DOWNLOAD, 1.0)."""
     config = slave.config
     room = _room(slave)
@@ -52,14 +59,13 @@ def download(slave: SlaveState, request: cal.Download) -> EmptyResponse | None:
     if len(request.data) < size_bytes:
         raise refuse(ErrorCode.ERR_CMD_SYNTAX)
     if request.count <= room:
-        _write(slave, request.data)
-        return EmptyResponse()
+        return _write(slave, slave.address(), request.data)
     slave.address()
     slave.block = Block(request.count, bytearray(request.data[:size_bytes]))
     return None
 
 
-def download_next(slave: SlaveState, request: cal.DownloadNext) -> EmptyResponse | None:
+def download_next(slave: SlaveState, request: cal.DownloadNext) -> Response | None:
     """Go on with the block; only its end is answered (XCP Base, DOWNLOAD_NEXT, 1.0)."""
     block, slave.block = slave.block, None
     ag = slave.config.ag
@@ -73,20 +79,18 @@ def download_next(slave: SlaveState, request: cal.DownloadNext) -> EmptyResponse
     if len(block.data) < block.total * ag:
         slave.block = block
         return None
-    _write(slave, bytes(block.data))
-    return EmptyResponse()
+    return _write(slave, slave.address(), bytes(block.data))
 
 
-def download_max(slave: SlaveState, request: cal.DownloadMax) -> EmptyResponse:
+def download_max(slave: SlaveState, request: cal.DownloadMax) -> Response | None:
     """Write MAX_CTO / AG - 1 elements at the MTA (XCP Base, DOWNLOAD_MAX, 1.0)."""
     size_bytes = slave.config.max_cto - slave.config.ag
     if len(request.data) < size_bytes:
         raise refuse(ErrorCode.ERR_CMD_SYNTAX)
-    _write(slave, request.data[:size_bytes])
-    return EmptyResponse()
+    return _write(slave, slave.address(), request.data[:size_bytes])
 
 
-def short_download(slave: SlaveState, request: cal.ShortDownload) -> EmptyResponse:
+def short_download(slave: SlaveState, request: cal.ShortDownload) -> Response | None:
     """Write at the address and leave the MTA behind (XCP Base, SHORT_DOWNLOAD, 1.0)."""
     config = slave.config
     if request.count > (config.max_cto - 8) // config.ag:
@@ -95,12 +99,12 @@ def short_download(slave: SlaveState, request: cal.ShortDownload) -> EmptyRespon
         raise refuse(ErrorCode.ERR_CMD_SYNTAX)
     start = Address(request.address, request.address_extension)
     if request.count:
-        slave.memory.write(start, request.data)
-    slave.point(start + request.count)
+        return _write(slave, start, request.data)
+    slave.point(start)
     return EmptyResponse()
 
 
-def modify_bits(slave: SlaveState, request: cal.ModifyBits) -> EmptyResponse:
+def modify_bits(slave: SlaveState, request: cal.ModifyBits) -> Response | None:
     """Clear and toggle bits of the dword at the MTA, which stays (XCP Base, MODIFY_BITS, 1.0)."""
     if request.shift > 31:
         raise refuse(ErrorCode.ERR_OUT_OF_RANGE)
@@ -109,8 +113,7 @@ def modify_bits(slave: SlaveState, request: cal.ModifyBits) -> EmptyResponse:
     old = int.from_bytes(slave.memory.read(start, 4), order)
     cleared = old & ~((~request.and_mask & 0xFFFF) << request.shift)
     new = (cleared ^ (request.xor_mask << request.shift)) & 0xFFFF_FFFF
-    slave.memory.write(start, new.to_bytes(4, order))
-    return EmptyResponse()
+    return _write(slave, start, new.to_bytes(4, order), mta_stays=True)
 
 
 HANDLERS: Final[Mapping[type[Request[Any]], Handler]] = MappingProxyType(
