@@ -159,7 +159,7 @@ def _asked(question: Question) -> str | Mapping[str, str]:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     console.print(f"{len(names)} parameters: {', '.join(names[:_SHOWN])}{more}", markup=False)
     letter = _ask(
-        "[u]pload: the ECU wins, [d]ownload: the image wins, [p]er parameter, [o]ffline", "udpo"
+        "u: upload, the ECU wins; d: download, the image wins; p: per parameter; o: offline", "udpo"
     )
     if letter != "p":
         return {"u": "upload", "d": "download", "o": "offline"}[letter]
@@ -172,7 +172,7 @@ def _each(differences: list[ParameterDifference]) -> dict[str, str]:
     letter = ""
     for one in differences:
         if letter not in ("E", "D"):
-            text = f"{one.name}: ECU {_short(one.ecu)}, image {_short(one.data)}; [e]cu, [d]ata, E or D for all that follow"
+            text = f"{one.name}: ECU {_short(one.ecu)}, image {_short(one.data)}; e: ECU, d: image, E or D for all that follow"
             letter = _ask(text, "edED")
         found[one.name] = "ecu" if letter in ("e", "E") else "data"
     return found
