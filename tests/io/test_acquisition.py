@@ -285,7 +285,7 @@ def test_an_overload_that_the_slave_tells_of_marks_the_gap(tier: str) -> None:
 
 
 def test_blocks_that_nobody_takes_are_counted_and_marked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xcaliper.daq.framed._MOST_READY", 1000)
+    monkeypatch.setattr("xcaliper.daq.ready_blocks.MOST_BYTES", 1000)
     from xcaliper.xcp.framing.eth import DatagramReader
 
     decoder = FramedDecoder(plan(), period_ns=0)

@@ -99,6 +99,32 @@ def test_write_whose_answer_never_comes_is_no_success(link, ecu):
     assert result.after == before
 
 
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_write_that_had_to_be_repeated_says_so(link, ecu, lost):
+    before = ecu.read("cIdleSpeedTarget")
+    left, writes = [lost], []
+
+    def down(datagram: bytes):
+        writes.append(datagram[4] in (0xF0, 0xED))
+        return [(0.0, datagram)]
+
+    def up(datagram: bytes):
+        if left[0] and writes and writes[-1] and datagram[4] >= ANSWER:
+            left[0] -= 1
+            return []
+        return [(0.0, datagram)]
+
+    link.down, link.up = down, up
+    result = ecu.write("cIdleSpeedTarget", before + 10, verify=not lost)
+    assert (result.repeated, result.verified) == (lost, not lost)
+    assert sum(writes) == 1 + lost
+    told = [one.slug for one in result.diagnostics]
+    assert told == ["write-repeated"] * bool(lost)
+    assert result.as_dict()["repeated"] == lost
+    link.heal()
+    ecu.write("cIdleSpeedTarget", before)
+
+
 def test_damaged_write_is_found_by_reading_back(link, ecu):
     """Nothing on a real UDP link damages bytes; a relay that recomputes checksums can."""
     before = ecu.read("cIdleSpeedTarget")

@@ -13,6 +13,7 @@ from asammdf import MDF
 
 import xcaliper
 from support.served import wait_for
+from xcaliper.client import acquisition
 from xcaliper.core.errors import (
     AccessLockedError,
     ExchangeTimeoutError,
@@ -20,9 +21,11 @@ from xcaliper.core.errors import (
     RemoteProtocolError,
     UsageError,
 )
+from xcaliper.sim.demo_key import demo_key, demo_security
 from xcaliper.sim.gallery import build_ecu
 from xcaliper.sim.server import EcuServer
 from xcaliper.transport.ports import SessionRules
+from xcaliper.xcp.codes import Resource
 from xcaliper.xcp.slave_config import SlaveConfig
 from xcaliper.xcp.slave_session import SessionSettings
 
@@ -132,7 +135,8 @@ def test_boot_mode_is_asked_for_until_the_slave_listens():
         with pytest.raises(ExchangeTimeoutError, match="CONNECT"):
             attach(server.url, mode=1, mode_wait_s=0.3)
         assert time.monotonic() - begin < 5
-    for wrong in ({"mode": 2}, {"mode": 1, "mode_wait_s": -1.0}):
+    limits = [{"mode": 1, "mode_wait_s": wait_s} for wait_s in (-1.0, 86_401.0, float("nan"))]
+    for wrong in ({"mode": 2}, *limits):
         with pytest.raises(UsageError, match="mode"):
             attach("udp://127.0.0.1:1", **wrong)
 
@@ -195,6 +199,40 @@ def test_what_was_set_is_restored_after_a_restart_and_what_cannot_be_is_told():
         assert ecu.reconnect(restore=True) == (), "told once"
 
 
+@pytest.mark.parametrize("right", [True, False])
+def test_locks_are_opened_again_with_the_keys_that_were_given(right):
+    settings = SlaveConfig(security=demo_security(Resource.of(cal_pag=1)))
+    calls = []
+
+    def keys(resource, seed):
+        calls.append(resource)
+        key = demo_key(resource, seed)
+        return key if right or len(calls) == 1 else key[::-1] + b"?"
+
+    with (
+        EcuServer(build_ecu("demo-engine", settings)) as server,
+        attach(server.url, keys=keys, restore=True) as ecu,
+    ):
+        ecu.security.unlock("cal")
+        ecu.set_page(0, 1)
+        server.reboot()
+        wait_for(lambda: not server.ecu.slave.connected)
+        if right:
+            assert ecu.reconnect() == (), "as connect() was told"
+            assert calls == [Resource.of(cal_pag=1)] * 2
+            assert ecu.pages()[0] == (1, 1), "pages come behind the locks"
+            ecu.set_page(0, 0)
+            assert ecu.write("cIdleSpeedTarget", 900).after == 900
+            return
+        lost = ecu.reconnect()
+        assert {one.slug for one in lost} == {"not-restored"}
+        assert "cal is locked again" in lost[0].text
+        assert all("is not set" in one.text for one in lost[1:])
+        assert len(calls) == 2, "the slave counts wrong keys"
+        assert ecu.read("TaskCounter1ms") >= 0, "the new session serves what is open"
+        assert lost[0] in ecu.diagnostics
+
+
 def test_a_page_that_is_gone_is_told():
     with served() as server, attach(server.url) as ecu:
         ecu.set_page(0, 1)
@@ -206,6 +244,40 @@ def test_a_page_that_is_gone_is_told():
         lost = ecu.reconnect(restore=True)
         assert [one.slug for one in lost] == ["not-restored"] * 2
         assert "page 1 of segment 0 is not set for XCP" in lost[0].text
+
+
+def test_a_slave_that_never_wakes_up_ends_the_measurement_in_bounded_time(monkeypatch):
+    assert acquisition.ASLEEP_S == 600, "ten minutes, as the pages say"
+    monkeypatch.setattr(acquisition, "ASLEEP_S", 0.6)
+    with served() as server, attach(server.url) as ecu:
+        measurement = ecu.measure("TaskCounter1ms")
+        measurement.start()
+        wait_for(lambda: measurement.quality.samples > 100)
+        begin = time.monotonic()
+        server.sleep()
+        with pytest.raises(ExchangeTimeoutError, match="the slave sleeps") as caught:
+            list(measurement)
+        assert time.monotonic() - begin < 20
+        assert caught.value.elapsed_ns > 0.6e9
+        assert caught.value.timer == "sleep"
+        assert "reconnect" in caught.value.hint
+        measurement.stop()  # told once
+
+
+def test_a_slave_that_sleeps_too_long_is_lost_and_found_again(monkeypatch):
+    monkeypatch.setattr(acquisition, "ASLEEP_S", 0.6)
+    with served() as server, attach(server.url) as ecu:
+        measurement = ecu.measure("TaskCounter1ms", reconnect=30)
+        measurement.start()
+        wait_for(lambda: measurement.quality.samples > 100)
+        server.sleep()
+        wait_for(lambda: not ecu.is_open, 20)  # it is given up
+        server.wake()
+        wait_for(lambda: measurement.quality.reconnects == 1, 20)
+        before = measurement.quality.samples
+        wait_for(lambda: measurement.quality.samples > before + 100)
+        measurement.stop()
+    assert "slave-asleep" in [one.slug for one in measurement.diagnostics]
 
 
 def test_measuring_goes_on_after_the_slave_has_slept():

@@ -13,7 +13,8 @@ from pair.golden_slaves import (
     selected,
 )
 from xcaliper.core.ticks import TickClock
-from xcaliper.xcp import daq, level1
+from xcaliper.xcp import daq, level1, timecorr
+from xcaliper.xcp.slave_clock import ClockModel, ClockSettings
 from xcaliper.xcp.slave_config import EventConfig, FixedList
 from xcaliper.xcp.slave_daq_config import PackedConfig
 
@@ -67,8 +68,35 @@ def start_stop_synch(f: Any) -> Scene:
     return Scene(before=selected())
 
 
+EXTENDED = timecorr.TimeCorrelationProperties(
+    set_properties=timecorr.SetProperties.of(response_fmt=2)
+)
+
+
+def clocks(f: Any, *ticks: int, **changes: Any) -> dict[str, Any]:
+    """Clocks of the slave, a grandmaster and the ECU that count so many nanoseconds, by 8 bytes."""
+    models = [
+        ClockModel(resolution=TickClock(tick, 0, 8), start_ns=start)
+        for tick, start in zip(ticks, changes.pop("start_ns", (0, 0, 0)), strict=False)
+    ]
+    settings = ClockSettings(
+        **dict(zip(("slave", "grandmaster", "ecu"), models, strict=False)),
+        sampling=f.time_of_sampling,
+        **changes,
+    )
+    return {"clocks": settings, "timestamp": TickClock(ticks[0], 0, 4)}
+
+
 def get_daq_clock(f: Any) -> Scene:
-    return Scene(at_ns=getattr(f, "timestamp", 0) * 1000)
+    if not getattr(f, "payload_fmt", 0):
+        return Scene(at_ns=getattr(f, "timestamp", 0) * 1000)
+    if not hasattr(f, "grandmaster_timestamp"):
+        settings = ClockSettings(sampling=f.time_of_sampling)
+        return Scene({"clocks": settings}, (EXTENDED,), at_ns=f.slave_timestamp * 1000)
+    # of what the grandmaster counts 1, the slave's clock counts 17
+    times = f.slave_timestamp // f.grandmaster_timestamp
+    made = clocks(f, 1, times, discipline="synchronised", grandmaster_access=1)
+    return Scene(made, (EXTENDED,), at_ns=f.slave_timestamp)
 
 
 def read_daq(f: Any) -> Scene:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from pair.golden_daq_scenes import EXTENDED, clocks
 from pair.golden_pgm_scenes import STARTED, at
 from pair.golden_slaves import (
     ALL,
@@ -32,6 +33,7 @@ from xcaliper.xcp.slave_clock import ClockSettings
 from xcaliper.xcp.slave_daq_config import CounterConfig, PackedConfig
 from xcaliper.xcp.slave_stim import StimSettings
 from xcaliper.xcp.slave_store import NonVolatile, StoredDaq, StoredList
+from xcaliper.xcp.tlcmd import EthGetDaqClockMulticast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,6 +146,23 @@ def overload(f: Any) -> Scene:
 
 
 def time_sync(f: Any) -> Scene:
+    if hasattr(f, "ecu_timestamp") and f.trigger_initiator == 1:
+        made = clocks(
+            f,
+            2,  # the slave shows the grandmaster's 2 ns, which is 1 of its own ticks
+            1,
+            1,
+            start_ns=(0, f.grandmaster_timestamp, f.ecu_timestamp),
+            discipline="synchronised",
+            grandmaster_access=1,
+            ecu_synchronised=1,
+        )
+        sync = f.trigger_initiator
+        return Scene(made, (EXTENDED,), lambda served: served.slave.time_sync(sync, 0))
+    if getattr(f, "trigger_info", 0):
+        ask = EthGetDaqClockMulticast(cluster_identifier=0, counter=f.counter)
+        settings = {"clocks": ClockSettings(sampling=f.time_of_sampling)}
+        return Scene(settings, (EXTENDED,), ask, at_ns=f.timestamp * US, layer="eth")
     return Scene(request=lambda served: served.slave.time_sync(0, f.timestamp * US))
 
 

@@ -101,6 +101,7 @@ class Scene:
         at_ns: when.
         result: what must be true of the slave's memory afterwards.
         nonvolatile: what survives power-off.
+        layer: whose commands the slave knows beside its own; empty = that of the vector.
     """
 
     changes: dict[str, Any] = field(default_factory=dict)
@@ -109,6 +110,7 @@ class Scene:
     at_ns: int = 0
     result: Callable[[Everywhere], bool] = lambda memory: True
     nonvolatile: NonVolatile | None = None
+    layer: str = ""
 
 
 def events(**changes: Any) -> tuple[EventConfig, ...]:
@@ -187,7 +189,7 @@ class Served:
         self.config = settings(vector, scene.changes)
         self.memory = Everywhere(self.config.ag)
         self.scene, self.now_ns = scene, 0
-        table = TABLES[vector["layer"]]
+        table = TABLES[scene.layer or vector["layer"]]
         self.slave = SlaveMachine(self.config, self.memory, table, nonvolatile=scene.nonvolatile)
         self.talk: list[tuple[bool, bytes]] = []
         if not isinstance(scene.request, std.Connect) and not scene.nonvolatile:

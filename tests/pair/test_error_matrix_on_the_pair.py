@@ -1,7 +1,7 @@
-"""Rows of the error handling matrix with a real slave that gives the error, as far as ours can.
+"""Every row of the error handling matrix with a real slave that gives the error.
 
 The rows and what they call for are those of ``test_error_matrix``, where a script gives every error; here the
-slave is led to refuse, and the master reacts as the row says.
+slave is led to refuse, by its state or by the application behind it, and the master reacts as the row says.
 """
 
 from __future__ import annotations
@@ -23,16 +23,25 @@ from pair.golden_slaves import (
 from pair.link import Pair
 from pair.refused_requests import BY_HAND, CLEAR, STARTED, mta
 from pair.scripted import TIMERS
-from pair.test_error_matrix import CODES, SPECIAL, USUAL, command_rows, request_of, step_of
+from pair.test_error_matrix import (
+    CODES,
+    SPECIAL,
+    USUAL,
+    command_rows,
+    packets_of,
+    request_of,
+    step_of,
+)
 from xcaliper.core.address import Address
 from xcaliper.core.errors import NegativeResponseError, SequenceError
 from xcaliper.proto.procedure import Burst, ask
 from xcaliper.wire.codec import encode
 from xcaliper.xcp import cal, pgm
-from xcaliper.xcp.codes import Resource
+from xcaliper.xcp.codes import ErrorCode, Resource
 from xcaliper.xcp.procedures.connect import Session
 from xcaliper.xcp.procedures.unlock import unlock
 from xcaliper.xcp.slave_store import StoreSettings
+from xcaliper.xcp.table import COMMANDS
 
 MS = 1_000_000
 PATIENCE = 1000 * MS
@@ -120,7 +129,7 @@ EVERYTHING = Resource.of(cal_pag=1, daq=1, stim=1, pgm=1)
 BLOCKS = {"DOWNLOAD_NEXT", "PROGRAM_NEXT"}
 #: Nothing is left of these when they are cut.
 ONE_BYTE = {row[0] for row in command_rows() if len(encode(request_of(row[0]))) == 1}
-#: Rows that this slave does not give: letter → commands.
+#: Rows that no state of this slave gives: letter → commands. Its application may, see below.
 NOT_GIVEN = {
     # while it programs, it takes them all the same
     "P": {"DISCONNECT", "SET_MTA", "UPLOAD", "SHORT_UPLOAD", "BUILD_CHECKSUM", "PROGRAM_RESET"},
@@ -221,29 +230,66 @@ def burst(requests: tuple[Any, ...]) -> Any:
     return (yield Burst(requests))
 
 
-#: What no slave of ours gives; ``test_error_matrix`` has these rows with a script that does.
-SCRIPTED = {
-    "N": "all but GET_DAQ_CLOCK and SET_REQUEST: nothing else is away for a while",
-    "O": "DOWNLOAD DOWNLOAD_NEXT DOWNLOAD_MAX SHORT_DOWNLOAD MODIFY_BITS PROGRAM PROGRAM_NEXT PROGRAM_MAX",
-    "R": "GET_ID UNLOCK SET_MTA TRANSPORT_LAYER_CMD USER_CMD DOWNLOAD_NEXT DOWNLOAD_MAX SHORT_DOWNLOAD PROGRAM_NEXT",
-    "W": "DOWNLOAD_NEXT",
-    "A": "DOWNLOAD_NEXT PROGRAM_NEXT",
-    "Pg": "GET_CAL_PAGE",
-    "G": "PROGRAM_VERIFY",
-}
+class Veto:
+    """The ECU's application does not let one command be served now."""
+
+    def __init__(self, name: str, code: int) -> None:
+        self.name, self.code = name, code
+        self.left = 0
+
+    def __call__(self, name: str) -> ErrorCode | None:
+        if name != self.name or not self.left:
+            return None
+        self.left -= 1
+        return ErrorCode(self.code)
 
 
-def test_what_only_a_script_gives() -> None:
+def rows_of_an_application() -> set[tuple[str, str]]:
+    """What no state of our slave gives: nothing of it is away for a while, or overflows as it is written."""
     given = {(name, letter) for letter in "BPUSL" for name in rows_of(letter)} | set(BY_HAND)
     given |= {(name, "Q") for name in BLOCKS}
     rows = {(row[0], letter) for row in command_rows() for letter in row[3]}
     assert given <= rows
-    left = rows - given
-    assert {name for name, letter in left if letter == "N"}.isdisjoint(
-        ("GET_DAQ_CLOCK", "SET_REQUEST")
-    )
-    silent = {(name, letter) for letter, names in NOT_GIVEN.items() for name in names}
-    listed = {(name, letter) for letter, names in SCRIPTED.items() for name in names.split()}
-    assert {row for row in left if row[1] != "N"} == (silent | listed) & rows - set(BY_HAND)
     assert len(given) > 300
     assert len(rows) == 420
+    return rows - given
+
+
+#: Where a block may be written.
+WRITABLE = {"DOWNLOAD_NEXT": (mta(RAM),), "PROGRAM_NEXT": (*STARTED, CLEAR, mta(FLASH))}
+
+
+def step_on_pair(name: str) -> Any:
+    """As ``step_of``; blocks as long as packets of 8 bytes make them."""
+    if name not in BLOCKS:
+        return step_of(name)
+    first = {"DOWNLOAD_NEXT": cal.Download, "PROGRAM_NEXT": pgm.Program}[name]
+    following = COMMANDS[name].request
+    return burst((first(count=8, data=bytes(6)), following(count=2, data=b"\1\2")))
+
+
+def test_rows_of_an_application_that_refuses() -> None:
+    rows = rows_of_an_application()
+    assert {letter for _, letter in rows} == {*"NORWAGPBS", "Pg"}
+    for name, letter in sorted(rows):
+        word, code = SPECIAL.get((name, letter), USUAL.get(letter)), CODES[letter]
+        veto = Veto(name, code)
+        pair = made(veto=veto, **({"max_cto": 8} if name in BLOCKS else {}))
+        prepare(pair, WRITABLE.get(name, ()))
+        veto.left = 10**9
+        begun_ns = pair.now_ns
+        if word == "wait":
+            waits(pair, name, code, step_on_pair(name))
+            pair.forget()
+            veto.left = 2  # in the end it may
+            with suppress(NegativeResponseError):  # the request is not meant to do anything
+                pair.run(step_on_pair(name))
+            assert pair.seen.count(name) == 3, (name, letter)
+            assert answers_of(pair)[-1] != f"fe{code:02x}", (name, letter)
+            continue
+        assert caught(pair, step_on_pair(name)).code == code, (name, letter)
+        times = 3 if word == "twice" else 1
+        assert answers_of(pair) == [f"fe{code:02x}"] * times, (name, letter)
+        assert pair.seen == packets_of(name) * times, (name, letter)
+        assert pair.now_ns == begun_ns, (name, letter)
+        assert pair.master.connected == (word != "end"), (name, letter)

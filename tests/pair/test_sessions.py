@@ -11,9 +11,10 @@ from xcaliper.core.errors import (
     OutOfRangeError,
     RemoteProtocolError,
     SettingsError,
+    UsageError,
 )
-from xcaliper.proto.procedure import ask
-from xcaliper.xcp import std
+from xcaliper.proto.procedure import Ask, Burst, Collect, Pipeline, Tell, Uploads, ask
+from xcaliper.xcp import cal, std
 from xcaliper.xcp.master import MasterMachine
 from xcaliper.xcp.observer import ObserverMachine
 from xcaliper.xcp.procedures import daq_setup
@@ -136,6 +137,18 @@ def test_user_defined_connect_ends_within_its_attempts() -> None:
     assert pair.now_ns <= 10 * (100 + 200) * MS
 
 
+@pytest.mark.parametrize("within_ms", [50, 99, 100, 101, 305, 5000])
+def test_user_defined_connect_is_repeated_for_exactly_so_long(within_ms: int) -> None:
+    """Not a moment longer, whatever T6 and T7 are, and more often the longer it is."""
+    pair = with_session(user_mode=False)
+    pair.to_slave.hook = lambda packet, n: []
+    with pytest.raises(ExchangeTimeoutError, match="CONNECT") as caught:
+        pair.run(connect(1, within_ns=within_ms * MS))
+    assert pair.now_ns == within_ms * MS
+    assert caught.value.attempts == len(pair.seen) == -(-within_ms // 300)
+    assert set(pair.seen) == {"CONNECT"}
+
+
 def test_changing_the_mode_begins_afresh_even_where_lists_are_kept() -> None:
     pair = with_session(user_mode=True, keeps_lists=True)
     pair.session = pair.run(connect())
@@ -224,6 +237,33 @@ def test_session_terminated_between_commands() -> None:
     assert pair.run(read(pair.session, RAM, 2)) == b"\x00\x01"
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        Ask(std.GetStatus()),
+        Tell(std.GetStatus()),
+        Burst((cal.Download(count=2, data=b"ab"), cal.DownloadNext(count=1, data=b"c"))),
+        Collect(std.Upload(count=4), 1),
+        Uploads((4, 4)),
+        Pipeline((std.GetStatus(), std.GetStatus()), queue=1),
+    ],
+    ids=lambda step: type(step).__name__,
+)
+def test_no_kind_of_step_is_sent_into_a_session_that_has_ended(step) -> None:
+    def steps():
+        yield step
+
+    pair = Pair(config(max_cto=8))
+    pair.slave.terminate(pair.now_ns)
+    pair.exchange()
+    pair.forget()
+    for _ in range(2):  # the machine is free for the next one
+        with pytest.raises(RemoteProtocolError, match="the slave ended it"):
+            pair.run(steps())
+        assert pair.master.idle
+    assert pair.seen == []
+
+
 def test_session_terminated_inside_a_block() -> None:
     pair = Pair(config(max_cto=8))
     pair.forget()
@@ -240,6 +280,27 @@ def test_session_terminated_inside_a_block() -> None:
         "a block that is not complete is not written"
     )
     assert pair.slave.state.block is None
+
+
+# -- states of the ECU -----------------------------------------------------------------------------
+
+
+def test_the_state_of_the_ecu_is_told_once_when_it_changes_and_whenever_it_is_asked_for() -> None:
+    pair = Pair(config())
+    for state in (3, 3, 255, 0):
+        pair.slave.enter_state(state)
+        pair.exchange()
+        assert pair.run(ask(std.GetStatus())).state_number == state
+    events = [(one.name, one.content.state_number) for one in pair.master.events()]
+    assert events == [("EV_ECU_STATE_CHANGE", state) for state in (3, 255, 0)]
+    for wrong in (-1, 256):
+        with pytest.raises(UsageError, match="state of the ECU"):
+            pair.slave.enter_state(wrong)
+    pair.run(disconnect())
+    pair.slave.enter_state(7)
+    assert pair.slave.outgoing() == [], "nobody listens"
+    assert pair.run(ask(std.Connect())).max_cto == 64
+    assert pair.run(ask(std.GetStatus())).state_number == 7, "it is no matter of sessions"
 
 
 # -- sleep ----------------------------------------------------------------------------------------

@@ -93,6 +93,7 @@ def test_jitter_is_a_band_and_repeatable() -> None:
         ("epoch", lambda: ClockModel(epoch=3)),
         ("slave", lambda: ClockSettings(slave=None)),
         ("ecu", lambda: ClockSettings(ecu_stamps=True)),
+        ("sampling", lambda: ClockSettings(sampling=4)),
         ("grandmaster", lambda: ClockSettings(discipline="synchronised")),
         ("discipline", lambda: ClockSettings(discipline="wild")),
         ("grandmaster_access", lambda: ClockSettings(grandmaster=MASTER, grandmaster_access=3)),

@@ -387,6 +387,40 @@ def test_a_master_may_read_what_resumed_lists_hold_but_not_change_it():
         pair.run(store.compare_lists(BOTH))
 
 
+def test_the_pointer_moves_in_a_running_list_only_while_resume_runs_it():
+    device = Device()
+    device.stored()
+    pair = device.on(connected=True)
+    listed = [
+        (number, odt, at)
+        for number, one in enumerate(BOTH)
+        for odt in range(len(one.odts))
+        for at in range(len(one.odts[odt].entries))
+    ]
+    for number, odt, at in listed:  # every entry, in any order
+        wanted = BOTH[number].odts[odt].entries[at]
+        pair.run(ask(daq.SetDaqPtr(daq_list=number, odt=odt, odt_entry=at)))
+        found = pair.run(ask(daq.ReadDaq()))
+        assert (found.address, found.size) == (wanted.address.value, wanted.size)
+    for number, odt, at in ((0, 0, 2), (0, 1, 0), (2, 0, 0)):
+        refused(
+            pair,
+            daq.SetDaqPtr(daq_list=number, odt=odt, odt_entry=at),
+            ErrorCode.ERR_OUT_OF_RANGE,
+        )
+    again = daq.SetDaqListMode(mode=0, daq_list=0, event_channel=0, prescaler=1, priority=0)
+    refused(pair, again, ErrorCode.ERR_DAQ_ACTIVE)
+    assert pair.slave.daq_running
+    dtos = len(pair.dtos)
+    pair.event(0)
+    assert len(pair.dtos) == dtos + 1, "looking has not touched the list"
+    pair.run(daq_setup.stop())
+    device.setup()
+    pair.run(daq_setup.start())
+    first = daq.SetDaqPtr(daq_list=0, odt=0, odt_entry=0)
+    refused(pair, first, ErrorCode.ERR_DAQ_ACTIVE)  # lists of the master's own
+
+
 def test_slaves_that_show_less_are_compared_as_far_as_they_go():
     device = Device(disabled=frozenset({"READ_DAQ", "GET_DAQ_LIST_MODE"}))
     device.stored()

@@ -191,7 +191,7 @@ def test_what_is_no_resource_and_no_key_is_refused_before_it_is_sent() -> None:
         with pytest.raises(UsageError, match="not one resource"):
             pair.run(read_seed(mask))
     assert pair.seen == []
-    for key in (b"", bytes(256)):
+    for key in (b"", bytes(256), "text", None, 7):
         with pytest.raises(UsageError, match="key of cal"):
             pair.run(unlock(pair.session, CAL, lambda *_, key=key: key))
     assert "UNLOCK" not in pair.seen

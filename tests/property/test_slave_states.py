@@ -170,7 +170,10 @@ class SlaveStates(RuleBasedStateMachine):
         self.follow(packet, answers)
         hidden = was_locked & self.locked
         if hidden & CAL and (hidden & DBG or packet[:1] != b"\xc0"):
-            assert self.zeros or not self.memory.looked, f"{packet.hex()} looked at the secret"
+            # the start of a list of direction STIM tries its memory: read and written as it is
+            tries = packet[:1] in (b"\xde", b"\xdd") and not was_locked & STIM
+            looked = self.memory.looked and not tries
+            assert self.zeros or not looked, f"{packet.hex()} looked at the secret"
             self.check_secret(out)
         return answers
 
@@ -445,13 +448,46 @@ class SlaveStates(RuleBasedStateMachine):
         ):
             self.send(packet)
         runs = self.slave.stim_running
-        assert not runs or not self.locked & (DAQ | STIM), "it runs though it is locked"
+        assert not runs or not self.locked & STIM, "it runs though it is locked"
         before = self.memory.plain.read(RAM, 4)
         self.send(b"\x00\x00" + data)
         self.slave.event(1, self.now_ns)
         self.drain()
         wanted = data + before[1:] if runs else before
         assert self.memory.plain.read(RAM, 4) == wanted, "STIM"
+
+    @rule(opens=st.sampled_from([DAQ, STIM, DAQ | STIM]), stim=st.booleans())
+    def choose_a_direction(self, opens: int, stim: bool) -> None:
+        """A list takes a direction whose resource is open, and is refused the other for that alone."""
+        if not self.connected:
+            self.connect()
+        for one in (DAQ, STIM):
+            if opens & one:
+                self.unlock(one, True)
+        number = self.word(0, 2)
+        for packet in (
+            *(b"\xd6", b"\xd5\x00" + self.word(1, 2), b"\xd4\x00" + number + b"\x01"),
+            *(b"\xd3\x00" + number + b"\x00\x01", b"\xe2\x00" + number + b"\x00\x00"),
+            bytes((0xE1, 0xFF, 1, 0)) + self.word(RAM.value),
+        ):
+            (answer,) = self.send(packet)
+            some = self.locked & (DAQ | STIM) != DAQ | STIM
+            assert not some or answer != b"\xfe\x25", "one direction is enough to make a list"
+            if answer != b"\xff":
+                return  # something else is in the way, such as programming
+        mode = bytes((0xE0, 2 * stim)) + number + self.word(1, 2) + b"\x01\x00"
+        if self.locked & (STIM if stim else DAQ):
+            assert self.send(mode) == [b"\xfe\x25"], "the direction is locked"
+            return
+        assert self.send(mode) == [b"\xff"], "the direction is open"
+        (started,) = self.send(b"\xde\x01" + number)
+        assert started[:1] == b"\xff"
+        assert self.slave.daq_running, "of either direction"
+        assert self.slave.stim_running is stim
+        # the other direction is still refused, and what is open may be stopped
+        other = bytes((0xE0, 2 * (not stim))) + mode[2:]
+        assert self.send(other)[0][:1] == b"\xfe"
+        assert self.send(b"\xde\x00" + number)[0][:1] == b"\xff"
 
     @rule(packet=st.binary(min_size=1, max_size=20))
     def stimulate(self, packet: bytes) -> None:

@@ -113,6 +113,16 @@ def forgets_stimulation(slave: SlaveMachine) -> None:
     override(slave.state.stim, apply=lambda *_: [])
 
 
+def mixes_directions(slave: SlaveMachine) -> None:
+    security = slave.state.security
+    override(security, _daq_closed=lambda self, _name, _packet: not self._open())
+
+
+def wants_both_directions(slave: SlaveMachine) -> None:
+    security = slave.state.security
+    override(security, _daq_closed=lambda self, _name, _packet: len(self._open()) < 2)
+
+
 MUTATIONS = {
     "hides nothing": shows_the_secret,
     "DOWNLOAD open": without_gate_for("DOWNLOAD"),
@@ -129,6 +139,8 @@ MUTATIONS = {
     "talks before CONNECT": answers_before_connect,
     "lists run on after DISCONNECT": runs_on_after_disconnect,
     "STIM is not written": forgets_stimulation,
+    "one direction opens the other": mixes_directions,
+    "one direction alone opens nothing": wants_both_directions,
 }
 
 

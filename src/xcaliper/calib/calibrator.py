@@ -22,7 +22,7 @@ from xcaliper.core.errors import IntegrityError, TransactionError, UsageError, X
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from xcaliper.calib.apply import OnAxis
+    from xcaliper.calib.apply_values import OnAxis
     from xcaliper.calib.dirty import Dirty
     from xcaliper.calib.exchange import Applied
     from xcaliper.calib.outcomes import ApplyPlan

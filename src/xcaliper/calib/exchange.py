@@ -15,7 +15,7 @@ from xcaliper.core.errors import PlanError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from xcaliper.calib.apply import OnAxis
+    from xcaliper.calib.apply_values import OnAxis
     from xcaliper.calib.calibrator import Calibrator
     from xcaliper.calib.groups import How
     from xcaliper.calib.history import History, Transaction

@@ -55,6 +55,10 @@ class WriteResult:
         size: number of values of the parameter, or 1 for a cell.
         diagnostics: rounding to what the ECU can hold, and the like.
         dependents: what was written because it is computed from the parameter.
+        verified: True when what was written was read back and compared.
+        repeated: commands, those for dependents included, that were sent again because their answer
+            was lost, so that the ECU may have carried them out more than once; what it changed there
+            itself in between is gone.
     """
 
     name: str
@@ -65,6 +69,8 @@ class WriteResult:
     size: int
     diagnostics: tuple[Diagnostic, ...] = ()
     dependents: tuple[WriteResult, ...] = ()
+    verified: bool = True
+    repeated: int = 0
 
     @property
     def is_scalar(self) -> bool:
@@ -75,6 +81,20 @@ class WriteResult:
     def rounded(self) -> bool:
         """True when the ECU holds something else than was asked for."""
         return any(d.slug == "rounded" for d in self.diagnostics)
+
+    def with_repeated(self, count: int) -> WriteResult:
+        """The same with so many commands that were sent again, and a finding about them."""
+        if not count:
+            return self
+        note = Diagnostic(
+            Severity.WARNING,
+            "write-repeated",
+            Where(),
+            f"{self.name}: {count} of its commands were sent again, for their answer was lost.",
+            "The ECU may have done them more than once; what it changed in between is overwritten.",
+            self.name,
+        )
+        return replace(self, repeated=count, diagnostics=(*self.diagnostics, note))
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -91,6 +111,8 @@ class WriteResult:
             "changed": self.changed,
             "notes": [d.text for d in self.diagnostics],
             "dependents": [one.as_dict() for one in self.dependents],
+            "verified": self.verified,
+            "repeated": self.repeated,
         }
 
 
@@ -235,7 +257,8 @@ def carry_out(
     notes = _notes(bound, plan.wanted, _cell(after, at))
     if at is not None:
         before, after = _cell(before, at), _cell(after, at)
-    return WriteResult(bound.name, before, after, sent, _changed(before, after), plan.size, notes)
+    changed = _changed(before, after)
+    return WriteResult(bound.name, before, after, sent, changed, plan.size, notes, verified=verify)
 
 
 def write_value(  # noqa: PLR0913  # options by name

@@ -270,9 +270,10 @@ class Bypass(StimSession):
     def _inputs(self) -> list[Raster]:
         return [one for one in self.plan.rasters if self._sampled.intersection(one.signals)]
 
-    def _renewed(self) -> None:
-        self._counter = None
+    def _set_up(self) -> None:
+        self._counter = None  # what was seen in the session before does not count
         self._rows.clear()
+        super()._set_up()
 
     def _on_sample(self, sample: DtoSet, raster: Raster, came_ns: int) -> None:
         if raster.index not in self._readers:

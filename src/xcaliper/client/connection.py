@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from xcaliper.client.checksums import verify
 from xcaliper.client.commands import Commands
+from xcaliper.client.connection_lists import bypass, stimulate, store_measurement
 from xcaliper.client.daq_port import DaqPort
 from xcaliper.client.description import epk_problem
 from xcaliper.client.info import ConnectionInfo
@@ -25,7 +26,6 @@ from xcaliper.client.resume import (
     ResumedLists,
     adopt,
     clear_stored,
-    store_measurement,
     wait_stored,
 )
 from xcaliper.client.security import KeyRing, Security, described_keys
@@ -43,20 +43,16 @@ from xcaliper.xcp.procedures import pages
 from xcaliper.xcp.procedures.unlock import protection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
     from xcaliper.calib.parameters import WriteResult
-    from xcaliper.client.bypass import Bypass
     from xcaliper.client.calculated import Calculated
     from xcaliper.client.calibration import Calibration
     from xcaliper.client.checksums import Checksums
     from xcaliper.client.description import Description
     from xcaliper.client.measurement import Measurement
     from xcaliper.client.recording import Record
-    from xcaliper.client.stim_plan import StimOptions
-    from xcaliper.client.stimulation import Stimulation
     from xcaliper.core.address import Address
     from xcaliper.core.diagnostics import Diagnostic
     from xcaliper.daq.capabilities import DaqCapabilities
@@ -387,9 +383,12 @@ class Connection:
         cell = (at,) if isinstance(at, int) else at
         self._named.check_writable(name)
         self.check_confirmed(name)
-        return self._named.write(
+        counters = self.link.machine.counters
+        before = counters.repeated_writes
+        done = self._named.write(
             name, value, at=cell, raw=raw, verify=verify, dependents=dependents
         )
+        return done.with_repeated(counters.repeated_writes - before)
 
     def check_confirmed(self, name: str) -> None:
         """Refuse to write with the description of another program.
@@ -569,112 +568,9 @@ class Connection:
 
     # --- stimulating ---
 
-    def stimulate(
-        self,
-        values: Mapping[str, Any] | None = None,
-        *,
-        event: str | int | None = None,
-        stream: Mapping[str, Any] | Iterable[Mapping[str, Any]] | None = None,
-        names: Sequence[str] = (),
-        t_s: Any = None,
-        **options: Unpack[StimOptions],
-    ) -> Stimulation:
-        """Values to be written by the slave at every event, in place of what the ECU computes.
-
-        Args:
-            values: name → physical value, held until ``set()`` changes it.
-            event: event for all of them (name, number or period); None = as the description says.
-            stream: name → array of values, one for each event or over ``t_s``; or an iterable of
-                name → value, one for each event.
-            names: what an iterable gives values of.
-            t_s: times of the arrays in seconds, from the first event on.
-            options: what concerns the plan, see :class:`~xcaliper.client.stim_plan.StimOptions`.
-
-        Raises:
-            NotFoundError: no such name or event.
-            PlanError: it does not fit, or the event does not serve STIM; carries every reason.
-            UsageError: something else has the lists, or a value is missing.
-        """
-        from xcaliper.client.stim_plan import make_stimulation
-
-        return make_stimulation(self, values or {}, event, stream, names, t_s, options)
-
-    def bypass(  # noqa: PLR0913  # options by name
-        self,
-        inputs: str | Sequence[str],
-        outputs: str | Sequence[str],
-        algorithm: Callable[..., Any],
-        *,
-        event: str | int | None = None,
-        output_event: str | int | None = None,
-        arrays: bool = False,
-        check_counter: bool = False,
-        keep: int = 100_000,
-        **options: Unpack[StimOptions],
-    ) -> Bypass:
-        """A function of the ECU replaced: inputs are sampled, outputs computed here and sent back.
-
-        Args:
-            inputs: names of what the algorithm gets.
-            outputs: names of what it gives.
-            algorithm: called for every sample of the inputs with physical values, in the thread that
-                receives; see :func:`~xcaliper.client.bypass.adapt_algorithm` for its forms.
-            event: at which inputs are sampled; None = as the description says.
-            output_event: at which outputs are written; None = that of the inputs.
-            arrays: the algorithm takes ``float64[inputs]`` and fills ``float64[outputs]``; compiled where
-                numba is installed.
-            check_counter: have the slave refuse answers to another cycle *(1.3)*.
-            keep: samples that the result remembers.
-            options: what concerns the plan, see :class:`~xcaliper.client.stim_plan.StimOptions`.
-
-        Raises:
-            NotFoundError: no such name or event.
-            PlanError: it does not fit, or an event does not serve STIM; carries every reason.
-            UsageError: something else has the lists, or the algorithm does not fit.
-        """
-        from xcaliper.client.stim_plan import make_bypass
-
-        return make_bypass(
-            self,
-            inputs,
-            outputs,
-            algorithm,
-            event,
-            output_event,
-            arrays=arrays,
-            check_counter=check_counter,
-            keep=keep,
-            options=options,
-        )
-
-    def store_measurement(
-        self,
-        names: str | Iterable[str],
-        *,
-        resume: bool = True,
-        file: str | Path | None = None,
-        timeout_s: float = 30.0,
-        **options: Unpack[PlanOptions],
-    ) -> SavedPlan:
-        """Have the slave keep a measurement in its non-volatile memory (XCP Base, STORE_DAQ_REQ, 1.0).
-
-        Args:
-            names: names and patterns with ``*`` and ``?``.
-            resume: the lists start with the slave, before anybody connects; False = they only wait,
-                set up and selected.
-            file: where to keep what :func:`~xcaliper.client.connecting.connect` needs for ``resume=…``.
-            timeout_s: how long storing may take.
-            options: as those of :meth:`measure` that concern the plan.
-
-        Raises:
-            UsageError: the slave cannot store them.
-            NegativeResponseError: the slave refuses.
-            RemoteProtocolError: it has not finished in time.
-            ResumeError: it tells another session configuration id than it was given.
-        """
-        return store_measurement(
-            self, names, resume=resume, file=file, timeout_s=timeout_s, options=options
-        )
+    stimulate = stimulate
+    bypass = bypass
+    store_measurement = store_measurement
 
     def clear_stored(self, timeout_s: float = 30.0) -> None:
         """Have the slave forget stored lists (XCP Base, CLEAR_DAQ_REQ, 1.0)."""
@@ -723,6 +619,15 @@ class Connection:
             self.link.stop_daq()
         self.link.close()
 
+    def _renew(self) -> Link:
+        """Another session with the same slave; gives its link."""
+        self.link.close()
+        self.link, self.session = find_again(self, self._reopen)
+        self._paging.forget()
+        self._memory.forget()
+        self._security.serve()
+        return self.link
+
     def reconnect(self, *, restore: bool | None = None) -> tuple[Diagnostic, ...]:
         """A new session with the same slave, after it restarted or the link was lost.
 
@@ -738,15 +643,13 @@ class Connection:
             ExchangeTimeoutError: no answer.
             IntegrityError: it runs another program now (EPK), or is another slave.
         """
-        self.link.close()
         before = self.session
-        self.link, self.session = find_again(self, self._reopen)
-        self._paging.forget()
-        self._memory.forget()
-        self._security.serve()
+        self._renew()
         if not (self.restores if restore is None else restore):
             return ()
         locked = Resource(self.session.protection & ~before.protection)
-        lost = self._memoir.restore(self.link, locked=locked, unlock=self._security.unlock)
+        lost = self._memoir.restore(
+            self.link, locked=locked, unlock=self._security.unlock, renew=self._renew
+        )
         self._notes = (*self._notes, *(one for one in lost if one not in self._notes))
         return lost

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from xcaliper.calib.calibrator import Calibrator, Dirty
+from xcaliper.calib.calibrator import Calibrator
+from xcaliper.calib.dirty import Dirty
 from xcaliper.calib.places import PlaceIndex
 from xcaliper.calib.port import PlainPort
 from xcaliper.client.calibration import author_name

@@ -116,6 +116,7 @@ class Measurement:
         self._data_lock = threading.Lock()
         self._stopping = threading.Event()
         self._error: XcaliperError | None = None
+        self._raised: XcaliperError | None = None  # on its way to whoever iterates
         self._watcher: threading.Thread | None = None
 
     # --- life ---
@@ -230,10 +231,12 @@ class Measurement:
             problems += [e for e in (one.close() for one in self._callbacks) if e is not None]
         told = self._record_error  # the reader has heard of it
         problems = [problem for problem in problems if problem is not told]
-        if problems:
-            for further in problems[1:]:
-                problems[0].add_note(f"also: {further}")
-            raise problems[0]
+        first = self._raised or next(iter(problems), None)
+        for further in problems:
+            if further is not first and first is not None:
+                first.add_note(f"also: {further}")
+        if first is not None and first is not self._raised:
+            raise first
 
     def run(self) -> Self:
         """Measure for the whole duration, then stop; take ``to_pandas()`` or ``blocks()`` after.
@@ -314,11 +317,13 @@ class Measurement:
 
     def _raise_trouble(self) -> None:
         """End with the trouble of a recording (a full disk) or a slave when it comes."""
-        if self._record_error is not None:
-            raise self._record_error
-        if self._error is not None:
-            error, self._error = self._error, None
-            raise error
+        error = self._record_error or self._error
+        if error is None:
+            return
+        if error is self._error:
+            self._error = None
+        self._raised = error  # what fails while it is stopped says less
+        raise error
 
     def __iter__(self) -> Iterator[Block]:
         """Blocks as they come, about ten per second and event; ends with the duration or a stop.

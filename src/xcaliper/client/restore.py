@@ -9,21 +9,23 @@ from xcaliper.core.errors import (
     ExchangeTimeoutError,
     LinkError,
     NegativeResponseError,
+    UnlockError,
     XcaliperError,
 )
+from xcaliper.xcp.codes import Resource
 from xcaliper.xcp.procedures import pages
 from xcaliper.xcp.seed_key import each_resource, resource_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from xcaliper.transport.pump import Link
-    from xcaliper.xcp.codes import Resource
 
 __all__ = ["SlaveMemoir"]
 
 _MAX_NAMES: Final = 1000
 _SHOWN: Final = 5
+_CAL: Final = resource_name(Resource.of(cal_pag=1))
 
 
 class SlaveMemoir:
@@ -56,6 +58,7 @@ class SlaveMemoir:
         *,
         locked: Resource,
         unlock: Callable[..., object],
+        renew: Callable[[], Link],
     ) -> tuple[Diagnostic, ...]:
         """Set again what can be; a finding for everything that could not.
 
@@ -63,22 +66,29 @@ class SlaveMemoir:
             link: of the new session.
             locked: resources that were open before and are locked now.
             unlock: opens resources, by name, with the keys that the user gave.
+            renew: begins another session; a slave ends the one in which it gets a wrong key.
 
         Raises:
             ExchangeTimeoutError: the slave is gone again.
         """
-        found: list[Diagnostic] = []
-        for one in map(resource_name, each_resource(locked)):
-            try:
-                unlock(one)
-            except (ExchangeTimeoutError, LinkError):
-                raise
-            except XcaliperError as error:
-                found.append(_lost(link, f"{one} is locked again ({error.message})", "Unlock it."))
+        names = [resource_name(one) for one in each_resource(locked)]
+        shut: dict[str, XcaliperError] = {}
+        link = _open_all(link, names, shut, unlock, renew)
+        found = [
+            _lost(link, f"{one} is locked again ({error.message})", "Unlock it.")
+            for one, error in shut.items()
+        ]
         for (segment, is_ecu), page in sorted(self._pages.items()):
+            error = shut.get(_CAL)  # not tried: the slave counts wrong keys
             try:
-                link.run(pages.set_page(segment, page, ecu=is_ecu, xcp=not is_ecu))
-            except NegativeResponseError as error:
+                if error is None:
+                    link.run(pages.set_page(segment, page, ecu=is_ecu, xcp=not is_ecu))
+            except UnlockError as wrong:  # it was to be opened on demand
+                error = shut[_CAL] = wrong
+                link = _open_all(renew(), names, shut, unlock, renew)
+            except NegativeResponseError as refused:
+                error = refused
+            if error is not None:
                 who = "the ECU" if is_ecu else "XCP"
                 text = f"page {page} of segment {segment} is not set for {who} ({error.message})"
                 found.append(_lost(link, text, "Set it with set_page()."))
@@ -93,6 +103,41 @@ class SlaveMemoir:
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         text = f"{shown}{more} may have the values of power-up again"
         return _lost(link, text, "Read them; write again what still fits.")
+
+
+def _open_all(
+    link: Link,
+    names: Sequence[str],
+    shut: dict[str, XcaliperError],
+    unlock: Callable[..., object],
+    renew: Callable[[], Link],
+) -> Link:
+    """Open resources but those that are shut, and add to these; gives the link of the session.
+
+    A wrong key ends the session, and all is locked again: the others are opened in a new one.
+    """
+    for _ in range(len(names) + 1):
+        wrong = _open_each([one for one in names if one not in shut], shut, unlock)
+        if not wrong:
+            break
+        link = renew()
+    return link
+
+
+def _open_each(
+    names: Sequence[str], shut: dict[str, XcaliperError], unlock: Callable[..., object]
+) -> bool:
+    """Open one after the other; True when a wrong key has ended the session."""
+    for one in names:
+        try:
+            unlock(one)
+        except (ExchangeTimeoutError, LinkError):
+            raise
+        except XcaliperError as error:
+            shut[one] = error
+            if isinstance(error, UnlockError):
+                return True
+    return False
 
 
 def _lost(link: Link, text: str, hint: str) -> Diagnostic:

@@ -133,6 +133,8 @@ class RowWriter:
 
     def _bit(self, bound: BoundMeasurement, at: int, size: int) -> Callable[[Any], None]:
         def write(phys: Any) -> None:
+            if np.ndim(phys):
+                raise UsageError(f"{bound.name}: it is a single bit, {phys!r:.80} was given.")
             raw = bool(np.any(bound.phys_to_raw(phys, clamp=True).raw))
             self.row[at : at + size] = bytes([raw]).ljust(size, b"\0")
 
@@ -173,9 +175,19 @@ class RowWriter:
         Raises:
             UsageError: the value is not one of this signal.
         """
-        self._writers[name](phys)
+        try:
+            self._writers[name](phys)
+        except UsageError as error:
+            if name in error.message:
+                raise
+            raise UsageError(f"{name}: {error.message}", hint=error.hint) from error
+        except (TypeError, ValueError, OverflowError) as error:
+            raise UsageError(
+                f"{name}: {phys!r:.80} is no value to be sent ({error}).",
+                hint="Give a number, or what the description makes of it.",
+            ) from error
 
     def put_all(self, values: Sequence[Any]) -> None:
-        """Set all values, in the order of ``names``."""
-        for write, value in zip(self._writers.values(), values, strict=True):
-            write(value)
+        """Set all values, in the order of ``names``; as :meth:`put`."""
+        for name, value in zip(self._writers, values, strict=True):
+            self.put(name, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event, Lock, Thread, current_thread
@@ -70,7 +71,7 @@ class SessionOptions:
     one_per_datagram: bool = True
 
 
-class StimSession:
+class StimSession(ABC):
     """Lists of both directions that run for one purpose.
 
     Args:
@@ -181,7 +182,6 @@ class StimSession:
             with suppress(XcaliperError):  # what failed first says more
                 self._end_measurement()
             raise
-        self._started()
         self._watcher = Thread(target=self._watch, name=f"xcaliper {self.name}", daemon=True)
         self._watcher.start()
         return self
@@ -209,9 +209,6 @@ class StimSession:
         self.connection.link.start_daq(self._take, prompt=True)
         self._port.go(self.plan)
 
-    def _started(self) -> None:
-        """The lists run."""
-
     def _take(self, batch: DtoBatch) -> None:
         """Put samples together and answer each one as soon as it is complete."""
         self._came_ns = batch.t_ns
@@ -226,9 +223,9 @@ class StimSession:
         if self._beside is not None:
             self._beside.take(batch)
 
+    @abstractmethod
     def _on_sample(self, sample: DtoSet, raster: Raster, came_ns: int) -> None:
         """A sample of the slave is complete."""
-        raise NotImplementedError
 
     def _demand_counters(self) -> None:
         """Have each event for outputs compare its counter with that of the inputs' event."""
@@ -335,15 +332,11 @@ class StimSession:
         self.connection.reconnect()
         self._port.renew()
         self._restore.clear()
-        self._renewed()
         self._set_up()
         self.reconnects += 1
         if self._beside is not None:
             self._beside.found(self._now())
         self._go()
-
-    def _renewed(self) -> None:
-        """A new session begins: what was seen in the one before does not count."""
 
     def _silence(self) -> XcaliperError | None:
         """Why samples of a cyclic event do not come any more; None while they do."""

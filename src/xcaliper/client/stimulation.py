@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
@@ -96,13 +96,13 @@ class Stimulation(StimSession):
                 )
             self._rows = iter(stream)
             return
-        self._columns = {name: np.asarray(column) for name, column in stream.items()}
+        self._columns = {name: _column(name, column) for name, column in stream.items()}
         lengths = {len(column) for column in self._columns.values()}
         if t_s is not None:
-            self._times = np.asarray(t_s, np.float64)
+            self._times = _column("t_s", t_s, np.float64)
             lengths.add(len(self._times))
-            if len(self._times) and np.any(np.diff(self._times) < 0):
-                raise UsageError("stimulation: t_s must ascend.")
+            if not (np.isfinite(self._times).all() and np.all(np.diff(self._times) >= 0)):
+                raise UsageError("stimulation: t_s must ascend, without NaN.")
         if len(lengths) != 1 or 0 in lengths:
             raise UsageError("stimulation: columns and t_s must have one length, which is not 0.")
         (self._length,) = lengths
@@ -141,12 +141,20 @@ class Stimulation(StimSession):
 
     # --- when to send ---
 
-    def _started(self) -> None:
+    def start(self) -> Self:
+        """Set the lists up, start them, and send by the host's clock where nothing else says when.
+
+        Raises:
+            UsageError: it was started before, or something else has the lists.
+            NegativeResponseError: the slave refused.
+        """
+        super().start()
         if self._trigger is None:
             self._thread = threading.Thread(
                 target=self._keep_time, name="xcaliper stimulation", daemon=True
             )
             self._thread.start()
+        return self
 
     def _keep_time(self) -> None:
         cycle_ns = max(self._cycle_ns, _SHORTEST_NS)
@@ -216,6 +224,23 @@ class Stimulation(StimSession):
         if self._thread is not None:
             self._thread.join(_JOIN_S)
         super()._finish()
+
+
+def _column(name: str, values: Any, kind: type[np.float64] | None = None) -> NDArray[Any]:
+    """Values of one signal, or times, one for each row."""
+    try:
+        column = np.asarray(values, kind)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UsageError(
+            f"stimulation: {name} is no column ({error}).",
+            hint="Give an array with a value per row.",
+        ) from error
+    if not column.ndim:
+        raise UsageError(
+            f"stimulation: {name} is no column, but {values!r:.80}.",
+            hint="Hold single values: stimulate({name: value}).",
+        )
+    return column
 
 
 def _stream_error(error: Exception) -> UsageError:

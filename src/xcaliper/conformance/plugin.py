@@ -34,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("xcp", "conformance of an XCP slave")
     group.addoption(_OPTION, metavar="URL", default="", help="slave, such as udp://host:5555")
     group.addoption(
-        "--xcp-allow", metavar="WORDS", default="", help="write,page,daq,store,program,keys"
+        "--xcp-allow", metavar="WORDS", default="", help="write,page,daq,stim,store,program,keys"
     )
     group.addoption("--xcp-forbid-daq", action="store_true", help="do not touch DAQ lists")
     group.addoption(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from xcaliper.conformance.checks import (
+    calibration,
     clock,
+    daq_alloc,
     daq_config,
     daq_info,
     daq_level1,
@@ -34,9 +36,11 @@ RULES: Final[tuple[Rule, ...]] = (
     *standard.RULES,
     *refusals.RULES,
     *memory.RULES,
+    *calibration.RULES,
     *paging.RULES,
     *page_rights.RULES,
     *daq_info.RULES,
+    *daq_alloc.RULES,
     *daq_config.RULES,
     *daq_level1.RULES,
     *daq_run.RULES,

@@ -8,15 +8,12 @@ and hands everything that differs to the packet path, which it therefore never h
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from xcaliper.core.errors import UsageError
 from xcaliper.core.frames import DtoBatch
-from xcaliper.core.samples import Gap
 from xcaliper.daq.decode import DaqDecoder
 from xcaliper.daq.kernels import (
     JOINED,
@@ -31,8 +28,9 @@ from xcaliper.daq.kernels import (
     State,
     Stop,
 )
+from xcaliper.daq.ready_blocks import ReadyBlocks
 from xcaliper.daq.storage import StoragePool, move_row
-from xcaliper.daq.template import FILL_AT, LEAST_BYTES, Templates
+from xcaliper.daq.template import FILL_AT, LEAST_BYTES, Templates, datagram_borders
 from xcaliper.xcp.codes import EventCode
 from xcaliper.xcp.framing.eth import HEADER_SIZE, StreamReader
 
@@ -62,8 +60,6 @@ STORAGE_BYTES: Final = 1 << 20
 #: How often the templates are tried on what one drain brought; in between go single datagrams.
 _ATTEMPTS: Final = 8
 _QUICKLY_NS: Final = 100_000_000
-#: Bytes of rows that may wait to be taken.
-_MOST_READY: Final = 256 << 20
 
 
 def is_suitable(plan: DaqPlan) -> bool:
@@ -90,7 +86,6 @@ class FramedDecoder(DaqDecoder):
     Attributes:
         control: as given.
         daq_received: DAQ packets so far.
-        dropped: rows that were dropped, because nobody took the blocks; marked as a gap.
 
     Raises:
         UsageError: the plan is not suitable, or a FIRST_PID is missing.
@@ -111,7 +106,7 @@ class FramedDecoder(DaqDecoder):
         super().__init__(plan, first_pids, start)
         if not is_suitable(plan):
             raise UsageError("plan: its packets do not tell their list.", hint="Use DaqDecoder.")
-        self.daq_received = self.dropped = 0
+        self.daq_received = 0
         slow = plan.clock is not None and plan.clock.modulus * plan.clock.tick_ns > _SLOW_WRAP_NS
         self._period_ns = period_ns if slow else 0
         self._storage_bytes = storage_bytes
@@ -124,9 +119,7 @@ class FramedDecoder(DaqDecoder):
         self._given = 0
         self._owed = 0
         self._reader: DatagramReader | StreamReader | None = None
-        self._ready: deque[list[SampleBlock]] = deque()
-        self._ready_bytes = self._taken_bytes = 0
-        self._untold: dict[int, tuple[int, int]] = {}
+        self._ready = ReadyBlocks()
         self._published_ns = self._data_ns = 0
         self._fresh = False
         self._templates = Templates(plan, self._streams)
@@ -148,11 +141,12 @@ class FramedDecoder(DaqDecoder):
 
     def take_ready(self) -> list[SampleBlock]:
         """Blocks that are due, oldest first."""
-        found: list[SampleBlock] = []
-        for _ in range(len(self._ready)):
-            found += self._ready.popleft()
-        self._taken_bytes += sum(block.rows.nbytes for block in found)
-        return found
+        return self._ready.take()
+
+    @property
+    def dropped(self) -> int:
+        """Rows that were dropped, because nobody took the blocks; marked as a gap."""
+        return self._ready.dropped
 
     @property
     def is_patient(self) -> bool:
@@ -175,26 +169,7 @@ class FramedDecoder(DaqDecoder):
             return
         self._published_ns, self._fresh = now_ns, False
         self._gather()
-        blocks = self.blocks(self._data_ns)
-        if self._ready_bytes - self._taken_bytes > _MOST_READY:
-            self._drop_blocks(blocks)
-        elif blocks:
-            self._ready.append([self._mark_dropped(block) for block in blocks])
-            self._ready_bytes += sum(block.rows.nbytes for block in blocks)
-
-    def _drop_blocks(self, blocks: list[SampleBlock]) -> None:
-        """Nobody takes them: count, and mark the next ones."""
-        for block in blocks:
-            self.dropped += len(block)
-            since, count = self._untold.get(block.raster, (int(block.t_ns[0]), 0))
-            self._untold[block.raster] = since, count + len(block)
-
-    def _mark_dropped(self, block: SampleBlock) -> SampleBlock:
-        since, count = self._untold.pop(block.raster, (0, 0))
-        if not count:
-            return block
-        gap = Gap(0, since, int(block.t_ns[0]), count, "queue")
-        return replace(block, gaps=(gap, *block.gaps))
+        self._ready.put(self.blocks(self._data_ns))
 
     def detach(self, now_ns: int) -> None:
         """End: whatever was decoded becomes ready; the reader is up to date."""
@@ -325,10 +300,7 @@ class FramedDecoder(DaqDecoder):
         self._recent = np.zeros((RECENT, 2), np.int64)
         self._remembered = 0
         self._fill_tables()
-        rates = [1e9 / raster.cycle_ns if raster.cycle_ns else 0.0 for raster in self.plan.rasters]
-        rates = [rate or max(*rates, 1.0) for rate in rates]
-        sizes = [raster.dtype.itemsize for raster in self.plan.rasters]
-        self._pool = StoragePool(sizes, rates, self._storage_bytes)
+        self._pool = StoragePool.for_rasters(self.plan.rasters, self._storage_bytes)
         self._storage = self._pool.next(self._lists)
         self._storage_ns = self._data_ns
         for which, stream in enumerate(self._streams):
@@ -558,7 +530,7 @@ class FramedDecoder(DaqDecoder):
         if isinstance(reader, StreamReader):
             self._take_stream(reader, end, t_ns, others)
         else:
-            self._take_datagrams(reader, _borders(begin, received), t_ns, others)
+            self._take_datagrams(reader, datagram_borders(begin, received), t_ns, others)
         self.publish(t_ns)
         return others
 
@@ -720,14 +692,3 @@ class FramedDecoder(DaqDecoder):
     def _put_gap(self) -> None:
         self.absorb(DtoBatch(self._data_ns, [], [(0, self._owed)]))
         self._owed = 0
-
-
-def _borders(begin: int, received: Sequence[tuple[int, int]]) -> list[int]:
-    """Where datagrams begin, and where the last one ends."""
-    borders = [begin]
-    for size, segment in received:
-        end = begin + size
-        borders += range(begin + segment, end, segment) if segment else ()
-        borders.append(end)
-        begin = end
-    return borders

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from xcaliper.daq.plan import Raster
 
 __all__ = ["RowStorage", "StoragePool", "move_row"]
 
@@ -49,6 +51,13 @@ class StoragePool:
         rates: of each list, in any unit; a guess that what comes corrects.
         size_bytes: of the first storage.
     """
+
+    @classmethod
+    def for_rasters(cls, rasters: Sequence[Raster], size_bytes: int) -> Self:
+        """For the rows of a plan; a raster without a cycle may be as fast as the fastest."""
+        rates = [1e9 / raster.cycle_ns if raster.cycle_ns else 0.0 for raster in rasters]
+        rates = [rate or max(*rates, 1.0) for rate in rates]
+        return cls([raster.dtype.itemsize for raster in rasters], rates, size_bytes)
 
     def __init__(self, row_sizes: Sequence[int], rates: Sequence[float], size_bytes: int) -> None:
         self._row_sizes = tuple(row_sizes)

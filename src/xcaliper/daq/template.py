@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from xcaliper.daq.decode import _Stream
     from xcaliper.daq.plan import DaqPlan
 
-__all__ = ["Found", "Template", "Templates"]
+__all__ = ["Found", "Template", "Templates", "datagram_borders"]
 
 #: Bytes of samples from which a template pays; below, the packet path is as quick.
 LEAST_BYTES: Final = 256
@@ -357,3 +357,19 @@ def _gather(buffer: NDArray[np.uint8], at: NDArray[np.intp], size: int) -> NDArr
     """Pieces of the buffer one below the other, uint8[n, size]."""
     pieces: NDArray[Any] = np.ndarray((len(buffer) - size + 1,), f"V{size}", buffer, 0, (1,))
     return pieces[at].view(np.uint8).reshape(len(at), size)
+
+
+def datagram_borders(begin: int, received: Sequence[tuple[int, int]]) -> list[int]:
+    """Where datagrams begin, and where the last one ends.
+
+    Args:
+        begin: of the first one.
+        received: bytes of each receive, and of each datagram where several were joined, else 0.
+    """
+    borders = [begin]
+    for size, segment in received:
+        end = begin + size
+        borders += range(begin + segment, end, segment) if segment else ()
+        borders.append(end)
+        begin = end
+    return borders

@@ -244,8 +244,8 @@ class MasterMachine:
         return False, None, None
 
     def _stop_action(self) -> None:
-        if self._action is not None:
-            self._action.close()
+        assert self._action is not None, "a procedure that runs has a step that is carried out"
+        self._action.close()
         self._action = None
         self._x.current = None
         self._deadline_ns = None
@@ -373,7 +373,7 @@ class MasterMachine:
         if isinstance(step, Burst):
             return self._burst(step)
         if isinstance(step, Collect):
-            return x.converse(x.begin(step.request), (step.request,), step.count)
+            return self._collect(step)
         return self._tell(step)
 
     def _ask(self, step: Ask) -> Carrying:
@@ -391,6 +391,10 @@ class MasterMachine:
         exchange = x.begin(step.requests[-1])
         answers = yield from x.converse(exchange, step.requests, 1, step.separation_ns)
         return answers[0]
+
+    def _collect(self, step: Collect) -> Carrying:
+        x, request = self._x, step.request
+        return (yield from x.converse(x.begin(request), (request,), step.count))
 
     def _tell(self, step: Tell) -> Carrying:
         self._x.begin(step.request)

@@ -292,7 +292,8 @@ class Exchanger:
             if not exchange.miss(self.now_ns):
                 raise self.given_up(exchange)
             if PreAction.WAIT_T7 in on_time_out.pre:
-                yield from self.pause(self.timers.t7_ns)
+                until_ns = exchange.until_ns or self.now_ns + self.timers.t7_ns
+                yield from self.pause(min(self.timers.t7_ns, until_ns - self.now_ns))
                 if exchange.until_ns and self.now_ns >= exchange.until_ns:
                     raise self.given_up(exchange)
         else:

@@ -214,6 +214,8 @@ class SlaveMachine:
             else:
                 self._families.setdefault(info.code, {})[info.prefix] = entry
                 self._longest = max(self._longest, len(info.prefix))
+        if config.veto is not None:
+            return  # which has to be asked: there is no short way
         short = self._entries[_SHORT_UPLOAD]
         if short is not None and short.handler is short_upload:
             self._max_short = self._room // config.ag
@@ -295,7 +297,12 @@ class SlaveMachine:
         security = state.security
         if security.watchful:
             security.heed(entry.info.name)
-        return refusal or security.refuses(entry.info, packet)
+        return refusal or security.refuses(entry.info, packet) or self._vetoed(entry.info.name)
+
+    def _vetoed(self, name: str) -> bytes | None:
+        veto = self.config.veto
+        code = None if veto is None else veto(name)
+        return None if code is None else bytes((PID_ERR, code))
 
     def _short_way(self, packet: bytes) -> bool:
         """Serve a plain UPLOAD or SHORT_UPLOAD without objects; False leaves it to the general way.
@@ -496,6 +503,23 @@ class SlaveMachine:
     def notify(self, code: int, info: bytes = b"") -> None:
         """Send an event packet, inside a session only (XCP Base, EV, 1.0)."""
         self._tell(PID_EV, code, info)
+
+    def enter_state(self, number: int) -> None:
+        """The ECU is in another state: GET_STATUS tells it, and EV_ECU_STATE_CHANGE once.
+
+        *(XCP Base, EV_ECU_STATE_CHANGE and STATE_NUMBER, 1.3)*
+
+        Args:
+            number: of the state, as the A2L describes it; 0 to 255.
+
+        Raises:
+            UsageError: it is none.
+        """
+        if not 0 <= number <= 0xFF:
+            raise UsageError(f"state of the ECU: {number} is not from 0 to 255.")
+        if number != self.state.ecu_state:
+            self.state.ecu_state = number
+            self.notify(EventCode.EV_ECU_STATE_CHANGE, bytes((number,)))
 
     def time_sync(self, initiator: int, now_ns: int) -> None:
         """Something triggered the clocks to be read: send EV_TIME_SYNC if the master wants it.

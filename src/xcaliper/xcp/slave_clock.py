@@ -102,6 +102,9 @@ class ClockSettings:
         behind_bridge: GET_DAQ_CLOCK_MULTICAST reaches the slave over a bridge.
         readable: GET_DAQ_CLOCK gives the clock of DAQ timestamps at all.
         multicast: the slave takes part in GET_DAQ_CLOCK_MULTICAST.
+        sampling: when clocks are read for GET_DAQ_CLOCK and EV_TIME_SYNC (TIME_OF_TS_SAMPLING): 0 by
+            the protocol's software, 1 with low jitter, 2 as the packet is sent, 3 as it is received.
+            The machine reads them at the time that it is told with the packet.
         seed: of every jitter.
     """
 
@@ -119,6 +122,7 @@ class ClockSettings:
     behind_bridge: bool = False
     readable: bool = True
     multicast: bool = True
+    sampling: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -136,6 +140,8 @@ class ClockSettings:
             raise SettingsError("ecu_access", "1, 2, or 3 for a clock that only stamps")
         if self.ecu_synchronised not in range(3):
             raise SettingsError("ecu_synchronised", f"{self.ecu_synchronised} is not 0, 1 or 2")
+        if self.sampling not in range(4):
+            raise SettingsError("sampling", f"{self.sampling} is not 0, 1, 2 or 3")
 
 
 class RunningClock:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import SettingsError
 from xcaliper.core.ticks import TickClock
-from xcaliper.xcp.codes import ChecksumType, Group, Resource
+from xcaliper.xcp.codes import ChecksumType, ErrorCode, Group, Resource
 from xcaliper.xcp.quirks import Quirk, check_quirks
 from xcaliper.xcp.slave_clock import ClockSettings
 from xcaliper.xcp.slave_daq_config import (
@@ -117,6 +117,8 @@ class SlaveConfig:
         user_command: sub-command and parameters of USER_CMD → data of the answer; None = unknown.
             It refuses by raising what :func:`~xcaliper.xcp.slave_state.refuse` makes.
         pod_command: the same for XCP on POD, from command and parameters.
+        veto: asked with the standard name of each command that would be served, for an application
+            that cannot let it be now; gives the error to refuse it with, or None.
         session: how CONNECT is taken.
         prescaler: SET_DAQ_LIST_MODE accepts prescalers above 1.
         overload: 0 none, 1 MSB of the first byte, 2 EV_DAQ_OVERLOAD.
@@ -184,6 +186,7 @@ class SlaveConfig:
     debug: DebugTarget | None = None
     user_command: Callable[[int, bytes], bytes] | None = None
     pod_command: Callable[[int, bytes], bytes] | None = None
+    veto: Callable[[str], ErrorCode | None] | None = None
     session: SessionSettings = field(default_factory=SessionSettings)
     prescaler: bool = True
     overload: int = 2

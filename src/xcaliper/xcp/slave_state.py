@@ -237,6 +237,7 @@ class SlaveState:
         now_ns: time of the packet that is being served.
         mta: memory transfer address; None = undefined.
         text: when set, the MTA points into this text and not into memory.
+        ecu_state: number of the ECU's state, as the A2L describes them *(ECU_STATES, 1.3)*.
         locked: resources that are still protected.
         frozen: segments marked by SET_SEGMENT_MODE.
         clocks: of the slave.
@@ -274,6 +275,7 @@ class SlaveState:
         self.text: bytes | None = None
         self.block: Block | None = None
         self.daq = DaqState(config.fixed_lists)
+        self.ecu_state = 0
         self.locked = Resource(0)
         self.frozen: set[int] = set()
         self.clocks = SlaveClocks(config.clocks, config.timestamp)

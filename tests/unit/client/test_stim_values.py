@@ -76,6 +76,26 @@ def test_values_are_brought_to_their_limits() -> None:
         writer.put("real", float("nan"))
 
 
+def test_values_that_are_none_are_named_and_change_nothing() -> None:
+    raster, signals = rastered("MSB_LAST")
+    writer = RowWriter(raster, signals)
+    given = {"speed": 500.0, "real": 1.5, "list": [1, 2, 3], "state": "on", "flag": 1}
+    writer.put_all([given[name] for name in writer.names])
+    before = bytes(writer.row)
+    wrong = {
+        "speed": ("abc", None, [1, 2], {}, 1j, 10**400),
+        "real": ("abc", None, object()),
+        "list": ("abc", None, [1, 2], [1, "x", 3], [[1], [2, 3]], 1j),
+        "state": ("neither", None, [1, 2], object()),
+        "flag": ("abc", None, [1, 2], object()),
+    }
+    for name, values in wrong.items():
+        for value in values:
+            with pytest.raises(UsageError, match=name):
+                writer.put(name, value)
+            assert bytes(writer.row) == before, (name, value)
+
+
 @pytest.mark.parametrize(("name", "why"), [("part", "shares its bytes"), ("para", "measurements")])
 def test_what_cannot_be_stimulated(name: str, why: str) -> None:
     raster, signals = rastered("MSB_LAST", (name,))

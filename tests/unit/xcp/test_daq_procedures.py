@@ -77,6 +77,30 @@ def test_predefined_lists_end_in_many_ways(script, odts) -> None:
     assert one.odts == odts
 
 
+@pytest.mark.parametrize(
+    ("refused", "asked", "answers", "lists"),
+    [
+        ({"GET_DAQ_EVENT_INFO", "GET_DAQ_LIST_INFO"}, 1, [], 0),
+        ({"GET_DAQ_EVENT_INFO", "SET_DAQ_PTR"}, 2, [info(0b101)], 1),
+        ({"GET_DAQ_PROCESSOR_INFO"}, 0, [], 0),
+    ],
+)
+def test_what_the_device_is_known_to_lack_is_not_asked_for(refused, asked, answers, lists) -> None:
+    told = daq.GetDaqProcessorInfoResponse(
+        daq_properties=DaqProperties(0),
+        max_daq=1,
+        max_event_channel=2,
+        min_daq=0,
+        daq_key_byte=DaqKeyByte(0),
+    )
+    SESSION.refused.update(refused | {"GET_DAQ_RESOLUTION_INFO"})
+    first = [] if "GET_DAQ_PROCESSOR_INFO" in refused else [told]
+    found, steps = run_script(daq_info(SESSION), [*first, *answers])
+    assert len(steps) == asked
+    assert found.events is None
+    assert [one.odts for one in found.lists] == [()] * lists
+
+
 def test_asking_ends_with_the_first_list_that_is_not_told() -> None:
     lists, steps = run_script(list_info(SESSION, 5), [info(0b100), info(0b1000), RANGE])
     assert [one.number for one in lists] == [0, 1]

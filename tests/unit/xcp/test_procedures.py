@@ -9,12 +9,19 @@ import pytest
 from xcaliper.core.address import Address
 from xcaliper.core.errors import ExchangeTimeoutError, OutOfRangeError, RemoteProtocolError
 from xcaliper.proto.procedure import Ask, Burst, run_script
-from xcaliper.xcp import cal, std, timecorr
-from xcaliper.xcp.codes import ErrorCode, GetIdMode, negative_response
-from xcaliper.xcp.procedures.connect import Session
+from xcaliper.xcp import cal, pgm, std, timecorr
+from xcaliper.xcp.codes import (
+    CommModeBasic,
+    ErrorCode,
+    GetIdMode,
+    Resource,
+    negative_response,
+)
+from xcaliper.xcp.procedures.connect import Session, connect
 from xcaliper.xcp.procedures.daq_setup import clock, start
 from xcaliper.xcp.procedures.identify import get_id, upload_a2l
 from xcaliper.xcp.procedures.memory import XcpMemory
+from xcaliper.xcp.procedures.program import program_info
 from xcaliper.xcp.profile import Profile
 
 if TYPE_CHECKING:
@@ -46,6 +53,37 @@ def test_an_address_that_is_out_of_range_says_nothing_about_blocks() -> None:
     with pytest.raises(OutOfRangeError):
         run_script(XcpMemory(SESSION).write(Address(0x100), bytes(20)), [OK, RANGE, OK, OK, RANGE])
     assert SESSION.refused == set()
+
+
+def test_two_answers_to_connect_that_differ_are_not_believed() -> None:
+    answers = [
+        std.ConnectResponse(
+            resource=Resource(1),
+            comm_mode_basic=CommModeBasic(0),
+            max_cto=size,
+            max_dto=8,
+            protocol_layer_version=1,
+            transport_layer_version=1,
+        )
+        for size in (8, 9)
+    ]
+    with pytest.raises(RemoteProtocolError, match="two answers differ"):
+        run_script(connect(twice=True), answers)
+    session, steps = run_script(connect(twice=True), [answers[0]] * 2 + [UNKNOWN] * 2)
+    assert session.profile.max_cto == 8
+    assert [type(step.request) for step in steps[:2]] == [std.Connect] * 2
+
+
+def test_programming_that_the_device_is_known_to_lack_is_not_asked_for() -> None:
+    session = Session(profile=SESSION.profile, resource=Resource.of(pgm=1))
+    session.refused.add("GET_PGM_PROCESSOR_INFO")
+    assert run_script(program_info(session), []) == (None, [])
+    session.forget()
+    session.refused.add("GET_SECTOR_INFO")
+    told = pgm.GetPgmProcessorInfoResponse(pgm_properties=pgm.PgmProperties(0), max_sector=3)
+    found, steps = run_script(program_info(session), [told])
+    assert found is not None
+    assert (found.max_sector, found.sectors, len(steps)) == (3, (), 1)
 
 
 def test_memory_without_any_way_to_read() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from xcaliper.conformance.facts import daq_info
 from xcaliper.conformance.model import Group, Rule, Severity, SkippedError, rule
 from xcaliper.conformance.words import command_name
 from xcaliper.core.errors import WireError
@@ -198,6 +199,23 @@ def _idle(probe: Probe) -> None:
     probe.demand(not found, f"{found} DAQ packets came while no list ran.")
 
 
+@rule(
+    "OBS-007",
+    _OBS,
+    "Overload is told as announced",
+    "EV_DAQ_OVERLOAD comes only where DAQ_PROPERTIES announces it.",
+    "EV_DAQ_OVERLOAD, 1.0",
+    severity=Severity.DEVIATION,
+)
+def _overload(probe: Probe) -> None:
+    if daq_info(probe).daq_properties.overload_event:
+        raise SkippedError("the slave announces EV_DAQ_OVERLOAD.")
+    for packet in probe.observed.events:
+        if packet[1:2] == bytes((EventCode.EV_DAQ_OVERLOAD,)):
+            probe.witness(b"", packet)
+            probe.demand(met=False, text="EV_DAQ_OVERLOAD came, which is not announced.")
+
+
 RULES: Final[tuple[Rule, ...]] = (_together, _counter_gap)
 #: Rules about the whole run, judged at its end.
 LAST: Final[tuple[Rule, ...]] = (
@@ -211,4 +229,5 @@ LAST: Final[tuple[Rule, ...]] = (
     _events,
     _services,
     _idle,
+    _overload,
 )

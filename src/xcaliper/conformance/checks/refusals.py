@@ -124,6 +124,20 @@ _absent_pgm = rule(
 )(_absent("pgm", b"\xce", "GET_PGM_PROCESSOR_INFO"))
 
 
+@rule(
+    "UNK-012",
+    _UNK,
+    "No debugging commands without DBG",
+    "Without DBG in RESOURCE its commands are refused with ERR_CMD_UNKNOWN or ERR_SUBCMD_UNKNOWN.",
+    "CONNECT, 1.5",
+)
+def _absent_dbg(probe: Probe) -> None:
+    if connect_response(probe).resource.dbg:
+        raise SkippedError("the slave announces the resource.")
+    known = probe.knows(b"\xc0\xfc\x13")
+    probe.demand(known is False, "a command of debugging was not refused as unknown.")
+
+
 def _missing(probe: Probe, codes: dict[int, str]) -> list[str]:
     return [name for code, name in codes.items() if probe.knows(bytes((code,))) is False]
 
@@ -240,6 +254,7 @@ _SHORT_PACKETS: Final[tuple[Rule, ...]] = (
     _too_short("SYN-011", b"\xe1\xff\x01", "WRITE_DAQ", needs=Permission.DAQ),
     _too_short("SYN-012", b"\xe0\x00\x00", "SET_DAQ_LIST_MODE", needs=Permission.DAQ),
     _too_short("SYN-013", b"\xde\x00", "START_STOP_DAQ_LIST", needs=Permission.DAQ),
+    _too_short("SYN-017", b"\xf1", "USER_CMD"),
 )
 
 
@@ -305,6 +320,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _no_effect,
     _absent_daq,
     _absent_pgm,
+    _absent_dbg,
     _mandatory_daq,
     _mandatory_cal,
     _page_pair,

@@ -18,6 +18,7 @@ __all__ = ["RULES"]
 _TYPES: Final = range(6)
 _TEXTS: Final = (0, 1)
 _SOME: Final = 64
+_MOST_AHEAD: Final = 32
 _ID: Final = Group.IDENTIFICATION
 _COM: Final = Group.COMM_MODE
 
@@ -261,6 +262,26 @@ def _interleaved(probe: Probe) -> None:
     )
 
 
+@rule(
+    "COM-012",
+    _COM,
+    "The queue takes what it announces",
+    "QUEUE_SIZE commands may be sent ahead; none of them is refused with ERR_CMD_BUSY or dropped.",
+    "interleaved mode, 1.0",
+)
+def _whole_queue(probe: Probe) -> None:
+    found = comm_mode(probe)
+    if not found.comm_mode_optional.interleaved_mode or not found.queue_size:
+        raise SkippedError("the slave has no interleaved mode.")
+    count = min(found.queue_size, _MOST_AHEAD)
+    answers = probe.ask_together(*[b"\xfd"] * count)
+    good = [answer for answer in answers if answer[0] == PID_RES]
+    probe.demand(
+        len(good) == count,
+        f"{len(good)} of {count} GET_STATUS sent at once were served, QUEUE_SIZE is {found.queue_size}.",
+    )
+
+
 def _block(probe: Probe) -> tuple[int, list[bytes], bytes]:
     """(elements per packet, responses, the same bytes read singly) of a block upload."""
     if not connect_response(probe).comm_mode_basic.slave_block_mode:
@@ -373,6 +394,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _max_bs,
     _queue,
     _interleaved,
+    _whole_queue,
     _block_count,
     _block_content,
     _no_block,

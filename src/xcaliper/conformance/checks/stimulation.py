@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -11,8 +12,12 @@ from xcaliper.conformance.model import Group, Permission, Rule, SkippedError, ru
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.xcp import cal, daq, std
 from xcaliper.xcp.codes import PID_EV, DaqListModeRequest, EventCode
+from xcaliper.xcp.timecorr import DtoCtrMode, DtoCtrModifier, DtoCtrProperties
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from xcaliper.conformance.facts import EventFacts
     from xcaliper.conformance.lists import Setup
     from xcaliper.conformance.probe import Probe
 
@@ -23,28 +28,20 @@ _MAY: Final = Permission.STIM
 _ROUNDS: Final = 8
 _EVENT_BYTES: Final = 6
 _MAX_CYCLE_NS: Final = 200_000_000
+_COUNTERS: Final = (0x11, 0x77, 0xC3)
 
 
-def _stimulus(probe: Probe) -> Setup:
+def _stimulus(probe: Probe, *, counted: bool = False) -> Setup:
     """A list of direction STIM that runs, on a cyclic event that serves it.
 
     Raises:
         SkippedError: there is no such event, or some step was refused.
     """
-    if not connect_response(probe).resource.stim:
-        raise SkippedError("the slave does not announce STIM.")
-    usable = [
-        event
-        for event in event_infos(probe)
-        if event.info.daq_event_properties.stim and 0 < event.cycle_ns <= _MAX_CYCLE_NS
-    ]
-    if not usable:
-        raise SkippedError("no cyclic event channel serves STIM.")
-    event = min(usable, key=lambda one: abs(one.cycle_ns - 10_000_000))
+    event = _event(probe)
     size = max(resolution(probe).granularity_stim // probe.profile.ag, 1)
-    setup = replace(set_up(probe, entries=1), event=event, size=size)
+    setup = replace(set_up(probe, entries=1), event=event, size=size, counted=counted)
     write_entries(probe, setup)
-    mode = DaqListModeRequest.of(direction_stim=1)
+    mode = DaqListModeRequest.of(direction_stim=1, dto_ctr=int(counted))
     probe.use(
         daq.SetDaqListMode(
             mode=mode,
@@ -60,8 +57,21 @@ def _stimulus(probe: Probe) -> Setup:
     return replace(setup, first_pid=told.first_pid)
 
 
-def _packet(probe: Probe, setup: Setup, data: bytes) -> bytes:
-    """A STIM packet of the first ODT (XCP Base, DTO, 1.0)."""
+def _event(probe: Probe) -> EventFacts:
+    if not connect_response(probe).resource.stim:
+        raise SkippedError("the slave does not announce STIM.")
+    usable = [
+        event
+        for event in event_infos(probe)
+        if event.info.daq_event_properties.stim and 0 < event.cycle_ns <= _MAX_CYCLE_NS
+    ]
+    if not usable:
+        raise SkippedError("no cyclic event channel serves STIM.")
+    return min(usable, key=lambda one: abs(one.cycle_ns - 10_000_000))
+
+
+def _packet(probe: Probe, setup: Setup, data: bytes, counter: int = 0) -> bytes:
+    """A STIM packet of the first ODT (XCP Base, DTO, 1.0; counter 1.3)."""
     big = probe.profile.byte_order is ByteOrder.MOTOROLA
     word = setup.number.to_bytes(2, "big" if big else "little")
     heads = (
@@ -70,7 +80,8 @@ def _packet(probe: Probe, setup: Setup, data: bytes) -> bytes:
         b"\0" + word,
         b"\0\0" + word,
     )
-    return heads[daq_info(probe).daq_key_byte.identification_field] + data
+    head = heads[daq_info(probe).daq_key_byte.identification_field]
+    return head + bytes((counter,)) * setup.counted + data
 
 
 def _events(probe: Probe, since: int) -> list[bytes]:
@@ -149,4 +160,60 @@ def _unanswered(probe: Probe) -> None:
     probe.demand(answer is None, "a STIM packet was answered.")
 
 
-RULES: Final[tuple[Rule, ...]] = (_arrives, _timeout, _unanswered)
+@contextmanager
+def _compared(probe: Probe, channel: int) -> Iterator[None]:
+    """The event compares the counter of STIM packets with its own.
+
+    Raises:
+        SkippedError: it cannot.
+    """
+    before = probe.use(DtoCtrProperties(event_channel=channel))
+    has = before.properties
+    if not has.stim_mode_present or (has.stim_mode_fixed and not before.mode.stim_mode):
+        raise SkippedError(f"event channel {channel} does not compare counters.")
+
+    def choose(related: int, mode: DtoCtrMode) -> None:
+        free = DtoCtrModifier.of(
+            related_event=int(not has.related_event_fixed), stim_mode=int(not has.stim_mode_fixed)
+        )
+        probe.use(
+            DtoCtrProperties(
+                modifier=free, event_channel=channel, related_event_channel=related, mode=mode
+            )
+        )
+
+    choose(channel, DtoCtrMode.of(stim_mode=1))
+    try:
+        yield
+    finally:
+        choose(before.related_event_channel, before.mode)
+
+
+@rule(
+    "STM-004",
+    _STM,
+    "STIM of another cycle is refused",
+    "Where STIM_MODE of an event is on, data with another counter than the event's is not written.",
+    "DTO_CTR_PROPERTIES, 1.3",
+    needs=(_MAY, Permission.WRITE),
+)
+def _counter(probe: Probe) -> None:
+    with _compared(probe, _event(probe).number), cleared(probe):
+        setup = _stimulus(probe, counted=True)
+        size, start = setup.size, setup.address
+        before = read(probe, start, size)
+        came = 0
+        try:
+            for number in _COUNTERS:  # by chance, one of them may be the right one
+                other = bytes((byte ^ number) & 0xFF for byte in before)
+                probe.tell(_packet(probe, setup, other, number))
+                probe.listen(2 * setup.event.cycle_ns)
+                came += read(probe, start, size) == other
+        finally:
+            probe.ask(daq.StartStopSynch(mode=0))
+            probe.use(std.SetMta(address=start.value, address_extension=start.extension))
+            probe.use(cal.Download(count=size, data=before))
+        probe.demand(came < 2, f"{came} of {len(_COUNTERS)} packets were written.")
+
+
+RULES: Final[tuple[Rule, ...]] = (_arrives, _timeout, _unanswered, _counter)

@@ -32,8 +32,6 @@ _DWORD: Final = 0xFFFF_FFFF
 _SHORT_CTO: Final = 8
 _HEAD_BYTES: Final = 4
 _CLUSTER_BYTES: Final = 3
-#: TIME_OF_TS_SAMPLING: the clock is read while the command is served.
-_IN_PROCESSOR: Final = 0
 _MULTICAST: Final = 2
 _MULTICAST_OVER_BRIDGE: Final = 3
 _RESERVED: Final = 3
@@ -54,7 +52,7 @@ def get_daq_clock(slave: SlaveState, request: timecorr.GetDaqClock) -> timecorr.
     if not read.fmt:
         raise refuse(ErrorCode.ERR_RESOURCE_TEMPORARY_NOT_ACCESSIBLE)
     return timecorr.DaqClockExtended(
-        trigger_info=timecorr.TriggerInfo.of(time_of_sampling=_IN_PROCESSOR),
+        trigger_info=timecorr.TriggerInfo.of(time_of_sampling=clocks.settings.sampling),
         payload_fmt=read.fmt,
         slave_timestamp=read.slave,
         grandmaster_timestamp=read.grandmaster,
@@ -106,7 +104,9 @@ def time_sync(slave: SlaveState, initiator: int, *, counter: int | None = None) 
     clocks, max_cto = slave.clocks, slave.config.max_cto
     if not clocks.reports(initiator):
         return None
-    info = timecorr.TriggerInfo.of(trigger_initiator=initiator, time_of_sampling=_IN_PROCESSOR)
+    info = timecorr.TriggerInfo.of(
+        trigger_initiator=initiator, time_of_sampling=clocks.settings.sampling
+    )
     if clocks.response_fmt == 0:
         return EvTimeSyncLegacy(timestamp=clocks.daq_ticks(slave.now_ns) & _DWORD)
     if max_cto == _SHORT_CTO:

@@ -74,6 +74,7 @@ def get_status(slave: SlaveState, request: std.GetStatus) -> std.GetStatusRespon
     return std.GetStatusResponse(
         session_status=slave.store.status(),
         protection_status=slave.locked,
+        state_number=slave.ecu_state,
         session_configuration_id=slave.store.session_configuration_id,
     )
 

@@ -106,7 +106,11 @@ def blocks(  # noqa: PLR0913 - what PROGRAM_START settles differs from CONNECT
     while at < len(data):
         for piece in writer.pieces((len(data) - at) // ag):
             part = data[at : at + piece.count * ag]
-            if not (yield from writer.send(piece, part)):
+            try:
+                yield from writer.send(piece, part)
+            except NegativeResponseError as error:
+                if not writer.has_learnt(piece, error):
+                    raise
                 yield from set_mta(place(at, done) if place else address + at // ag)
                 break  # the rest is cut anew
             at, done = at + len(part), done + 1
@@ -137,28 +141,29 @@ class _Writer:
             packets=max(self.max_bs, 1) if self._usable(self.kind.next_name) else 1,
         )
 
-    def send(self, piece: Piece, part: bytes) -> Procedure[bool]:
-        """True when the piece was written, False when it has to go another way."""
-        if piece.packets == 1 and not piece.is_max:
+    def send(self, piece: Piece, part: bytes) -> Procedure[None]:
+        """Write a piece at the MTA."""
+        if piece.is_max:
+            yield from ask(self.kind.full(data=part))
+        elif piece.packets > 1:
+            yield Burst(self._block(piece, part), self.min_st_ns)
+        else:
             yield from ask(self.kind.first(count=piece.count, data=part))
             if self.doubted:  # the same place took it: it was the command that the slave dislikes
                 self.session.refused.add(self.doubted)
-            return True
+
+    def has_learnt(self, piece: Piece, error: NegativeResponseError) -> bool:
+        """True when a piece that was refused goes another way from now on."""
+        if piece.packets == 1 and not piece.is_max:
+            return False
         name = self.kind.full_name if piece.is_max else self.kind.next_name
-        try:
-            if piece.is_max:
-                yield from ask(self.kind.full(data=part))
-            else:
-                yield Burst(self._block(piece, part), self.min_st_ns)
-        except NegativeResponseError as error:
-            if isinstance(error, UnknownCommandError):
-                self.session.refused.add(name)
-            elif isinstance(error, OutOfRangeError) and not self.doubted:
-                self.doubted = name
-            elif isinstance(error, SequenceError) and piece.packets > 1:
-                self.broken = name
-            else:
-                raise
+        if isinstance(error, UnknownCommandError):
+            self.session.refused.add(name)
+        elif isinstance(error, OutOfRangeError) and not self.doubted:
+            self.doubted = name
+        elif isinstance(error, SequenceError) and piece.packets > 1:
+            self.broken = name
+        else:
             return False
         return True
 

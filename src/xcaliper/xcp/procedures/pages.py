@@ -95,10 +95,13 @@ def get_pages(segment: int) -> Procedure[tuple[int, int]]:
 def pages_in_use(segment: int) -> Procedure[tuple[int | None, int | None]]:
     """Pages of the ECU and of XCP; None for what the slave does not tell."""
     ecu = yield from optional(None, pag.GetCalPage(access_mode=1, segment=segment))
-    if ecu is None:
-        return None, None
-    xcp = yield from optional(None, pag.GetCalPage(access_mode=2, segment=segment))
-    return ecu.page, (xcp.page if xcp else None)
+    asks = ecu is not None
+    xcp = (
+        (yield from optional(None, pag.GetCalPage(access_mode=2, segment=segment)))
+        if asks
+        else None
+    )
+    return (ecu.page if ecu else None), (xcp.page if xcp else None)
 
 
 def switch_page(

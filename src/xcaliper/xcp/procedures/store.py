@@ -158,15 +158,15 @@ def compare_lists(lists: Sequence[DaqListSetup]) -> Procedure[bool]:
     """
     seen = True
     for one in lists:
-        yield from _compare_mode(one)
+        found = yield from optional(None, daq.GetDaqListMode(daq_list=one.daq_list))
+        _check_mode(one, found)
         for number, odt in enumerate(one.odts):
             if seen:
                 seen = yield from _compare_entries(one.daq_list, number, odt.entries)
     return seen
 
 
-def _compare_mode(one: DaqListSetup) -> Procedure[None]:
-    reply = yield from optional(None, daq.GetDaqListMode(daq_list=one.daq_list))
+def _check_mode(one: DaqListSetup, reply: daq.GetDaqListModeResponse | None) -> None:
     if reply is None:
         return
     mode = reply.mode
