@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from xcaliper.cli.cal_options import Flag, TargetOptionsOfVerb, Words
+from xcaliper.cli.cal_options import ChoiceOptionsOfVerb, Flag, TargetOptionsOfVerb, Words
 from xcaliper.cli.cal_source import matching
-from xcaliper.cli.cal_target import Taken, described, load, take_from
+from xcaliper.cli.cal_target import Taken, described, load, meant_by, take_from
 from xcaliper.core.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def export(
     file: Path,
     /,
     *names: str,
+    choice: ChoiceOptionsOfVerb = None,
     raw: Flag = False,
     written: _FileOptionsOfVerb = None,
     json: Flag = False,
@@ -53,14 +54,15 @@ def export(
             values.
         file: what to write; its ending tells the format.
         names: parameters to take, with * and ?; all without any.
+        choice: functions and groups to take.
         raw: ECU values instead of physical ones.
         written: how the file is written.
         json: print one JSON object.
         options: how to open the target.
     """
-    taken = take_from(target, names, options, raw=raw, with_history=True)
-    if names and not len(taken.values):
-        raise NotFoundError(" ".join(names), kind="parameter")
+    taken = take_from(target, names, options, choice=choice, raw=raw, with_history=True)
+    if (names or choice) and not len(taken.values):
+        raise NotFoundError(" ".join(names) or "such", kind="parameter")
     _tell_kept(_keep(taken, file, written), as_json=json)
     return 0
 
@@ -109,6 +111,7 @@ def diff(
     right: str,
     /,
     *names: str,
+    choice: ChoiceOptionsOfVerb = None,
     absolute: float = 0.0,
     relative: float = 0.0,
     json: Flag = False,
@@ -120,6 +123,7 @@ def diff(
         left: URL of a slave, an image, or a file of parameter values.
         right: the other one.
         names: parameters to compare, with * and ?; all without any.
+        choice: functions and groups to compare.
         absolute: how far numbers may be apart, in their unit.
         relative: how far they may be apart, as a part of the larger one.
         json: print one JSON object.
@@ -128,9 +132,13 @@ def diff(
     from xcaliper.calib.compare import compare
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, print_json, stdout
 
-    one, other = (take_from(target, names, options).values for target in (left, right))
-    if names and not (len(one) or len(other)):
-        raise NotFoundError(" ".join(names), kind="parameter")
+    sides = [take_from(target, names, options) for target in (left, right)]
+    one, other = (side.values for side in sides)
+    if choice:
+        wanted = meant_by(choice, *sides)
+        one, other = one.filter(names=wanted), other.filter(names=wanted)
+    if (names or choice) and not (len(one) or len(other)):
+        raise NotFoundError(" ".join(names) or "such", kind="parameter")
     found = compare(one, other, absolute=absolute, relative=relative)
     if json:
         print_json(found.as_dict())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.cli.cal_options import (
     ChangeOptions,
+    ChoiceOptions,
     TargetOptions,
     checksum_region,
     number,
@@ -42,6 +43,7 @@ __all__ = [
     "is_live",
     "load",
     "looking",
+    "meant_by",
     "open_slave",
     "opened",
     "save_image",
@@ -268,6 +270,7 @@ def take_from(
     patterns: tuple[str, ...] = (),
     options: TargetOptions | None = None,
     *,
+    choice: ChoiceOptions | None = None,
     raw: bool = False,
     with_history: bool = False,
 ) -> Taken:
@@ -277,6 +280,7 @@ def take_from(
         target: URL or file.
         patterns: names, with * and ?; everything without any. They may mean nothing here.
         options: how to open it.
+        choice: functions and groups; of a file, groups are those of the description that the options name.
         raw: ECU values of a slave or an image.
         with_history: take along what the history of a slave or an image tells of each parameter.
 
@@ -289,11 +293,18 @@ def take_from(
     if not is_live(target) and not is_image(target):
         whole = load(target).values
         part = whole.filter(names=matching(whole.names, patterns)) if patterns else whole
-        return Taken(part, described(options))
+        taken = Taken(part, described(options))
+        return (
+            replace(taken, values=part.filter(names=meant_by(choice, taken))) if choice else taken
+        )
     problems: list[Diagnostic] = []
     chosen = pairs(options.variant, "variant") if options else {}
     with opened(target, options) as memory:
         names = matching(parameter_names(memory.catalog), patterns) if patterns else None
+        if choice:
+            wanted = choice.names(memory.catalog)
+            known = parameter_names(memory.catalog) if names is None else names
+            names = [one for one in known if one in wanted]
         given: dict[str, Any] = {
             "variants": chosen or None, "raw": raw, "on_problem": problems.append,
         }  # fmt: skip
@@ -306,6 +317,24 @@ def take_from(
     if not is_live(target):
         made = made.with_head(origin=replace(made.origin, image=Path(target).name))
     return Taken(made, memory.catalog)
+
+
+def meant_by(choice: ChoiceOptions, *sides: Taken) -> set[str]:
+    """Names that functions and groups mean, as far as any of the sides can tell.
+
+    Raises:
+        NotFoundError: a description has no such function or group.
+        UsageError: groups, and no description that tells them.
+    """
+    found: set[str] = set()
+    catalogs = {id(one.catalog): one.catalog for one in sides if one.catalog is not None}
+    for catalog in catalogs.values():
+        found |= choice.names(catalog)
+    if choice.group and not catalogs:
+        raise UsageError("--group: a set tells no groups.", hint="Give the description with --a2l.")
+    for one in sides:
+        found.update(one.values.filter(functions=choice.function).names if choice.function else ())
+    return found
 
 
 def described(options: TargetOptions | None) -> Catalog | None:
