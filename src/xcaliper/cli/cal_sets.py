@@ -1,13 +1,14 @@
-"""``xcaliper cal export``, ``import``, ``diff`` and ``merge``: parameter sets in files."""
+"""``xcaliper cal import``, ``diff``, ``merge`` and ``stats``: parameter sets in files."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from xcaliper.cli.cal_keep import FileOptionsOfVerb, keep, tell_kept
 from xcaliper.cli.cal_options import ChoiceOptionsOfVerb, Flag, TargetOptionsOfVerb, Words
 from xcaliper.cli.cal_source import matching
 from xcaliper.cli.cal_target import Taken, described, load, meant_by, take_from
@@ -17,54 +18,7 @@ if TYPE_CHECKING:
     from xcaliper.calib.entries import Entry, Key
     from xcaliper.calib.merge import MergeResult
 
-__all__ = ["FileOptions", "diff", "export", "import_set", "merge"]
-
-
-@dataclass(frozen=True, slots=True)
-class FileOptions:
-    """How a file is written.
-
-    Attributes:
-        to: format, where the ending of the file does not tell.
-        overwrite: replace a file that is there.
-    """
-
-    to: str = ""
-    overwrite: Flag = False
-
-
-_FileOptionsOfVerb = Annotated[FileOptions | None, Parameter(name="*")]
-
-
-def export(
-    target: str,
-    file: Path,
-    /,
-    *names: str,
-    choice: ChoiceOptionsOfVerb = None,
-    raw: Flag = False,
-    written: _FileOptionsOfVerb = None,
-    json: Flag = False,
-    options: TargetOptionsOfVerb = None,
-) -> int:
-    """Keep the parameters of an ECU or an image in a file.
-
-    Args:
-        target: URL of a slave, such as udp://127.0.0.1:5555, an image with its --a2l, or a file of parameter
-            values.
-        file: what to write; its ending tells the format.
-        names: parameters to take, with * and ?; all without any.
-        choice: functions and groups to take.
-        raw: ECU values instead of physical ones.
-        written: how the file is written.
-        json: print one JSON object.
-        options: how to open the target.
-    """
-    taken = take_from(target, names, options, choice=choice, raw=raw, with_history=True)
-    if (names or choice) and not len(taken.values):
-        raise NotFoundError(" ".join(names) or "such", kind="parameter")
-    _tell_kept(_keep(taken, file, written), as_json=json)
-    return 0
+__all__ = ["diff", "import_set", "merge", "stats"]
 
 
 def import_set(
@@ -73,7 +27,7 @@ def import_set(
     /,
     *names: str,
     form: Annotated[str, Parameter(name="--from")] = "",
-    written: _FileOptionsOfVerb = None,
+    written: FileOptionsOfVerb = None,
     json: Flag = False,
     options: TargetOptionsOfVerb = None,
 ) -> int:
@@ -101,17 +55,18 @@ def import_set(
         if not len(values):
             raise NotFoundError(" ".join(names), kind="parameter")
     lost = sum(one.severity is Severity.ERROR for one in found.diagnostics)
-    facts = _keep(Taken(values, described(options)), out, written)
-    _tell_kept({**facts, "lost": lost}, as_json=json)
+    facts = keep(Taken(values, described(options)), out, written)
+    tell_kept({**facts, "lost": lost}, as_json=json)
     return EXIT_FOUND if lost else EXIT_OK
 
 
-def diff(
+def diff(  # noqa: PLR0913  # options by name
     left: str,
     right: str,
     /,
     *names: str,
     choice: ChoiceOptionsOfVerb = None,
+    everything: Annotated[Flag, Parameter(name="--all")] = False,
     absolute: float = 0.0,
     relative: float = 0.0,
     json: Flag = False,
@@ -124,6 +79,7 @@ def diff(
         right: the other one.
         names: parameters to compare, with * and ?; all without any.
         choice: functions and groups to compare.
+        everything: also what the description calls read-only and only one of them has.
         absolute: how far numbers may be apart, in their unit.
         relative: how far they may be apart, as a part of the larger one.
         json: print one JSON object.
@@ -134,6 +90,10 @@ def diff(
 
     sides = [take_from(target, names, options) for target in (left, right)]
     one, other = (side.values for side in sides)
+    if not everything:
+        lacking = {*one.names} ^ {*other.names}
+        fixed = _read_only(sides, lacking.difference(names))
+        one, other = (side.filter(only=lambda e: e.name not in fixed) for side in (one, other))
     if choice:
         wanted = meant_by(choice, *sides)
         one, other = one.filter(names=wanted), other.filter(names=wanted)
@@ -156,7 +116,8 @@ def merge(  # noqa: PLR0913  # options by name
     out: Path | None = None,
     cells: Flag = False,
     take: Words = (),
-    written: _FileOptionsOfVerb = None,
+    everything: Annotated[Flag, Parameter(name="--all")] = False,
+    written: FileOptionsOfVerb = None,
     json: Flag = False,
     options: TargetOptionsOfVerb = None,
 ) -> int:
@@ -172,6 +133,7 @@ def merge(  # noqa: PLR0913  # options by name
         cells: merge changes of single values of one table too.
         take: who is right where both changed the same: mine, theirs or base; or NAME=mine and so on, several
             times.
+        everything: also what a description of one of them calls read-only.
         written: how the file is written.
         json: print one JSON object.
         options: how to open what is no file of values.
@@ -180,18 +142,32 @@ def merge(  # noqa: PLR0913  # options by name
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, print_json, stdout
 
     sides = [take_from(target, (), options) for target in (base, mine, theirs)]
+    if not everything:
+        fixed = _read_only(sides, {name for one in sides for name in one.values.names})
+        sides = [
+            replace(one, values=one.values.filter(only=lambda e: e.name not in fixed))
+            for one in sides
+        ]
     found = _resolved(engine.merge(*(one.values for one in sides), cells=cells), take)
     catalog = next((one.catalog for one in sides if one.catalog is not None), described(options))
     kept = None
     if out is not None and found.is_clean:
-        kept = _keep(Taken(found.set, catalog), out, written)
+        kept = keep(Taken(found.set, catalog), out, written)
     if json:
         print_json({**found.as_dict(), "written": kept})
     else:
         stdout().print(found.text(), markup=False, soft_wrap=True)
         if kept is not None:
-            _tell_kept(kept, as_json=False)
+            tell_kept(kept, as_json=False)
     return EXIT_OK if found.is_clean else EXIT_FOUND
+
+
+def _read_only(sides: list[Taken], names: set[str]) -> set[str]:
+    """Those of some names that the description of a side calls read-only."""
+    from xcaliper.calib.select import is_read_only
+
+    catalogs = [one.catalog for one in sides if one.catalog is not None]
+    return {name for name in names if any(is_read_only(one, name) for one in catalogs)}
 
 
 def _resolved(found: MergeResult, take: tuple[str, ...]) -> MergeResult:
@@ -207,33 +183,62 @@ def _resolved(found: MergeResult, take: tuple[str, ...]) -> MergeResult:
     return found.resolve(whole[0]) if whole else found
 
 
-def _keep(taken: Taken, file: Path, options: FileOptions | None) -> dict[str, Any]:
-    """Write a file; gives what it holds and what it has no place for."""
-    from xcaliper.calib.formats.table import losses
-    from xcaliper.client.set_file import format_for, save_set
+def stats(
+    target: str,
+    /,
+    *names: str,
+    choice: ChoiceOptionsOfVerb = None,
+    against: str = "",
+    json: Flag = False,
+    options: TargetOptionsOfVerb = None,
+) -> int:
+    """Numbers about parameters: ranges of their values, kinds and maturity, and what changed since another set.
 
-    options = options or FileOptions()
-    name = options.to or format_for(file)
-    if file.exists() and not options.overwrite:
-        raise UsageError(f"{file}: it exists already.", hint="Use --overwrite to replace it.")
-    missing = [str(one) for one in losses(taken.values, name)]
-    save_set(taken.values, file, format=name, catalog=taken.catalog)
-    return {
-        "file": str(file),
-        "format": name,
-        "entries": len(taken.values),
-        "no_place_for": missing,
-    }
+    Args:
+        target: URL of a slave, an image with its --a2l, or a file of parameter values.
+        names: parameters, with * and ?, each with a line of its own; all together without any.
+        choice: functions and groups.
+        against: what to compare with: a file of parameter values, an image or another slave.
+        json: print one JSON object.
+        options: how to open what is no file of values.
+    """
+    from rich.table import Table
 
+    from xcaliper.calib.statistics import entry_statistics, set_statistics
+    from xcaliper.calib.values import format_number
+    from xcaliper.cli.shell import print_json, print_table, stdout
 
-def _tell_kept(facts: dict[str, Any], *, as_json: bool) -> None:
-    from xcaliper.cli.shell import errors, print_json, stdout
-
-    if as_json:
-        print_json(facts)
-        return
-    noun = "parameter" if facts["entries"] == 1 else "parameters"
-    stdout().print(f"{facts['file']}: {facts['entries']} {noun}", markup=False, soft_wrap=True)
-    if facts["no_place_for"]:
-        told = f"note: {facts['format']} has no place for {', '.join(facts['no_place_for'])}."
-        errors().print(told, markup=False, soft_wrap=True)
+    taken = take_from(target, names, options, choice=choice)
+    if not len(taken.values):
+        raise NotFoundError(" ".join(names) or "any", kind="parameter")
+    other = None
+    if against:
+        known = {*taken.values.names}
+        other = take_from(against, names, options).values
+        if choice:
+            other = other.filter(names=known)
+    found = set_statistics(taken.values, other)
+    rows = [entry_statistics(one) for one in taken.values] if names else []
+    if json:
+        print_json({**found.as_dict(), "parameters": [one.as_dict() for one in rows]})
+        return 0
+    if rows:
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        for column in (
+            "name",
+            "values",
+            "smallest",
+            "largest",
+            "mean",
+            "deviation",
+            "distinct",
+            "unit",
+        ):
+            table.add_column(column, justify="left" if column in ("name", "unit") else "right")
+        for row in rows:
+            numbers = (row.smallest, row.largest, row.mean, row.deviation)
+            shown = ["" if one != one else format_number(one) for one in numbers]  # noqa: PLR0124  # NaN
+            table.add_row(row.name, str(row.count), *shown, str(row.distinct), row.unit)
+        print_table(table)
+    stdout().print(found.text(), markup=False, soft_wrap=True)
+    return 0

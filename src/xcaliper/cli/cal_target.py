@@ -272,6 +272,7 @@ def take_from(
     *,
     choice: ChoiceOptions | None = None,
     raw: bool = False,
+    read_only: bool = True,
     with_history: bool = False,
 ) -> Taken:
     """The parameters of a slave, an image or a file as a set; what is left out is told on standard error.
@@ -282,12 +283,14 @@ def take_from(
         options: how to open it.
         choice: functions and groups; of a file, groups are those of the description that the options name.
         raw: ECU values of a slave or an image.
+        read_only: of a slave or an image, also what its description calls read-only; a plain name takes it
+            in any case.
         with_history: take along what the history of a slave or an image tells of each parameter.
 
     Raises:
         XcaliperError: it cannot be opened or read.
     """
-    from xcaliper.calib.extract import extract, parameter_names
+    from xcaliper.calib.extract import extract
     from xcaliper.cli.cal_history import known_history
 
     if not is_live(target) and not is_image(target):
@@ -300,11 +303,9 @@ def take_from(
     problems: list[Diagnostic] = []
     chosen = pairs(options.variant, "variant") if options else {}
     with opened(target, options) as memory:
-        names = matching(parameter_names(memory.catalog), patterns) if patterns else None
-        if choice:
-            wanted = choice.names(memory.catalog)
-            known = parameter_names(memory.catalog) if names is None else names
-            names = [one for one in known if one in wanted]
+        names = _named(memory.catalog, patterns, choice)
+        if not read_only:
+            names = _writable(memory.catalog, names, patterns, problems)
         given: dict[str, Any] = {
             "variants": chosen or None, "raw": raw, "on_problem": problems.append,
         }  # fmt: skip
@@ -317,6 +318,31 @@ def take_from(
     if not is_live(target):
         made = made.with_head(origin=replace(made.origin, image=Path(target).name))
     return Taken(made, memory.catalog)
+
+
+def _named(catalog: Catalog, patterns: tuple[str, ...], choice: ChoiceOptions | None) -> list[str]:
+    """The parameters that are asked for."""
+    from xcaliper.calib.extract import parameter_names
+
+    known: Iterable[str] = parameter_names(catalog)
+    if patterns:
+        known = matching(known, patterns)
+    if choice:
+        wanted = choice.names(catalog)
+        known = (one for one in known if one in wanted)
+    return list(known)
+
+
+def _writable(
+    catalog: Catalog, names: list[str], patterns: tuple[str, ...], problems: list[Diagnostic]
+) -> list[str]:
+    """Without what is read-only, unless it is named itself."""
+    from xcaliper.calib.select import without_read_only
+
+    plain = frozenset(patterns)
+    others = [one for one in names if one not in plain]
+    kept = {*plain, *without_read_only(catalog, others, problems.append)}
+    return [one for one in names if one in kept]
 
 
 def meant_by(choice: ChoiceOptions, *sides: Taken) -> set[str]:

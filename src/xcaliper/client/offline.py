@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xcaliper.calib.apply import plan_apply
-from xcaliper.calib.extract import extract
+from xcaliper.calib.extract import extract, parameter_names
 from xcaliper.calib.history import Kind
 from xcaliper.calib.image_values import GuardedImage, ParameterDifference, compare_images
 from xcaliper.calib.page_image import (
@@ -18,6 +18,7 @@ from xcaliper.calib.page_image import (
     segment_range,
 )
 from xcaliper.calib.paramset import Origin, ParameterSet
+from xcaliper.calib.select import without_read_only
 from xcaliper.client.a2l_source import read_a2l
 from xcaliper.client.image_calibrator import ImageCalibrator
 from xcaliper.client.image_file import load_image, save_image
@@ -436,19 +437,28 @@ class OfflineImage:
     # --- sets and differences ---
 
     def export(
-        self, names: str | Iterable[str] | None = None, *, raw: bool = False, name: str = ""
+        self,
+        names: str | Iterable[str] | None = None,
+        *,
+        raw: bool = False,
+        name: str = "",
+        read_only: bool = False,
     ) -> tuple[ParameterSet, tuple[Diagnostic, ...]]:
         """A parameter set of what the image holds, and what had to be left out.
 
         Args:
-            names: names and patterns; None for every parameter.
+            names: names and patterns; None for every parameter that may be calibrated.
             raw: ECU values instead of physical ones.
             name: of the set.
+            read_only: without names, also what the description calls read-only.
 
         Raises:
             NotFoundError: a name does not exist.
         """
         notes: list[Diagnostic] = []
+        taken = None if names is None else self.expand(names)
+        if taken is None and not read_only:
+            taken = without_read_only(self.catalog, parameter_names(self.catalog), notes.append)
         mod_par = self.catalog.index.module.mod_par
         origin = Origin(
             a2l=Path(self.catalog.file.source).name,
@@ -459,7 +469,7 @@ class OfflineImage:
         made = extract(
             self.catalog,
             self.calib.read_memory,
-            None if names is None else self.expand(names),
+            taken,
             on_problem=notes.append,
             raw=raw,
             name=name,
@@ -513,6 +523,25 @@ class OfflineImage:
         self.check_confirmed("set")
         apply_plan(self.calib, plan, name=values.name, partial=partial, reason=reason)
         return plan
+
+    def put_memory(self, memory: MemoryImage, *, reason: str = "") -> Transaction | None:
+        """Take over bytes, such as pages of an ECU: all of them or none; None where all were there already.
+
+        Args:
+            memory: by addresses of the description, as ``connection.calib.image()`` gives it.
+            reason: why, for the history.
+
+        Raises:
+            GapError: the image does not hold all of it; nothing was written.
+            IntegrityError: the image is of another program.
+            UsageError: another granularity, or other bytes where the EPK is.
+        """
+        if memory.ag != self.ag:
+            raise UsageError(
+                f"image: {memory.ag} bytes per address cannot go where there are {self.ag}."
+            )
+        self.check_confirmed("memory")
+        return self.calib.send(memory.runs(), kind=Kind.APPLY, reason=reason).transaction
 
     def diff(
         self,
