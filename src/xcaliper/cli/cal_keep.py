@@ -60,7 +60,7 @@ def keep(taken: Taken, file: Path, options: FileOptions | None) -> dict[str, Any
     options = options or FileOptions()
     name = options.to or format_for(file)
     check_free(file, options)
-    values, left_out = taken.values, ()
+    values, left_out = taken.values, tuple[str, ...]()
     if options.leave_out:
         values, left_out = fitting(values, name, catalog=taken.catalog)
     missing = [str(one) for one in losses(values, name)]

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from xcaliper.cli.cal_keep import FileOptionsOfVerb, keep, tell_kept
 from xcaliper.cli.cal_options import ChoiceOptionsOfVerb, Flag, TargetOptionsOfVerb, Words
 from xcaliper.cli.cal_source import matching
-from xcaliper.cli.cal_target import Taken, described, load, meant_by, take_from
+from xcaliper.cli.cal_target import Taken, described, load, meant_by, physical, take_from
 from xcaliper.core.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -43,19 +43,20 @@ def import_set(
         form: format of the file, where neither content nor ending tell.
         written: how it is written.
         json: print one JSON object.
-        options: the description is used by formats that hold ECU values or data types.
+        options: the description makes physical values of ECU values, and the other way round.
     """
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK
     from xcaliper.core.diagnostics import Severity
 
     found = load(file, form=form)
-    values = found.values
+    catalog = described(options)
+    values = physical(found.values, catalog)
     if names:
         values = values.filter(names=matching(values.names, names))
         if not len(values):
             raise NotFoundError(" ".join(names), kind="parameter")
     lost = sum(one.severity is Severity.ERROR for one in found.diagnostics)
-    facts = keep(Taken(values, described(options)), out, written)
+    facts = keep(Taken(values, catalog), out, written)
     tell_kept({**facts, "lost": lost}, as_json=json)
     return EXIT_FOUND if lost else EXIT_OK
 
@@ -89,7 +90,7 @@ def diff(  # noqa: PLR0913  # options by name
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, print_json, stdout
 
     sides = [take_from(target, names, options) for target in (left, right)]
-    one, other = (side.values for side in sides)
+    one, other = (side.values for side in _alike(sides))
     if not everything:
         lacking = {*one.names} ^ {*other.names}
         fixed = _read_only(sides, lacking.difference(names))
@@ -141,7 +142,7 @@ def merge(  # noqa: PLR0913  # options by name
     from xcaliper.calib import merge as engine
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, print_json, stdout
 
-    sides = [take_from(target, (), options) for target in (base, mine, theirs)]
+    sides = _alike([take_from(target, (), options) for target in (base, mine, theirs)])
     if not everything:
         fixed = _read_only(sides, {name for one in sides for name in one.values.names})
         sides = [
@@ -160,6 +161,12 @@ def merge(  # noqa: PLR0913  # options by name
         if kept is not None:
             tell_kept(kept, as_json=False)
     return EXIT_OK if found.is_clean else EXIT_FOUND
+
+
+def _alike(sides: list[Taken]) -> list[Taken]:
+    """The sides with physical values, as far as the description of one of them can make some."""
+    catalog = next((one.catalog for one in sides if one.catalog is not None), None)
+    return [replace(one, values=physical(one.values, catalog)) for one in sides]
 
 
 def _read_only(sides: list[Taken], names: set[str]) -> set[str]:

@@ -46,6 +46,7 @@ __all__ = [
     "meant_by",
     "open_slave",
     "opened",
+    "physical",
     "save_image",
     "take_from",
     "tell",
@@ -218,8 +219,15 @@ def save_image(image: OfflineImage, target: str, change: ChangeOptions) -> None:
 
 
 @contextmanager
-def looking(target: str, options: TargetOptions | None = None) -> Iterator[Source]:
+def looking(
+    target: str, options: TargetOptions | None = None, *, raw: bool = False
+) -> Iterator[Source]:
     """What can be looked at: a slave, an image, or a file of parameter values.
+
+    Args:
+        target: URL or file.
+        options: how to open it; their description makes physical values of ECU values in a file.
+        raw: ECU values are asked for.
 
     Raises:
         XcaliperError: it cannot be opened.
@@ -228,7 +236,7 @@ def looking(target: str, options: TargetOptions | None = None) -> Iterator[Sourc
         with opened(target, options) as memory:
             yield memory
     else:
-        yield SetSource(load(target).values)
+        yield SetSource(physical(load(target).values, described(options), raw=raw))
 
 
 def load(target: str | Path, *, form: str = "") -> ReadSet:
@@ -294,7 +302,7 @@ def take_from(
     from xcaliper.cli.cal_history import known_history
 
     if not is_live(target) and not is_image(target):
-        whole = load(target).values
+        whole = physical(load(target).values, described(options), raw=raw)
         part = whole.filter(names=matching(whole.names, patterns)) if patterns else whole
         taken = Taken(part, described(options))
         return (
@@ -361,6 +369,28 @@ def meant_by(choice: ChoiceOptions, *sides: Taken) -> set[str]:
     for one in sides:
         found.update(one.values.filter(functions=choice.function).names if choice.function else ())
     return found
+
+
+def physical(values: ParameterSet, catalog: Catalog | None, *, raw: bool = False) -> ParameterSet:
+    """A set as people read it: ECU values converted where a description is at hand.
+
+    Args:
+        values: as a file has them.
+        catalog: the description.
+        raw: leave ECU values as they are.
+    """
+    from xcaliper.calib.extract import to_physical
+    from xcaliper.calib.formats.par import with_kinds
+
+    if catalog is None or not any(one.is_raw for one in values):
+        return values
+    values = with_kinds(values, catalog, only=lambda one: one.is_raw)
+    if raw:
+        return values
+    problems: list[Diagnostic] = []
+    made = to_physical(values, catalog, on_problem=problems.append)
+    tell(problems)
+    return made
 
 
 def described(options: TargetOptions | None) -> Catalog | None:
