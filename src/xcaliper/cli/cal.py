@@ -46,6 +46,10 @@ for _verb, _place, _help in (
     ("diff", "cal_sets:diff", "Compare parameters of ECUs, images and files."),
     ("merge", "cal_sets:merge", "Merge what two people changed since they parted."),
     ("stats", "cal_sets:stats", "Numbers about parameters and sets."),
-    ("connect", "cal_connect:connect", "Bring an ECU and an image together; who wins is a choice."),
+    (
+        "connect",
+        "cal_connect:connect",
+        "Bring an ECU and an image or a set together; who wins is a choice.",
+    ),
 ):
     cal.command(f"xcaliper.cli.{_place}", name=_verb, help=_help)

@@ -198,10 +198,12 @@ def _tell_image(facts: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    page = "as XCP sees them" if facts["page"] is None else f"of page {facts['page']}"
+    page = "as they are seen" if facts["page"] is None else f"of page {facts['page']}"
     text = f"{facts['file']}: {facts['bytes']} bytes {page}"
     if "image" in facts:
-        text += f" in {facts['image']}; {len(facts['changed'])} parameters are other than there"
+        count = len(facts["changed"])
+        differ = "1 parameter differs" if count == 1 else f"{count} parameters differ"
+        text += f", put into {facts['image']}; {differ} from there"
     stdout().print(text, markup=False, soft_wrap=True)
     for line in (*facts["segments"], *facts.get("checksums", ())):
         errors().print(line, markup=False, soft_wrap=True)

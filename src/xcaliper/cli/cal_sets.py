@@ -80,7 +80,7 @@ def diff(  # noqa: PLR0913  # options by name
         right: the other one.
         names: parameters to compare, with * and ?; all without any.
         choice: functions and groups to compare.
-        everything: also what the description calls read-only and only one of them has.
+        everything: also what a description calls read-only, which is left out unless it is named.
         absolute: how far numbers may be apart, in their unit.
         relative: how far they may be apart, as a part of the larger one.
         json: print one JSON object.
@@ -89,12 +89,12 @@ def diff(  # noqa: PLR0913  # options by name
     from xcaliper.calib.compare import compare
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, print_json, stdout
 
-    sides = [take_from(target, names, options) for target in (left, right)]
-    one, other = (side.values for side in _alike(sides))
-    if not everything:
-        lacking = {*one.names} ^ {*other.names}
-        fixed = _read_only(sides, lacking.difference(names))
-        one, other = (side.filter(only=lambda e: e.name not in fixed) for side in (one, other))
+    sides = [
+        take_from(target, names, options, read_only=everything, quiet=True)
+        for target in (left, right)
+    ]
+    sides = _alike(sides) if everything else _writable(_alike(sides), names)
+    one, other = (side.values for side in sides)
     if choice:
         wanted = meant_by(choice, *sides)
         one, other = one.filter(names=wanted), other.filter(names=wanted)
@@ -134,7 +134,7 @@ def merge(  # noqa: PLR0913  # options by name
         cells: merge changes of single values of one table too.
         take: who is right where both changed the same: mine, theirs or base; or NAME=mine and so on, several
             times.
-        everything: also what a description of one of them calls read-only.
+        everything: also what a description calls read-only.
         written: how the file is written.
         json: print one JSON object.
         options: how to open what is no file of values.
@@ -142,13 +142,11 @@ def merge(  # noqa: PLR0913  # options by name
     from xcaliper.calib import merge as engine
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, print_json, stdout
 
-    sides = _alike([take_from(target, (), options) for target in (base, mine, theirs)])
-    if not everything:
-        fixed = _read_only(sides, {name for one in sides for name in one.values.names})
-        sides = [
-            replace(one, values=one.values.filter(only=lambda e: e.name not in fixed))
-            for one in sides
-        ]
+    sides = [
+        take_from(target, (), options, read_only=everything, quiet=True)
+        for target in (base, mine, theirs)
+    ]
+    sides = _alike(sides) if everything else _writable(_alike(sides))
     found = _resolved(engine.merge(*(one.values for one in sides), cells=cells), take)
     catalog = next((one.catalog for one in sides if one.catalog is not None), described(options))
     kept = None
@@ -169,12 +167,18 @@ def _alike(sides: list[Taken]) -> list[Taken]:
     return [replace(one, values=physical(one.values, catalog)) for one in sides]
 
 
-def _read_only(sides: list[Taken], names: set[str]) -> set[str]:
-    """Those of some names that the description of a side calls read-only."""
+def _writable(sides: list[Taken], names: tuple[str, ...] = ()) -> list[Taken]:
+    """The sides without what the description of one of them calls read-only, unless it is named."""
     from xcaliper.calib.select import is_read_only
 
     catalogs = [one.catalog for one in sides if one.catalog is not None]
-    return {name for name in names if any(is_read_only(one, name) for one in catalogs)}
+    every = {name for one in sides for name in one.values.names}.difference(names)
+    fixed = {name for name in every if any(is_read_only(one, name) for one in catalogs)}
+    if not fixed:
+        return sides
+    return [
+        replace(one, values=one.values.filter(only=lambda e: e.name not in fixed)) for one in sides
+    ]
 
 
 def _resolved(found: MergeResult, take: tuple[str, ...]) -> MergeResult:

@@ -281,6 +281,7 @@ def take_from(
     choice: ChoiceOptions | None = None,
     raw: bool = False,
     read_only: bool = True,
+    quiet: bool = False,
     with_history: bool = False,
 ) -> Taken:
     """The parameters of a slave, an image or a file as a set; what is left out is told on standard error.
@@ -293,6 +294,7 @@ def take_from(
         raw: ECU values of a slave or an image.
         read_only: of a slave or an image, also what its description calls read-only; a plain name takes it
             in any case.
+        quiet: do not tell what is left out for being read-only.
         with_history: take along what the history of a slave or an image tells of each parameter.
 
     Raises:
@@ -313,7 +315,7 @@ def take_from(
     with opened(target, options) as memory:
         names = _named(memory.catalog, patterns, choice)
         if not read_only:
-            names = _writable(memory.catalog, names, patterns, problems)
+            names = _writable(memory.catalog, names, patterns, [] if quiet else problems)
         given: dict[str, Any] = {
             "variants": chosen or None, "raw": raw, "on_problem": problems.append,
         }  # fmt: skip
