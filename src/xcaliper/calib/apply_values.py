@@ -13,6 +13,7 @@ from xcaliper.calib.entries import EntryKind
 from xcaliper.calib.extract import entry_of, physical
 from xcaliper.calib.interpolate import interpolate
 from xcaliper.calib.live import Overlay
+from xcaliper.calib.memory_blocks import REFUSALS
 from xcaliper.calib.outcomes import Outcome
 from xcaliper.core.errors import LimitError, UsageError
 from xcaliper.quantity.axis import AxisPoints
@@ -103,7 +104,7 @@ class Wanted:
 
 
 def plan_entry(entry: Entry, bound: Parameter, memory: Read, rules: Rules) -> Wanted:
-    """Work out what an entry would write.
+    """Work out what an entry would write; nothing where memory that cannot be written holds it already.
 
     Args:
         entry: the entry.
@@ -118,8 +119,24 @@ def plan_entry(entry: Entry, bound: Parameter, memory: Read, rules: Rules) -> Wa
     if not isinstance(bound, BoundBlob):
         bound = bound.resolve(memory)
     now = entry_of(bound, memory, raw=entry.is_raw)
-    if not bound.writable:
+    if bound.writable:
+        return _made(entry, bound, now, memory, rules)
+    try:
+        made = _made(entry, replace(bound, writable=True), now, memory, rules)
+    except (Refused, *REFUSALS):
+        made = None
+    if made is None or not _held(made.writes, memory, rules.ag):
         raise Refused(Outcome.READ_ONLY, "the description does not let it be written", now.values)
+    return replace(made, writes=[])
+
+
+def _held(writes: Writes, memory: Read, ag: int) -> bool:
+    """True when memory has these bytes."""
+    return all(memory(at, -(-len(data) // ag) * ag)[: len(data)] == data for at, data in writes)
+
+
+def _made(entry: Entry, bound: Parameter, now: Entry, memory: Read, rules: Rules) -> Wanted:
+    """What an entry would write where it may be written."""
     warnings = []
     if entry.unit and now.unit and entry.unit != now.unit:
         warnings.append(f"unit {entry.unit} in the set, {now.unit} in the description")
