@@ -104,7 +104,8 @@ def prepare(
     ]
     outside = [run for run in runs if working.segment_at(run.address, run.size_bytes) is None]
     if how is How.PARK:
-        return Prepared(runs, moves=tuple(_parked(working, one) for one in touched))
+        paged = [one for one in touched if one.number is not None]
+        return Prepared(runs, moves=tuple(_parked(working, one) for one in paged))
     if how is How.ORDER or not runs or (how is How.AUTO and len(runs) == 1):
         return _in_order(working, runs, touched)
     note = "part of it lies outside of the segments" if outside else ""
