@@ -170,6 +170,7 @@ class GroupAxes:
         if found is None:
             held = self.raw(axis, blocks)
             found = one.phys[key] = even(held if raw else axis.rule.to_phys(held))
+            found.flags.writeable = False  # several tables have it
         return found
 
     def doubts(self, axis: MemberAxis, blocks: MemoryBlocks) -> tuple[str, ...]:

@@ -309,28 +309,31 @@ class _Decoding:
             found = value_rows(bound, record, data)
             parts = [self._points(group, n, members, record, data) for n in range(len(bound.axes))]
         values = self._converted([one.rule for one in members], found)
-        kind = EntryKind(bound.type)
+        kind, raw, made_axis = EntryKind(bound.type), self._raw, self._axes.made
+        doubtful = group.layout.is_counted or any(a.shared is not None for a in members[0].axes)
         for n, one in enumerate(members):
-            self._doubt(one, record, told=group.layout.is_counted)
-            axes = tuple(
-                self._axes.made(axis, part[n], raw=self._raw)
-                for axis, part in zip(one.axes, parts, strict=True)
+            if doubtful:
+                self._doubt(one, record, told=group.layout.is_counted)
+            made = one.made
+            axes = (
+                tuple([made_axis(axis, parts[k][n], raw=raw) for k, axis in enumerate(one.axes)])
+                if parts
+                else ()
             )
-            yield one, self._entry(one, kind, values[n], axes)
-
-    def _entry(self, one: Member, kind: EntryKind, values: Any, axes: Any) -> Entry:
-        made = one.made
-        return Entry(
-            one.name,
-            kind,
-            values,
-            axes,
-            "" if self._raw else one.rule.unit,
-            made.long_identifier,
-            made.display_identifier or "",
-            self._functions(one.name),
-            is_raw=self._raw,
-        )
+            yield (
+                one,
+                Entry(
+                    one.name,
+                    kind,
+                    values[n],
+                    axes,
+                    "" if raw else one.rule.unit,
+                    made.long_identifier,
+                    made.display_identifier or "",
+                    self._functions(one.name),
+                    is_raw=raw,
+                ),
+            )
 
     def _points(
         self,
