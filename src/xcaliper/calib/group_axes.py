@@ -111,7 +111,7 @@ class GroupAxes:
             fixed = self._fixed.get(points)
             if fixed is None:
                 fixed = self._fixed[points] = _Shared(None, described_points(points))
-            return (word, points), MemberAxis(AxisKind.FIX, rule, quantity, fixed=fixed)
+            return (word, len(points)), MemberAxis(AxisKind.FIX, rule, quantity, fixed=fixed)
         if word not in ("COM_AXIS", "RES_AXIS"):
             return None
         shared = self._common(descr.axis_pts_ref or "")

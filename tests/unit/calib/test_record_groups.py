@@ -258,3 +258,25 @@ def test_points_that_tables_share_are_read_once_and_converted_by_each(dense):
     assert values["ax"].values is not first.values
     with pytest.raises(ValueError, match="read-only"):
         first.values[0] = 7  # it would be the axis of the other table as well
+
+
+def test_counts_that_move_other_counts_are_read_record_by_record():
+    catalog = described(
+        "/begin RECORD_LAYOUT L NO_AXIS_PTS_X 1 UBYTE AXIS_PTS_X 2 UBYTE INDEX_INCR DIRECT "
+        "NO_AXIS_PTS_Y 3 UBYTE AXIS_PTS_Y 4 UBYTE INDEX_INCR DIRECT "
+        "FNC_VALUES 5 UBYTE ROW_DIR DIRECT /end RECORD_LAYOUT "
+        + " ".join(
+            f'/begin CHARACTERISTIC m{n} "" MAP {at} L 0 NO_COMPU_METHOD 0 99 '
+            + "/begin AXIS_DESCR STD_AXIS NO_INPUT_QUANTITY NO_COMPU_METHOD 3 0 99 /end AXIS_DESCR "
+            * 2
+            + "/end CHARACTERISTIC"
+            for n, at in ((0, 0x100), (1, 0x120))
+        )
+    )
+    memory = SparseMemory()
+    memory.add(Address(0x100), bytearray(0x40))
+    # equal where the second count would be behind three points, different where it is
+    memory.write(Address(0x100), bytes([1, 9, 1, 5, 2]))
+    memory.write(Address(0x120), bytes([1, 9, 2, 5, 2, 7, 8]))
+    values = extract(catalog, memory.read, on_problem=lambda _: None)
+    assert [values[f"m{n}"].values.tolist() for n in (0, 1)] == [[[2]], [[7], [8]]]
