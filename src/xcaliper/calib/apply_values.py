@@ -10,7 +10,7 @@ import numpy as np
 
 from xcaliper.calib.compare import Tolerance
 from xcaliper.calib.entries import EntryKind
-from xcaliper.calib.extract import entry_of, physical
+from xcaliper.calib.entry_values import entry_of, physical
 from xcaliper.calib.interpolate import interpolate
 from xcaliper.calib.live import Overlay
 from xcaliper.calib.memory_blocks import REFUSALS
