@@ -92,7 +92,7 @@ class GroupAxes:
         found = [self._axis(descr) for descr in made.axis_descr[:need]]
         if any(one is None for one in found):
             return None
-        keys, axes = zip(*found, strict=True)  # type: ignore[arg-type]  # None was ruled out
+        keys, axes = zip(*found, strict=True)
         return keys, axes
 
     def _axis(self, descr: Any) -> tuple[Any, MemberAxis] | None:
