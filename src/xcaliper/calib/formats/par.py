@@ -34,7 +34,7 @@ from xcaliper.quantity.axis import AxisPoints
 from xcaliper.quantity.characteristic import BoundCharacteristic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from xcaliper.quantity.catalog import Catalog
 
@@ -293,21 +293,19 @@ def _text_of(one: _Par) -> str:
         return data.decode("latin-1")
 
 
-def with_kinds(values: ParameterSet, catalog: Catalog) -> ParameterSet:
+def with_kinds(
+    values: ParameterSet, catalog: Catalog, *, only: Callable[[Entry], bool] = lambda _: True
+) -> ParameterSet:
     """The set with the kinds and shapes of a description, which PAR does not tell.
 
     Args:
         values: as it was read.
         catalog: the description; entries that it does not have, or has in another size, stay as they are.
+        only: the entries to look at.
     """
-    return ParameterSet(
-        [_with_kind(one, catalog) for one in values],
-        name=values.name,
-        origin=values.origin,
-        functions=values.functions,
-        criteria=values.criteria.items(),
-        comments=values.comments,
-    )
+    if not any(map(only, values)):
+        return values
+    return values.replaced(_with_kind(one, catalog) if only(one) else one for one in values)
 
 
 def _with_kind(entry: Entry, catalog: Catalog) -> Entry:
@@ -326,6 +324,8 @@ def _with_kind(entry: Entry, catalog: Catalog) -> Entry:
         shape = (1,) * (len(bound.shape) - len(shape)) + shape
         if len(shape) != len(bound.shape):
             return entry
+    if entry.axes and len(entry.axes) != len(bound.axes):
+        return entry
     axes = tuple(
         replace(given, kind=AxisKind(axis.attribute), ref=axis.name if axis.shared else "")
         for axis, given in zip(
