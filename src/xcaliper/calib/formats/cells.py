@@ -79,6 +79,8 @@ def cell_array(cells: Iterable[int | float | str]) -> NDArray[Any]:
     """
     listed = list(cells)
     kinds = set(map(type, listed))
+    if kinds == {float}:
+        return np.array(listed, dtype=np.float64)
     if listed and kinds <= {int, bool}:
         low, high = min(map(int, listed)), max(map(int, listed))
         if low >= -(1 << 63) and high < 1 << 63:
