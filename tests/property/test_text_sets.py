@@ -55,6 +55,9 @@ SPLINTERS = (
     ),
 )
 
+DIGITS = b"1" * 200_000
+"""Enough to take hours where a pattern tries every way to part them."""
+
 
 @settings(max_examples=50, deadline=None)
 @given(sets(kinds=DCM_KINDS, axis_kinds="dcm", history=False, raw=False, collections=False))
@@ -110,6 +113,12 @@ def test_python_source_keeps_everything(values):
 )
 @example(head=FIRST_LINES[0], parts=[b"TEXTSTRING t\nTEXT " + b"\\" * 3000, b'"\nEND'])
 @example(head=FIRST_LINES[4], parts=[b"[" * 3000])
+@example(head=FIRST_LINES[0], parts=[b"FESTWERT a\nWERT " + DIGITS + b"x\nEND\n"])
+@example(
+    head=FIRST_LINES[1], parts=[b"p [UINT(8)] " + DIGITS + b"x\n", b"p" + b" " * 200_000 + b"x\n"]
+)
+@example(head=FIRST_LINES[2], parts=[b"a,[0],x," + DIGITS + b"x\n", b"a,[" + DIGITS + b"x],x,1\n"])
+@example(head=FIRST_LINES[4], parts=[b"{'name': 'a', 'values': " + DIGITS + b"x"])
 @example(head=FIRST_LINES[4], parts=[b"'\\", b"x" * 3000])
 def test_any_bytes_give_a_set_or_a_named_error(name, head, parts):
     with suppress(ParameterSetError):

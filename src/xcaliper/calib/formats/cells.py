@@ -17,7 +17,9 @@ __all__ = ["cell_array", "number_text", "parse_number", "plain", "shaped"]
 
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,300}", re.ASCII)
 _HEX: Final = re.compile(r"([+-]?)0[xX]([0-9a-fA-F]{1,240})", re.ASCII)
-_FLOAT: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eEdD][+-]?[0-9]+)?", re.ASCII)
+_FLOAT: Final = re.compile(
+    r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eEdD][+-]?[0-9]++)?", re.ASCII
+)
 _SPECIAL: Final = {
     "nan": math.nan,
     "inf": math.inf,
@@ -26,7 +28,7 @@ _SPECIAL: Final = {
     "1.#qnan": math.nan,
     "1.#ind": math.nan,
 }
-_COMMA: Final = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_COMMA: Final = re.compile(r"[+-]?[0-9]*+,[0-9]++(?:[eE][+-]?[0-9]++)?", re.ASCII)
 
 
 def parse_number(text: str) -> int | float:
