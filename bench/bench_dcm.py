@@ -24,9 +24,9 @@ from xcaliper.calib.paramset import AxisKind, Entry, EntryKind, ParameterSet, Se
 def median(function, rounds):
     taken = []
     for _ in range(rounds):
-        begin = time.process_time()
+        begin = time.thread_time()
         function()
-        taken.append(time.process_time() - begin)
+        taken.append(time.thread_time() - begin)
     return statistics.median(taken)
 
 
@@ -46,22 +46,26 @@ def example(count):
     return ParameterSet(entries)
 
 
-def others(data, rounds):
-    """Time of dcmReader, None where it is not installed."""
+def beside(data, rounds):
+    """Median times of reading and of dcmReader, by turns; None for the latter where it is not installed."""
     try:
         from dcmReader.dcm_reader import DcmReader
     except ImportError:
-        return None
+        return median(lambda: read_dcm(data), rounds), None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bench.dcm"
         path.write_bytes(data)
-        return median(lambda: DcmReader().read(str(path)), rounds)
+        pairs = [
+            (median(lambda: read_dcm(data), 1), median(lambda: DcmReader().read(str(path)), 1))
+            for _ in range(rounds)
+        ]
+    return tuple(map(statistics.median, zip(*pairs, strict=True)))
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--groups", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     values = example(given.groups)
@@ -71,14 +75,13 @@ def main():
     assert not found.diagnostics
     text = data.decode()
     split = median(text.split, given.rounds)
-    read = median(lambda: read_dcm(data), given.rounds)
+    read, other = beside(data, given.rounds)
     write = median(lambda: write_dcm(values), given.rounds)
-    other = others(data, given.rounds)
     figures = {
         "megabytes": round(len(data) / 1e6, 2),
         "read / splitting into words": round(read / split, 1),
         "write / splitting into words": round(write / split, 1),
-        "dcmReader / read": None if other is None else round(other / read, 1),
+        "dcmReader / read": None if other is None else round(other / read, 2),
         "megabytes per second, reading": round(len(data) / 1e6 / read, 1),
     }
     if given.json:

@@ -25,6 +25,38 @@ WORDS = (
     *(b"a,[0],x,1\n", b"a;[1][2];1,5\n", b'"\n', b"'", b"{'name': 'a', 'values': [[1],", b"float("),
     *(b"\r", b"\xff\xfe", b"\0", b"9" * 400, b"\\" * 9, b"END\n", b"\n", b",", b"[", b"}"),
 )
+SPLINTERS = (
+    *(
+        "",
+        "\n",
+        " ",
+        "0",
+        "-",
+        ".",
+        "e",
+        "1e999",
+        "9" * 400,
+        "99999999999999999999",
+        ",",
+        '"',
+        "\\",
+    ),
+    *("\nEND\n", "WERT 1\n", "ST/X 1\n", "ST/Y 1\n", '\nTEXT "a"\n', "\n*SSTX a\n", "\n*\n"),
+    *("\nVAR a=1\n", "\nVAR a\n", "\nFUNKTION F G\n", '\nLANGNAME "a" b\n', "\nEINHEIT_X\n"),
+    *(
+        "\nFESTWERT a\n",
+        "\nKENNFELD m 1 1\n",
+        " 2 @ 1",
+        "0x10",
+        "1_0",
+        "NaN",
+        "+1",
+        "\nFUNKTION \n",
+    ),
+)
+
+DIGITS = b"1" * 200_000
+"""Enough to take hours where a pattern tries every way to part them."""
 
 
 @settings(max_examples=50, deadline=None)
@@ -33,6 +65,24 @@ def test_dcm_keeps_what_it_can_hold(values):
     found = read_set(write_set(values, "dcm"), format="dcm")
     assert plain(found.values) == plain(values)
     assert {one.slug for one in found.diagnostics} <= {"not-a-number"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sets(kinds=DCM_KINDS, axis_kinds="dcm", history=False, raw=False, collections=False),
+    st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 9), st.sampled_from(SPLINTERS))),
+)
+def test_a_block_read_at_once_is_what_its_lines_say(values, splinters):
+    text = write_set(values, "dcm").decode().replace("\r", " ")
+    for at, length, splinter in splinters:
+        text = text[: at % len(text)] + splinter + text[at % len(text) + length :]
+    # Blanks that no pattern of whole blocks knows, and that no line keeps.
+    by_line = text.replace("\n", "\v\n")
+    with suppress(ParameterSetError):
+        at_once, line_by_line = (read_set(one.encode(), format="dcm") for one in (text, by_line))
+        assert plain(at_once.values) == plain(line_by_line.values)
+        assert [one.where for one in at_once.values] == [one.where for one in line_by_line.values]
+        assert at_once.diagnostics == line_by_line.diagnostics
 
 
 @settings(max_examples=50, deadline=None)
@@ -63,6 +113,12 @@ def test_python_source_keeps_everything(values):
 )
 @example(head=FIRST_LINES[0], parts=[b"TEXTSTRING t\nTEXT " + b"\\" * 3000, b'"\nEND'])
 @example(head=FIRST_LINES[4], parts=[b"[" * 3000])
+@example(head=FIRST_LINES[0], parts=[b"FESTWERT a\nWERT " + DIGITS + b"x\nEND\n"])
+@example(
+    head=FIRST_LINES[1], parts=[b"p [UINT(8)] " + DIGITS + b"x\n", b"p" + b" " * 200_000 + b"x\n"]
+)
+@example(head=FIRST_LINES[2], parts=[b"a,[0],x," + DIGITS + b"x\n", b"a,[" + DIGITS + b"x],x,1\n"])
+@example(head=FIRST_LINES[4], parts=[b"{'name': 'a', 'values': " + DIGITS + b"x"])
 @example(head=FIRST_LINES[4], parts=[b"'\\", b"x" * 3000])
 def test_any_bytes_give_a_set_or_a_named_error(name, head, parts):
     with suppress(ParameterSetError):

@@ -374,20 +374,20 @@ def meant_by(choice: ChoiceOptions, *sides: Taken) -> set[str]:
 
 
 def physical(values: ParameterSet, catalog: Catalog | None, *, raw: bool = False) -> ParameterSet:
-    """A set as people read it: ECU values converted where a description is at hand.
+    """A set as people read it: ECU values converted and elements joined where a description is at hand.
 
     Args:
         values: as a file has them.
         catalog: the description.
         raw: leave ECU values as they are.
     """
-    from xcaliper.calib.formats.par import with_kinds
+    from xcaliper.calib.formats.described import with_description
     from xcaliper.calib.named_values import to_physical
 
-    if catalog is None or not any(one.is_raw for one in values):
+    if catalog is None:
         return values
-    values = with_kinds(values, catalog, only=lambda one: one.is_raw)
-    if raw:
+    values = with_description(values, catalog)
+    if raw or not any(one.is_raw for one in values):
         return values
     problems: list[Diagnostic] = []
     made = to_physical(values, catalog, on_problem=problems.append)

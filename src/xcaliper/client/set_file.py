@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from xcaliper.calib.formats.described import with_description
 from xcaliper.calib.formats.table import FORMATS, read_set, write_set
 from xcaliper.client.whole_file import write_whole
 from xcaliper.core.errors import ParameterSetError, UsageError
@@ -22,12 +24,18 @@ __all__ = ["MAX_FILE_BYTES", "format_for", "load_set", "save_set"]
 MAX_FILE_BYTES: Final = 1 << 30
 
 
-def load_set(path: str | PathLike[str], *, format: str = "") -> ReadSet:  # noqa: A002  # the word users know
+def load_set(
+    path: str | PathLike[str],
+    *,
+    format: str = "",  # noqa: A002  # the word users know
+    catalog: Catalog | None = None,
+) -> ReadSet:
     """Read a file of parameter values, with everything in it that could not be understood.
 
     Args:
         path: the file.
         format: name of its format; found out by content and name when empty.
+        catalog: description of the parameters; it tells kinds and arrays that a file may not tell.
 
     Raises:
         NotFoundError: no such format.
@@ -47,7 +55,10 @@ def load_set(path: str | PathLike[str], *, format: str = "") -> ReadSet:  # noqa
             source=str(place),
             hint="Check path and rights.",
         ) from error
-    return read_set(data, source=str(place), format=format)
+    found = read_set(data, source=str(place), format=format)
+    return (
+        found if catalog is None else replace(found, values=with_description(found.values, catalog))
+    )
 
 
 def save_set(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 if TYPE_CHECKING:
     from xcaliper.core.address import Address, AddressRange
@@ -148,18 +148,24 @@ def _bytes(count: int) -> str:
     return f"{count} byte" if count == 1 else f"{count} bytes"
 
 
+_MAX_REASONS: Final = 20
+"""Reasons that a message shows."""
+
+
 class PlanError(UsageError):
     """A plan that does not fit; carries every reason at once.
 
     Attributes:
-        problems: each reason, one sentence each.
+        problems: each reason, one sentence each; the message shows the first ones and counts the rest.
     """
 
     slug = "plan"
 
     def __init__(self, subject: str, problems: tuple[str, ...], *, hint: str = "") -> None:
         self.problems = problems
-        super().__init__(f"{subject}: {'; '.join(problems)}.", hint=hint)
+        more = len(problems) - _MAX_REASONS
+        shown = [*problems[:_MAX_REASONS], *([f"and {more} more"] if more > 0 else [])]
+        super().__init__(f"{subject}: {'; '.join(shown)}.", hint=hint)
 
 
 class LimitError(UsageError):

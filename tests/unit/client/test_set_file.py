@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import xcaliper
+from support.set_ecu import catalog
 from xcaliper.calib.entries import AxisKind, Entry, EntryKind, SetAxis
 from xcaliper.calib.paramset import ParameterSet
 from xcaliper.client import set_file
@@ -34,6 +35,13 @@ def test_load(tmp_path):
     strange.write_text(TEXT, "utf-8")
     assert xcaliper.load_set(str(strange)).values["Gain"].unit == "V"  # by its content
     assert xcaliper.load_set(file, format="DCM").values["Gain"].unit == "V"
+
+
+def test_a_description_tells_what_a_file_does_not(tmp_path):
+    file = tmp_path / "one.par"
+    file.write_text("CANape PAR V3.2: ~ 0 0\nAxN [UINT(16),(1,2)]\n: 1\n: 2\n", "utf-8")
+    assert xcaliper.load_set(file).values["AxN"].kind == EntryKind.VAL_BLK
+    assert xcaliper.load_set(file, catalog=catalog()).values["AxN"].kind == EntryKind.AXIS_PTS
 
 
 def test_save_replaces_a_file_or_leaves_it(tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 
 from xcaliper.calib.formats.cdf_words import DIMENSIONS
 from xcaliper.calib.formats.cells import parse_number, shaped
+from xcaliper.calib.formats.text_parts import numbers_in
 from xcaliper.calib.paramset import EntryKind
 
 if TYPE_CHECKING:
@@ -52,9 +53,20 @@ def read_cells(values: Node) -> Cells:
 def _collect(group: Node, flat: list[int | float | str], depth: int) -> tuple[int, ...]:
     if depth > MAX_DIMENSIONS:
         raise ValueError(f"more than {MAX_DIMENSIONS} groups inside each other")
+    numbers = [one for one in group.children if isinstance(one, str)]
+    if numbers and len(numbers) == len(group.children):
+        flat += numbers_in(numbers)
+        return (len(numbers),)
+    return _collect_mixed(group.children, flat, depth)
+
+
+def _collect_mixed(
+    children: Sequence[Node | str], flat: list[int | float | str], depth: int
+) -> tuple[int, ...]:
+    """Cells of a group that holds more than numbers."""
     inner: list[tuple[int, ...]] = []
     count = 0
-    for one in group.children:
+    for one in children:
         if isinstance(one, str):
             flat.append(parse_number(one))
         elif one.tag == "VG":

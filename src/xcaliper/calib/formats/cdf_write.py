@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["write_set"]
 
-
 _UNNAMED: Final = "parameters"
 _OUTER: Final = ("SW-SYSTEMS", "SW-SYSTEM")
 

@@ -17,7 +17,9 @@ __all__ = ["cell_array", "number_text", "parse_number", "plain", "shaped"]
 
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,300}", re.ASCII)
 _HEX: Final = re.compile(r"([+-]?)0[xX]([0-9a-fA-F]{1,240})", re.ASCII)
-_FLOAT: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eEdD][+-]?[0-9]+)?", re.ASCII)
+_FLOAT: Final = re.compile(
+    r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eEdD][+-]?[0-9]++)?", re.ASCII
+)
 _SPECIAL: Final = {
     "nan": math.nan,
     "inf": math.inf,
@@ -26,7 +28,7 @@ _SPECIAL: Final = {
     "1.#qnan": math.nan,
     "1.#ind": math.nan,
 }
-_COMMA: Final = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_COMMA: Final = re.compile(r"[+-]?[0-9]*+,[0-9]++(?:[eE][+-]?[0-9]++)?", re.ASCII)
 
 
 def parse_number(text: str) -> int | float:
@@ -79,6 +81,8 @@ def cell_array(cells: Iterable[int | float | str]) -> NDArray[Any]:
     """
     listed = list(cells)
     kinds = set(map(type, listed))
+    if kinds == {float}:
+        return np.array(listed, dtype=np.float64)
     if listed and kinds <= {int, bool}:
         low, high = min(map(int, listed)), max(map(int, listed))
         if low >= -(1 << 63) and high < 1 << 63:

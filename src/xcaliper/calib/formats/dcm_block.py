@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from itertools import repeat
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.calib.formats.cells import shaped
-from xcaliper.calib.formats.dcm_words import BlockForm, strings_in
+from xcaliper.calib.formats.dcm_words import BlockForm, strings_in, text_in, words_in
 from xcaliper.calib.formats.text_parts import (
     Cell,
     numbers_in,
@@ -15,21 +17,44 @@ from xcaliper.calib.formats.text_parts import (
 from xcaliper.calib.paramset import AxisKind, Entry, EntryKind, SetAxis
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
 
     from xcaliper.calib.paramset import Variant
 
-__all__ = ["CELLS", "INFO", "Block", "CellError", "Run", "cells_of_run", "entry_of", "wrong_counts"]
+__all__ = [
+    "CELLS",
+    "INFO",
+    "Block",
+    "BlockFacts",
+    "CellError",
+    "Run",
+    "cells_of_run",
+    "entry_of",
+    "entry_with",
+    "wrong_counts",
+]
+
+_VARIANT: Final = re.compile(r'\s*([^\s=,"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|\Z)')
 
 Run = tuple[int, bool, str]
 """A line of cells: its number, whether it holds texts, and what stands behind its keyword."""
 
 
 @dataclass(slots=True)
-class Block:
-    """A block while it is read.
+class BlockFacts:
+    """What stands in a block beside its cells.
 
-    Lines of cells are kept as they are, and those of one list are read together when the block ends.
+    Attributes:
+        form: what its keyword says.
+        name: of the parameter.
+        sizes: X first.
+        line: where it begins.
+        info: keyword of INFO → text.
+        functions: FUNKTION.
+        variant: VAR.
+        refs: letter of an axis → name of the distribution.
     """
 
     form: BlockForm
@@ -40,6 +65,31 @@ class Block:
     functions: tuple[str, ...] = ()
     variant: Variant = ()
     refs: dict[str, str] = field(default_factory=dict)
+
+    def take(self, word: str, rest: str) -> bool:
+        """Take over a line; False where its keyword is none of a block.
+
+        Raises:
+            ValueError: the keyword is right, what stands behind it is not.
+        """
+        if word == "FUNKTION":
+            self.functions += tuple(words_in(rest))
+        elif word in INFO:
+            self.info[word] = text_in(rest)
+        elif word == "VAR":
+            self.variant = (*self.variant, *_variant_of(rest))
+        else:
+            return False
+        return True
+
+
+@dataclass(slots=True)
+class Block(BlockFacts):
+    """A block while it is read line by line.
+
+    Lines of cells are kept as they are, and those of one list are read together when the block ends.
+    """
+
     x_runs: list[Run] = field(default_factory=list)
     y_runs: list[Run] = field(default_factory=list)
     row_runs: list[list[Run]] = field(default_factory=list)
@@ -94,7 +144,9 @@ CELLS: Final[dict[str, tuple[bool, Callable[[Block, Run], None]]]] = {
     "ST_TX/Y": (True, _add_y),
 }
 """Keyword of a line of cells → whether it holds texts, and what takes it."""
-INFO: Final = ("LANGNAME", "DISPLAYNAME", "EINHEIT_X", "EINHEIT_Y", "EINHEIT_W")
+
+INFO: Final = frozenset(("LANGNAME", "DISPLAYNAME", "EINHEIT_X", "EINHEIT_Y", "EINHEIT_W"))
+"""Keywords of lines that hold one text."""
 
 
 def wrong_counts(block: Block) -> list[str]:
@@ -125,42 +177,57 @@ def wrong_counts(block: Block) -> list[str]:
 
 def entry_of(block: Block) -> Entry:
     """The entry of a block whose counts are right."""
-    kind, info = block.form.kind, block.info
-    cells = block.x if kind == EntryKind.AXIS_PTS else [c for row in block.rows for c in row]
-    values: Any = cells[0]
-    if block.sizes:
-        values = shaped(cells, tuple(reversed(block.sizes)))
+    if block.form.kind == EntryKind.AXIS_PTS:
+        return entry_with(block, shaped(block.x, (len(block.x),)), ())
+    cells = [cell for row in block.rows for cell in row]
+    values: Any = shaped(cells, block.sizes[::-1]) if block.sizes else cells[0]
+    count = len(block.form.letters)
+    points = [shaped(one, (len(one),)) for one in (block.x, block.y)[:count]]
+    return entry_with(block, values, points)
+
+
+def entry_with(block: BlockFacts, values: Any, points: Sequence[NDArray[Any]]) -> Entry:
+    """The entry of a block.
+
+    Args:
+        block: what stands there beside the cells.
+        values: cells in their shape; a plain number or text without sizes.
+        points: of X, then of Y; empty for a block without axes, and for a distribution.
+    """
+    form, info = block.form, block.info
     return Entry(
         block.name,
-        kind,
+        form.kind,
         values,
-        axes=_axes_of(block),
-        unit=info.get("EINHEIT_X" if kind == EntryKind.AXIS_PTS else "EINHEIT_W", ""),
-        long_name=info.get("LANGNAME", ""),
-        display_name=info.get("DISPLAYNAME", ""),
-        functions=block.functions,
-        variant=block.variant,
+        tuple(map(_axis, repeat(block), "XY", points)) if points else (),
+        info.get(form.unit_word, ""),
+        info.get("LANGNAME", ""),
+        info.get("DISPLAYNAME", ""),
+        block.functions,
+        block.variant,
         where=f"line {block.line}",
     )
 
 
-def _axes_of(block: Block) -> tuple[SetAxis, ...]:
-    if block.form.axis is None:
-        return ()
-    pairs = [("X", block.x), ("Y", block.y)][: 2 if block.form.kind == EntryKind.MAP else 1]
-    return tuple(
-        SetAxis(
-            _axis_kind(block, letter),
-            shaped(cells, (len(cells),)),
-            ref=block.refs.get(letter, "") if block.form.axis == AxisKind.COM else "",
-            unit=block.info.get(f"EINHEIT_{letter}", ""),
-        )
-        for letter, cells in pairs
-    )
+def _axis(block: BlockFacts, letter: str, points: NDArray[Any]) -> SetAxis:
+    """One axis; in a group block that names one of its axes the other one is its own."""
+    kind, refs = block.form.axis, block.refs
+    assert kind is not None, "asked for tables only"
+    unit = block.info.get("EINHEIT_X" if letter == "X" else "EINHEIT_Y", "")
+    if not refs or kind != AxisKind.COM:
+        return SetAxis(kind, points, "", unit)
+    ref = refs.get(letter)
+    return SetAxis(AxisKind.STD if ref is None else kind, points, ref or "", unit)
 
 
-def _axis_kind(block: Block, letter: str) -> AxisKind:
-    """Kind of an axis; in a group block that names one of its axes the other one is its own."""
-    assert block.form.axis is not None, "asked for tables only"
-    own = block.form.axis == AxisKind.COM and block.refs and letter not in block.refs
-    return AxisKind.STD if own else block.form.axis
+def _variant_of(rest: str) -> Variant:
+    found: list[tuple[str, str]] = []
+    at = 0
+    while at < len(rest):
+        match = _VARIANT.match(rest, at)
+        if match is None:
+            raise ValueError(f"VAR {rest[:60]} is not of the form criterion=value")
+        value = match[3] if match[3] is not None else strings_in(f'"{match[2]}"')[0]
+        found.append((match[1], value))
+        at = match.end()
+    return tuple(found)

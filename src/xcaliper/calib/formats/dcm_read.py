@@ -12,21 +12,22 @@ import numpy as np
 from xcaliper.a2l.tokens import decode_text
 from xcaliper.calib.formats.dcm_block import (
     CELLS,
-    INFO,
     Block,
+    BlockFacts,
     CellError,
     Run,
     cells_of_run,
     entry_of,
     wrong_counts,
 )
-from xcaliper.calib.formats.dcm_words import BLOCKS, BlockForm, strings_in, words_in
+from xcaliper.calib.formats.dcm_lines import COMMENT, Lines, split_word
+from xcaliper.calib.formats.dcm_plain import plain_block
+from xcaliper.calib.formats.dcm_words import BLOCKS, BlockForm, sizes_in, strings_in, words_in
 from xcaliper.calib.formats.findings import Findings
 from xcaliper.calib.formats.model import ReadSet
 from xcaliper.calib.formats.text_parts import (
     Cell,
     numbers_in,
-    split_lines,
     unique_entries,
 )
 from xcaliper.calib.paramset import (
@@ -43,15 +44,11 @@ from xcaliper.core.errors import ParameterSetError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from xcaliper.calib.paramset import Variant
-
 __all__ = ["read_dcm", "sniff_dcm"]
 
-_COMMENT: Final = "*!."
 _FORMAT: Final = re.compile(r"KONSERVIERUNG_FORMAT\s+(\S+)")
 _AXIS_OF: Final = re.compile(r"\*\s*SST([XY]?)\b\s*(.*)")
 _FACT: Final = re.compile(r'\*\s*(\w+)\s*=\s*(".*")')
-_VARIANT: Final = re.compile(r'\s*([^\s=,"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|\Z)')
 _ORIGIN: Final = ("a2l", "epk", "image", "tool", "time", "user")
 _FACTS: Final = ("encoding", "name", *_ORIGIN)
 _PARTS: Final = ("FUNKTIONEN", "VARIANTENKODIERUNG", "MODULKOPF")
@@ -59,13 +56,8 @@ _PARTS: Final = ("FUNKTIONEN", "VARIANTENKODIERUNG", "MODULKOPF")
 
 def sniff_dcm(data: bytes) -> bool:
     """True when the first line that is no comment names the format."""
-    text, _ = decode_text(data)
-    line = next((one for one in map(str.strip, split_lines(text)) if _counts(one)), "")
-    return line.startswith("KONSERVIERUNG_FORMAT")
-
-
-def _counts(line: str) -> bool:
-    return bool(line) and line[0] not in _COMMENT
+    line = Lines(decode_text(data)[0]).next_that_counts()
+    return line is not None and line.startswith("KONSERVIERUNG_FORMAT")
 
 
 def read_dcm(data: bytes, *, source: str = "") -> ReadSet:
@@ -78,14 +70,12 @@ def read_dcm(data: bytes, *, source: str = "") -> ReadSet:
     Raises:
         ParameterSetError: it is no DCM file, or one of an older edition.
     """
-    text, _ = decode_text(data)
-    return _Reader([line.strip() for line in split_lines(text)], source).read()
+    return _Reader(Lines(decode_text(data)[0]), source).read()
 
 
 class _Reader:
-    def __init__(self, lines: list[str], source: str) -> None:
+    def __init__(self, lines: Lines, source: str) -> None:
         self.lines = lines
-        self.at = 0
         self.findings = Findings(source)
         self.source = source
         self.entries: list[tuple[int, Entry]] = []
@@ -93,6 +83,7 @@ class _Reader:
         self.criteria: list[tuple[str, tuple[str, ...]]] = []
         self.comments: list[str] = []
         self.facts: dict[str, str] = {}
+        self.has_shared_axes = False
 
     def read(self) -> ReadSet:
         self._head()
@@ -101,8 +92,12 @@ class _Reader:
             "VARIANTENKODIERUNG": self._variants,
             "MODULKOPF": self._module,
         }
-        while (line := self._next()) is not None:
-            word, rest = _split(line)
+        while True:
+            while plain := plain_block(self.lines):
+                self._add(*plain)
+            if (line := self.lines.next_that_counts()) is None:
+                break
+            word, rest = split_word(line)
             if word in BLOCKS:
                 self._block(BLOCKS[word], word, rest)
             elif word in parts:
@@ -120,23 +115,13 @@ class _Reader:
         )
         return ReadSet(found, self.findings.all())
 
-    def _next(self) -> str | None:
-        """The next line that is neither empty nor a comment."""
-        while self.at < len(self.lines):
-            line = self.lines[self.at]
-            self.at += 1
-            if _counts(line):
-                return line
-        return None
-
     def _error(self, slug: str, text: str, *, hint: str = "", subject: str = "") -> None:
-        self.findings.error(slug, text, line=self.at, hint=hint, subject=subject)
+        self.findings.error(slug, text, line=self.lines.at, hint=hint, subject=subject)
 
     def _head(self) -> None:
         """Comments and facts at the top, then the line that names the format."""
-        for bare in self.lines:
-            self.at += 1
-            if _counts(bare):
+        while (bare := self.lines.next()) is not None:
+            if bare and bare[0] not in COMMENT:
                 self._check_format(bare)
                 return
             if bare and not self._is_fact(bare):
@@ -163,18 +148,18 @@ class _Reader:
         match = _FORMAT.fullmatch(line)
         if match and match[1].startswith("2."):
             return
-        if match or _split(line)[0] in (*BLOCKS, *_PARTS, "KENNLINIEN", "KENNFELDER"):
+        if match or split_word(line)[0] in (*BLOCKS, *_PARTS, "KENNLINIEN", "KENNFELDER"):
             edition = match[1] if match else "1.x, which has no KONSERVIERUNG_FORMAT line"
             raise ParameterSetError(
                 f"it is DCM {edition}; only 2.0 can be read.",
                 source=self.source,
-                line=self.at,
+                line=self.lines.at,
                 hint="Save it as DCM 2.0 with the program that wrote it.",
             )
         raise ParameterSetError(
             "it does not begin with KONSERVIERUNG_FORMAT 2.0.",
             source=self.source,
-            line=self.at,
+            line=self.lines.at,
             hint="It is no DCM file.",
         )
 
@@ -186,12 +171,12 @@ class _Reader:
     def _until_end(self, part: str, keyword: str) -> list[list[str]]:
         """Words of every line of a part that starts with the keyword."""
         found: list[list[str]] = []
-        while (line := self._next()) is not None:
-            word, rest = _split(line)
+        while (line := self.lines.next_that_counts()) is not None:
+            word, rest = split_word(line)
             if word == "END":
                 return found
             if word in BLOCKS or word in _PARTS:
-                self.at -= 1
+                self.lines.back()
                 break
             words = words_in(rest)
             if word != keyword or not words:
@@ -214,17 +199,16 @@ class _Reader:
 
     def _block(self, form: BlockForm, keyword: str, rest: str) -> None:
         block = self._opened(form, keyword, rest)
-        while self.at < len(self.lines):
-            line = self.lines[self.at]
-            self.at += 1
+        lines = self.lines
+        while (line := lines.next()) is not None:
             if not line:
                 continue
-            word, rest = _split(line)
+            word, rest = split_word(line)
             if word in CELLS:
                 is_text, put = CELLS[word]
-                put(block, (self.at, is_text, rest))
+                put(block, (lines.at, is_text, rest))
                 continue
-            if line[0] in _COMMENT:
+            if line[0] in COMMENT:
                 if found := _AXIS_OF.fullmatch(line):
                     block.refs[found[1] or "X"] = found[2].strip()
                 continue
@@ -232,9 +216,12 @@ class _Reader:
                 self._close(block)
                 return
             if word in BLOCKS or word in _PARTS:
-                self.at -= 1
+                self.lines.back()
                 self.findings.warn(
-                    "no-end", f"{block.name}: its END is missing.", line=self.at, subject=block.name
+                    "no-end",
+                    f"{block.name}: its END is missing.",
+                    line=self.lines.at,
+                    subject=block.name,
                 )
                 self._close(block)
                 return
@@ -243,33 +230,25 @@ class _Reader:
         self._error("no-end", text, hint="Is the file whole?", subject=block.name)
 
     def _opened(self, form: BlockForm, keyword: str, rest: str) -> Block:
-        name, sizes = _split(rest) if rest else ("", "")
-        words = sizes.replace("@", " ").split()
-        least, most = form.sizes
-        sound = all(w.isdecimal() and len(w) < 9 and int(w) for w in words)
-        block = Block(form, name, tuple(map(int, words)) if sound else (), self.at)
-        if not name or not sound or not least <= len(words) <= most:
-            wants = {0: "no size", 1: "its size", 2: "two sizes"}[most]
+        name, words = split_word(rest) if rest else ("", "")
+        sizes = sizes_in(words, form)
+        block = Block(form, name, sizes or (), self.lines.at)
+        if not name or sizes is None:
+            wants = {0: "no size", 1: "its size", 2: "two sizes"}[form.sizes[1]]
             text = f"{keyword} {rest[:60]}: a name and {wants} are needed."
             self._fail(block, "bad-head", text)
         return block
 
-    def _fail(self, block: Block, slug: str, text: str, hint: str = "") -> None:
+    def _fail(self, block: Block, slug: str, text: str, hint: str = "", line: int = 0) -> None:
         block.is_sound = False
-        self._error(slug, text, hint=hint, subject=block.name)
+        self.findings.error(slug, text, line=line or self.lines.at, hint=hint, subject=block.name)
 
     def _line(self, block: Block, word: str, rest: str) -> None:
         """One line inside a block that holds no cells."""
         try:
-            if word in INFO:
-                block.info[word] = " ".join(words_in(rest))
-            elif word == "FUNKTION":
-                block.functions = (*block.functions, *words_in(rest))
-            elif word == "VAR":
-                block.variant = (*block.variant, *_variant_of(rest))
-            else:
+            if not block.take(word, rest):
                 text = f"{block.name}: {word[:40]} is no keyword of a block; the line is not used."
-                self.findings.warn("unknown-line", text, line=self.at, subject=block.name)
+                self.findings.warn("unknown-line", text, line=self.lines.at, subject=block.name)
         except ValueError as error:
             self._fail(block, "bad-value", f"{block.name}: {error}; it is left out.", _hint(error))
 
@@ -280,10 +259,8 @@ class _Reader:
             block.y = self._cells(block, block.y_runs)
             block.rows = [self._cells(block, runs) for runs in block.row_runs]
         except CellError as error:
-            text, at = f"{block.name}: {error}; it is left out.", self.at
-            self.at = error.line
-            self._fail(block, "bad-value", text, _hint(error))
-            self.at = at
+            text = f"{block.name}: {error}; it is left out."
+            self._fail(block, "bad-value", text, _hint(error), line=error.line)
 
     def _cells(self, block: Block, runs: list[Run]) -> list[Cell]:
         if not runs:
@@ -311,13 +288,22 @@ class _Reader:
         for text in wrong_counts(block):
             self._fail(block, "wrong-count", f"{block.name}: {text}; it is left out.")
         if block.is_sound:
-            self.entries.append((block.line, entry_of(block)))
-            if block.refs and block.form.axis in (AxisKind.STD, AxisKind.FIX):
-                text = f"{block.name}: its axes are its own; SSTX and SSTY are not used."
-                self.findings.note("axis-name", text, line=block.line, subject=block.name)
+            self._add(block, entry_of(block))
+
+    def _add(self, block: BlockFacts, entry: Entry) -> None:
+        self.entries.append((block.line, entry))
+        if not block.refs:
+            return
+        if block.form.axis == AxisKind.COM:
+            self.has_shared_axes = True
+        elif block.form.axis is not None:
+            text = f"{block.name}: its axes are its own; SSTX and SSTY are not used."
+            self.findings.note("axis-name", text, line=block.line, subject=block.name)
 
     def _with_distributions(self, entries: list[Entry]) -> list[Entry]:
         """Entries whose shared axes are those of the distributions, where the file has them."""
+        if not self.has_shared_axes:
+            return entries
         known = {e.key: np.asarray(e.values) for e in entries if e.kind == EntryKind.AXIS_PTS}
         return [
             replace(entry, axes=tuple(self._shared(entry, axis, known) for axis in entry.axes))
@@ -341,24 +327,5 @@ class _Reader:
         return replace(axis, values=points)
 
 
-def _split(line: str) -> tuple[str, str]:
-    """First word and the rest of a line."""
-    parts = line.split(None, 1)
-    return parts[0], parts[1] if len(parts) > 1 else ""
-
-
 def _hint(error: ValueError) -> str:
     return "Write a decimal point." if "comma" in str(error) else ""
-
-
-def _variant_of(rest: str) -> Variant:
-    found: list[tuple[str, str]] = []
-    at = 0
-    while at < len(rest):
-        match = _VARIANT.match(rest, at)
-        if match is None:
-            raise ValueError(f"VAR {rest[:60]} is not of the form criterion=value")
-        value = match[3] if match[3] is not None else strings_in(f'"{match[2]}"')[0]
-        found.append((match[1], value))
-        at = match.end()
-    return tuple(found)

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from xcaliper.calib.paramset import AxisKind, EntryKind
 
-__all__ = ["BLOCKS", "BlockForm", "bare_or_quoted", "quote", "strings_in", "words_in"]
+__all__ = [
+    "BLOCKS",
+    "BlockForm",
+    "bare_or_quoted",
+    "quote",
+    "sizes_in",
+    "strings_in",
+    "text_in",
+    "words_in",
+]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BlockForm:
     """One kind of block.
 
@@ -24,6 +34,16 @@ class BlockForm:
     kind: EntryKind
     sizes: tuple[int, int]
     axis: AxisKind | None = None
+
+    @cached_property
+    def letters(self) -> str:
+        """Letters of its axes."""
+        return "" if self.axis is None else "XY" if self.kind == EntryKind.MAP else "X"
+
+    @cached_property
+    def unit_word(self) -> str:
+        """Keyword of the unit of its values; the points of a distribution are its values."""
+        return "EINHEIT_X" if self.kind == EntryKind.AXIS_PTS else "EINHEIT_W"
 
 
 BLOCKS: Final = {
@@ -39,6 +59,9 @@ BLOCKS: Final = {
     "TEXTSTRING": BlockForm(EntryKind.ASCII, (0, 0)),
 }
 """Keyword that opens a block → what is in it."""
+
+MAX_SIZE_DIGITS: Final = 9
+"""A size has fewer digits than that."""
 
 _STRING: Final = re.compile(r'\s*"((?:[^"\\]|\\.)*)"')
 _SIMPLE: Final = re.compile(r'\s*"([^"]*)"\s*')
@@ -92,6 +115,23 @@ def words_in(rest: str) -> list[str]:
     """Words of the rest of a line; texts in quotes without their quotes."""
     if '"' not in rest:
         return rest.split()
-    if rest[0] == '"' and "\\" not in rest and rest.find('"', 1) == len(rest) - 1:
-        return [rest[1:-1]]
     return [bare or _unquote(inner) for inner, bare in _WORD.findall(rest)]
+
+
+def text_in(rest: str) -> str:
+    """Words of the rest of a line as one text: nearly always one in quotes."""
+    if rest[:1] == '"' and rest.find('"', 1) == len(rest) - 1 and "\\" not in rest:
+        return rest[1:-1]
+    return " ".join(words_in(rest))
+
+
+def sizes_in(text: str, form: BlockForm) -> tuple[int, ...] | None:
+    """Sizes behind the name of a block, None where they are wrong, too many or too few."""
+    least, most = form.sizes
+    words = text.replace("@", " ").split() if text else []
+    if not words and not least:
+        return ()
+    if not least <= len(words) <= most:
+        return None
+    sizes = [int(w) if len(w) < MAX_SIZE_DIGITS and w.isdecimal() else 0 for w in words]
+    return tuple(sizes) if all(sizes) else None

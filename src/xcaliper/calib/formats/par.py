@@ -326,6 +326,8 @@ def _with_kind(entry: Entry, catalog: Catalog) -> Entry:
             return entry
     if entry.axes and len(entry.axes) != len(bound.axes):
         return entry
+    if entry.axes and len(entry.axes) != len(bound.axes):
+        return entry
     axes = tuple(
         replace(given, kind=AxisKind(axis.attribute), ref=axis.name if axis.shared else "")
         for axis, given in zip(

@@ -12,7 +12,7 @@ from xcaliper.calib.paramset import AxisKind, EntryKind
 from xcaliper.core.errors import PlanError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AXES_OF",
+    "MAX_DIGITS",
     "axis_objects",
     "cells_of",
     "is_shared",
@@ -36,6 +37,7 @@ Number = int | float
 Cell = int | float | str
 
 MAX_DIGITS: Final = 300
+"""Characters of a number at most; a longer one may be larger than what a float holds."""
 AXES_OF: Final = {
     EntryKind.CURVE: 1,
     EntryKind.MAP: 2,
@@ -94,22 +96,25 @@ def cells_of(values: Any) -> list[Cell]:
     return found
 
 
-def unique_entries(entries: Iterable[tuple[int, Entry]], findings: Findings) -> list[Entry]:
+def unique_entries(entries: Sequence[tuple[int, Entry]], findings: Findings) -> list[Entry]:
     """Entries with their lines; of those that are given twice the later one, with a warning."""
+    if len({(entry.name, entry.variant) for _, entry in entries}) == len(entries):
+        return [entry for _, entry in entries]
     lines: dict[Any, int] = {}
     found: dict[Any, Entry] = {}
     for line, entry in entries:
-        if entry.key in found:
+        key = entry.key
+        if key in found:
             what = entry.name + "".join(f" {c}={v}" for c, v in entry.variant)
             findings.warn(
                 "given-twice",
-                f"{what}: it stands in line {lines[entry.key]} already; this one counts.",
+                f"{what}: it stands in line {lines[key]} already; this one counts.",
                 line=line,
                 hint="Remove one of them.",
                 subject=entry.name,
             )
-        found[entry.key] = entry
-        lines[entry.key] = line
+        found[key] = entry
+        lines[key] = line
     return list(found.values())
 
 

@@ -187,17 +187,18 @@ class XmlRecords:
             raise self._error(f"more than {MAX_CELLS} elements", "Split it.")
         if len(self._path) >= MAX_DEPTH:
             raise self._error(f"more than {MAX_DEPTH} elements inside each other", "Flatten it.")
-        if self._open and tag == _CELL:
+        self._path.append(tag)
+        if tag == _CELL and self._open:
             self._parts = []
-        elif self._open or tag in self._records:
+            return
+        if self._open or tag in self._records:
             node = Node(tag, attributes, self._parser.CurrentLineNumber)
             if not self._open:
-                node.outer = self._path[-1] if self._path else ""
+                node.outer = self._path[-2] if len(self._path) > 1 else ""
             if tag == self._inner:
                 self._begin_inner(node)
             self._open.append(node)
             self._parts = node.parts
-        self._path.append(tag)
 
     def _begin_inner(self, node: Node) -> None:
         if self._around:
@@ -214,8 +215,9 @@ class XmlRecords:
         if not self._open:
             return
         if tag == _CELL:
-            self._open[-1].children.append("".join(self._parts))
-            self._parts = self._open[-1].parts
+            around = self._open[-1]
+            around.children.append("".join(self._parts))
+            self._parts = around.parts
             return
         node = self._open.pop()
         node.text = "".join(node.parts)

@@ -57,6 +57,12 @@ def test_no_numbers(text: str, reason: str) -> None:
         parse_number(text)
 
 
+@pytest.mark.parametrize("end", ["x", ".x", "ex", ",1x"])
+def test_very_long_words_are_refused_in_one_go(end: str) -> None:
+    with pytest.raises(ValueError, match="no number"):
+        parse_number("1" * 200_000 + end)
+
+
 def test_digits_without_end_become_a_float() -> None:
     assert parse_number("9" * 301) == 1e301
     with pytest.raises(ValueError, match="beyond"):

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from support.set_strategies import entry as plain_entry
+from xcaliper.calib.formats.dcm_lines import Lines
+from xcaliper.calib.formats.dcm_plain import plain_block
 from xcaliper.calib.formats.table import losses, read_set, write_set
 from xcaliper.calib.paramset import (
     AxisKind,
@@ -404,3 +406,48 @@ def test_what_would_be_lost_is_told_before():
     values = ParameterSet([Entry("x", EntryKind.VALUE, 1, unit="s", history=history)])
     assert [str(one) for one in losses(values, "dcm")] == ["history and maturity"]
     assert losses(values, "python") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("FESTWERT a\n WERT -1.5e3\n END\n", -1500.0),
+        ("FESTWERT a\nWERT 18446744073709551616\nEND\n", 2**64),
+        ("FESTWERTEBLOCK a 3 @ 2\nWERT 1 2 3\nWERT 4 5 6\nEND\n", [[1, 2, 3], [4, 5, 6]]),
+        ("STUETZSTELLENVERTEILUNG a 2\n*SST\nST/X 1 2.5\nEND\n", [1.0, 2.5]),
+        ("KENNLINIE a 2\n* any\nST/X 1\nST/X 2\nWERT 3 4\nEND\n", [3, 4]),
+        ("KENNFELD a 2 1\nST/X 1 2\nST/Y 7\nWERT 3\nWERT 4\nEND\n", [[3, 4]]),
+    ],
+)
+def test_plain_blocks_are_read_at_once(text, expected):
+    lines = Lines("\n* a comment\n\n" + text)
+    block, entry = plain_block(lines)
+    assert np.array(entry.values).tolist() == expected
+    assert np.array(entry.values).dtype == np.array(expected).dtype
+    assert (block.line, entry.where) == (4, "line 4")
+    assert lines.at == 3 + text.count("\n")
+    assert lines.next() == ""
+    assert lines.next() is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FESTWERT a\nWERT 1 2\nEND\n",
+        "FESTWERT a\nWERT 1-2\nEND\n",
+        "FESTWERT a\nWERT NaN\nEND\n",
+        'FESTWERT a\nTEXT "b"\nEND\n',
+        "FESTWERT a\nWERT 1\nVAR a=b\nEND\n",
+        "FESTWERTEBLOCK a 1\nWERT 18446744073709551616\nEND\n",
+        "FESTWERTEBLOCK a 2\nWERT 1.5e308 1.5e308\nEND\n",
+        "KENNFELD a 2 2\nST/X 1 2\nST/Y 1\nWERT 1 2 3\nST/Y 2\nWERT 4\nEND\n",
+        "KENNFELD a 1 2\nST/X 1\nST/Y 1 2\nWERT 1\nWERT 2\nEND\n",
+        "KENNFELD a 1 2\nST/X 1\nST/Y 1\nWERT 1\nWERT 1\nWERT 2\nEND\n",
+        "STUETZSTELLENVERTEILUNG a 1\nST/X 1\nWERT 2\nEND\n",
+    ],
+)
+def test_other_blocks_are_left_to_be_read_line_by_line(text):
+    lines = Lines(text)
+    assert plain_block(lines) is None
+    assert lines.at == 0
+    assert lines.next() == text.split("\n", 1)[0]

@@ -1,9 +1,14 @@
 """CANape PAR, held against files made by hand."""
 
+from itertools import accumulate
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from support.set_ecu import catalog, values
+from support.set_strategies import cell, plain
 from xcaliper.calib.formats.par import with_kinds
 from xcaliper.calib.formats.table import read_set, write_set
 from xcaliper.calib.paramset import AxisKind, Entry, EntryKind, Origin, ParameterSet, SetAxis
@@ -109,6 +114,58 @@ def test_what_is_wrong_is_reported_with_its_line(lines, slug, line):
 def test_other_files_are_refused(text, word):
     with pytest.raises(ParameterSetError, match=word):
         read_set(text.encode(), format="par")
+
+
+def test_a_cut_file_never_gives_a_wrong_value():
+    whole = {entry.name: entry for entry in read(WHOLE).values}
+    ends = set(accumulate(map(len, WHOLE.splitlines(keepends=True))))
+    for end in range(WHOLE.index("\n") + 1, len(WHOLE)):
+        found = read(WHOLE[:end])
+        told = {one.slug for one in found.diagnostics} - {"device"}
+        assert told or end in ends
+        for entry in found.values:
+            expected = whole[entry.name]
+            assert cell(entry.values) == cell(expected.values)
+            if cell(entry.axes) != cell(
+                expected.axes
+            ):  # cut behind its last value: it has no points
+                assert (entry.name, entry.axes) == (found.values.names[-1], ())
+
+
+NUMBERS = {
+    "Speed": st.integers(0, 2**16 - 1),
+    "Mode": st.integers(0, 255),
+    "Lowest": st.integers(-(2**31), 2**31 - 1),
+    "Gain": st.floats(width=32, allow_infinity=False),
+    "Exact": st.floats(allow_infinity=False),
+    "Block": st.floats(width=32, allow_infinity=False),
+    "Row": st.integers(0, 255),
+    "Curve": st.integers(-(2**31), 2**31 - 1),
+}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_any_raw_values_come_back(data):
+    ecu = catalog()
+    entries = []
+    for name in data.draw(st.lists(st.sampled_from(sorted(NUMBERS)), unique=True)):
+        bound = ecu.bind(name)
+        shape = (data.draw(st.integers(1, 4)),) if name == "Curve" else bound.shape
+        count = int(np.prod(shape))
+        cells = data.draw(st.lists(NUMBERS[name], min_size=count, max_size=count))
+        dtype = np.float64 if isinstance(cells[0], float) else np.int64
+        values = np.array(cells, dtype).reshape(shape) if shape else cells[0]
+        points = st.integers(0, 2**16 - 1)
+        axes = ()
+        if name == "Curve":
+            found = data.draw(st.lists(points, min_size=count, max_size=count, unique=True))
+            axes = (SetAxis(AxisKind.STD, np.sort(np.array(found, np.int64))),)
+        entries.append(Entry(name, EntryKind(bound.type), values, axes, is_raw=True))
+    some = ParameterSet(entries)
+    again = read_set(write_set(some, "par", catalog=ecu), format="par")
+    assert {one.slug for one in again.diagnostics} <= {"not-a-number"}
+    assert plain(with_kinds(again.values, ecu)) == plain(some)
 
 
 def test_the_description_tells_what_the_file_does_not(ecu):
