@@ -273,7 +273,7 @@ class Taken:
     catalog: Catalog | None = None
 
 
-def take_from(
+def take_from(  # noqa: PLR0913  # options by name
     target: str,
     patterns: tuple[str, ...] = (),
     options: TargetOptions | None = None,
