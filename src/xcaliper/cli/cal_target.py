@@ -15,6 +15,7 @@ from xcaliper.cli.cal_options import (
     number,
     offset_of,
     pairs,
+    shell_words,
 )
 from xcaliper.cli.cal_source import SetSource, matching
 from xcaliper.cli.opening import open_ecu
@@ -88,7 +89,7 @@ def opened(
         XcaliperError: it cannot be opened.
     """
     if is_live(target):
-        with open_slave(target, options) as ecu:
+        with shell_words(), open_slave(target, options) as ecu:
             yield ecu
         return
     image = image_of(target, options, change)
@@ -143,16 +144,17 @@ def image_of(
             f"{target}: it is neither the URL of a slave nor an image.",
             hint="As udp://127.0.0.1:5555, or engine.hex with --a2l engine.a2l.",
         )
-    described_by = catalog or options.a2l
+    described_by = catalog if catalog is not None else options.a2l
     if described_by is None:
         raise UsageError(f"{target}: an image tells no names.", hint="Give its --a2l.")
-    return open_image(
-        described_by,
-        target,
-        offset=offset_of(options.offset),
-        checksums=[checksum_region(one) for one in (change.checksum if change else ())],
-        address=None if options.address is None else number(options.address, "address"),
-    )
+    with shell_words():
+        return open_image(
+            described_by,
+            target,
+            offset=offset_of(options.offset),
+            checksums=[checksum_region(one) for one in (change.checksum if change else ())],
+            address=None if options.address is None else number(options.address, "address"),
+        )
 
 
 @contextmanager
@@ -172,7 +174,7 @@ def changing(
     change = change or ChangeOptions()
     if not is_live(target) and is_image(target):
         check_place(target, change)
-    with opened(target, options, change) as memory:
+    with shell_words(), opened(target, options, change) as memory:
         if change.confirm:
             memory.confirm()
         with kept_history(target, memory, change):
