@@ -75,7 +75,11 @@ def is_image(target: str) -> bool:
 
 @contextmanager
 def opened(
-    target: str, options: TargetOptions | None = None, change: ChangeOptions | None = None
+    target: str,
+    options: TargetOptions | None = None,
+    change: ChangeOptions | None = None,
+    *,
+    catalog: Catalog | None = None,
 ) -> Iterator[Target]:
     """A slave or an image, in the variant that the options name; closed at the end, not saved.
 
@@ -83,6 +87,7 @@ def opened(
         target: URL or file.
         options: how to open it.
         change: how it will be changed; None where it is not.
+        catalog: names and descriptions for an image, where the options tell none.
 
     Raises:
         UsageError: it is neither.
@@ -92,7 +97,8 @@ def opened(
         with shell_words(), open_slave(target, options) as ecu:
             yield ecu
         return
-    image = image_of(target, options, change)
+    given = catalog if options is None or options.a2l is None else None
+    image = image_of(target, options, change, catalog=given)
     for criterion, value in pairs(options.variant if options else (), "variant").items():
         image.choose_variant(criterion, value)
     tell(image.diagnostics)
@@ -284,6 +290,7 @@ def take_from(  # noqa: PLR0913  # options by name
     raw: bool = False,
     read_only: bool = True,
     quiet: bool = False,
+    catalog: Catalog | None = None,
     with_history: bool = False,
 ) -> Taken:
     """The parameters of a slave, an image or a file as a set; what is left out is told on standard error.
@@ -297,6 +304,7 @@ def take_from(  # noqa: PLR0913  # options by name
         read_only: of a slave or an image, also what its description calls read-only; a plain name takes it
             in any case.
         quiet: do not tell what is left out for being read-only.
+        catalog: names and descriptions for an image, where the options tell none.
         with_history: take along what the history of a slave or an image tells of each parameter.
 
     Raises:
@@ -314,7 +322,7 @@ def take_from(  # noqa: PLR0913  # options by name
         )
     problems: list[Diagnostic] = []
     chosen = pairs(options.variant, "variant") if options else {}
-    with opened(target, options) as memory:
+    with opened(target, options, catalog=catalog) as memory:
         names = _named(memory.catalog, patterns, choice)
         if not read_only:
             names = _writable(memory.catalog, names, patterns, [] if quiet else problems)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xcaliper.calib.formats.table import read_set, write_set
-from xcaliper.calib.paramset import AxisKind, Entry, EntryKind, HistoryEntry, ParameterSet, SetAxis
+from xcaliper.calib.paramset import AxisKind, Entry, EntryKind, HistoryEntry, ParameterSet
 from xcaliper.core.errors import ParameterSetError
 
 #: By hand, as a formatter would leave it.
