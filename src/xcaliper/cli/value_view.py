@@ -189,4 +189,4 @@ def _style(cell: Cell) -> str:
         return marked.strip()
     red, green, blue = colour(cell.level)
     dark = 0.3 * red + 0.59 * green + 0.11 * blue < 128
-    return f"{marked}{'white' if dark else 'black'} on rgb({red},{green},{blue})"
+    return f"{marked}{'#ffffff' if dark else '#000000'} on rgb({red},{green},{blue})"
