@@ -206,7 +206,7 @@ def _asked(question: Question) -> str | Mapping[str, str]:
 
     if not sys.stdin.isatty():
         raise UsageError(
-            f"connect: ECU and data differ in {len(question.dirty.names)} parameters, and nobody can be asked.",
+            f"connect: ECU and data differ in {_counted(question)}, and nobody can be asked.",
             hint=f"Use --choose {', --choose '.join(_WHOLE)}, or --choose NAME=ecu.",
         )
     console = errors()
@@ -214,13 +214,20 @@ def _asked(question: Question) -> str | Mapping[str, str]:
         console.print(f"{one.label}: {one.bytes_changed} bytes differ", markup=False)
     names = question.dirty.names
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    console.print(f"{len(names)} parameters: {', '.join(names[:_SHOWN])}{more}", markup=False)
+    console.print(f"{_counted(question)}: {', '.join(names[:_SHOWN])}{more}", markup=False)
     letter = _ask(
         "u: upload, the ECU wins; d: download, the data wins; p: per parameter; o: offline", "udpo"
     )
     if letter != "p":
         return {"u": "upload", "d": "download", "o": "offline"}[letter]
     return _each(question.parameters())
+
+
+def _counted(question: Question) -> str:
+    """``2 parameters``, with the bytes that belong to none."""
+    text = f"{len(question.dirty.names)} parameters"
+    unnamed = sum(one.size_bytes for one in question.dirty.unnamed)
+    return f"{text} and {unnamed} bytes of none" if unnamed else text
 
 
 def _each(differences: list[ParameterDifference]) -> dict[str, str]:
