@@ -549,9 +549,19 @@ def test_connect_with_a_set(url, run, tmp_path):
     )
     (error,) = run("cal", "connect", url, str(bad), "--choose", "download", code=2)
     assert "cUnknown" in error["message"]
-    assert "--partly" in error["hint"]
+    assert "--choose NAME=ecu" in error["hint"]
     assert idle(run, url) == 820
-    run("cal", "connect", url, str(bad), "--choose", "download", "--partly")
+    run(
+        "cal",
+        "connect",
+        url,
+        str(bad),
+        "--choose",
+        "cUnknown=ecu",
+        "--choose",
+        "*=data",
+        "--in-place",
+    )
     assert idle(run, url) == 850
 
 

@@ -94,9 +94,12 @@ def entries(draw, name: str, variant: tuple = ()) -> Entry:
 def sets(draw) -> ParameterSet:
     made = [draw(entries(name)) for name in draw(st.lists(names, max_size=4, unique=True))]
     if made and draw(st.booleans()):
-        # The same parameter in two variants: it is described once, its values differ.
+        # The same parameter in two variants.
         first, other = made[0], draw(names)
-        made[:1] = [replace(first, variant=((other, value),)) for value in "ab"]
+        made[:1] = [
+            replace(first, variant=((other, value),), functions=first.functions[:count])
+            for value, count in (("a", 2), ("b", draw(st.integers(0, 2))))
+        ]
     functions = st.builds(CollectionInfo, names, told, exact, st.booleans())
     return ParameterSet(
         made,

@@ -10,7 +10,7 @@ import numpy as np
 
 from xcaliper.calib.compare import Tolerance
 from xcaliper.calib.entries import EntryKind
-from xcaliper.calib.extract import entry_of
+from xcaliper.calib.entry_values import entry_of, physical
 from xcaliper.calib.interpolate import interpolate
 from xcaliper.calib.live import Overlay
 from xcaliper.calib.memory_blocks import REFUSALS
@@ -18,6 +18,7 @@ from xcaliper.calib.outcomes import Outcome
 from xcaliper.core.errors import LimitError, UsageError
 from xcaliper.quantity.axis import AxisPoints
 from xcaliper.quantity.blob import BoundBlob
+from xcaliper.quantity.characteristic import RawCharacteristic
 from xcaliper.quantity.compu import Conversion
 from xcaliper.quantity.conversion import floats_of, is_text
 from xcaliper.quantity.points import check_monotony
@@ -376,11 +377,14 @@ class _Cells:
         then = Overlay(memory, self.rules.ag)
         then.add(axes)
         try:
-            writes, rounded, more = self._encode(values, then)
+            writes, rounded, more, held = self._encode(values, then)
         except LimitError as error:
             raise Refused(Outcome.OUTSIDE_LIMITS, error.message, now) from None
         writes = [*axes, *writes]
-        after = _after(self.bound, memory, writes, self.rules.ag, raw=entry.is_raw)
+        if held is not None and not self.bound.axes:  # nothing else decides about them
+            after, _ = physical(self.bound, RawCharacteristic(held), raw=False)
+        else:
+            after = _after(self.bound, memory, writes, self.rules.ag, raw=entry.is_raw)
         rails = self.bound.guard_rails and bool(self.bound.axes)
         outcome, text, told = _judge(rounded, np.any(more) or np.any(clamped), rails)
         if np.any(more):
@@ -397,21 +401,22 @@ class _Cells:
             return np.asarray(values).reshape(np.shape(now))
         raise Refused(Outcome.SIZE_DIFFERS, _sizes(values, now), now)
 
-    def _encode(self, values: Any, memory: Read) -> tuple[Writes, Any, Any]:
-        """Writes, and where values were rounded and brought to limits."""
+    def _encode(self, values: Any, memory: Read) -> tuple[Writes, Any, Any, NDArray[Any] | None]:
+        """Writes, where values were rounded and brought to limits, and raw values where one rule gave them."""
         bound = self.bound
         if self.entry.is_raw:
             numbers = _numbers(values, self.now.values)
             writes = bound.encode_raw(numbers, read=memory)
-            return writes, self._raw_rounded(numbers), False
+            return writes, self._raw_rounded(numbers), False, None
         self._check_texts(values)
         if bound.maps:
             parts = list(zip(bound.maps, np.asarray(values), strict=True))
             found = [one.phys_to_raw(slab, clamp=self.rules.clamp) for one, slab in parts]
             writes = bound.encode(values, read=memory, clamp=self.rules.clamp)
-            return writes, [f.rounded for f in found], [f.clamped for f in found]
+            return writes, [f.rounded for f in found], [f.clamped for f in found], None
         made = bound.phys_to_raw(values, clamp=self.rules.clamp)
-        return bound.encode_raw(made.raw, read=memory), made.rounded, made.clamped
+        writes = bound.encode_raw(made.raw, read=memory)
+        return writes, made.rounded, made.clamped, made.raw
 
     def _raw_rounded(self, numbers: NDArray[Any]) -> Any:
         return fit(numbers, self.bound.datatype, name=self.bound.name, clamp=True).rounded

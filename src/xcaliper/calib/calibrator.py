@@ -86,6 +86,7 @@ class Calibrator:
         brackets: what the ECU is told before and after changes.
         verify: look after each write whether it is there.
         on_change: told of every transaction that was made.
+        program: EPK of the program in the memory; the description's where nobody knows.
     """
 
     def __init__(
@@ -100,6 +101,8 @@ class Calibrator:
         variants: dict[str, str] | None = None,
     ) -> None:
         self.catalog = catalog
+        mod_par = catalog.index.module.mod_par
+        self.program = (mod_par.epk or "") if mod_par else ""
         self.working = WorkingSet(port, segments)
         self.author = author
         self.history = History() if history is None else history

@@ -17,7 +17,18 @@ from xcaliper.core.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["Change", "History", "Journal", "Kind", "PageMove", "State", "Transaction"]
+__all__ = [
+    "Change",
+    "History",
+    "Journal",
+    "Kind",
+    "PageMove",
+    "State",
+    "Transaction",
+    "runs_as_lists",
+    "runs_from_lists",
+    "told",
+]
 
 #: Values of tables larger than this are kept as bytes only.
 _MAX_CELLS: Final = 4096

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from xcaliper.quantity.blob import BoundBlob
     from xcaliper.quantity.catalog import Bound, Catalog
 
     Read = Callable[[Address, int], bytes]
@@ -41,6 +42,7 @@ class PlaceIndex:
     def __init__(self, catalog: Catalog, read: Read, locate: Locate | None = None) -> None:
         self._ag = catalog.ag
         self._locate = locate
+        self._blobs = frozenset(catalog.blobs)
         self.diagnostics: list[Diagnostic] = []
         rows = sorted(
             (self._begin(part.start), self._begin(part.start) + part.size_bytes, name)
@@ -57,7 +59,7 @@ class PlaceIndex:
         return (address.extension << _SHIFT) + address.value * self._ag
 
     def _parts(self, catalog: Catalog, read: Read) -> Iterator[tuple[str, AddressRange]]:
-        for name in (*catalog.characteristics, *catalog.axis_pts):
+        for name in (*catalog.characteristics, *catalog.axis_pts, *catalog.blobs):
             node = catalog.dependencies.find(name)
             if node is not None and not node.has_memory:
                 continue
@@ -75,15 +77,15 @@ class PlaceIndex:
             return one
         return AddressRange(self._locate(one.start, one.size_bytes), one.size_bytes)
 
-    @staticmethod
-    def _places(catalog: Catalog, name: str, read: Read) -> list[AddressRange]:
+    def _places(self, catalog: Catalog, name: str, read: Read) -> list[AddressRange]:
         if name in catalog.variants and catalog.variants.has_addresses(name):
             return [
                 part
                 for variant in catalog.variants.of(name)
                 for part in _own(catalog.variants.bind(variant).resolve(read))
             ]
-        return _own(catalog.bind(name).resolve(read))
+        made = catalog.blob(name) if name in self._blobs else catalog.bind(name)
+        return _own(made.resolve(read))
 
     def ranges_of(self, name: str) -> list[AddressRange]:
         """The bytes of a parameter, of every variant; empty where its place cannot be told."""
@@ -108,7 +110,7 @@ class PlaceIndex:
         return list(found), unnamed
 
 
-def _own(bound: Bound) -> list[AddressRange]:
+def _own(bound: Bound | BoundBlob) -> list[AddressRange]:
     """The memory of an object without that of the axes it shares."""
     if isinstance(bound, BoundCharacteristic):
         if bound.maps:

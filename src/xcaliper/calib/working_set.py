@@ -67,6 +67,7 @@ class WorkingSet:
         self.port = port
         self.segments = tuple(segments)
         self._mirrors: dict[tuple[int, int | None], Mirror] = {}
+        self._away: dict[int, int] = {}  # segment → page that XCP has to go back to
 
     @property
     def ag(self) -> int:
@@ -107,6 +108,9 @@ class WorkingSet:
 
     def _seen(self, segment: CalibSegment) -> Mirror:
         """What is known of the page that XCP sees."""
+        for number, page in list(self._away.items()):  # the link was lost while it looked elsewhere
+            self.port.switch([number], page, ecu=False, xcp=True)
+            del self._away[number]
         return self.mirror(segment, self.pages(segment)[1])
 
     # --- what may have changed ---
@@ -190,7 +194,9 @@ class WorkingSet:
         try:
             yield
         finally:
+            self._away[segment.number] = before
             self.port.switch([segment.number], before, ecu=False, xcp=True)
+            del self._away[segment.number]
 
     # --- bringing up to date ---
 

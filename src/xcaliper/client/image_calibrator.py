@@ -3,49 +3,61 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from xcaliper.calib.calibrator import Calibrator
 from xcaliper.calib.dirty import Dirty
 from xcaliper.calib.places import PlaceIndex
 from xcaliper.calib.port import PlainPort
 from xcaliper.client.calibration import author_name
+from xcaliper.client.exporting import ExportingCalibrator
 from xcaliper.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from xcaliper.calib.history import Transaction
     from xcaliper.calib.image_values import GuardedImage
+    from xcaliper.calib.paramset import ParameterSet
+    from xcaliper.core.diagnostics import Diagnostic
     from xcaliper.image.memory_image import MemoryImage
     from xcaliper.quantity.catalog import Catalog
 
 __all__ = ["ImageCalibrator"]
 
 
-class ImageCalibrator(Calibrator):
+class ImageCalibrator(ExportingCalibrator):
     """Parameters of an image, changed with a memory of what was.
 
     Args:
         catalog: names and descriptions.
         memory: the image, with what must stay.
         chosen: variant criterion → value, shared with whoever else reads.
+        name: of the image, for sets that come out of it.
         check_confirmed: refuses changes of an image of another program, called with what is to change.
         others: number of a page → its image, to compare with.
+        program: EPK that the image holds; may be empty.
     """
+
+    has_own_file = True
 
     def __init__(
         self,
         catalog: Catalog,
         memory: GuardedImage,
         chosen: dict[str, str],
+        *,
+        name: str,
         check_confirmed: Callable[[str], None],
         others: Callable[[], Mapping[int, MemoryImage]],
+        program: str = "",
     ) -> None:
         super().__init__(
             catalog, PlainPort(memory), clock=time.time_ns, author=author_name(), variants=chosen
         )
+        self.program = program or self.program
         self._memory = memory
+        self._name = name
         self._check_confirmed = check_confirmed
         self._others = others
         self._file = memory.page.image.copy()
@@ -61,6 +73,27 @@ class ImageCalibrator(Calibrator):
         self._check_confirmed(name)
         for run in transaction.runs:
             self._memory.check(run.address, run.size_bytes, name)
+
+    def snapshot(  # options by name
+        self,
+        names: Iterable[str] | None = None,
+        *,
+        variants: Mapping[str, str] | None = None,
+        raw: bool = False,
+        name: str = "",
+        read_only: bool = False,
+        on_problem: Callable[[Diagnostic], None] = lambda _: None,
+    ) -> ParameterSet:
+        """A set of what the image holds, which it names; see :meth:`~xcaliper.calib.calibrator.Calibrator.snapshot`."""
+        made = super().snapshot(
+            names,
+            variants=variants,
+            raw=raw,
+            name=name,
+            read_only=read_only,
+            on_problem=on_problem,
+        )
+        return made.with_head(origin=replace(made.origin, image=self._name))
 
     def dirty(self, against: str = "file", *, page: int | None = None) -> Dirty:
         """Parameters that are not as in the file, or not as on another page that there is an image of.

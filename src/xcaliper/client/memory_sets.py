@@ -1,4 +1,4 @@
-"""Parameter sets out of, into and against what has names: an image, or an ECU that answers."""
+"""Parameters of what has names, an image or an ECU that answers, compared with others."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from xcaliper.calib.compare import compare
 from xcaliper.calib.extract import extract, parameter_names
-from xcaliper.calib.history import Kind
 from xcaliper.calib.image_values import ParameterDifference
 from xcaliper.calib.paramset import ParameterSet
-from xcaliper.core.errors import PlanError
 
 if TYPE_CHECKING:
-    from xcaliper.calib.calibrator import Calibrator
-    from xcaliper.calib.outcomes import ApplyPlan
     from xcaliper.core.address import Address
     from xcaliper.core.diagnostics import Diagnostic
     from xcaliper.quantity.catalog import Catalog
 
-__all__ = ["NamedSource", "apply_plan", "diff_by_name"]
+__all__ = ["NamedSource", "diff_by_name"]
 
 
 class NamedSource(Protocol):
@@ -32,32 +28,6 @@ class NamedSource(Protocol):
     def read_memory(self, address: Address, size: int, /) -> bytes:
         """Bytes at an address."""
         ...
-
-
-def apply_plan(
-    calib: Calibrator, plan: ApplyPlan, *, name: str, partial: bool = False, reason: str = ""
-) -> None:
-    """Write what was planned for a set: all of it, or nothing.
-
-    Args:
-        calib: writes and remembers.
-        plan: what becomes of every entry.
-        name: of the set, for messages.
-        partial: write what can be taken, although other entries cannot.
-        reason: why, for the history.
-
-    Raises:
-        PlanError: an entry cannot be taken; carries each with its reason, and nothing was written.
-        TransactionError: it was stopped; tells whether everything was put back.
-    """
-    if plan.refused and not partial:
-        raise PlanError(
-            f"set {name}".rstrip(),
-            tuple(one.line() for one in plan.refused),
-            hint="Nothing was written. partial=True writes the others.",
-        )
-    if plan.writes:
-        calib.send(plan.writes, kind=Kind.APPLY, reason=reason)
 
 
 def diff_by_name(

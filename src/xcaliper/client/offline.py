@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xcaliper.calib.apply import plan_apply
-from xcaliper.calib.extract import extract, parameter_names
 from xcaliper.calib.history import Kind
 from xcaliper.calib.image_values import GuardedImage, ParameterDifference, compare_images
 from xcaliper.calib.page_image import (
@@ -17,13 +15,11 @@ from xcaliper.calib.page_image import (
     given_moves,
     segment_range,
 )
-from xcaliper.calib.paramset import Origin, ParameterSet
-from xcaliper.calib.select import without_read_only
 from xcaliper.client.a2l_source import read_a2l
 from xcaliper.client.image_calibrator import ImageCalibrator
 from xcaliper.client.image_file import load_image, save_image
 from xcaliper.client.memory_access import as_address
-from xcaliper.client.memory_sets import apply_plan, diff_by_name
+from xcaliper.client.memory_sets import diff_by_name
 from xcaliper.client.named_values import NamedValues
 from xcaliper.client.names import expand_names, names_of
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
@@ -42,12 +38,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from xcaliper.a2l import A2lFile
-    from xcaliper.calib.apply_values import OnAxis
     from xcaliper.calib.calibrator import Group
     from xcaliper.calib.history import History, Transaction
-    from xcaliper.calib.outcomes import ApplyPlan
     from xcaliper.calib.page_image import Offset
     from xcaliper.calib.parameters import WriteResult
+    from xcaliper.calib.paramset import ParameterSet
     from xcaliper.client.connection import Connection
     from xcaliper.client.image_file import SavedImage
     from xcaliper.core.address import Address
@@ -158,7 +153,7 @@ class OfflineImage:
         catalog: every object of the description.
         number: of the page that the image is of.
         confirmed: True once the user says that an image of another program may be written.
-        calib: changes with undo, redo and history.
+        calib: changes with undo, redo and history; sets out of the image and into it.
         epk: what the image says about its program.
     """
 
@@ -190,7 +185,13 @@ class OfflineImage:
         self._chosen: dict[str, str] = {}
         memory = GuardedImage(self._page, kept)
         self.calib = ImageCalibrator(
-            catalog, memory, self._chosen, self.check_confirmed, self._others
+            catalog,
+            memory,
+            self._chosen,
+            name=self.name,
+            check_confirmed=self.check_confirmed,
+            others=self._others,
+            program=self.epk.text,
         )
 
     def _others(self) -> dict[int, MemoryImage]:
@@ -434,96 +435,6 @@ class OfflineImage:
         """What was changed since the image was opened."""
         return self.calib.history
 
-    # --- sets and differences ---
-
-    def export(
-        self,
-        names: str | Iterable[str] | None = None,
-        *,
-        raw: bool = False,
-        name: str = "",
-        read_only: bool = False,
-    ) -> tuple[ParameterSet, tuple[Diagnostic, ...]]:
-        """A parameter set of what the image holds, and what had to be left out.
-
-        Args:
-            names: names and patterns; None for every parameter that may be calibrated.
-            raw: ECU values instead of physical ones.
-            name: of the set.
-            read_only: without names, also what the description calls read-only.
-
-        Raises:
-            NotFoundError: a name does not exist.
-        """
-        notes: list[Diagnostic] = []
-        taken = None if names is None else self.expand(names)
-        if taken is None and not read_only:
-            taken = without_read_only(self.catalog, parameter_names(self.catalog), notes.append)
-        mod_par = self.catalog.index.module.mod_par
-        origin = Origin(
-            a2l=Path(self.catalog.file.source).name,
-            epk=(mod_par.epk or "") if mod_par else "",
-            image=self.name,
-            tool="XCaliper",
-        )
-        made = extract(
-            self.catalog,
-            self.calib.read_memory,
-            taken,
-            on_problem=notes.append,
-            raw=raw,
-            name=name,
-            origin=origin,
-        )
-        return made, tuple(notes)
-
-    def plan_apply(
-        self, values: ParameterSet, *, clamp: bool = False, on_axis: OnAxis = "refuse"
-    ) -> ApplyPlan:
-        """What would become of every entry of a set; nothing is written.
-
-        Args:
-            values: the set.
-            clamp: bring values outside of their limits to them, instead of refusing the entry.
-            on_axis: what becomes of tables whose axis has other points here, and cannot be changed with
-                them: ``refuse``, ``keep`` or ``interpolate``.
-        """
-        return plan_apply(
-            values,
-            self.catalog,
-            self.calib.read_memory,
-            clamp=clamp,
-            on_axis=on_axis,
-            variants=self._chosen or None,
-        )
-
-    def apply(
-        self,
-        values: ParameterSet,
-        *,
-        clamp: bool = False,
-        on_axis: OnAxis = "refuse",
-        partial: bool = False,
-        reason: str = "",
-    ) -> ApplyPlan:
-        """Write a set, all of it or nothing; gives what became of every entry.
-
-        Args:
-            values: the set.
-            clamp: as for :meth:`plan_apply`.
-            on_axis: as for :meth:`plan_apply`.
-            partial: write what can be taken, although other entries cannot.
-            reason: why, for the history.
-
-        Raises:
-            PlanError: an entry cannot be taken; carries each with its reason, and nothing was written.
-            IntegrityError: the image is of another program.
-        """
-        plan = self.plan_apply(values, clamp=clamp, on_axis=on_axis)
-        self.check_confirmed("set")
-        apply_plan(self.calib, plan, name=values.name, partial=partial, reason=reason)
-        return plan
-
     def put_memory(self, memory: MemoryImage, *, reason: str = "") -> Transaction | None:
         """Take over bytes, such as pages of an ECU: all of them or none; None where all were there already.
 
@@ -542,6 +453,8 @@ class OfflineImage:
             )
         self.check_confirmed("memory")
         return self.calib.send(memory.runs(), kind=Kind.APPLY, reason=reason).transaction
+
+    # --- differences ---
 
     def diff(
         self,

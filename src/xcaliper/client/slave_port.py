@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from xcaliper.calib.page_image import parameter_ranges
 from xcaliper.calib.segments import CalibSegment, PageUse
 from xcaliper.client.checksums import verify
 from xcaliper.core.address import Address
-from xcaliper.core.errors import NegativeResponseError, UnknownCommandError, UsageError
+from xcaliper.core.errors import (
+    ExchangeTimeoutError,
+    NegativeResponseError,
+    UnknownCommandError,
+    UsageError,
+)
+from xcaliper.proto.procedure import ask
+from xcaliper.xcp.std import Synch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,6 +27,8 @@ if TYPE_CHECKING:
     from xcaliper.client.memory_access import MemoryAccess
 
 __all__ = ["SlavePort", "calibration_segments"]
+
+_CHECKSUM: Final = "BUILD_CHECKSUM"
 
 
 class SlavePort:
@@ -37,7 +46,6 @@ class SlavePort:
     def __init__(self, connection: Connection, memory: MemoryAccess) -> None:
         self._connection = connection
         self._memory = memory
-        self._deaf = False
         self.checksums: Checksums | None = None
         self.busy = False
 
@@ -64,13 +72,23 @@ class SlavePort:
             self._memory.write(address, data)
 
     def matches(self, address: Address, data: bytes) -> bool | None:
-        """Whether memory holds these bytes, by BUILD_CHECKSUM; None where the slave cannot tell."""
-        if self._deaf:
+        """Whether memory holds these bytes, by BUILD_CHECKSUM; None where the slave cannot tell, or does not answer.
+
+        Raises:
+            ExchangeTimeoutError: it does not answer SYNCH either; it is gone.
+        """
+        refused = self._connection.session.refused
+        if _CHECKSUM in refused:
             return None
         try:
             return verify(self._connection, address, data, self.checksums)
         except UnknownCommandError:
-            self._deaf = True
+            refused.add(_CHECKSUM)
+        except ExchangeTimeoutError as error:
+            if error.command != _CHECKSUM:
+                raise
+            self._connection.link.run(ask(Synch()))  # unanswered as well: it is gone
+            refused.add(_CHECKSUM)
         except (NegativeResponseError, UsageError):
             pass  # not this block, or an algorithm that nobody gave: reading tells
         return None

@@ -191,17 +191,22 @@ def _outside(catalog: Catalog, bound: list[Bound]) -> Iterator[Diagnostic]:
     calibration = any(s.prg_type in _CALIBRATION for s in segments)
     variables = any(s.prg_type == "VARIABLES" for s in segments)
     areas: dict[int, list[tuple[int, int]]] = {}
+    plain: list[tuple[int, int]] = []  # these do not tell their extension
     for segment in segments:
         xcp = read_segment(segment.if_data)
         area = (segment.address, segment.address + segment.size)
         areas.setdefault(xcp.address_extension if xcp else 0, []).append(area)
+        if xcp is None:
+            plain.append(area)
     for one in bound:
         measured = isinstance(one, BoundMeasurement)
         if not (variables if measured else calibration):
             continue
         for extension, first, end in _spans(catalog, one):
             known = areas.get(extension)
-            if known and not any(lower <= first and end <= upper for lower, upper in known):
+            if known and not any(
+                lower <= first and end <= upper for lower, upper in (*known, *plain)
+            ):
                 text = f"0x{first:X} … 0x{end - 1:X} lies in no memory segment."
                 hint = "Correct the address or add a segment."
                 yield _found("memory-outside", catalog, one.name, text, hint)

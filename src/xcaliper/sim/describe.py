@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from xcaliper.a2l import A2lFile, write
 from xcaliper.a2l.builtin_aml import xcp_aml_text
-from xcaliper.a2l.if_xcp import XcpDaqEvent, write_daq_event, write_segment, write_xcp
+from xcaliper.a2l.if_xcp import XcpDaqEvent, write_daq_event, write_xcp
 from xcaliper.a2l.ifdata import A2ml
 from xcaliper.a2l.keywords import axis as kw_axis
 from xcaliper.a2l.keywords import compu as kw_compu
@@ -30,7 +30,7 @@ from xcaliper.sim.conversion import (
     RatFunc,
     TableInterpolated,
 )
-from xcaliper.sim.image import CODE, RAM, record_elements, struct_dtype
+from xcaliper.sim.image import record_elements, struct_dtype
 from xcaliper.sim.items import (
     Axis,
     BitField,
@@ -38,7 +38,6 @@ from xcaliper.sim.items import (
     FixAxis,
     Map,
     Measurement,
-    MemoryKind,
     Parameter,
     Scalar,
     Signal,
@@ -49,7 +48,8 @@ from xcaliper.sim.items import (
     TextMeasurement,
     ValueBlock,
 )
-from xcaliper.sim.xcp_section import describe_segment, describe_slave
+from xcaliper.sim.memory_section import describe_memory
+from xcaliper.sim.xcp_section import describe_slave
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,7 +68,6 @@ _ORDER_WORDS: Final = {
 }
 _SHORT: Final = {"NO_AXIS_PTS_": "N", "AXIS_PTS_": "", "FNC_VALUES": "V"}
 _Layout: TypeAlias = tuple[tuple[tuple[str, str], ...], bool]
-_NO_MIRRORS: Final = (-1, -1, -1, -1, -1)
 
 
 def describe(image: EcuImage, config: SlaveConfig, endpoints: tuple[Endpoint, ...] = ()) -> str:
@@ -91,7 +90,7 @@ def describe_tree(
     module = kw_project.Module(declaration.name, declaration.text)
     module.a2ml = A2ml(f"\n{xcp_aml_text()}\n")
     module.mod_common = _mod_common(declaration.byte_order)
-    module.mod_par = _mod_par(image, config)
+    module.mod_par = describe_memory(image, config)
     module.if_data.append(write_xcp(describe_slave(config, declaration, endpoints)))
     for signal in declaration.signals:
         maker.signal(signal, module)
@@ -125,68 +124,6 @@ def _mod_common(order: ByteOrder) -> kw_memory.ModCommon:
         byte_order=_ORDER_WORDS[order],
         deposit="ABSOLUTE",
     )
-
-
-def _mod_par(image: EcuImage, config: SlaveConfig) -> kw_memory.ModPar:
-    declaration = image.declaration
-    made = kw_memory.ModPar(
-        declaration.text,
-        version=declaration.epk,
-        addr_epk=[declaration.epk_address],
-        epk=declaration.epk,
-        ecu=declaration.name,
-        cpu_type="virtual",
-    )
-    if declaration.method is not None:
-        method = declaration.method
-        handles = [kw_memory.CalibrationHandle(list(method.handle))] if method.handle else []
-        made.calibration_method.append(
-            kw_memory.CalibrationMethod(method.name, method.version, calibration_handle=handles)
-        )
-    made.memory_segment += [
-        _memory_segment(image, RAM, ("VARIABLES", "RAM", "INTERN"), "Measurement variables"),
-        _memory_segment(image, CODE, ("CODE", "FLASH", "INTERN"), "Program identification"),
-    ]
-    for segment in declaration.segments:
-        words = _SEGMENT_WORDS[segment.kind]
-        described = _memory_segment(image, segment.name, words, segment.text)
-        described.if_data.append(write_segment(describe_segment(segment, config)))
-        made.memory_segment.append(described)
-        if segment.initial_at is not None:
-            text = f"Initial values of {segment.name}"
-            words = ("OFFLINE_DATA", "FLASH", "INTERN")
-            made.memory_segment.append(_memory_segment(image, segment.initial_name, words, text))
-    made.memory_segment += [
-        _memory_segment(image, area.name, _AREA_WORDS[area.kind], area.text)
-        for area in declaration.areas
-    ]
-    return made
-
-
-#: Program type, memory type and attribute of a segment with parameters, by the kind of its memory.
-_SEGMENT_WORDS: Final = {
-    MemoryKind.FLASH: ("DATA", "FLASH", "INTERN"),
-    MemoryKind.RAM: ("CALIBRATION_VARIABLES", "RAM", "INTERN"),
-    MemoryKind.EEPROM: ("DATA", "EEPROM", "INTERN"),
-    MemoryKind.PERIPHERALS: ("DATA", "REGISTER", "INTERN"),
-    MemoryKind.EXTERNAL_FLASH: ("DATA", "FLASH", "EXTERN"),
-}
-#: The same of memory without objects.
-_AREA_WORDS: Final = {
-    MemoryKind.FLASH: ("RESERVED", "FLASH", "INTERN"),
-    MemoryKind.RAM: ("RESERVED", "RAM", "INTERN"),
-    MemoryKind.EEPROM: ("RESERVED", "EEPROM", "INTERN"),
-    MemoryKind.PERIPHERALS: ("VARIABLES", "REGISTER", "INTERN"),
-    MemoryKind.EXTERNAL_FLASH: ("RESERVED", "FLASH", "EXTERN"),
-}
-
-
-def _memory_segment(
-    image: EcuImage, name: str, words: tuple[str, str, str], text: str
-) -> kw_memory.MemorySegment:
-    region = image.regions[name]
-    size_bytes = len(region.initial)
-    return kw_memory.MemorySegment(name, text, *words, region.address, size_bytes, *_NO_MIRRORS)
 
 
 class _Maker:

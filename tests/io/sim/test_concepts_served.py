@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import suppress
 
+import numpy as np
 import pytest
 
 import xcaliper
@@ -19,11 +20,13 @@ from xcaliper.sim.server import EcuServer
 
 pytestmark = pytest.mark.timeout(60)
 
+FLASH = 0x0801_0000
 #: What writing one parameter of each structure, A to D, comes to.
 WRITTEN = {
     "flash-parameters": [WriteProtectedError] * 4,
     "eeprom": [2, 2, 2, 2],
     "ram-parameters": [2, 2, 2, 2],
+    "two-ram-pages": [2, 2, 2, 2],
     "flash-overlay": [2, 2, 2, 2],
     "dynamic-overlay": [2, 2, 2, 2],
     "autosar-single-pointer": [2, MemoryOverflowError, 2, MemoryOverflowError],
@@ -56,6 +59,25 @@ def test_parameters_in_flash_point_to_the_image():
         pytest.raises(WriteProtectedError, match=r"no page of segment 0 .* offline"),
     ):
         ecu.write("cSetA", 2)
+
+
+@pytest.mark.parametrize("name", ["flash-parameters", "ram-parameters"])
+def test_parameters_are_calibrated_in_the_image_and_programmed(name, tmp_path):
+    """What lies in flash, and what begins with it, changes offline: read the image, write, program."""
+    described, image, changed = (tmp_path / one for one in ("ecu.a2l", "flash.bin", "new.bin"))
+    with EcuServer(build_ecu(name)) as server:
+        described.write_text(server.ecu.a2l, encoding="utf-8-sig")
+        with xcaliper.connect(server.url, cache=False) as ecu:
+            image.write_bytes(ecu.read_memory(FLASH, 0x400))
+            offline = xcaliper.open_image(described, image, address=FLASH)
+            offline.write("cSetA", 7)
+            offline.write("KFA", offline.read("KFA").values * 2)
+            offline.save(changed)
+            ecu.program.write([(FLASH, changed.read_bytes())])
+        with xcaliper.connect(server.url, cache=False) as ecu:
+            assert ecu.read("cSetA") == 7
+            assert ecu.read("KFA").values[10, 10] == 40
+            assert ecu.read_memory(FLASH, 0x400) == changed.read_bytes()
 
 
 def test_the_shell_lists_the_ecus(capsys):
@@ -94,3 +116,6 @@ def test_a_process_of_its_own_takes_a_map():
     ):
         assert ecu.write("cSetA", 2).after == 2
         assert ecu.read_memory(0x2001_0000, 2, extension=6) == b"\2\0"
+        (block, *_) = ecu.measure(["TaskCounter", "SetA"], duration_s=0.2).run().blocks()
+        assert set(np.diff(block["TaskCounter"].astype(int))) == {1}
+        assert set(block["SetA"]) == {2}

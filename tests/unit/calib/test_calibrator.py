@@ -304,6 +304,22 @@ def test_what_cannot_be_put_back_is_told():
     assert ecu.active() == CalibEcu().active()
 
 
+def test_a_place_that_is_refused_for_ever_and_never_changed_is_as_before():
+    """As with RAM that is granted on the first write, when there is none left."""
+    ecu, calib = made()
+    ecu.fail = dict.fromkeys((1, 2), (refusal(), False))
+    with pytest.raises(TransactionError) as caught:
+        grouped(calib, {"a": 3, "curve": [1, 2, 3, 4]}, how="order")
+    assert caught.value.restored
+    assert ecu.active() == CalibEcu().active()
+    assert not calib.history.open()
+    ecu, calib = made()
+    ecu.fail = dict.fromkeys((0, 1), (refusal(), False))
+    with pytest.raises(WriteProtectedError):
+        calib["a"] = 3
+    assert not calib.history.open()
+
+
 def test_a_page_that_is_not_taken_leaves_the_other_one():
     ecu, calib = made()
     before = ecu.active()
@@ -562,3 +578,30 @@ def test_pages_as_an_image():
     bare = Calibrator(CATALOG, ecu, clock=lambda: 0)
     with pytest.raises(UsageError, match="segment of parameters"):
         bare.image()
+
+
+def test_a_group_that_the_user_breaks_off_is_settled_like_a_lost_one():
+    ecu, calib = made()
+    ecu.fail = {1: (KeyboardInterrupt(), True)}
+    with pytest.raises(KeyboardInterrupt):
+        grouped(calib, {"a": 7, "curve": [1, 2, 3, 4]}, how="park")
+    ecu.fail = {}
+    assert ecu.used[0] == [1, 0], "it is stable until that is decided"
+    with pytest.raises(UsageError, match="settle"):
+        calib["p"] = 1
+    (found,) = calib.settle("back")
+    assert (found.state, found.away) == (State.PARTIAL, (0,))
+    assert (ecu.used[0], ecu.active()) == ([0, 0], CalibEcu().active())
+
+
+def test_what_cannot_be_kept_is_not_sent():
+    ecu, calib = made()
+
+    class Full(Journal):
+        def intend(self, transaction):
+            raise UsageError("the disk is full")
+
+    calib.history.journal = Full()
+    with pytest.raises(UsageError, match="full"):
+        calib["a"] = 7
+    assert (ecu.writes, len(calib.history)) == (0, 0)

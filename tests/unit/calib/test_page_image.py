@@ -177,6 +177,7 @@ PARAMETERS = (
 /begin CHARACTERISTIC padded "" VALUE 0x1006 P 0 NO_COMPU_METHOD 0 255 /end CHARACTERISTIC
 /begin CHARACTERISTIC flag "" VALUE 0x1008 L 0 NO_COMPU_METHOD 0 255 BIT_MASK 0x1 /end CHARACTERISTIC
 /begin CHARACTERISTIC edge "" VALUE 0x101F L 0 NO_COMPU_METHOD 0 255 /end CHARACTERISTIC
+/begin BLOB raw "" 0x1014 4 /end BLOB
 /begin CHARACTERISTIC lost "" VALUE 0x5000 L 0 NO_COMPU_METHOD 0 255 /end CHARACTERISTIC
 """
 )
@@ -189,10 +190,10 @@ def test_images_are_compared_as_parameters():
         MemoryImage([(Address(0x8000), bytes(range(0x1F))), (Address(0x9100), b"new")]),
         described_moves(catalog),
     )
-    for at, byte in ((0, 8), (3, 30), (6, 99), (8, 0x88), (0x10, 1)):
+    for at, byte in ((0, 8), (3, 30), (6, 99), (8, 0x88), (0x10, 1), (0x15, 0xFF)):
         right.image.write(Address(0x8000 + at), bytes([byte]))
     found = compare_images(catalog, left, right)
-    assert found.names == ("one", "block", "edge")
+    assert found.names == ("one", "block", "raw", "edge")
     assert [
         (d.name, d.left.values, d.right.values) for d in found.parameters.changed if d.name == "one"
     ] == [("one", 0, 4)]

@@ -187,3 +187,16 @@ def test_stretches_that_differ_are_found_and_known():
     assert working.differing(SEGMENTS[0], 300, bytes(wanted[300:302])) == ([(300, 301)], 2)
     known = dict(working.remembered())
     assert known == {Address(MAPS): bytes(ecu.pages_of[0, 0])}
+
+
+def test_after_a_loss_xcp_goes_back_from_the_page_it_looked_at():
+    ecu, working = made()
+    ecu.pages_of[0, 1][0] = 99
+    ecu.fail_switch = {1: silence()}
+    with pytest.raises(ExchangeTimeoutError):
+        working.content(SEGMENTS[0], 1)
+    assert ecu.used[0] == [0, 1]
+    ecu.silent = False
+    working.distrust()
+    assert working.read(Address(MAPS), 1) != bytes([99])
+    assert ecu.used[0] == [0, 0]

@@ -204,7 +204,8 @@ def test_what_the_image_lacks_is_named(pump):
         pump.read(["Speed", "Beyond"])
     with pytest.raises(GapError, match="memory at"):
         pump.read_memory(0x803F, 100)
-    made, notes = pump.export()
+    notes = []
+    made = pump.calib.snapshot(on_problem=notes.append)
     assert {"Beyond", "Nowhere", "Half"} == {one.subject for one in notes}  # one is computed
     assert {one.name for one in made} >= {"Speed", "Twice", "Map", "Axis", "Label", "Coded"}
     assert (made.origin.image, made.origin.epk) == ("pump.hex", "PUMP-7")
@@ -281,12 +282,17 @@ def test_saving_changes_what_has_changed(files, pump):
 
 def test_a_set_is_applied_whole_or_not_at_all(files, pump):
     before = pump.image.copy()
-    made, _ = pump.export(["Speed", "Axis", "Map", "Label"])
+    made = pump.calib.snapshot(["Speed", "Axis", "Map", "Label"])
     pump.write("Speed", 1500)
     pump.write("Axis", [100, 300, 500])
     pump.write("Map", 99, at=(1, 2))
-    assert {one.name for one in pump.plan_apply(made).changed} >= {"Speed", "Axis", "Map", "Twice"}
-    plan = pump.apply(made, reason="back to the file")
+    assert {one.name for one in pump.calib.plan_set(made).changed} >= {
+        "Speed",
+        "Axis",
+        "Map",
+        "Twice",
+    }
+    plan = pump.calib.apply(made, reason="back to the file").plan
     assert plan.is_complete
     assert pump.image == before
     assert (pump.history[4].reason, str(pump.history[4].kind)) == ("back to the file", "apply")
@@ -296,19 +302,38 @@ def test_a_set_is_applied_whole_or_not_at_all(files, pump):
     slow = [one for one in made if one.name != "Speed"]
     held = pump.image.copy()
     with pytest.raises(PlanError, match="Speed") as refused:
-        pump.apply(ParameterSet([*fast, *slow], name="fast"))
+        pump.calib.apply(ParameterSet([*fast, *slow], name="fast"))
     assert len(refused.value.problems) == 1
     assert pump.image == held
-    assert not pump.apply(ParameterSet([*fast, *slow]), partial=True).is_complete
+    assert not pump.calib.apply(ParameterSet([*fast, *slow]), partial=True).plan.is_complete
     assert (pump.read("Speed"), pump.read("Map").values[1, 2]) == (1500, 13)
     (files / "other.hex").write_bytes(hex_of(flash(b"PUMP-8")))
     other = xcaliper.open_image(files / "pump.a2l", files / "other.hex")
     with pytest.raises(IntegrityError, match="EPK"):
-        other.apply(made)
+        other.calib.apply(pump.calib.snapshot(["Speed"]))
+    other.confirm()
+    (note,) = other.calib.apply(pump.calib.snapshot(["Speed"])).plan.diagnostics
+    assert note.slug == "set-of-other-program"
+    assert "'PUMP-7' (EPK), this is 'PUMP-8'" in note.text
+    assert other.read("Speed") == 1500
+    assert pump.calib.plan_set(made).diagnostics == ()
+
+
+def test_an_exported_set_does_not_count_as_saving_the_image(files, pump):
+    pump.write("Speed", 1500)
+    names = ["Speed", "Axis", "Map", "Label"]
+    kept = pump.calib.export(files / "some.json", names)
+    assert kept.origin.image == "pump.hex"
+    pump.calib.export(files / "all.json")
+    assert pump.is_changed
+    assert pump.calib.dirty().names == ("Speed", "Twice")
+    pump.undo()
+    pump.calib.apply(xcaliper.load_set(files / "some.json").values)
+    assert pump.read("Speed") == 1500
 
 
 def test_differences_to_sets_and_to_other_descriptions(files, pump):
-    made, _ = pump.export()
+    made = pump.calib.snapshot()
     assert not pump.diff(made)
     pump.write("Speed", 1500)
     assert pump.diff(made).names == ("Speed", "Twice")
@@ -474,10 +499,8 @@ def test_the_demo_engine(tmp_path):
     new = read_image((tmp_path / "new.s37").read_bytes()).image
     (change,) = MemoryImage(runs).compare(new).changed
     assert change.start.value == ecu.image["cIdleSpeedTarget"].address
-    made, notes = engine.export()
-    assert {one.name for one in made} >= set(names)
-    assert [one.slug for one in notes] == ["read-only"]
-    made, notes = engine.export(read_only=True)
+    notes = []
+    made = engine.calib.snapshot(read_only=True, on_problem=notes.append)
     assert {one.name for one in made} >= set(names)
     assert {ecu.image[one.subject].region for one in notes} == {"RAM"}  # texts of the program's own
     assert not {one.name for one in made} & {one.subject for one in notes}

@@ -20,6 +20,8 @@ from xcaliper.calib.formats.cdf_words import (
     CONTAINERS,
     EXTRA,
     KINDS,
+    QUANTITY,
+    VARIANT,
     axis_kind_of,
     normal,
 )
@@ -77,7 +79,7 @@ class CdfReader:
         self._names: dict[str, str] = {}
         self._a2l = self._image = ""
         self._extra = _Extra()
-        self._keys: dict[str, list[tuple[str, Variant]]] = {}
+        self._extended: set[tuple[str, Variant]] = set()
         self._records: dict[str, Callable[[Node], None]] = {
             "SHORT-NAME": self._short_name,
             "CATEGORY": self._category,
@@ -197,16 +199,21 @@ class CdfReader:
                 self._extend(name, told)
 
     def _extend(self, name: str, told: list[tuple[str, str]]) -> None:
-        """Further functions and the input quantities of the entries of one name."""
+        """Further functions and the input quantities of one entry."""
+        variant = tuple(
+            (kind.removeprefix(VARIANT), text) for kind, text in told if kind.startswith(VARIANT)
+        )
+        entry = self._entries.get((name, variant))
+        if entry is None or entry.key in self._extended:
+            return
+        self._extended.add(entry.key)
         more = tuple(text for kind, text in told if kind == "FUNCTION")
-        quantities = {kind.removeprefix("QUANTITY-"): text for kind, text in told}
-        for key in self._keys.get(name, ()):
-            entry = self._entries[key]
-            axes = tuple(
-                replace(axis, quantity=quantities.get(str(n), axis.quantity))
-                for n, axis in enumerate(entry.axes)
-            )
-            self._entries[key] = replace(entry, functions=entry.functions + more, axes=axes)
+        quantities = {kind.removeprefix(QUANTITY): text for kind, text in told}
+        axes = tuple(
+            replace(axis, quantity=quantities.get(str(n), axis.quantity))
+            for n, axis in enumerate(entry.axes)
+        )
+        self._entries[entry.key] = replace(entry, functions=entry.functions + more, axes=axes)
 
     # -- instances --------------------------------------------------------------------------------
 
@@ -320,8 +327,6 @@ class CdfReader:
                 line=line,
                 subject=entry.name,
             )
-        else:
-            self._keys.setdefault(entry.name, []).append(entry.key)
         self._entries[entry.key] = entry
 
 

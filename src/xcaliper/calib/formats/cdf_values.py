@@ -153,9 +153,9 @@ def _shape(
     kind: EntryKind, cells: Cells, sizes: tuple[int, ...], points: Sequence[int | None]
 ) -> tuple[int, ...]:
     count, given = len(cells.flat), cells.shape
-    if sizes and math.prod(sizes) != count:
-        told = " × ".join(map(str, reversed(sizes)))
-        raise ValueError(f"SW-ARRAYSIZE says {told}, {count} values are there")
+    if sizes and (math.prod(sizes) != count or _contradict(sizes, given)):
+        told, there = (" × ".join(map(str, reversed(one))) for one in (sizes, given))
+        raise ValueError(f"SW-ARRAYSIZE says {told}, {there} values are there")
     if kind is EntryKind.VAL_BLK:
         return sizes or ((count,) if given[:-1] == (1,) else given)
     wanted = DIMENSIONS[kind]
@@ -171,6 +171,12 @@ def _shape(
     if len(counts) == wanted and math.prod(counts) == count:
         return tuple(reversed(counts))
     raise ValueError(f"values of {len(given)} dimensions, {wanted} are due")
+
+
+def _contradict(sizes: tuple[int, ...], groups: tuple[int, ...]) -> bool:
+    """True when groups tell another shape; without groups, and of dimensions of one, they tell nothing."""
+    told, there = ([n for n in one if n != 1] for one in (sizes, groups))
+    return len(there) > 1 and told != there
 
 
 def point_values(cells: Cells) -> NDArray[Any]:

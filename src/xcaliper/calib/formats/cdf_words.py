@@ -15,7 +15,9 @@ __all__ = [
     "KINDS",
     "LATER_KINDS",
     "PUBLIC_ID",
+    "QUANTITY",
     "SYSTEM_ID",
+    "VARIANT",
     "axis_kind_of",
     "normal",
 ]
@@ -90,6 +92,11 @@ HISTORY_FIELDS: Final = {
 
 EXTRA: Final = "XCALIPER"
 """GID of the SDG at the end of a file that holds what the elements before it have no place for."""
+
+VARIANT: Final = "VARIANT-"
+"""Begin of the GID, before a criterion, that says which variant of a parameter such data is for."""
+QUANTITY: Final = "QUANTITY-"
+"""Begin of the GID, before the number of an axis, of its input quantity."""
 
 _AXES: Final = {kind.value: kind for kind in AxisKind}
 

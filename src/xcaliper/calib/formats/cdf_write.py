@@ -15,7 +15,9 @@ from xcaliper.calib.formats.cdf_words import (
     KINDS,
     LATER_KINDS,
     PUBLIC_ID,
+    QUANTITY,
     SYSTEM_ID,
+    VARIANT,
     normal,
 )
 from xcaliper.calib.formats.cells import number_text, plain
@@ -336,11 +338,10 @@ def _special(values: ParameterSet) -> list[str]:
         for one in values.functions
         if one.long_name
     ]
-    told_of: dict[str, list[tuple[str, str]]] = {}
     for one in values:
         more = [("FUNCTION", name) for name in one.functions[1:]]
-        more += [(f"QUANTITY-{n}", a.quantity) for n, a in enumerate(one.axes) if a.quantity]
+        more += [(f"{QUANTITY}{n}", a.quantity) for n, a in enumerate(one.axes) if a.quantity]
         if more:
-            told_of.setdefault(one.name, more)
-    lines += [_captioned("INSTANCE", name, told) for name, told in told_of.items()]
+            which = [(f"{VARIANT}{criterion}", value) for criterion, value in one.variant]
+            lines.append(_captioned("INSTANCE", one.name, which + more))
     return ["<SDGS>", f'<SDG GID="{EXTRA}">', *lines, "</SDG>", "</SDGS>"] if lines else []

@@ -53,7 +53,7 @@ class _Facts:
 
     functions: list[str] = field(default_factory=list)
     long_names: dict[str, str] = field(default_factory=dict)
-    variant: Variant = ()
+    variant: list[tuple[str, str]] = field(default_factory=list)
     display_name: str = ""
 
 
@@ -129,7 +129,7 @@ class _Reader:
         rows = [cells for cells in rest if cells[0].text not in ATTRIBUTES]
         if word in _AXIS_OF:
             axis = SetAxis(AxisKind.STD, self._array(kind_row[2:]), unit=_unit(kind_row))
-            self.points.append((record, facts.variant, _AXIS_OF[word], axis))
+            self.points.append((record, tuple(facts.variant), _AXIS_OF[word], axis))
             return
         make = _MAKERS.get(word)
         if make is None:
@@ -137,7 +137,7 @@ class _Reader:
         entry = replace(
             make(self, record.name, kind_row, rows),
             functions=tuple(facts.functions),
-            variant=facts.variant,
+            variant=tuple(facts.variant),
             display_name=facts.display_name,
             where=f"line {record.line}",
         )
@@ -161,7 +161,7 @@ class _Reader:
             elif cells[0].text == "DISPLAY_IDENTIFIER" and texts:
                 facts.display_name = texts[0]
             elif cells[0].text == "VARIANT":
-                facts.variant += tuple(self._criterion(text) for text in texts)
+                facts.variant += [self._criterion(text) for text in texts]
             else:
                 self.findings.note(
                     "no-text", f"{record.name}: {cells[0].text} says nothing.", line=record.line

@@ -122,6 +122,7 @@ class XmlRecords:
         self._done = done
         self._path: list[str] = []
         self._open: list[Node] = []
+        self._parts: list[str] = []
         self._around: list[Node] = []
         self._count = 0
         self._started = False
@@ -137,7 +138,6 @@ class XmlRecords:
         parser.CharacterDataHandler = self._characters
         parser.EntityDeclHandler = self._entity_declared
         parser.SkippedEntityHandler = self._entity_used
-        parser.ExternalEntityRefHandler = self._external
         return parser
 
     def read(self, data: bytes) -> Broken | None:
@@ -187,13 +187,16 @@ class XmlRecords:
             raise self._error(f"more than {MAX_CELLS} elements", "Split it.")
         if len(self._path) >= MAX_DEPTH:
             raise self._error(f"more than {MAX_DEPTH} elements inside each other", "Flatten it.")
-        if self._open or tag in self._records:
+        if self._open and tag == _CELL:
+            self._parts = []
+        elif self._open or tag in self._records:
             node = Node(tag, attributes, self._parser.CurrentLineNumber)
             if not self._open:
                 node.outer = self._path[-1] if self._path else ""
             if tag == self._inner:
                 self._begin_inner(node)
             self._open.append(node)
+            self._parts = node.parts
         self._path.append(tag)
 
     def _begin_inner(self, node: Node) -> None:
@@ -204,21 +207,25 @@ class XmlRecords:
 
     def _characters(self, text: str) -> None:
         if self._open:
-            self._open[-1].parts.append(text)
+            self._parts.append(text)
 
     def _end(self, tag: str) -> None:
         self._path.pop()
         if not self._open:
+            return
+        if tag == _CELL:
+            self._open[-1].children.append("".join(self._parts))
+            self._parts = self._open[-1].parts
             return
         node = self._open.pop()
         node.text = "".join(node.parts)
         node.parts.clear()
         if tag == self._inner:
             self._around.pop()
+        if self._open:
+            self._parts = self._open[-1].parts
         if not self._open or node.parent is not None:
             self._done(node)
-        elif tag == _CELL:
-            self._open[-1].children.append(node.text)
         else:
             self._open[-1].children.append(node)
 
@@ -227,6 +234,3 @@ class XmlRecords:
 
     def _entity_used(self, name: str, _parameter: bool) -> None:  # noqa: FBT001 - as expat calls it
         raise self._error(f"the entity {name[:40]!r} is not declared", _REFUSED)
-
-    def _external(self, *_: object) -> int:
-        raise self._error("a reference to an external entity", _REFUSED)

@@ -29,27 +29,50 @@ _CAL: Final = Group.CALIBRATION
 _RANGE: Final = ErrorCode.ERR_OUT_OF_RANGE
 _SEQUENCE: Final = ErrorCode.ERR_SEQUENCE
 _WRITE: Final = Permission.WRITE
+#: Refusals that say something about the memory and nothing about the command.
+_DENIALS: Final = (
+    ErrorCode.ERR_WRITE_PROTECTED,
+    ErrorCode.ERR_ACCESS_DENIED,
+    ErrorCode.ERR_MEMORY_OVERFLOW,
+)
+#: Into so many parts a place is cut to try whether it can be written.
+_SPOTS: Final = 8
 
 
-def _writable(probe: Probe) -> None:
-    """Write one element as it is, once a run.
+def _writable(probe: Probe, place: Region, before: bytes) -> None:
+    """Write single elements as they are, spread over a place, once a run for each place.
+
+    Memory may be read as a whole and be writable in parts: structures without a copy in RAM, or without
+    room for one.
 
     Raises:
-        SkippedError: the memory cannot be written now.
+        SkippedError: some of it cannot be written now.
     """
+    ag = probe.profile.ag
+    last = len(before) // ag - 1
+    spots = sorted({last * part // _SPOTS for part in range(_SPOTS + 1)})
 
     def attempt(one: Probe) -> bool:
-        place, before = steady(one, 1)
-        point(one, place)
-        answer = one.ask(cal.Download(count=1, data=before))
-        if answer is None or answer[0] != PID_ERR or len(answer) < 2:
-            return True
-        if answer[1] == ErrorCode.ERR_ACCESS_LOCKED:
-            raise SkippedError("DOWNLOAD is locked; give its key or leave the group out.")
-        return answer[1] not in (ErrorCode.ERR_WRITE_PROTECTED, ErrorCode.ERR_ACCESS_DENIED)
+        return all(_takes(one, place, at, before[at * ag : (at + 1) * ag]) for at in spots)
 
-    if not probe.fact("writable", attempt):
-        raise SkippedError("the memory cannot be written; switch its page, or name other memory.")
+    if not probe.fact(f"writable {place.address} {last}", attempt):
+        where = f"the {last + 1} elements at {place.address}" if last else "the memory"
+        raise SkippedError(f"{where} cannot be written; switch its page, or name other memory.")
+
+
+def _takes(probe: Probe, place: Region, at: int, data: bytes) -> bool:
+    """Whether one element can be written.
+
+    Raises:
+        SkippedError: writing is locked.
+    """
+    point(probe, place, at)
+    answer = probe.ask(cal.Download(count=1, data=data))
+    if answer is None or answer[0] != PID_ERR or len(answer) < 2:
+        return True
+    if answer[1] == ErrorCode.ERR_ACCESS_LOCKED:
+        raise SkippedError("DOWNLOAD is locked; give its key or leave the group out.")
+    return answer[1] not in _DENIALS
 
 
 @contextmanager
@@ -57,8 +80,8 @@ def _restored(
     probe: Probe, count: int, apart: Callable[[bytes], bool] | None = None
 ) -> Iterator[tuple[Region, bytes]]:
     """Memory to write, with its content; it is written back at the end, also after a failed rule."""
-    _writable(probe)
     place, before = steady(probe, count) if apart is None else telling(probe, count, apart)
+    _writable(probe, place, before)
     try:
         yield place, before
     finally:
@@ -127,7 +150,7 @@ def _download_moves(probe: Probe) -> None:
     needs=_WRITE,
 )
 def _download_nothing(probe: Probe) -> None:
-    _writable(probe)
+    _writable(probe, *steady(probe, 1))
     point(probe, region(probe))
     probe.refused(cal.Download(count=0, data=b""), _RANGE)
 

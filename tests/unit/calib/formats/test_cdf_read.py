@@ -168,8 +168,18 @@ GOOD = instance("VALUE", "<V>1</V>", name="Good")
             instance("VAL_BLK", "<V>1</V><V>2</V>", sizes="<V>3</V>"),
             "SW-ARRAYSIZE says 3, 2 values",
         ),
+        (
+            instance("MAP", "<VG><V>1</V><V>2</V></VG>" * 3, sizes="<V>3</V><V>2</V>"),
+            "SW-ARRAYSIZE says 3 × 2, 2 × 3 values",
+        ),
+        (
+            instance("CURVE", "<V>1</V>", more=axis("<VG><V>1</V><V>2</V></VG>" * 2)),
+            "axis 0: points of 2 dimensions",
+        ),
         (instance("VAL_BLK", "<V>1</V>", sizes="<V>x</V>"), "'x' is no number"),
         (instance("VAL_BLK", "<V>1</V>", sizes="<V>-1</V>"), "does not hold sizes"),
+        (instance("VALUE", "<V>1<W/></V>"), "element 'W' is no value"),
+        (instance("VALUE", "<V>1<V>2</V></V>"), "a number is missing"),
         (instance("VAL_BLK", "<W>1</W>"), "element 'W' is no value"),
         (instance("VAL_BLK", "<VG>" * 9 + "<V>1</V>" + "</VG>" * 9), "groups inside each other"),
         (instance("BLOB", "<V>256</V>"), "a BLOB holds bytes only"),
@@ -193,6 +203,8 @@ def test_doubtful_entries_are_taken_and_named() -> None:
     loose = "<SW-AXIS-CONTS><SW-AXIS-CONT/></SW-AXIS-CONTS>"
     curve = instance("CURVE", "<V>1</V>", name="C", more=loose)
     data = document(GOOD, twice, empty, curve).replace(b"CDF20", b"CDF30")
+    nameless = b"<SW-CS-COLLECTIONS><SW-CS-COLLECTION/></SW-CS-COLLECTIONS>"
+    data = data.replace(b"<SW-INSTANCE-TREE>", b"<SW-INSTANCE-TREE>" + nameless)
     read = read_cdf(data.replace(b"</MSRSW>", b'<SDGS><SDG GID="theirs"/></SDGS></MSRSW>'))
     assert {one.name: one.values.tolist() if one.name == "C" else one.values for one in read.values} == {
         "Good": 2,
@@ -200,10 +212,35 @@ def test_doubtful_entries_are_taken_and_named() -> None:
     }  # fmt: skip
     assert [(d.slug, d.severity) for d in read.diagnostics] == [
         ("edition", Severity.WARNING),
+        ("no-name", Severity.INFO),
         ("duplicate", Severity.WARNING),
         ("no-values", Severity.WARNING),
         ("no-points", Severity.WARNING),
         ("special-data", Severity.INFO),
+    ]
+
+
+def test_shapes_that_only_some_tools_write() -> None:
+    axes = "<SW-AXIS-CONTS>" + "".join(
+        f"<SW-AXIS-CONT><SW-VALUES-PHYS>{'<V>1</V>' * n}</SW-VALUES-PHYS></SW-AXIS-CONT>"
+        for n in (2, 3)
+    )
+    read = read_cdf(
+        document(
+            instance("MAP", "<V>1</V>" * 6, more=axes + "</SW-AXIS-CONTS>", name="ByAxes"),
+            instance("VAL_BLK", "<V>1</V><V>2</V>", sizes="<V>2</V><V>1</V><V>1</V>", name="Thin"),
+            instance("VALUE", "<VF>1.5</VF>", name="OtherTag"),
+            instance("ASCII", "<VT>a</VT><VT>b</VT>", name="Texts"),
+            instance("val-blk", "<V>1</V>", name="SmallLetters"),
+        )
+    )
+    assert read.diagnostics == ()
+    assert [told(one)[1] for one in read.values] == [
+        [[1, 1], [1, 1], [1, 1]],
+        [[[1, 2]]],
+        1.5,
+        ["a", "b"],
+        [1],
     ]
 
 
@@ -262,3 +299,16 @@ def test_kinds_are_complete() -> None:
     from xcaliper.calib.formats.cdf_words import CATEGORY_OF_KIND, KINDS
 
     assert {KINDS[category] for category in CATEGORY_OF_KIND.values()} == set(EntryKind)
+
+
+def test_our_special_data_counts_once_and_for_its_variant_only() -> None:
+    group = (
+        '<SDG GID="INSTANCE"><SDG-CAPTION><SHORT-NAME>{}</SHORT-NAME></SDG-CAPTION>{}'
+        '<SD GID="FUNCTION">F</SD></SDG>'
+    )
+    variant = '<SD GID="VARIANT-Car">A</SD>'
+    groups = [group.format("Good", ""), group.format("Good", ""), group.format("Good", variant)]
+    special = f'<SDGS><SDG GID="XCALIPER">{"".join(groups)}</SDG></SDGS></MSRSW>'
+    read = read_cdf(document(GOOD).replace(b"</MSRSW>", special.encode()))
+    assert read.diagnostics == ()
+    assert read.values["Good"].functions == ("F",)

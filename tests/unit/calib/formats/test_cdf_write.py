@@ -11,6 +11,8 @@ from support.parameter_files import latin, problems_of, second_reading
 from support.parameter_sets import assert_same, later, rich
 from xcaliper.a2l.parse import parse
 from xcaliper.calib.formats.cdf import read_cdf, write_cdf
+from xcaliper.calib.formats.model import Holds
+from xcaliper.calib.formats.table import losses
 from xcaliper.calib.paramset import (
     AxisKind,
     Entry,
@@ -74,6 +76,12 @@ def test_groups_are_labelled_by_their_axis() -> None:
     assert (
         "<VG><LABEL>80</LABEL><V>INF</V><V>-INF</V><V>9.25</V></VG>" in write_cdf(rich()).decode()
     )
+
+
+def test_what_cdf_lacks() -> None:
+    raw = Entry("Raw", EntryKind.VALUE, 1, is_raw=True)
+    assert losses(ParameterSet([*rich(), *later(), raw]), "cdf") == (Holds.RAW,)
+    assert losses(ParameterSet([*rich(), *later(), raw]), "json") == ()
 
 
 def test_a_file_that_was_read_stays_as_it_is() -> None:
@@ -156,6 +164,8 @@ def test_parts_of_instances_stand_inside_them() -> None:
             one("my.motor.odd..name", 8),
             one("my.motorway", 9),
             one("my.motor.gain.fine", 0.5),
+            Entry("my.motor.gain", EntryKind.VALUE, 1.75, variant=(("Car", "A"),)),
+            one("my.motor" + ".deep" * 60, 6),
         ],
         name="parts",
     )
@@ -189,4 +199,6 @@ def test_parts_of_instances_stand_inside_them() -> None:
         ("SHORT-NAME", "my.motor"), ("CATEGORY", "VALUE"),
         ("SHORT-NAME", "my.motor.odd..name"), ("CATEGORY", "VALUE"),
         ("SHORT-NAME", "my.motorway"), ("CATEGORY", "VALUE"),
+        ("SHORT-NAME", "my.motor.gain"), ("CATEGORY", "VALUE"),
+        ("SHORT-NAME", "my.motor" + ".deep" * 60), ("CATEGORY", "VALUE"),
     ]  # fmt: skip

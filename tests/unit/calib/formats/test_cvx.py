@@ -57,6 +57,7 @@ def test_names_of_shared_axes_and_decimal_comma() -> None:
     assert read.diagnostics == ()
     assert seen(read.values) == {
         ("IdleSpeed",): ("VALUE", 780.25, []),
+        ("Mode",): ("VALUE", "heat up", []),
         ("AxN",): ("AXIS_PTS", [800, 2000, 4500], []),
         ("Trim",): ("CURVE", [10.0, 20.0, 30.5], [("AxN", [800, 2000, 4500])]),
         ("Spark",): (
@@ -66,7 +67,7 @@ def test_names_of_shared_axes_and_decimal_comma() -> None:
         ),
     }
     units = {one.name: one.unit for one in read.values}
-    assert units == {"IdleSpeed": "1/min", "AxN": "1/min", "Trim": "°C", "Spark": "deg"}
+    assert units == {"IdleSpeed": "1/min", "Mode": "", "AxN": "1/min", "Trim": "°C", "Spark": "deg"}
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\r"])

@@ -142,6 +142,7 @@ ARRAY = {"dtype": "int8", "shape": [2], "cells": [1, 2]}
             {"name": "X", "kind": "MAP", "values": ARRAY | {"dtype": "float64", "cells": [1, 10**400]}},
             "do not fit float64",
         ),
+        ({"name": "X", "kind": "VAL_BLK", "values": ARRAY | {"dtype": "object", "cells": [1, None]}}, "not None"),
         ({"name": "X", "kind": "CURVE", "values": 1, "axes": {}}, "axes: a list is due"),
         ({"name": "X", "kind": "CURVE", "values": 1, "axes": [{"kind": "STD_AXIS", "values": 1}]}, "array is due"),
         ({"name": "X", "kind": "CURVE", "values": 1, "axes": [{"kind": "STD_AXIS", "x": 1}]}, "'x' is not known"),
@@ -207,10 +208,17 @@ def test_what_json_cannot_hold() -> None:
     entry = Entry("X", EntryKind.VAL_BLK, np.array([1j]))
     with pytest.raises(UsageError, match="X: an array of complex128"):
         write_json(ParameterSet([entry]))
+    with pytest.raises(UsageError, match="X: a complex is no number"):
+        write_json(ParameterSet([Entry("X", EntryKind.VALUE, 1j)]))
+
+
+def test_a_number_too_large_for_a_float_is_refused() -> None:
+    data = write_json(ParameterSet([Entry("X", EntryKind.VALUE, 1.5)])).replace(b"1.5", b"1e999")
+    assert "beyond what a float can hold" in read_json(data).diagnostics[0].text
 
 
 def test_the_page_names_every_field() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "reference" / "set-json.md").read_text("utf-8")
+    page = (Path(__file__).parents[4] / "docs" / "reference" / "set-json.md").read_text("utf-8")
     rows = [line.split("|") for line in page.splitlines() if line.startswith("| ") and "`" in line]
     shown = {cells[1].strip(): re.findall(r"`(\w+)`", cells[2]) for cells in rows}
     tables = {"origin": ORIGIN, "function": FUNCTION, "entry": ENTRY, "axis": AXIS}
