@@ -156,12 +156,14 @@ class PlanError(UsageError):
     """A plan that does not fit; carries every reason at once.
 
     Attributes:
-        problems: each reason, one sentence each; the message shows the first ones and counts the rest.
+        subject: what was planned.
+        problems: each reason, one sentence each; the message has the first ones.
     """
 
     slug = "plan"
 
     def __init__(self, subject: str, problems: tuple[str, ...], *, hint: str = "") -> None:
+        self.subject = subject
         self.problems = problems
         more = len(problems) - _MAX_REASONS
         shown = [*problems[:_MAX_REASONS], *([f"and {more} more"] if more > 0 else [])]

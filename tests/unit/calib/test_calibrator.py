@@ -551,6 +551,35 @@ def test_timeouts_of_single_writes_stay_open_until_settled():
     assert calib.history[1].state is State.DONE
 
 
+# --- pages as images ---
+
+
+def test_pages_as_an_image():
+    ecu, calib = made()
+    calib["a"] = 500
+    seen = calib.image()
+    assert [(one.start.value, one.size_bytes) for one in seen.ranges()] == [
+        (MAPS, 512),
+        (TWIN, 512),
+    ]
+    assert seen.read(Address(MAPS), 512) == bytes(ecu.pages_of[0, 0])
+    flash = calib.image(1, ["maps"])
+    assert flash.read(Address(MAPS), 512) == bytes(ecu.pages_of[0, 1])
+    assert flash.size_bytes == 512
+    assert ecu.used == {0: [0, 0], 1: [0, 0]}  # XCP is where it was
+    assert calib.image(segments=["1", 1, "twin"]).size_bytes == 512
+    for words, told in (
+        ({"page": 2}, "page of segment 0"),
+        ({"segments": ["rom"]}, "segment"),
+        ({"page": 1, "segments": [7]}, "segment"),
+    ):
+        with pytest.raises(NotFoundError, match=told):
+            calib.image(**words)
+    bare = Calibrator(CATALOG, ecu, clock=lambda: 0)
+    with pytest.raises(UsageError, match="segment of parameters"):
+        bare.image()
+
+
 def test_a_group_that_the_user_breaks_off_is_settled_like_a_lost_one():
     ecu, calib = made()
     ecu.fail = {1: (KeyboardInterrupt(), True)}
