@@ -7,10 +7,11 @@ from functools import cache
 from math import lcm
 from typing import TYPE_CHECKING, Any, Final
 
-from xcaliper.calib.apply_values import Refused, Rules, plan_entry
-from xcaliper.calib.compare import Tolerance, difference, matching_key
-from xcaliper.calib.entries import EntryKind
+from xcaliper.calib.apply_values import OnAxis, Refused, Rules, plan_entry
+from xcaliper.calib.compare import Tolerance, difference, differing_axes, matching_key
+from xcaliper.calib.entries import EntryKind, same_values
 from xcaliper.calib.extract import extract
+from xcaliper.calib.formats.par import with_kinds
 from xcaliper.calib.live import LiveValues, Overlay
 from xcaliper.calib.memory_blocks import REFUSALS, ReadOnce
 from xcaliper.calib.outcomes import ApplyPlan, EntryOutcome, Outcome
@@ -25,7 +26,7 @@ from xcaliper.quantity.measurement import BoundMeasurement
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from xcaliper.calib.apply_values import OnAxis, Wanted
+    from xcaliper.calib.apply_values import Wanted
     from xcaliper.calib.entries import Entry, Key
     from xcaliper.calib.parameters import Read
     from xcaliper.calib.paramset import ParameterSet
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     Parameter = BoundCharacteristic | AxisPoints | BoundBlob
     Writes = list[tuple[Address, bytes]]
 
-__all__ = ["plan_apply"]
+__all__ = ["OnAxis", "plan_apply"]
 
 _EXACT: Final = Tolerance()
 _NEAR: Final = Tolerance(relative=1e-6)
@@ -100,6 +101,7 @@ class _Planner:
 
     def plan(self, values: ParameterSet) -> ApplyPlan:
         """Outcomes of all entries."""
+        values = with_kinds(values, self._catalog, only=_tells_no_kind)
         entries = list(values)
         self._read_all(entries)
         first = {axis.ref for one in self._held.values() for axis in one.axes if axis.ref}
@@ -127,9 +129,10 @@ class _Planner:
 
     def _read_all(self, entries: Iterable[Entry]) -> None:
         """Read what memory holds of the set in large pieces; what cannot be read is met again by its entry."""
-        known = [one for one in entries if self._exists(one.name)]
         for raw in (False, True):
-            names = dict.fromkeys(one.name for one in known if one.is_raw is raw)
+            names = dict.fromkeys(one.name for one in entries if one.is_raw is raw)
+            if not names:
+                continue
             held = extract(self._catalog, self._now, names, on_problem=lambda _: None, raw=raw)
             self._held |= {(matching_key(one.key), raw): one for one in held}
 
@@ -163,9 +166,13 @@ class _Planner:
 
     def _is_same(self, entry: Entry, held: Entry) -> bool:
         """True when memory holds exactly the entry, and no axis of it moves."""
+        if not same_values(entry.values, held.values) or entry.kind is not held.kind:
+            return False
+        if entry.unit != held.unit and entry.unit and held.unit:
+            return False
         if self._moved and any(axis.ref in self._moved for axis in held.axes):
             return False
-        return difference(entry, held, _EXACT) is None
+        return not differing_axes(entry.axes, held.axes, _EXACT)
 
     def _note_axis(self, bound: Parameter) -> None:
         """Remember that the set has the points of an axis."""
@@ -300,6 +307,11 @@ class _Planner:
         if follower is not None:
             return replace(follower, variant=entry.variant)
         return EntryOutcome(*entry.key, Outcome.UNCHANGED, before=held.values, after=held.values)
+
+
+def _tells_no_kind(entry: Entry) -> bool:
+    """True for ECU values of a file that does not tell blocks, tables and axes apart."""
+    return entry.is_raw and entry.kind is EntryKind.VAL_BLK
 
 
 def _element_size(bound: Any) -> int:

@@ -10,13 +10,15 @@ import numpy as np
 
 from xcaliper.calib.compare import Tolerance
 from xcaliper.calib.entries import EntryKind
-from xcaliper.calib.extract import entry_of
+from xcaliper.calib.entry_values import entry_of, physical
 from xcaliper.calib.interpolate import interpolate
 from xcaliper.calib.live import Overlay
+from xcaliper.calib.memory_blocks import REFUSALS
 from xcaliper.calib.outcomes import Outcome
 from xcaliper.core.errors import LimitError, UsageError
 from xcaliper.quantity.axis import AxisPoints
 from xcaliper.quantity.blob import BoundBlob
+from xcaliper.quantity.characteristic import RawCharacteristic
 from xcaliper.quantity.compu import Conversion
 from xcaliper.quantity.conversion import floats_of, is_text
 from xcaliper.quantity.points import check_monotony
@@ -102,7 +104,7 @@ class Wanted:
 
 
 def plan_entry(entry: Entry, bound: Parameter, memory: Read, rules: Rules) -> Wanted:
-    """Work out what an entry would write.
+    """Work out what an entry would write; nothing where memory that cannot be written holds it already.
 
     Args:
         entry: the entry.
@@ -117,8 +119,24 @@ def plan_entry(entry: Entry, bound: Parameter, memory: Read, rules: Rules) -> Wa
     if not isinstance(bound, BoundBlob):
         bound = bound.resolve(memory)
     now = entry_of(bound, memory, raw=entry.is_raw)
-    if not bound.writable:
+    if bound.writable:
+        return _made(entry, bound, now, memory, rules)
+    try:
+        made = _made(entry, replace(bound, writable=True), now, memory, rules)
+    except (Refused, *REFUSALS):
+        made = None
+    if made is None or not _held(made.writes, memory, rules.ag):
         raise Refused(Outcome.READ_ONLY, "the description does not let it be written", now.values)
+    return replace(made, writes=[])
+
+
+def _held(writes: Writes, memory: Read, ag: int) -> bool:
+    """True when memory has these bytes."""
+    return all(memory(at, -(-len(data) // ag) * ag)[: len(data)] == data for at, data in writes)
+
+
+def _made(entry: Entry, bound: Parameter, now: Entry, memory: Read, rules: Rules) -> Wanted:
+    """What an entry would write where it may be written."""
     warnings = []
     if entry.unit and now.unit and entry.unit != now.unit:
         warnings.append(f"unit {entry.unit} in the set, {now.unit} in the description")
@@ -359,11 +377,14 @@ class _Cells:
         then = Overlay(memory, self.rules.ag)
         then.add(axes)
         try:
-            writes, rounded, more = self._encode(values, then)
+            writes, rounded, more, held = self._encode(values, then)
         except LimitError as error:
             raise Refused(Outcome.OUTSIDE_LIMITS, error.message, now) from None
         writes = [*axes, *writes]
-        after = _after(self.bound, memory, writes, self.rules.ag, raw=entry.is_raw)
+        if held is not None and not self.bound.axes:  # nothing else decides about them
+            after, _ = physical(self.bound, RawCharacteristic(held), raw=False)
+        else:
+            after = _after(self.bound, memory, writes, self.rules.ag, raw=entry.is_raw)
         rails = self.bound.guard_rails and bool(self.bound.axes)
         outcome, text, told = _judge(rounded, np.any(more) or np.any(clamped), rails)
         if np.any(more):
@@ -380,21 +401,22 @@ class _Cells:
             return np.asarray(values).reshape(np.shape(now))
         raise Refused(Outcome.SIZE_DIFFERS, _sizes(values, now), now)
 
-    def _encode(self, values: Any, memory: Read) -> tuple[Writes, Any, Any]:
-        """Writes, and where values were rounded and brought to limits."""
+    def _encode(self, values: Any, memory: Read) -> tuple[Writes, Any, Any, NDArray[Any] | None]:
+        """Writes, where values were rounded and brought to limits, and raw values where one rule gave them."""
         bound = self.bound
         if self.entry.is_raw:
             numbers = _numbers(values, self.now.values)
             writes = bound.encode_raw(numbers, read=memory)
-            return writes, self._raw_rounded(numbers), False
+            return writes, self._raw_rounded(numbers), False, None
         self._check_texts(values)
         if bound.maps:
             parts = list(zip(bound.maps, np.asarray(values), strict=True))
             found = [one.phys_to_raw(slab, clamp=self.rules.clamp) for one, slab in parts]
             writes = bound.encode(values, read=memory, clamp=self.rules.clamp)
-            return writes, [f.rounded for f in found], [f.clamped for f in found]
+            return writes, [f.rounded for f in found], [f.clamped for f in found], None
         made = bound.phys_to_raw(values, clamp=self.rules.clamp)
-        return bound.encode_raw(made.raw, read=memory), made.rounded, made.clamped
+        writes = bound.encode_raw(made.raw, read=memory)
+        return writes, made.rounded, made.clamped, made.raw
 
     def _raw_rounded(self, numbers: NDArray[Any]) -> Any:
         return fit(numbers, self.bound.datatype, name=self.bound.name, clamp=True).rounded

@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from xcaliper.calib.entries import Entry, Key, SetAxis, Variant
     from xcaliper.calib.paramset import ParameterSet
 
-__all__ = ["EntryDifference", "SetDifference", "Tolerance", "compare", "matching_key"]
+__all__ = [
+    "EntryDifference",
+    "SetDifference",
+    "Tolerance",
+    "compare",
+    "difference",
+    "differing_axes",
+    "matching_key",
+]
 
 MAX_LINES: Final = 1000
 """Lines of a difference as text; the rest is counted."""
@@ -314,7 +322,7 @@ def difference(left: Entry, right: Entry, near: Tolerance) -> EntryDifference | 
     elif not same_values(left.values, right.values):
         cells, largest = _cells(left.values, right.values, near)
         reasons.extend(["values"] if len(cells) else [])
-    axes = () if "form" in reasons else _axes(left.axes, right.axes, near)
+    axes = () if "form" in reasons else differing_axes(left.axes, right.axes, near)
     if axes:
         reasons.append("axes")
     if left.unit != right.unit and left.unit and right.unit:
@@ -334,10 +342,16 @@ def _cells(left: Any, right: Any, near: Tolerance) -> tuple[NDArray[np.intp], fl
     return cells, float(apart.max()) if apart.size else float("nan")
 
 
-def _axes(
+def differing_axes(
     left: tuple[SetAxis, ...], right: tuple[SetAxis, ...], near: Tolerance
 ) -> tuple[int, ...]:
-    """Numbers of axes that differ; where one side has no axes at all, only the other's count tells."""
+    """Numbers of axes that differ; where one side has no axes at all, only the other's count tells.
+
+    Args:
+        left: axes of one entry.
+        right: those of the other.
+        near: how far points may be apart.
+    """
     if not left or not right:
         return ()
     found = []

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from xcaliper.calib.apply import plan_apply
 from xcaliper.calib.entries import HistoryEntry
-from xcaliper.calib.extract import extract
+from xcaliper.calib.extract import extract, parameter_names
 from xcaliper.calib.history import Change, Kind, State, told
+from xcaliper.calib.select import without_read_only
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import PlanError
 
@@ -58,8 +59,11 @@ def take_snapshot(  # options by name at the caller
     name: str,
     *,
     raw: bool,
+    read_only: bool,
 ) -> ParameterSet:
     """A set of what the ECU holds; checksums decide what is read anew."""
+    if names is None and not read_only:
+        names = without_read_only(calib.catalog, parameter_names(calib.catalog), on_problem)
     if not calib.in_group:
         calib.refresh()
     made = extract(

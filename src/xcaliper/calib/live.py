@@ -54,9 +54,14 @@ class Overlay:
     def __call__(self, address: Address, size_bytes: int) -> bytes:
         """Bytes at an address, planned ones included."""
         data = bytearray(self._read(address, size_bytes))
-        stretches = self._stretches(address, size_bytes)
-        parts = (self._near.get((address.extension, one), ()) for one in stretches)
-        for number in sorted({number for part in parts for number in part}):
+        if not self._planned:
+            return bytes(data)
+        near, extension = self._near, address.extension
+        numbers: set[int] = set()
+        for stretch in self._stretches(address, size_bytes):
+            if (extension, stretch) in near:
+                numbers.update(near[extension, stretch])
+        for number in sorted(numbers):
             where, new = self._planned[number]
             at = (where.value - address.value) * self._ag
             low, high = max(0, at), min(len(data), at + len(new))

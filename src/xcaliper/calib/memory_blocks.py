@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     _Flat = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8]]
 
-__all__ = ["REFUSALS", "MemoryBlocks", "ReadOnce"]
+__all__ = ["REFUSALS", "MemoryBlocks", "ReadOnce", "Run"]
 
 REFUSALS: Final = (UsageError, SourceError, NegativeResponseError)
 """What a memory raises for a place that it does not have; anything else ends the work."""
@@ -30,6 +30,9 @@ _MAX_SIZE: Final = 1 << 26
 
 Span = tuple[int, int]
 """First byte and the one behind the last."""
+
+Run = tuple[int, np.ndarray[Any, Any], np.ndarray[Any, Any]]
+"""Address extension; first bytes of some places and their sizes, counted in bytes, int64[n]."""
 
 
 class MemoryBlocks:
@@ -42,12 +45,20 @@ class MemoryBlocks:
         read: gives bytes of memory for an address and a size.
         ranges: places that will be needed.
         ag: bytes per address unit.
+        runs: further places, many at a time.
 
     Raises:
         LinkError: the link failed; a silent slave raises as well.
     """
 
-    def __init__(self, read: Read, ranges: Iterable[AddressRange], ag: int = 1) -> None:
+    def __init__(
+        self,
+        read: Read,
+        ranges: Iterable[AddressRange],
+        ag: int = 1,
+        *,
+        runs: Iterable[Run] = (),
+    ) -> None:
         self._read = read
         self._ag = ag
         self._starts: dict[int, list[int]] = {}
@@ -58,6 +69,10 @@ class MemoryBlocks:
             if 0 < one.size_bytes <= _MAX_SIZE:
                 start = one.start.value * ag
                 spans.setdefault(one.start.extension, []).append((start, start + one.size_bytes))
+        for extension, starts, sizes in runs:
+            fits = (sizes > 0) & (sizes <= _MAX_SIZE)
+            ends = (starts + sizes)[fits].tolist()
+            spans.setdefault(extension, []).extend(zip(starts[fits].tolist(), ends, strict=True))
         for extension, every in spans.items():
             self._starts[extension], self._blocks[extension] = [], []
             for piece in _pieces(every, ag):

@@ -81,10 +81,18 @@ class ImageCalibrator(ExportingCalibrator):
         variants: Mapping[str, str] | None = None,
         raw: bool = False,
         name: str = "",
+        read_only: bool = False,
         on_problem: Callable[[Diagnostic], None] = lambda _: None,
     ) -> ParameterSet:
         """A set of what the image holds, which it names; see :meth:`~xcaliper.calib.calibrator.Calibrator.snapshot`."""
-        made = super().snapshot(names, variants=variants, raw=raw, name=name, on_problem=on_problem)
+        made = super().snapshot(
+            names,
+            variants=variants,
+            raw=raw,
+            name=name,
+            read_only=read_only,
+            on_problem=on_problem,
+        )
         return made.with_head(origin=replace(made.origin, image=self._name))
 
     def dirty(self, against: str = "file", *, page: int | None = None) -> Dirty:

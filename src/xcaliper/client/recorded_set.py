@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xcaliper.calib.extract import from_values, parameter_names
+from xcaliper.calib.extract import parameter_names
+from xcaliper.calib.named_values import from_values
 from xcaliper.calib.paramset import Origin
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import MdfError

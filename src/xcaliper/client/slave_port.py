@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from xcaliper.calib.page_image import parameter_ranges
 from xcaliper.calib.segments import CalibSegment, PageUse
 from xcaliper.client.checksums import verify
 from xcaliper.core.address import Address
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["SlavePort", "calibration_segments"]
 
 _CHECKSUM: Final = "BUILD_CHECKSUM"
-
-#: MEMORY_SEGMENTs of parameters (ASAP2, MEMORY_SEGMENT, PrgType).
-_PARAMETERS = frozenset({"DATA", "CALIBRATION_VARIABLES"})
 
 
 class SlavePort:
@@ -116,15 +114,11 @@ def calibration_segments(connection: Connection) -> tuple[CalibSegment, ...]:
     found = [_paged(one) for one in connection.info.segments]
     made = [one for one in found if one is not None]
     ag = connection.session.profile.ag
-    file = connection.description.file
-    mod_par = file.module.mod_par if file is not None else None
-    for segment in mod_par.memory_segment if mod_par else ():
-        start = Address(segment.address)
-        size = segment.size - segment.size % ag
-        if segment.prg_type not in _PARAMETERS or size <= 0:
-            continue
-        if not any(one.touches(start, size, ag=ag) for one in made):
-            made.append(CalibSegment(None, segment.name, start, size))
+    known = connection.description.file is not None
+    described = parameter_ranges(connection.catalog) if known else ()
+    for name, one in described:
+        if not any(other.touches(one.start, one.size_bytes, ag=ag) for other in made):
+            made.append(CalibSegment(None, name, one.start, one.size_bytes))
     return tuple(made)
 
 

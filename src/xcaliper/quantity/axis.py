@@ -31,7 +31,15 @@ from xcaliper.quantity.window import Window, window_of
 if TYPE_CHECKING:
     from xcaliper.quantity.characteristic import BoundCharacteristic
 
-__all__ = ["AxisPoints", "BoundAxis", "bind_axis", "bind_axis_points", "curve_points", "sibling"]
+__all__ = [
+    "AxisPoints",
+    "BoundAxis",
+    "bind_axis",
+    "bind_axis_points",
+    "curve_points",
+    "described_points",
+    "sibling",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +376,13 @@ class BoundAxis:
             lower=self.lower,
             upper=self.upper,
         )
+
+
+def described_points(fixed: tuple[float, ...]) -> NDArray[Any]:
+    """Raw points that the description gives: int64 where all are whole, float64 otherwise."""
+    points = np.asarray(fixed, dtype=float)
+    whole = np.all(points == np.trunc(points)) and np.all(np.abs(points) < 2**53)
+    return points.astype(np.int64) if whole else points
 
 
 def curve_points(inputs: NDArray[Any], indices: NDArray[Any], count: int) -> NDArray[np.float64]:

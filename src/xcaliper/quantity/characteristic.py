@@ -11,7 +11,7 @@ from xcaliper.a2l.if_xcp import XcpDaqEvent
 from xcaliper.core.address import Address, AddressRange
 from xcaliper.core.datatypes import ByteOrder, DataType
 from xcaliper.core.errors import UsageError
-from xcaliper.quantity.axis import BoundAxis, curve_points
+from xcaliper.quantity.axis import BoundAxis, curve_points, described_points
 from xcaliper.quantity.bits import BitField
 from xcaliper.quantity.compu import Conversion
 from xcaliper.quantity.memory_values import Read, at_offset, to_bytes
@@ -186,8 +186,7 @@ class BoundCharacteristic:
             if axis.shared is not None:
                 outside[n] = axis.shared.decode(read)
             elif axis.fixed is not None:
-                points = np.asarray(axis.fixed, dtype=float)
-                outside[n] = points.astype(np.int64) if _whole(points) else points
+                outside[n] = described_points(axis.fixed)
         given = {n: len(points) for n, points in outside.items() if not self._counted(n)}
         sized = self._place(None, given)
         data = read_exactly(read, self.address, sized.size_bytes, self.name)
@@ -288,7 +287,7 @@ class BoundCharacteristic:
         if read is None and placed.element.pointer is not None:
             raise self._needs_reader()
         order = self._order(placed, len(shape))
-        return window_of(record, placed, self.byte_order, shape, order, self._reversed())
+        return window_of(record, placed, self.byte_order, shape, order, self.index_flips())
 
     def _points(self, record: OpenRecord, n: int) -> NDArray[Any]:
         axis = self.axes[n]
@@ -308,7 +307,7 @@ class BoundCharacteristic:
     def _actual(self, record: OpenRecord) -> tuple[int, ...]:
         return tuple(reversed(record.record.counts)) if self.axes else self.shape
 
-    def _reversed(self) -> tuple[slice, ...]:
+    def index_flips(self) -> tuple[slice, ...]:
         """Index that undoes INDEX_DECR in every dimension, slowest first."""
         return tuple(
             slice(None, None, -1) if self._decreasing(n) else slice(None)
@@ -331,12 +330,12 @@ class BoundCharacteristic:
         order = self._order(placed, len(shape))
         flat = record.values(placed, self.byte_order)
         table = flat.reshape([shape[n] for n in order]).transpose(np.argsort(order).tolist())
-        return table[self._reversed()] if self.axes else table
+        return table[self.index_flips()] if self.axes else table
 
     def _stored(self, table: NDArray[Any], placed: Placed) -> NDArray[Any]:
         """Memory order of a logical table, array[n]."""
         if self.axes:
-            table = table[self._reversed()]
+            table = table[self.index_flips()]
         return table.transpose(self._order(placed, table.ndim)).reshape(-1)
 
     def in_memory(self, raw: NDArray[Any]) -> NDArray[Any]:
@@ -524,7 +523,3 @@ class BoundCharacteristic:
         if axis.shared is not None:
             return axis.shared.encode_count(count, read=read)
         return encode_count(self._open(read)[0], n, count, axis.max_points, self.byte_order, name)
-
-
-def _whole(points: NDArray[Any]) -> bool:
-    return bool(np.all(points == np.trunc(points)) and np.all(np.abs(points) < 2**53))

@@ -227,7 +227,7 @@ class RecordShape:
         """
         if data is not None:
             return self._laid(byte_address, maximum, given, data, order, values)
-        known = (byte_address % self._period(), maximum, tuple((given or {}).items()), values)
+        known = (byte_address % self.period(), maximum, tuple((given or {}).items()), values)
         made = self._known.get(known)
         if made is None:
             made = self._laid(byte_address, maximum, given, None, order, values)
@@ -235,7 +235,7 @@ class RecordShape:
                 self._known[known] = made
         return made
 
-    def _period(self) -> int:
+    def period(self) -> int:
         """Distance at which addresses are alike to every border."""
         return lcm(*map(self._border, self.elements))
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from support.parameters import Bench
-from xcaliper.calib.extract import extract, from_values, to_physical
+from xcaliper.calib.extract import extract
+from xcaliper.calib.named_values import from_values, to_physical
 from xcaliper.calib.paramset import AxisKind, Entry, EntryKind, Origin, ParameterSet
 from xcaliper.calib.values import Axis, Table
 from xcaliper.core.errors import LinkError
@@ -91,7 +92,7 @@ def test_what_is_left_out_is_told(bench, values):
     assert "virtual" not in values
     told = "\n".join(bench.told)
     assert len(bench.told) == 2
-    assert "gone: memory cannot be read; it is left out." in told
+    assert "gone: left out: no memory at 0x00009000" in told
     assert "virtual: it is virtual and has no memory; it is left out." in told
     bench.told.clear()
     found = extract(bench.catalog, bench.read, ["speed", "nothing", "rpm"], on_problem=bench.tell)

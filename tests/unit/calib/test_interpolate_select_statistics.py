@@ -94,7 +94,7 @@ def test_names_by_function_and_group_end_in_circles_and_open_instances():
     assert names_of_group(catalog, "All") == ("block", *pid, "map", "torque")
     assert names_of_group(catalog, "All", deep=False) == ()
     with pytest.raises(NotFoundError, match="Did you mean Idle"):
-        names_of_function(catalog, "Idel")
+        names_of_function(catalog, "Idl")
     with pytest.raises(NotFoundError):
         names_of_group(catalog, "Missing")
     find = functions_of(catalog)

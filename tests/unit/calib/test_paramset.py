@@ -45,7 +45,7 @@ def test_entries_are_found_by_name_and_variant():
     assert SET.names == ("Idle.speed[0]", "map", "coded")
     assert ("coded" in SET, ("coded", C1.variant) in SET, "x" in SET) == (True, True, False)
     with pytest.raises(NotFoundError, match="Did you mean map"):
-        SET["mapp"]
+        SET["maps"]
     with pytest.raises(UsageError, match="2 variants"):
         SET["coded"]
     with pytest.raises(NotFoundError):

@@ -500,7 +500,7 @@ def test_the_demo_engine(tmp_path):
     (change,) = MemoryImage(runs).compare(new).changed
     assert change.start.value == ecu.image["cIdleSpeedTarget"].address
     notes = []
-    made = engine.calib.snapshot(on_problem=notes.append)
+    made = engine.calib.snapshot(read_only=True, on_problem=notes.append)
     assert {one.name for one in made} >= set(names)
     assert {ecu.image[one.subject].region for one in notes} == {"RAM"}  # texts of the program's own
     assert not {one.name for one in made} & {one.subject for one in notes}
