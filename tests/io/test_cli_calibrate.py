@@ -52,7 +52,8 @@ def run(capsys):
         capsys.readouterr()
         assert main([*words, "--json"]) == code
         told = capsys.readouterr()
-        return rows(told.out if code == 0 else told.err)
+        found = told.err.splitlines()
+        return rows(told.out if code == 0 else "\n".join(one for one in found if one[:1] == "{"))
 
     return ran
 
@@ -414,3 +415,154 @@ def test_connect_without_an_answer_writes_nothing(url, image, run, tmp_path, mon
     assert main(["cal", "connect", url, str(image), "--in-place"]) == 2
     assert idle(run, url) == 820
     assert idle(run, str(image), *described) == 777
+
+
+# --- what leaves an ECU comes back ---
+
+
+def test_a_set_of_the_ecu_can_be_applied_to_it(url, run, tmp_path, capsys):
+    for ending in ("cdfx", "dcm", "csv", "json", "py"):
+        file = str(tmp_path / f"all.{ending}")
+        run("cal", "export", url, file)
+        (plan,) = run("cal", "apply", url, file)
+        assert plan["counts"] == {"unchanged": len(plan["outcomes"])}, ending
+        assert run("cal", "diff", url, file)[0]["equal"] == len(plan["outcomes"])
+        names = {one["name"] for one in plan["outcomes"]}
+        assert "cIdleSpeedTarget" in names
+        assert not names & {"StateText", "SoftwareVersion"}
+    (kept,) = run("cal", "export", url, str(tmp_path / "more.csv"), "--all")
+    (named,) = run("cal", "export", url, str(tmp_path / "one.csv"), "SoftwareVersion")
+    assert (kept["entries"], named["entries"]) == (len(names) + 3, 1)
+    (plan,) = run("cal", "apply", url, str(tmp_path / "one.csv"))  # it does not change
+    assert plan["counts"] == {"unchanged": 1}
+    assert main(["cal", "export", url, str(tmp_path / "told.json")]) == 0
+    assert "read-only: SoftwareVersion, StateText" in capsys.readouterr().err
+
+
+def test_files_that_cannot_hold_everything(url, run, tmp_path, capsys):
+    for ending in ("par", "c"):
+        file = tmp_path / f"part.{ending}"
+        (error,) = run("cal", "export", url, str(file), code=2)
+        assert "--leave-out" in error["hint"]
+        assert any(one.startswith("cKnockThreshold: ") for one in error["problems"])
+        assert not file.exists()
+        assert main(["cal", "export", url, str(file), "--leave-out"]) == 0
+        assert "left out: cKnockThreshold: " in capsys.readouterr().err
+    file = str(tmp_path / "part.par")
+    run("cal", "set", url, "KFZW", "--offset", "-1", "--where", "x[0]")
+    (plan,) = run("cal", "apply", url, file)  # ECU values, and no word about kinds
+    assert plan["counts"] == {"applied": 1, "unchanged": len(plan["outcomes"]) - 1}
+    (row,) = run("cal", "diff", url, file, "KF*")
+    assert (row["equal"], row["changed"]) == (6, [])
+    with xcaliper.connect(url, cache=False) as ecu:
+        (tmp_path / "demo.a2l").write_bytes(ecu.description.data)
+    a2l = ("--a2l", str(tmp_path / "demo.a2l"))
+    assert idle(run, file, *a2l) == 820
+    run("cal", "import", file, str(tmp_path / "back.cdfx"), *a2l)
+    assert idle(run, str(tmp_path / "back.cdfx")) == 820
+
+
+def test_pages_become_images(url, image, run, tmp_path, capsys):
+    read = lambda name: read_image((tmp_path / name).read_bytes(), source=name).image  # noqa: E731
+    described = ("--a2l", str(tmp_path / "demo.a2l"))
+    run("cal", "set", url, "cIdleSpeedTarget", "905")
+    run("cal", "export", url, str(tmp_path / "page.hex"))
+    run("cal", "export", url, str(tmp_path / "flash.s19"), "--page", "1")
+    start, base = read("demo.hex"), image.read_bytes()
+    assert read("flash.s19") == start
+    assert read("page.hex").ranges() == start.ranges()
+    region = "0x08020000..0x080203FB:XCP_CRC_32@0x080203FC"
+    new = str(tmp_path / "new.hex")
+    (done,) = run("cal", "export", url, new, "--image", str(image), "--checksum", region)
+    assert done["changed"] == ["cIdleSpeedTarget"]
+    assert len(done["checksums"]) == 1
+    assert image.read_bytes() == base
+    data = read("new.hex").read(Address(0x0802_0000), 1024)
+    assert int.from_bytes(data[-4:], "little") == crc32(data[:-4])
+    assert idle(run, new, *described) == 905
+    assert run("cal", "diff", url, new)[0]["changed"] == []  # by the description of the ECU
+    assert run("cal", "diff", new, url)[0]["changed"] == []
+    (error,) = run("cal", "export", url, str(tmp_path / "gap.bin"), code=2)
+    assert "--segment" in error["hint"]
+    run("cal", "export", url, str(tmp_path / "one.bin"), "--segment", "CalibrationScalars")
+    assert len((tmp_path / "one.bin").read_bytes()) == 1024
+    assert main(["cal", "export", str(image), str(tmp_path / "own.hex"), *described]) == 0
+    assert "5120 bytes" in capsys.readouterr().out
+    assert read("own.hex") == start
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["page.hex", "KFZW"], 2, "whole segments"),
+        (["page.hex", "--page", "7"], 3, "page of segment 0"),
+        (["page.hex", "--segment", "Rom"], 3, "Rom"),
+        (["page.hex", "--checksum", "0..1:XCP_ADD_11@4"], 2, "--image"),
+        (["page.hex", "--image", "gone.hex"], 3, "gone.hex"),
+        (["page.hex", "--image", "OTHER"], 1, "EPK"),
+        (["demo.hex"], 2, "exists already"),
+        (["page.cdfx", "--page", "1"], 2, "for images"),
+    ],
+)
+def test_images_that_are_not_written(url, image, run, tmp_path, words, code, told):
+    if "OTHER" in words:
+        parts = [*read_image(image.read_bytes(), source="demo.hex").image.runs()]
+        parts.append((Address(0x0800_0100), b"XCALIPER-DEMO-9"))
+        (tmp_path / "other.hex").write_bytes(write_image(MemoryImage(parts), "ihex"))
+        words = [*words[:-1], str(tmp_path / "other.hex")]
+    before = sorted(tmp_path.iterdir())
+    (error,) = run("cal", "export", url, str(tmp_path / words[0]), *words[1:], code=code)
+    assert told in error["message"] + error["hint"]
+    assert sorted(one for one in tmp_path.iterdir() if one.suffix) == [
+        one for one in before if one.suffix
+    ]
+
+
+def test_connect_with_a_set(url, run, tmp_path):
+    file, out = tmp_path / "mine.cdfx", str(tmp_path / "ours.cdfx")
+    run("cal", "export", url, str(file))
+    run("cal", "set", url, "cIdleSpeedTarget", "905")
+    run("cal", "set", url, "KFPedal[1,1]", "3")
+    (error,) = run("cal", "connect", url, str(file), code=2)
+    assert "differ in 2 parameters, and nobody can be asked" in error["message"]
+    words = ("--choose", "KFPedal=ecu", "--choose", "*=data", "--out", out)
+    (done,) = run("cal", "connect", url, str(file), *words)
+    assert (done["outcome"], done["bytes_sent"], done["kept"]) == ("decided", 2, ["KFPedal"])
+    assert idle(run, url) == 820
+    assert run("cal", "diff", url, out)[0]["changed"] == []
+    assert cells(run, out, "KFPedal")[1][1] == 3
+    (done,) = run("cal", "connect", url, str(file), "--choose", "download")
+    assert done["outcome"] == "downloaded"
+    assert run("cal", "diff", url, str(file))[0]["changed"] == []
+    bad = tmp_path / "bad.dcm"
+    bad.write_text(
+        "KONSERVIERUNG_FORMAT 2.0\nFESTWERT cIdleSpeedTarget\n WERT 850.0\nEND\n"
+        "FESTWERT cUnknown\n WERT 1.0\nEND\n"
+    )
+    (error,) = run("cal", "connect", url, str(bad), "--choose", "download", code=2)
+    assert "cUnknown" in error["message"]
+    assert "--partly" in error["hint"]
+    assert idle(run, url) == 820
+    run("cal", "connect", url, str(bad), "--choose", "download", "--partly")
+    assert idle(run, url) == 850
+
+
+def test_functions_groups_and_numbers(url, run, tmp_path, capsys):
+    names = [row["name"] for row in run("cal", "list", url, "--function", "LambdaControl")]
+    assert len(names) == 6
+    assert [row["name"] for row in run("cal", "get", url, "--function", "LambdaControl")] == names
+    assert [
+        row["name"] for row in run("cal", "get", url, "KF*", "--function", "LambdaControl")
+    ] == ["KFLambda"]
+    run("cal", "get", url, "--group", "Nothing", code=3)
+    file = str(tmp_path / "all.json")
+    run("cal", "export", url, file)
+    assert [one["name"] for one in run("cal", "list", file, "--function", "LambdaControl")] == names
+    run("cal", "set", url, "KFPedal[1,1]", "3")
+    (found,) = run("cal", "stats", url, "KFPedal", "--against", file)
+    assert (found["entries"], found["values"], found["changed"], found["changed_values"]) == (
+        1, 48, 1, 1,
+    )  # fmt: skip
+    assert (found["parameters"][0]["smallest"], found["parameters"][0]["largest"]) == (0, 100)
+    assert main(["cal", "stats", file]) == 0
+    assert "79 parameters, 759 values" in capsys.readouterr().out

@@ -17,6 +17,7 @@ from xcaliper.cli.cal_options import (
     TargetOptionsOfVerb,
     Words,
     pairs,
+    shell_words,
 )
 from xcaliper.cli.cal_target import (
     check_place,
@@ -28,7 +29,7 @@ from xcaliper.cli.cal_target import (
     save_image,
     tell,
 )
-from xcaliper.core.errors import PlanError, UsageError
+from xcaliper.core.errors import UsageError
 
 if TYPE_CHECKING:
     from xcaliper.calib.port import MemoryPort
@@ -76,7 +77,7 @@ def connect(  # options by name
     answer = _Answer(choose, data, change)
     if not is_live(target):
         raise UsageError(f"{target}: it is no URL.", hint="xcaliper cal connect URL IMAGE")
-    with open_slave(target, options) as ecu:
+    with shell_words(), open_slave(target, options) as ecu:
         if change.confirm:
             ecu.confirm()
         place: _ImageFile | _SetFile
@@ -87,12 +88,7 @@ def connect(  # options by name
         with kept_history(target, ecu, replace(change, out=None)):
             reason = change.reason or f"connect with {data}"
             with working("Comparing …") if choose else nullcontext() as told:
-                try:
-                    done = ecu.calib.synchronise(place.memory, answer, reason=reason, progress=told)
-                except PlanError as error:
-                    error.hint = error.hint.replace("partial=True", "--partly")
-                    error.hint = error.hint.replace("apply()", "xcaliper cal apply")
-                    raise
+                done = ecu.calib.synchronise(place.memory, answer, reason=reason, progress=told)
             place.save()
     _tell(done, as_json=json)
     return EXIT_REFUSED if done.outcome is Outcome.READ_ONLY else EXIT_OK

@@ -81,6 +81,8 @@ def export(  # noqa: PLR0913  # options by name
         json: print one JSON object.
         options: how to open the target.
     """
+    from xcaliper.cli.shell import print_json
+
     written = written or FileOptions()
     form = _image_format(file, written.to)
     if form:
@@ -90,7 +92,10 @@ def export(  # noqa: PLR0913  # options by name
                 hint="Choose with --page and --segment; or put a set of some into an image: xcaliper cal apply.",
             )
         facts = _export_image(target, file, form, written, memory or ImageOptions(), options)
-        _tell_image(facts, as_json=json)
+        if json:
+            print_json(facts)
+        else:
+            _tell_image(facts, live=is_live(target))
         return 0
     if memory:
         raise UsageError(
@@ -192,14 +197,13 @@ def _save_alone(held: MemoryImage, file: Path, form: str) -> None:
         ) from error
 
 
-def _tell_image(facts: dict[str, Any], *, as_json: bool) -> None:
-    from xcaliper.cli.shell import errors, print_json, stdout
+def _tell_image(facts: dict[str, Any], *, live: bool) -> None:
+    from xcaliper.cli.shell import errors, stdout
 
-    if as_json:
-        print_json(facts)
-        return
-    page = "as they are seen" if facts["page"] is None else f"of page {facts['page']}"
-    text = f"{facts['file']}: {facts['bytes']} bytes {page}"
+    page = "" if facts["page"] is None else f" of page {facts['page']}"
+    if live and not page:
+        page = " as XCP sees them"
+    text = f"{facts['file']}: {facts['bytes']} bytes{page}"
     if "image" in facts:
         count = len(facts["changed"])
         differ = "1 parameter differs" if count == 1 else f"{count} parameters differ"

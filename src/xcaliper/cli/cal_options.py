@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -12,9 +13,11 @@ from cyclopts import Parameter
 from xcaliper.cli.key_options import KeyOptions
 from xcaliper.core.address import Address, AddressRange
 from xcaliper.core.datatypes import ByteOrder
-from xcaliper.core.errors import UsageError
+from xcaliper.core.errors import UsageError, XcaliperError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from xcaliper.image.checksum import ChecksumRegion
     from xcaliper.quantity.catalog import Catalog
 
@@ -31,11 +34,21 @@ __all__ = [
     "number",
     "offset_of",
     "pairs",
+    "shell_words",
 ]
 
 Flag = Annotated[bool, Parameter(negative=(), show_default=False)]
 Words = Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)]
 
+_WORDS: Final = (
+    ("call confirm() first", "use --confirm"),
+    ("force=True", "--force"),
+    ("partial=True", "--partly"),
+    ("Bring them in by apply()", "Use xcaliper cal apply"),
+    ("Call settle() first.", "See what became of it: xcaliper cal history URL --settle look."),
+    ("settle() can try again", "xcaliper cal history URL --settle back tries it again"),
+    ("incomplete=True", "open_image(…, incomplete=True) in Python"),
+)
 _CHECKSUM: Final = re.compile(
     r"(?P<ranges>[^:@]+):(?P<algorithm>\w+)@(?P<at>\w+)(?::(?P<order>big|little))?"
 )
@@ -114,6 +127,17 @@ class ChangeOptions:
     out: Path | None = None
     in_place: Flag = False
     checksum: Words = ()
+
+
+@contextmanager
+def shell_words() -> Iterator[None]:
+    """Hints about functions as hints about options, for what is raised inside."""
+    try:
+        yield
+    except XcaliperError as error:
+        for function, option in _WORDS:
+            error.hint = error.hint.replace(function, option)
+        raise
 
 
 TargetOptionsOfVerb = Annotated[TargetOptions | None, Parameter(name="*")]

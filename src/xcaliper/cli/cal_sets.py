@@ -11,12 +11,13 @@ from cyclopts import Parameter
 from xcaliper.cli.cal_keep import FileOptionsOfVerb, keep, tell_kept
 from xcaliper.cli.cal_options import ChoiceOptionsOfVerb, Flag, TargetOptionsOfVerb, Words
 from xcaliper.cli.cal_source import matching
-from xcaliper.cli.cal_target import Taken, described, load, meant_by, physical, take_from
+from xcaliper.cli.cal_target import Taken, described, is_live, load, meant_by, physical, take_from
 from xcaliper.core.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from xcaliper.calib.entries import Entry, Key
     from xcaliper.calib.merge import MergeResult
+    from xcaliper.cli.cal_options import TargetOptions
 
 __all__ = ["diff", "import_set", "merge", "stats"]
 
@@ -89,10 +90,7 @@ def diff(  # noqa: PLR0913  # options by name
     from xcaliper.calib.compare import compare
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, print_json, stdout
 
-    sides = [
-        take_from(target, names, options, read_only=everything, quiet=True)
-        for target in (left, right)
-    ]
+    sides = _both(left, right, names, options, everything=everything)
     sides = _alike(sides) if everything else _writable(_alike(sides), names)
     one, other = (side.values for side in sides)
     if choice:
@@ -159,6 +157,25 @@ def merge(  # noqa: PLR0913  # options by name
         if kept is not None:
             tell_kept(kept, as_json=False)
     return EXIT_OK if found.is_clean else EXIT_FOUND
+
+
+def _both(
+    left: str,
+    right: str,
+    names: tuple[str, ...],
+    options: TargetOptions | None,
+    *,
+    everything: bool,
+) -> list[Taken]:
+    """What both sides hold; the description of an ECU serves an image beside it."""
+    found: dict[str, Taken] = {}
+    catalog = None
+    for target in sorted({left, right}, key=lambda one: not is_live(one)):
+        found[target] = take_from(
+            target, names, options, read_only=everything, quiet=True, catalog=catalog
+        )
+        catalog = found[target].catalog if catalog is None else catalog
+    return [found[left], found[right]]
 
 
 def _alike(sides: list[Taken]) -> list[Taken]:

@@ -15,6 +15,7 @@ from xcaliper.cli.cal_options import (
     number,
     offset_of,
     pairs,
+    shell_words,
 )
 from xcaliper.cli.cal_source import SetSource, matching
 from xcaliper.cli.opening import open_ecu
@@ -74,7 +75,11 @@ def is_image(target: str) -> bool:
 
 @contextmanager
 def opened(
-    target: str, options: TargetOptions | None = None, change: ChangeOptions | None = None
+    target: str,
+    options: TargetOptions | None = None,
+    change: ChangeOptions | None = None,
+    *,
+    catalog: Catalog | None = None,
 ) -> Iterator[Target]:
     """A slave or an image, in the variant that the options name; closed at the end, not saved.
 
@@ -82,16 +87,18 @@ def opened(
         target: URL or file.
         options: how to open it.
         change: how it will be changed; None where it is not.
+        catalog: names and descriptions for an image, where the options tell none.
 
     Raises:
         UsageError: it is neither.
         XcaliperError: it cannot be opened.
     """
     if is_live(target):
-        with open_slave(target, options) as ecu:
+        with shell_words(), open_slave(target, options) as ecu:
             yield ecu
         return
-    image = image_of(target, options, change)
+    given = catalog if options is None or options.a2l is None else None
+    image = image_of(target, options, change, catalog=given)
     for criterion, value in pairs(options.variant if options else (), "variant").items():
         image.choose_variant(criterion, value)
     tell(image.diagnostics)
@@ -143,16 +150,17 @@ def image_of(
             f"{target}: it is neither the URL of a slave nor an image.",
             hint="As udp://127.0.0.1:5555, or engine.hex with --a2l engine.a2l.",
         )
-    described_by = catalog or options.a2l
+    described_by = catalog if catalog is not None else options.a2l
     if described_by is None:
         raise UsageError(f"{target}: an image tells no names.", hint="Give its --a2l.")
-    return open_image(
-        described_by,
-        target,
-        offset=offset_of(options.offset),
-        checksums=[checksum_region(one) for one in (change.checksum if change else ())],
-        address=None if options.address is None else number(options.address, "address"),
-    )
+    with shell_words():
+        return open_image(
+            described_by,
+            target,
+            offset=offset_of(options.offset),
+            checksums=[checksum_region(one) for one in (change.checksum if change else ())],
+            address=None if options.address is None else number(options.address, "address"),
+        )
 
 
 @contextmanager
@@ -172,7 +180,7 @@ def changing(
     change = change or ChangeOptions()
     if not is_live(target) and is_image(target):
         check_place(target, change)
-    with opened(target, options, change) as memory:
+    with shell_words(), opened(target, options, change) as memory:
         if change.confirm:
             memory.confirm()
         with kept_history(target, memory, change):
@@ -282,6 +290,7 @@ def take_from(  # noqa: PLR0913  # options by name
     raw: bool = False,
     read_only: bool = True,
     quiet: bool = False,
+    catalog: Catalog | None = None,
     with_history: bool = False,
 ) -> Taken:
     """The parameters of a slave, an image or a file as a set; what is left out is told on standard error.
@@ -295,6 +304,7 @@ def take_from(  # noqa: PLR0913  # options by name
         read_only: of a slave or an image, also what its description calls read-only; a plain name takes it
             in any case.
         quiet: do not tell what is left out for being read-only.
+        catalog: names and descriptions for an image, where the options tell none.
         with_history: take along what the history of a slave or an image tells of each parameter.
 
     Raises:
@@ -312,7 +322,7 @@ def take_from(  # noqa: PLR0913  # options by name
         )
     problems: list[Diagnostic] = []
     chosen = pairs(options.variant, "variant") if options else {}
-    with opened(target, options) as memory:
+    with opened(target, options, catalog=catalog) as memory:
         names = _named(memory.catalog, patterns, choice)
         if not read_only:
             names = _writable(memory.catalog, names, patterns, [] if quiet else problems)

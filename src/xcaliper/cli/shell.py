@@ -14,6 +14,7 @@ from xcaliper.core.errors import (
     LinkError,
     NegativeResponseError,
     NotFoundError,
+    PlanError,
     RemoteProtocolError,
     UnlockError,
     UsageError,
@@ -47,6 +48,9 @@ __all__ = [
     "stdout",
     "working",
 ]
+
+#: Reasons of one error that are listed.
+_PROBLEMS: Final = 50
 
 EXIT_OK: Final = 0
 EXIT_FAILURE: Final = 1
@@ -207,17 +211,24 @@ def _plain(value: Any) -> Any:
 
 def report(error: XcaliperError, *, as_json: bool) -> None:
     """Say what went wrong, why, and what to do; data stay on standard output."""
+    problems = getattr(error, "problems", ())
     if as_json:
-        fields = {"error": error.slug, "message": error.message, "hint": error.hint}
+        fields: dict[str, Any] = {"error": error.slug, "message": error.message, "hint": error.hint}
+        if problems:
+            fields["problems"] = list(problems)
         json.dump(fields, sys.stderr, ensure_ascii=False)
         sys.stderr.write("\n")
         return
     console = errors()
     console.print(f"[bold red]error[/] [dim]{error.slug}[/]", end=" ")
-    console.print(error.message, markup=False, soft_wrap=True)
-    problems = getattr(error, "problems", ())
-    for problem in problems if len(problems) > 1 else ():
+    if isinstance(error, PlanError) and len(problems) > 1:
+        console.print(f"{error.subject}: {len(problems)} problems", markup=False, soft_wrap=True)
+    else:
+        console.print(error.message, markup=False, soft_wrap=True)
+    for problem in problems[:_PROBLEMS] if len(problems) > 1 else ():
         console.print(f"  - {problem}", markup=False, soft_wrap=True)
+    if len(problems) > _PROBLEMS:
+        console.print(f"  … and {len(problems) - _PROBLEMS} more", markup=False)
     if error.hint:
         console.print("[bold]hint[/]", end="  ")
         console.print(error.hint, markup=False, soft_wrap=True)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["Shown", "json_value", "show_values"]
 
 _GAP: Final = "  "
+#: Longer blocks are not written into one line.
+_LINE_VALUES: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def show_values(values: Iterable[Shown], *, surface: bool = False) -> None:
     for one in values:
         if isinstance(one.value, Table):
             tables.append((one.value, one))
-        elif getattr(one.value, "ndim", 0) > 1 or (surface and getattr(one.value, "ndim", 0)):
+        elif _is_wide(one, surface=surface):
             tables.append((Table(one.name, one.value, (), one.unit), one))
         else:
             flat = one.value.ravel() if hasattr(one.value, "ravel") else [one.value]
@@ -74,6 +76,14 @@ def show_values(values: Iterable[Shown], *, surface: bool = False) -> None:
         if surface:
             width = min(console.width, 100) - 40
             console.print(surface_of(table, width=width), markup=False, soft_wrap=True)
+
+
+def _is_wide(one: Shown, *, surface: bool) -> bool:
+    """True for arrays that are shown like a table."""
+    dimensions = getattr(one.value, "ndim", 0)
+    if dimensions != 1:
+        return bool(dimensions)
+    return surface or one.changed is not None or one.value.size > _LINE_VALUES
 
 
 def json_value(value: Any) -> Any:
@@ -179,4 +189,4 @@ def _style(cell: Cell) -> str:
         return marked.strip()
     red, green, blue = colour(cell.level)
     dark = 0.3 * red + 0.59 * green + 0.11 * blue < 128
-    return f"{marked}{'white' if dark else 'black'} on rgb({red},{green},{blue})"
+    return f"{marked}{'#ffffff' if dark else '#000000'} on rgb({red},{green},{blue})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 if TYPE_CHECKING:
     from xcaliper.core.address import Address, AddressRange
@@ -44,6 +44,9 @@ __all__ = [
     "WriteProtectedError",
     "XcaliperError",
 ]
+
+#: Reasons in one message.
+_TOLD: Final = 20
 
 
 class XcaliperError(Exception):
@@ -152,14 +155,17 @@ class PlanError(UsageError):
     """A plan that does not fit; carries every reason at once.
 
     Attributes:
-        problems: each reason, one sentence each.
+        subject: what was planned.
+        problems: each reason, one sentence each; the message has the first ones.
     """
 
     slug = "plan"
 
     def __init__(self, subject: str, problems: tuple[str, ...], *, hint: str = "") -> None:
+        self.subject = subject
         self.problems = problems
-        super().__init__(f"{subject}: {'; '.join(problems)}.", hint=hint)
+        more = f"; and {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
+        super().__init__(f"{subject}: {'; '.join(problems[:_TOLD])}{more}.", hint=hint)
 
 
 class LimitError(UsageError):

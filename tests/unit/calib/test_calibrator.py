@@ -576,3 +576,32 @@ def test_what_cannot_be_kept_is_not_sent():
     with pytest.raises(UsageError, match="full"):
         calib["a"] = 7
     assert (ecu.writes, len(calib.history)) == (0, 0)
+
+
+# --- pages as images ---
+
+
+def test_pages_as_an_image():
+    ecu, calib = made()
+    calib["a"] = 500
+    seen = calib.image()
+    assert [(one.start.value, one.size_bytes) for one in seen.ranges()] == [
+        (MAPS, 512),
+        (TWIN, 512),
+    ]
+    assert seen.read(Address(MAPS), 512) == bytes(ecu.pages_of[0, 0])
+    flash = calib.image(1, ["maps"])
+    assert flash.read(Address(MAPS), 512) == bytes(ecu.pages_of[0, 1])
+    assert flash.size_bytes == 512
+    assert ecu.used == {0: [0, 0], 1: [0, 0]}  # XCP is where it was
+    assert calib.image(segments=["1", 1, "twin"]).size_bytes == 512
+    for words, told in (
+        ({"page": 2}, "page of segment 0"),
+        ({"segments": ["rom"]}, "segment"),
+        ({"page": 1, "segments": [7]}, "segment"),
+    ):
+        with pytest.raises(NotFoundError, match=told):
+            calib.image(**words)
+    bare = Calibrator(CATALOG, ecu, clock=lambda: 0)
+    with pytest.raises(UsageError, match="segment of parameters"):
+        bare.image()

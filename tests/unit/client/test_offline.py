@@ -502,6 +502,9 @@ def test_the_demo_engine(tmp_path):
     notes = []
     made = engine.calib.snapshot(read_only=True, on_problem=notes.append)
     assert {one.name for one in made} >= set(names)
+    assert [one.slug for one in notes] == ["read-only"]
+    made, notes = engine.export(read_only=True)
+    assert {one.name for one in made} >= set(names)
     assert {ecu.image[one.subject].region for one in notes} == {"RAM"}  # texts of the program's own
     assert not {one.name for one in made} & {one.subject for one in notes}
 
@@ -523,3 +526,42 @@ def test_a_real_pair(tmp_path):
     again = xcaliper.open_image(a2l, tmp_path / "new.hex")
     assert again.read("calibration_test") == -7.5
     assert image.diff(xcaliper.open_image(a2l, source)).names == ("calibration_test",)
+
+
+# --- pages of an ECU put into an image ---
+
+
+def test_memory_of_an_ecu_goes_where_the_image_keeps_it(pump, files):
+    held = pump.calib.image(segments=["Ram"])
+    assert [(one.start.value, one.size_bytes) for one in held.ranges()] == [(0x1000, 0x40)]
+    held.write(Address(0x1000), (6000).to_bytes(2, "big"))
+    done = pump.put_memory(held, reason="tuned")
+    assert done.names == ("Speed",)
+    assert (pump.read("Speed"), done.reason, done.bytes_sent) == (1500, "tuned", 2)
+    assert pump.put_memory(held) is None
+    pump.save(files / "new.hex")
+    data = read_image((files / "new.hex").read_bytes(), source="new.hex").image
+    assert data.read(Address(0x8000), 6) == b"PUMP-7"
+    body = data.read(Address(0x8000), 0x60)
+    assert data.read(Address(0x8060), 4) == zlib.crc32(body).to_bytes(4, "little")
+    assert data.read(Address(0x8010), 2) == (6000).to_bytes(2, "big")
+    pump.undo()
+    assert pump.read("Speed") == 1000
+
+
+def test_memory_that_an_image_does_not_take(pump, files):
+    before = pump.image.copy()
+    with pytest.raises(UsageError, match="EPK"):
+        pump.put_memory(MemoryImage([(Address(0x8000), b"OTHER!"), (Address(0x1000), b"\0\0")]))
+    with pytest.raises(GapError, match="0x00002000"):
+        pump.put_memory(MemoryImage([(Address(0x1000), b"\0\0"), (Address(0x2000), b"\0")]))
+    with pytest.raises(UsageError, match="2 bytes per address"):
+        pump.put_memory(MemoryImage([(Address(0x1000), b"\0\0")], ag=2))
+    (files / "other.hex").write_bytes(hex_of(flash(b"PUMP-6")))
+    other = xcaliper.open_image(files / "pump.a2l", files / "other.hex")
+    with pytest.raises(IntegrityError, match="PUMP-6"):
+        other.put_memory(MemoryImage([(Address(0x1000), b"\0\0")]))
+    assert pump.image == before
+    for words, kind in (({"segments": ["Rom"]}, "segment"), ({"page": 1}, "page of memory")):
+        with pytest.raises(NotFoundError, match=kind):
+            pump.calib.image(**words)

@@ -1,5 +1,6 @@
 """The table of formats: names, endings, content, and what each can hold."""
 
+import numpy as np
 import pytest
 
 from support.set_ecu import catalog, values
@@ -8,13 +9,14 @@ from xcaliper.calib.formats.model import Holds
 from xcaliper.calib.formats.table import (
     FORMATS,
     find_format,
+    fitting,
     format_of,
     losses,
     read_set,
     write_set,
 )
 from xcaliper.calib.paramset import Entry, EntryKind, Flag, Origin, ParameterSet
-from xcaliper.core.errors import NotFoundError, ParameterSetError
+from xcaliper.core.errors import NotFoundError, ParameterSetError, PlanError, UsageError
 
 
 def test_rows_are_whole_and_differ():
@@ -66,3 +68,26 @@ def test_losses_are_what_a_format_has_no_place_for():
     assert set(losses(rich, "csv")) == {Holds.FLAGS, Holds.ORIGIN}
     assert set(losses(rich, "dcm")) == {Holds.BLOBS, Holds.FLAGS, Holds.RAW}
     assert losses(rich, "python") == losses(ParameterSet(), "c") == ()
+
+
+def test_the_rest_can_be_written_where_a_format_cannot_hold_all():
+    whole = ParameterSet([*values(), Entry("Half", EntryKind.VALUE, 1.5)], name="run")
+    for name, lacking in (("par", {"Half", "Lowest64", "Serial"}), ("c", {"Half"})):
+        with pytest.raises(PlanError) as caught:
+            write_set(whole, name, catalog=catalog())
+        assert {one.partition(":")[0] for one in caught.value.problems} >= lacking
+        part, why = fitting(whole, name, catalog=catalog())
+        assert {*whole.names} - {*part.names} == {one.partition(":")[0] for one in why}
+        assert lacking <= {*whole.names} - {*part.names}
+        assert write_set(part, name, catalog=catalog())
+    bad = [Entry(f"X{n}", EntryKind.VALUE, 1, is_raw=True) for n in range(30)]
+    good = Entry("Good", EntryKind.VALUE, 1)
+    for name in ("cdf", "dcm"):
+        part, why = fitting(ParameterSet([*bad, good]), name)
+        assert (part.names, len(why)) == (("Good",), 30)
+    odd = Entry("Odd", EntryKind.VALUE, np.array(1 + 2j))
+    part, why = fitting(ParameterSet([odd, good]), "json")
+    assert (part.names, len(why)) == (("Good",), 1)
+    assert fitting(ParameterSet([good]), "json") == (ParameterSet([good]), ())
+    with pytest.raises(UsageError, match="description"):
+        fitting(whole, "par")
