@@ -27,13 +27,16 @@ from xcaliper.cli.cal_target import (
     load,
     open_slave,
     save_image,
-    tell,
 )
 from xcaliper.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from xcaliper.calib.port import MemoryPort
-    from xcaliper.client.connect_choice import ParameterDifference, Question, Synchronised
+    from xcaliper.client.connect_choice import (
+        ParameterDifference,
+        Question,
+        Synchronised,
+        WorkingData,
+    )
     from xcaliper.client.connection import Connection
     from xcaliper.client.offline import OfflineImage
 
@@ -84,12 +87,14 @@ def connect(  # options by name
         if is_image(data):
             place = _ImageFile(data, image_of(data, options, change, catalog=ecu.catalog), change)
         else:
-            place = _SetFile(data, ecu, change, partly=partly)
+            place = _SetFile(data, ecu, change)
         with kept_history(target, ecu, replace(change, out=None)):
             reason = change.reason or f"connect with {data}"
             with working("Comparing …") if choose else nullcontext() as told:
-                done = ecu.calib.synchronise(place.memory, answer, reason=reason, progress=told)
-            place.save()
+                done = ecu.calib.synchronise(
+                    place.data, answer, reason=reason, progress=told, partial=partly
+                )
+            place.save(done)
     _tell(done, as_json=json)
     return EXIT_REFUSED if done.outcome is Outcome.READ_ONLY else EXIT_OK
 
@@ -102,9 +107,9 @@ class _ImageFile:
             image.confirm()
         image.check_confirmed(name)
         self._name, self._image, self._change = name, image, change
-        self.memory: MemoryPort = image.page
+        self.data: WorkingData = image.page
 
-    def save(self) -> None:
+    def save(self, _: Synchronised) -> None:
         """Write what the ECU changed."""
         save_image(self._image, self._name, self._change)
 
@@ -112,24 +117,21 @@ class _ImageFile:
 class _SetFile:
     """A file of parameter values that one works on."""
 
-    def __init__(self, name: str, ecu: Connection, change: ChangeOptions, *, partly: bool) -> None:
-        from xcaliper.client.set_memory import SetMemory
-
+    def __init__(self, name: str, ecu: Connection, change: ChangeOptions) -> None:
         if change.checksum:
             raise UsageError(f"{name}: --checksum is for images.")
         self._name, self._ecu, self._change = name, ecu, change
-        self.memory = SetMemory(ecu.calib, load(name).values, partial=partly)
+        self.data: WorkingData = load(name).values
 
-    def save(self) -> None:
+    def save(self, done: Synchronised) -> None:
         """Write the set where the ECU has won."""
         from xcaliper.cli.shell import errors
         from xcaliper.client.set_file import save_set
 
-        if self._ecu.calib.is_offline or not self.memory.is_changed:
+        if done.values is None:
             return
         file = self._change.out or Path(self._name)
-        save_set(self.memory.values(), file, catalog=self._ecu.catalog)
-        tell(self.memory.diagnostics)
+        save_set(done.values, file, catalog=self._ecu.catalog)
         errors().print(f"wrote {file}", markup=False, soft_wrap=True)
 
 
