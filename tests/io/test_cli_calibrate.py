@@ -358,6 +358,14 @@ def test_checksums_of_an_image_are_set_right(image, run, tmp_path, capsys):
     assert int.from_bytes(data[-4:], "little") == crc32(data[:-4])
 
 
+def test_connect_where_bytes_of_no_parameter_differ(url, image, run):
+    found = read_image(image.read_bytes(), source="demo.hex").image
+    found.write(Address(0x0802_03FC), b"\0\0\0\0")
+    image.write_bytes(write_image(found, "ihex"))
+    (error,) = run("cal", "connect", url, str(image), code=2)
+    assert "differ in 0 parameters and 4 bytes of none" in error["message"]
+
+
 def test_connect_by_a_scripted_choice(url, image, run, tmp_path, capsys):
     described = ("--a2l", str(tmp_path / "demo.a2l"))
     run("cal", "set", str(image), "cIdleSpeedTarget", "777", "--in-place", *described)
@@ -541,9 +549,19 @@ def test_connect_with_a_set(url, run, tmp_path):
     )
     (error,) = run("cal", "connect", url, str(bad), "--choose", "download", code=2)
     assert "cUnknown" in error["message"]
-    assert "--partly" in error["hint"]
+    assert "--choose NAME=ecu" in error["hint"]
     assert idle(run, url) == 820
-    run("cal", "connect", url, str(bad), "--choose", "download", "--partly")
+    run(
+        "cal",
+        "connect",
+        url,
+        str(bad),
+        "--choose",
+        "cUnknown=ecu",
+        "--choose",
+        "*=data",
+        "--in-place",
+    )
     assert idle(run, url) == 850
 
 

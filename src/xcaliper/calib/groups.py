@@ -108,7 +108,7 @@ def prepare(
         return Prepared(runs, moves=tuple(_parked(working, one) for one in paged))
     if how is How.ORDER or not runs or (how is How.AUTO and len(runs) == 1):
         return _in_order(working, runs, touched)
-    note = "part of it lies outside of the segments" if outside else ""
+    note = "part of it lies outside of the segments" if outside and working.segments else ""
     moves: list[PageMove] = []
     for one in touched:
         page, reason = _spare_page(working, one)

@@ -31,14 +31,9 @@ from xcaliper.cli.cal_target import (
 from xcaliper.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from xcaliper.client.connect_choice import (
-        ParameterDifference,
-        Question,
-        Synchronised,
-        WorkingData,
-    )
+    from xcaliper.calib.paramset import ParameterSet
+    from xcaliper.client.connect_choice import ParameterDifference, Question, Synchronised
     from xcaliper.client.connection import Connection
-    from xcaliper.client.offline import OfflineImage
 
 __all__ = ["connect"]
 
@@ -53,7 +48,6 @@ def connect(  # options by name
     /,
     *,
     choose: Words = (),
-    partly: Flag = False,
     change: ChangeOptionsOfVerb = None,
     json: Flag = False,
     options: TargetOptionsOfVerb = None,
@@ -68,7 +62,6 @@ def connect(  # options by name
         data: image, or file of parameter values, with what one works on.
         choose: upload, the ECU wins; download, the data wins; offline, nothing is done; or NAME=ecu and NAME=data
             for each parameter, *=ecu or *=data for all others. Asked for when it is not given.
-        partly: of a file of parameter values, leave out what the ECU cannot take.
         change: where the change is kept; what is uploaded changes the image or the file.
         json: print one JSON object.
         options: how to open both.
@@ -83,56 +76,34 @@ def connect(  # options by name
     with shell_words(), open_slave(target, options) as ecu:
         if change.confirm:
             ecu.confirm()
-        place: _ImageFile | _SetFile
+        image = None
         if is_image(data):
-            place = _ImageFile(data, image_of(data, options, change, catalog=ecu.catalog), change)
-        else:
-            place = _SetFile(data, ecu, change)
+            image = image_of(data, options, change, catalog=ecu.catalog)
+            if change.confirm:
+                image.confirm()
+            image.check_confirmed(data)
+        elif change.checksum:
+            raise UsageError(f"{data}: --checksum is for images.")
+        held = load(data).values if image is None else image.page
         with kept_history(target, ecu, replace(change, out=None)):
             reason = change.reason or f"connect with {data}"
             with working("Comparing …") if choose else nullcontext() as told:
-                done = ecu.calib.synchronise(
-                    place.data, answer, reason=reason, progress=told, partial=partly
-                )
-            place.save(done)
+                done = ecu.calib.synchronise(held, answer, reason=reason, progress=told)
+            if image is not None:
+                save_image(image, data, change)
+            elif done.values is not None:
+                _save_values(done.values, change.out or Path(data), ecu)
     _tell(done, as_json=json)
     return EXIT_REFUSED if done.outcome is Outcome.READ_ONLY else EXIT_OK
 
 
-class _ImageFile:
-    """An image that one works on."""
+def _save_values(values: ParameterSet, file: Path, ecu: Connection) -> None:
+    """Write a set for parts of which the ECU has won."""
+    from xcaliper.cli.shell import errors
+    from xcaliper.client.set_file import save_set
 
-    def __init__(self, name: str, image: OfflineImage, change: ChangeOptions) -> None:
-        if change.confirm:
-            image.confirm()
-        image.check_confirmed(name)
-        self._name, self._image, self._change = name, image, change
-        self.data: WorkingData = image.page
-
-    def save(self, _: Synchronised) -> None:
-        """Write what the ECU changed."""
-        save_image(self._image, self._name, self._change)
-
-
-class _SetFile:
-    """A file of parameter values that one works on."""
-
-    def __init__(self, name: str, ecu: Connection, change: ChangeOptions) -> None:
-        if change.checksum:
-            raise UsageError(f"{name}: --checksum is for images.")
-        self._name, self._ecu, self._change = name, ecu, change
-        self.data: WorkingData = load(name).values
-
-    def save(self, done: Synchronised) -> None:
-        """Write the set where the ECU has won."""
-        from xcaliper.cli.shell import errors
-        from xcaliper.client.set_file import save_set
-
-        if done.values is None:
-            return
-        file = self._change.out or Path(self._name)
-        save_set(done.values, file, catalog=self._ecu.catalog)
-        errors().print(f"wrote {file}", markup=False, soft_wrap=True)
+    save_set(values, file, catalog=ecu.catalog)
+    errors().print(f"wrote {file}", markup=False, soft_wrap=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +179,7 @@ def _asked(question: Question) -> str | Mapping[str, str]:
 
     if not sys.stdin.isatty():
         raise UsageError(
-            f"connect: ECU and data differ in {len(question.dirty.names)} parameters, and nobody can be asked.",
+            f"connect: ECU and data differ in {_counted(question)}, and nobody can be asked.",
             hint=f"Use --choose {', --choose '.join(_WHOLE)}, or --choose NAME=ecu.",
         )
     console = errors()
@@ -216,13 +187,20 @@ def _asked(question: Question) -> str | Mapping[str, str]:
         console.print(f"{one.label}: {one.bytes_changed} bytes differ", markup=False)
     names = question.dirty.names
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    console.print(f"{len(names)} parameters: {', '.join(names[:_SHOWN])}{more}", markup=False)
+    console.print(f"{_counted(question)}: {', '.join(names[:_SHOWN])}{more}", markup=False)
     letter = _ask(
         "u: upload, the ECU wins; d: download, the data wins; p: per parameter; o: offline", "udpo"
     )
     if letter != "p":
         return {"u": "upload", "d": "download", "o": "offline"}[letter]
     return _each(question.parameters())
+
+
+def _counted(question: Question) -> str:
+    """``2 parameters``, with the bytes that belong to none."""
+    text = f"{len(question.dirty.names)} parameters"
+    unnamed = sum(one.size_bytes for one in question.dirty.unnamed)
+    return f"{text} and {unnamed} bytes of none" if unnamed else text
 
 
 def _each(differences: list[ParameterDifference]) -> dict[str, str]:

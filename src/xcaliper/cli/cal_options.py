@@ -44,7 +44,7 @@ _WORDS: Final = (
     ("call confirm() first", "use --confirm"),
     ("force=True", "--force"),
     ("partial=True", "--partly"),
-    ("Bring them in by apply()", "Use xcaliper cal apply"),
+    ("decide for each parameter", "decide for each parameter with --choose NAME=ecu"),
     ("Call settle() first.", "See what became of it: xcaliper cal history URL --settle look."),
     ("settle() can try again", "xcaliper cal history URL --settle back tries it again"),
     ("incomplete=True", "open_image(…, incomplete=True) in Python"),

@@ -11,11 +11,21 @@ from cyclopts import Parameter
 from xcaliper.cli.cal_keep import FileOptionsOfVerb, keep, tell_kept
 from xcaliper.cli.cal_options import ChoiceOptionsOfVerb, Flag, TargetOptionsOfVerb, Words
 from xcaliper.cli.cal_source import matching
-from xcaliper.cli.cal_target import Taken, described, is_live, load, meant_by, physical, take_from
+from xcaliper.cli.cal_target import (
+    Taken,
+    described,
+    is_image,
+    is_live,
+    load,
+    meant_by,
+    physical,
+    take_from,
+)
 from xcaliper.core.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from xcaliper.calib.entries import Entry, Key
+    from xcaliper.calib.formats.model import Holds
     from xcaliper.calib.merge import MergeResult
     from xcaliper.cli.cal_options import TargetOptions
 
@@ -145,6 +155,7 @@ def merge(  # noqa: PLR0913  # options by name
         for target in (base, mine, theirs)
     ]
     sides = _alike(sides) if everything else _writable(_alike(sides))
+    sides = _completed(sides, (base, mine, theirs))
     found = _resolved(engine.merge(*(one.values for one in sides), cells=cells), take)
     catalog = next((one.catalog for one in sides if one.catalog is not None), described(options))
     kept = None
@@ -182,6 +193,28 @@ def _alike(sides: list[Taken]) -> list[Taken]:
     """The sides with physical values, as far as the description of one of them can make some."""
     catalog = next((one.catalog for one in sides if one.catalog is not None), None)
     return [replace(one, values=physical(one.values, catalog)) for one in sides]
+
+
+def _completed(sides: list[Taken], targets: tuple[str, ...]) -> list[Taken]:
+    """The sides with what their files have no place for, so that it does not count as removed."""
+    from xcaliper.calib.formats.table import completed
+
+    base, *others = (one.values for one in sides)
+    base = completed(base, others[0], _lacking(targets[0]))
+    made = [
+        completed(one, base, _lacking(name)) for one, name in zip(others, targets[1:], strict=True)
+    ]
+    return [replace(one, values=values) for one, values in zip(sides, (base, *made), strict=True)]
+
+
+def _lacking(target: str) -> set[Holds]:
+    """What a file, an image or a slave has no place for."""
+    from xcaliper.calib.formats.model import Holds
+    from xcaliper.client.set_file import format_in
+
+    if is_live(target) or is_image(target):
+        return {Holds.HISTORY, Holds.FLAGS}
+    return set(Holds) - format_in(target).holds
 
 
 def _writable(sides: list[Taken], names: tuple[str, ...] = ()) -> list[Taken]:

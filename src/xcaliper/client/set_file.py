@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from xcaliper.calib.formats.table import FORMATS, read_set, write_set
+from xcaliper.calib.formats.table import FORMATS, HEAD_BYTES, format_of, read_set, write_set
 from xcaliper.client.whole_file import write_whole
 from xcaliper.core.errors import ParameterSetError, UsageError
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from xcaliper.calib.formats.model import ReadSet
+    from xcaliper.calib.formats.model import ReadSet, SetFormat
     from xcaliper.calib.paramset import ParameterSet
     from xcaliper.quantity.catalog import Catalog
 
-__all__ = ["MAX_FILE_BYTES", "format_for", "load_set", "save_set"]
+__all__ = ["MAX_FILE_BYTES", "format_for", "format_in", "load_set", "save_set"]
 
 #: Larger files are refused before they are read.
 MAX_FILE_BYTES: Final = 1 << 30
@@ -42,12 +42,31 @@ def load_set(path: str | PathLike[str], *, format: str = "") -> ReadSet:  # noqa
             )
         data = place.read_bytes()
     except OSError as error:
-        raise ParameterSetError(
-            f"the set cannot be read: {error.strerror or error}.",
-            source=str(place),
-            hint="Check path and rights.",
-        ) from error
+        raise _unreadable(place, error) from error
     return read_set(data, source=str(place), format=format)
+
+
+def format_in(path: str | PathLike[str]) -> SetFormat:
+    """The format of a file that is there, by its content and name.
+
+    Raises:
+        ParameterSetError: it cannot be read, or is of none.
+    """
+    place = Path(path)
+    try:
+        with place.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        raise _unreadable(place, error) from error
+    return format_of(head, source=str(place))
+
+
+def _unreadable(place: Path, error: OSError) -> ParameterSetError:
+    return ParameterSetError(
+        f"the set cannot be read: {error.strerror or error}.",
+        source=str(place),
+        hint="Check path and rights.",
+    )
 
 
 def save_set(

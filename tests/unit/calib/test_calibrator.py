@@ -551,33 +551,6 @@ def test_timeouts_of_single_writes_stay_open_until_settled():
     assert calib.history[1].state is State.DONE
 
 
-def test_a_group_that_the_user_breaks_off_is_settled_like_a_lost_one():
-    ecu, calib = made()
-    ecu.fail = {1: (KeyboardInterrupt(), True)}
-    with pytest.raises(KeyboardInterrupt):
-        grouped(calib, {"a": 7, "curve": [1, 2, 3, 4]}, how="park")
-    ecu.fail = {}
-    assert ecu.used[0] == [1, 0], "it is stable until that is decided"
-    with pytest.raises(UsageError, match="settle"):
-        calib["p"] = 1
-    (found,) = calib.settle("back")
-    assert (found.state, found.away) == (State.PARTIAL, (0,))
-    assert (ecu.used[0], ecu.active()) == ([0, 0], CalibEcu().active())
-
-
-def test_what_cannot_be_kept_is_not_sent():
-    ecu, calib = made()
-
-    class Full(Journal):
-        def intend(self, transaction):
-            raise UsageError("the disk is full")
-
-    calib.history.journal = Full()
-    with pytest.raises(UsageError, match="full"):
-        calib["a"] = 7
-    assert (ecu.writes, len(calib.history)) == (0, 0)
-
-
 # --- pages as images ---
 
 
@@ -605,3 +578,30 @@ def test_pages_as_an_image():
     bare = Calibrator(CATALOG, ecu, clock=lambda: 0)
     with pytest.raises(UsageError, match="segment of parameters"):
         bare.image()
+
+
+def test_a_group_that_the_user_breaks_off_is_settled_like_a_lost_one():
+    ecu, calib = made()
+    ecu.fail = {1: (KeyboardInterrupt(), True)}
+    with pytest.raises(KeyboardInterrupt):
+        grouped(calib, {"a": 7, "curve": [1, 2, 3, 4]}, how="park")
+    ecu.fail = {}
+    assert ecu.used[0] == [1, 0], "it is stable until that is decided"
+    with pytest.raises(UsageError, match="settle"):
+        calib["p"] = 1
+    (found,) = calib.settle("back")
+    assert (found.state, found.away) == (State.PARTIAL, (0,))
+    assert (ecu.used[0], ecu.active()) == ([0, 0], CalibEcu().active())
+
+
+def test_what_cannot_be_kept_is_not_sent():
+    ecu, calib = made()
+
+    class Full(Journal):
+        def intend(self, transaction):
+            raise UsageError("the disk is full")
+
+    calib.history.journal = Full()
+    with pytest.raises(UsageError, match="full"):
+        calib["a"] = 7
+    assert (ecu.writes, len(calib.history)) == (0, 0)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
 import pytest
 
+from xcaliper.calib.entries import HistoryEntry
 from xcaliper.cli.main import main
+from xcaliper.client.set_file import load_set, save_set
 
 BASE = """\
 * encoding="utf-8"
@@ -220,3 +223,29 @@ def test_functions_of_a_set(sets, run, tmp_path):
     other = tmp_path / "other.csv"
     assert run("cal", "export", str(file), str(other), "--function", "Warm", code=3).err
     assert not other.exists()
+
+
+def test_what_a_format_has_no_place_for_is_not_taken_for_removed(sets, run, tmp_path):
+    """CSV has no input quantities and no maturity, DCM no history: neither is a change of theirs."""
+    rich = load_set(sets("base")).values
+    lines = (HistoryEntry(state="calibrated", user="anna"),)
+    points = tuple(replace(one, quantity="Speed") for one in rich["IgnMap"].axes)
+    rich = rich.with_entries(
+        [
+            replace(rich["Gain"], history=lines),
+            replace(rich["IgnMap"], history=lines, axes=points),
+        ]
+    )
+    base, mine = str(tmp_path / "base.json"), str(tmp_path / "mine.json")
+    save_set(rich, base)
+    changed = replace(rich["IgnMap"], values=rich["IgnMap"].values + 1)
+    save_set(rich.with_entries([changed]), mine)
+    run("cal", "import", sets("anna"), str(tmp_path / "anna.csv"))
+    for theirs in (sets("anna"), str(tmp_path / "anna.csv")):
+        words = ("--out", str(tmp_path / "out.json"), "--overwrite", "--json")
+        facts = json.loads(run("cal", "merge", base, mine, theirs, *words).out)
+        assert facts["conflicts"] == []
+        found = load_set(tmp_path / "out.json").values
+        assert found["IgnMap"] == changed
+        assert (found["Gain"].values, found["IdleSpeed"].values) == (2.5, 800)
+        assert found["Gain"].history == lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -22,10 +23,21 @@ from xcaliper.calib.paramset import EntryKind, Origin
 from xcaliper.core.errors import NotFoundError, ParameterSetError, PlanError, UsageError
 
 if TYPE_CHECKING:
-    from xcaliper.calib.paramset import Entry, ParameterSet
+    from collections.abc import Collection, Mapping
+
+    from xcaliper.calib.paramset import Entry, ParameterSet, SetAxis
     from xcaliper.quantity.catalog import Catalog
 
-__all__ = ["FORMATS", "find_format", "fitting", "format_of", "losses", "read_set", "write_set"]
+__all__ = [
+    "FORMATS",
+    "completed",
+    "find_format",
+    "fitting",
+    "format_of",
+    "losses",
+    "read_set",
+    "write_set",
+]
 
 FORMATS: Final[tuple[SetFormat, ...]] = (
     cdf.FORMAT,
@@ -41,6 +53,14 @@ FORMATS: Final[tuple[SetFormat, ...]] = (
 )
 """All of them, in the order they are asked whether a file is theirs."""
 HEAD_BYTES: Final = 1 << 16
+_FIELDS: Final[Mapping[Holds, tuple[str, ...]]] = {
+    Holds.UNITS: ("unit",),
+    Holds.NAMES: ("long_name", "display_name"),
+    Holds.FUNCTIONS: ("functions",),
+    Holds.HISTORY: ("history",),
+    Holds.FLAGS: ("flags",),
+}
+"""Fields of an entry that hold something a format may have no place for."""
 
 
 def find_format(name: str) -> SetFormat:
@@ -153,6 +173,38 @@ def fitting(
             values = values.without(gone)
         else:
             return values, tuple(why)
+
+
+def completed(
+    values: ParameterSet, other: ParameterSet, lacking: Collection[Holds]
+) -> ParameterSet:
+    """A set with what its source has no place for, taken over from another set: else it counts as removed.
+
+    Args:
+        values: as it was read.
+        other: has the rest, in entries of the same name and variant.
+        lacking: what the source of the values has no place for.
+    """
+    names = [field for one in lacking for field in _FIELDS.get(one, ())]
+    units = Holds.UNITS in lacking
+    made = []
+    for one in values:
+        found = other.get(*one.key)
+        if found is None:
+            made.append(one)
+            continue
+        axes = one.axes
+        if len(axes) == len(found.axes):
+            pairs = zip(axes, found.axes, strict=True)
+            axes = tuple(_completed_axis(own, more, units=units) for own, more in pairs)
+        made.append(replace(one, axes=axes, **{name: getattr(found, name) for name in names}))
+    return values.replaced(made)
+
+
+def _completed_axis(own: SetAxis, more: SetAxis, *, units: bool) -> SetAxis:
+    """An axis with input quantity and unit of another one, where it tells none."""
+    unit = more.unit if units else own.unit
+    return replace(own, quantity=own.quantity or more.quantity, unit=unit)
 
 
 def losses(values: ParameterSet, format: str) -> tuple[Holds, ...]:  # noqa: A002  # the word users know
