@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["synchronise_set"]
 
-_HINT: Final = "Nothing was sent. Decide for each parameter, or partial=True takes all the others."
+_HINT: Final = (
+    "Nothing was sent. To take the others decide for each parameter, or use partial=True."
+)
 
 
 @dataclass(frozen=True, slots=True)
