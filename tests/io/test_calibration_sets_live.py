@@ -10,6 +10,7 @@ import pytest
 import xcaliper
 from xcaliper.calib.history import Kind
 from xcaliper.calib.outcomes import Outcome as Entered
+from xcaliper.cli.main import main
 from xcaliper.client.connect_choice import Outcome
 from xcaliper.client.set_file import load_set
 from xcaliper.core.errors import PlanError, UsageError
@@ -173,3 +174,21 @@ def test_a_set_of_another_program_is_told_and_applied_all_the_same(ecu):
     assert "XCALIPER-DEMO-0" in calib.synchronise(other, "download").note
     unknown = other.with_head(origin=replace(values.origin, epk=""))
     assert calib.plan_set(unknown).diagnostics == ()
+
+
+def test_the_shell_names_both_programs(server, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XCALIPER_CACHE", str(tmp_path))
+    monkeypatch.setenv("XCALIPER_HISTORY", str(tmp_path))
+    with xcaliper.connect(server.url, cache=False) as ecu:
+        values = changed(ecu.calib.snapshot(NAMES), cIdleSpeedTarget=900)
+    other = values.with_head(origin=replace(values.origin, epk="XCALIPER-DEMO-0"))
+    xcaliper.save_set(other, tmp_path / "other.cdfx")
+    words = [server.url, str(tmp_path / "other.cdfx")]
+    for verb, more in (("apply", []), ("undo", None), ("connect", ["--choose", "download"])):
+        given = [server.url] if more is None else [*words, *more]
+        assert main(["cal", verb, *given]) == 0
+        told = capsys.readouterr()
+        if more is not None:
+            assert "'XCALIPER-DEMO-0' (EPK), this is 'XCALIPER-DEMO-1'" in told.out + told.err
+    with xcaliper.connect(server.url, cache=False) as ecu:
+        assert ecu.read("cIdleSpeedTarget") == 900

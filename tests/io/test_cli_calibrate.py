@@ -563,6 +563,10 @@ def test_connect_with_a_set(url, run, tmp_path):
         "--in-place",
     )
     assert idle(run, url) == 850
+    run("cal", "set", url, "cIdleSpeedTarget", "820")
+    (done,) = run("cal", "connect", url, str(bad), "--choose", "download", "--partly")
+    assert "Left out: cUnknown: not in A2L" in done["note"]
+    assert idle(run, url) == 850
 
 
 def test_functions_groups_and_numbers(url, run, tmp_path, capsys):

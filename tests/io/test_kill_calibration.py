@@ -20,10 +20,13 @@ from xcaliper.sim.process import EcuProcess
 ROOT = Path(__file__).resolve().parents[2]
 CHILD = ROOT / "tests" / "io" / "calibrating_child.py"
 WRITES = 500
+#: A machine with much to do is slow and answers late, which is not what is tested.
+ALIVE_S = 300.0
+PATIENCE_S = 10.0
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="kill -9 is POSIX"),
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(900),
 ]
 
 
@@ -51,9 +54,12 @@ def folder(tmp_path):
         yield Path(name)
 
 
-def start(url: str, path: Path, seed: int, last: int, where: str) -> subprocess.Popen[str]:
+def start(
+    url: str, path: Path, seed: int, writes: tuple[int, int], where: str
+) -> subprocess.Popen[str]:
+    first, last = map(str, writes)
     return subprocess.Popen(
-        [sys.executable, str(CHILD), url, str(path), str(seed), str(last), where],
+        [sys.executable, str(CHILD), url, str(path), str(seed), first, last, where],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -63,7 +69,7 @@ def start(url: str, path: Path, seed: int, last: int, where: str) -> subprocess.
 
 def pages(url: str) -> dict[int, bytes]:
     """Bytes of both segments as they are."""
-    with xcaliper.connect(url) as ecu:
+    with xcaliper.connect(url, timeout_s=PATIENCE_S) as ecu:
         return {
             one.start.value: ecu.calib.working.content(one) for one in ecu.calib.working.segments
         }
@@ -71,7 +77,7 @@ def pages(url: str) -> dict[int, bytes]:
 
 def check(url: str, path: Path, before: dict[int, bytes], how: Settle, told: int) -> str:
     """Empty, or what the ECU and the history do not agree about."""
-    with xcaliper.connect(url) as ecu:
+    with xcaliper.connect(url, timeout_s=PATIENCE_S) as ecu:
         calib = ecu.calib
         file = calib.keep_history(path)
         opened = calib.history.open()
@@ -102,36 +108,37 @@ def check(url: str, path: Path, before: dict[int, bytes], how: Settle, told: int
 
 
 def test_killed_at_any_write_history_and_ecu_agree(url, folder):
+    """A session of 500 writes in which the tool is killed again and again, and goes on with its history."""
     seed = int(os.environ.get("XCALIPER_KILL_SEED", "20240611"))
     print(f"seed {seed}")
     rng = random.Random(seed)
     wheres = ("intent", "sent", "seen")
-    points = [0, 1, WRITES - 1, *(rng.randrange(2, WRITES) for _ in range(2))]
-    killed, found = 0, []
-    for number, last in enumerate(points):
-        path = folder / f"{number}.history"
-        before = pages(url)
-        child = start(url, path, seed + number, last, wheres[number % 3])
-        out, errors = child.communicate(timeout=200)
-        assert child.returncode == -9, f"{last} {wheres[number % 3]}: {errors}"
-        killed += 1
+    points = [0, 1, *sorted(rng.sample(range(2, WRITES - 1), 3)), WRITES - 1]
+    path, before = folder / "session.history", pages(url)
+    found = []
+    told = 0
+    for number, (first, last) in enumerate(zip([0, *points], points, strict=False)):
+        where = wheres[number % 3]
+        child = start(url, path, seed + number, (first, last), where)
+        out, errors = child.communicate(timeout=ALIVE_S)
+        assert child.returncode == -9, f"{last} {where}: {errors}"
+        told = int(out.split()[-1]) if out else told
         how = tuple(Settle)[number % 3] if number % 2 else Settle.LOOK
-        problem = check(url, path, before, how, int(out.split()[-1]) if out else 0)
+        problem = check(url, path, before, how, told)
         if problem:
-            found.append(f"write {last}, {wheres[number % 3]}, {how}: {problem}")
+            found.append(f"write {last}, {where}, {how}: {problem}")
     assert not found, found
-    assert killed == len(points)
 
 
 def test_killed_from_outside_at_any_moment(url, folder):
     for number, alive_s in enumerate((0.1, 0.4)):
         path = folder / f"{number}.history"
         before = pages(url)
-        child = start(url, path, number, -1, "never")
+        child = start(url, path, number, (0, -1), "never")
         assert child.stdout.readline(), child.stderr.read()
         time.sleep(alive_s)  # the moment of the kill is the point of this test
         child.kill()
-        out, errors = child.communicate(timeout=200)
+        out, errors = child.communicate(timeout=ALIVE_S)
         assert child.returncode == -9, errors
         lines = [one for one in out.splitlines(keepends=True) if one.endswith("\n")]
         assert not check(url, path, before, Settle.LOOK, int(lines[-1]) if lines else 1)

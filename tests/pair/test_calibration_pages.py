@@ -61,6 +61,7 @@ class Bench:
             session=self.pair.session,
             info=SimpleNamespace(segments=self.segments),
             description=SimpleNamespace(file=FILE),
+            catalog=Catalog(FILE),
             commands=Commands(link),
         )
         self.memory = MemoryAccess(self.connection)

@@ -185,8 +185,7 @@ def _spare_page(working: WorkingSet, segment: CalibSegment) -> tuple[int | None,
 
 def _is_ours(working: WorkingSet, segment: CalibSegment, page: int) -> bool:
     """Whether nothing is lost with the content of a page: it equals the active one, or we left it."""
-    mirror = working.mirror(segment, page)
-    if mirror.trusted and mirror.left_by_us:
+    if working.mirror(segment, page).left_by_us:
         return True
     active = working.content(segment)
     return working.content(segment, page) == active

@@ -1,4 +1,4 @@
-"""What is known of one page of a segment."""
+"""What is known of one page of a segment, and how much of that is certain."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ __all__ = ["Mirror"]
 
 
 class Mirror:
-    """Bytes of a page, and which of them are known.
+    """Bytes of a page: which of them are known, and which are certain to be still there.
 
     Args:
         size_bytes: length of the segment.
 
     Attributes:
-        trusted: nothing happened since that may have changed the page behind our back.
         left_by_us: it holds what was active before we swapped the pages, which is in the history.
     """
 
     def __init__(self, size_bytes: int) -> None:
         self._data = bytearray(size_bytes)
         self._known: NDArray[np.bool_] = np.zeros(size_bytes, dtype=bool)
-        self.trusted = True
+        self._certain: NDArray[np.bool_] = np.zeros(size_bytes, dtype=bool)
         self.left_by_us = False
 
     def __len__(self) -> int:
@@ -38,21 +37,43 @@ class Mirror:
         """True when every byte of a stretch is known."""
         return bool(self._known[begin:end].all())
 
+    def is_certain(self, begin: int, end: int) -> bool:
+        """True when every byte of a stretch was seen, and nothing happened since that may have changed it."""
+        return bool(self._certain[begin:end].all())
+
     def get(self, begin: int, end: int) -> bytes:
         """Bytes of a stretch; those that are not known are 0."""
         return bytes(self._data[begin:end])
 
     def put(self, begin: int, data: bytes) -> None:
-        """Take bytes as known."""
-        self._data[begin : begin + len(data)] = data
-        self._known[begin : begin + len(data)] = True
+        """Take bytes as known and certain."""
+        end = begin + len(data)
+        self._data[begin:end] = data
+        self._known[begin:end] = self._certain[begin:end] = True
 
     def drop(self, begin: int, end: int) -> None:
         """Bytes of a stretch are not known any more."""
-        self._known[max(begin, 0) : max(end, 0)] = False
+        begin, end = max(begin, 0), max(end, 0)
+        self._known[begin:end] = self._certain[begin:end] = False
 
-    def stretches(self, *, known: bool) -> Iterator[tuple[int, int]]:
-        """Begin and end of every stretch that is known, or that is not."""
-        wanted = self._known if known else ~self._known
-        edges = np.flatnonzero(np.diff(np.concatenate(([False], wanted, [False])).astype(np.int8)))
-        yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+    def confirm(self, begin: int, end: int) -> None:
+        """What is known of a stretch was proven to be there."""
+        self._certain[begin:end] |= self._known[begin:end]
+
+    def distrust(self) -> None:
+        """Something may have changed the page: what is known is not certain any more."""
+        self._certain[:] = False
+        self.left_by_us = False
+
+    def unknown(self) -> Iterator[tuple[int, int]]:
+        """Begin and end of every stretch that is not known."""
+        return _stretches(~self._known)
+
+    def known(self) -> Iterator[tuple[int, int]]:
+        """Begin and end of every stretch that is known, certain or not."""
+        return _stretches(self._known)
+
+
+def _stretches(wanted: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], wanted, [False])).astype(np.int8)))
+    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)

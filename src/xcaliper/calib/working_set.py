@@ -119,7 +119,7 @@ class WorkingSet:
         """Something may have changed any page, or those of a segment: a restart, a lost link, a switch."""
         for (number, _), one in self._mirrors.items():
             if segment is None or self.segments[number] is segment:
-                one.trusted = one.left_by_us = False
+                one.distrust()
 
     def forget(self, segment: int, page: int) -> None:
         """The content of a page was replaced."""
@@ -148,7 +148,7 @@ class WorkingSet:
         mirror = self._seen(segment)
         begin = segment.offset(address, ag=self.ag)
         end = begin + size_bytes
-        if mirror.trusted and mirror.knows(begin, end):
+        if mirror.is_certain(begin, end):
             return mirror.get(begin, end)
         data = self.port.read(address, size_bytes)
         mirror.put(begin, data)
@@ -170,7 +170,7 @@ class WorkingSet:
             page: number; None = the page that XCP sees.
         """
         mirror = self.mirror(segment, self.pages(segment)[1] if page is None else page)
-        if not (mirror.trusted and mirror.knows(0, segment.size_bytes)):
+        if not mirror.is_certain(0, segment.size_bytes):
             with self.seeing(segment, page):
                 self.refresh_segment(segment)
         return mirror.get(0, segment.size_bytes)
@@ -224,12 +224,11 @@ class WorkingSet:
         """
         mirror = self._seen(segment)
         found = Refreshed()
-        if check or not mirror.trusted:
-            for begin, end in list(mirror.stretches(known=True)):
+        for begin, end in list(mirror.known()):
+            if check or not mirror.is_certain(begin, end):
                 self._check(segment, mirror, begin, end, found)
-        for begin, end in list(mirror.stretches(known=False)):
+        for begin, end in list(mirror.unknown()):
             self._upload(segment, mirror, begin, end, found)
-        mirror.trusted = True
         return found
 
     def _check(
@@ -242,6 +241,7 @@ class WorkingSet:
             data = mirror.get(low, high)
             alike = self._matches(segment, low, data)
             if alike:
+                mirror.confirm(low, high)
                 found.checked += high - low
             elif alike is None or high - low <= _BLOCK_BYTES:
                 self._upload(segment, mirror, low, high, found)
@@ -296,8 +296,6 @@ class WorkingSet:
             else:
                 middle = low + (high - low) // 2 // _CUT_BYTES * _CUT_BYTES
                 todo += [(middle, high), (low, middle)]
-        if begin == 0 and len(data) == segment.size_bytes:
-            mirror.trusted = True
         return found, read.uploaded
 
     def remembered(self) -> Iterator[tuple[Address, bytes]]:
@@ -306,7 +304,7 @@ class WorkingSet:
             seen = self.pages(segment)[1]
             page = segment.working_page if segment.working_page is not None else seen
             mirror = self.mirror(segment, page)
-            for begin, end in mirror.stretches(known=True):
+            for begin, end in mirror.known():
                 yield segment.start + begin // self.ag, mirror.get(begin, end)
 
     # --- writing ---

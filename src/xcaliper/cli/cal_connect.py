@@ -48,6 +48,7 @@ def connect(  # options by name
     /,
     *,
     choose: Words = (),
+    partly: Flag = False,
     change: ChangeOptionsOfVerb = None,
     json: Flag = False,
     options: TargetOptionsOfVerb = None,
@@ -62,6 +63,7 @@ def connect(  # options by name
         data: image, or file of parameter values, with what one works on.
         choose: upload, the ECU wins; download, the data wins; offline, nothing is done; or NAME=ecu and NAME=data
             for each parameter, *=ecu or *=data for all others. Asked for when it is not given.
+        partly: of a file of parameter values, leave out what the ECU cannot take, and say so.
         change: where the change is kept; what is uploaded changes the image or the file.
         json: print one JSON object.
         options: how to open both.
@@ -88,7 +90,9 @@ def connect(  # options by name
         with kept_history(target, ecu, replace(change, out=None)):
             reason = change.reason or f"connect with {data}"
             with working("Comparing …") if choose else nullcontext() as told:
-                done = ecu.calib.synchronise(held, answer, reason=reason, progress=told)
+                done = ecu.calib.synchronise(
+                    held, answer, reason=reason, progress=told, partial=partly
+                )
             if image is not None:
                 save_image(image, data, change)
             elif done.values is not None:

@@ -67,6 +67,7 @@ def synchronise(
     *,
     progress: Callable[[str, int, int], object] | None = None,
     reason: str = "",
+    partial: bool = False,
 ) -> Synchronised:
     """Compare working data with the ECU and let a choice decide.
 
@@ -77,6 +78,7 @@ def synchronise(
         choice: see :data:`Choose`.
         progress: called with what is done (``compare``, ``download``, ``upload``), bytes so far, bytes in all.
         reason: why, for the history.
+        partial: of a set, leave out what the ECU cannot take, and say so, instead of refusing the download.
 
     Raises:
         PlanError: entries of the set that is to be downloaded cannot be taken; nothing was sent.
@@ -92,7 +94,7 @@ def synchronise(
     memory = _Remembered(calib) if data is None else data
     _to_ram(calib)
     if isinstance(memory, ParameterSet):
-        done = synchronise_set(calib, memory, choice, told, reason)
+        done = synchronise_set(calib, memory, choice, told, reason, partial=partial)
     else:
         done = _synchronise_memory(calib, memory, choice, told, reason)
     note = f"{done.note} {_home(calib, settled, done.outcome)}".strip()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.calib.compare import matching_key
 from xcaliper.calib.dirty import Dirty
+from xcaliper.calib.entries import EntryKind
 from xcaliper.calib.exchange import changes_by, check_plan
 from xcaliper.calib.extract import extract
 from xcaliper.calib.history import told as told_value
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from xcaliper.core.diagnostics import Diagnostic
 
 __all__ = ["synchronise_set"]
+
+_HINT: Final = (
+    "Nothing was sent. To take the others decide for each parameter, or use partial=True."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,8 @@ def synchronise_set(
     choice: Choose,
     told: Told,
     reason: str,
+    *,
+    partial: bool = False,
 ) -> Synchronised:
     """Compare a set with the ECU and let a choice decide; what is in no entry stays as the ECU has it.
 
@@ -96,6 +103,7 @@ def synchronise_set(
         choice: see :data:`~xcaliper.client.connect_model.Choose`.
         told: called while it goes on.
         reason: why, for the history.
+        partial: leave out what the ECU cannot take, and say so, instead of refusing the download.
 
     Raises:
         PlanError: entries that are to be downloaded cannot be taken; nothing was sent.
@@ -126,9 +134,10 @@ def synchronise_set(
     plan = found.plan
     if kept:
         plan = calib.plan_set(values.filter(names=taken))
-    check_plan(
-        plan, values.name, "Nothing was sent. Correct the set, or decide for each parameter."
-    )
+    if not partial:
+        check_plan(plan, values.name, _HINT)
+    elif plan.refused:
+        note = f"{note} Left out: {'; '.join(one.line() for one in plan.refused)}.".strip()
     calib.is_offline = False
     transaction, more = download(calib, plan.writes, told, reason, changes_by(plan))
     held, lacking = _with_ecu(calib, values, kept, found.plan)
@@ -178,7 +187,7 @@ def _differing(calib: Calibration, address: Address, data: bytes) -> int:
 def _with_ecu(
     calib: Calibration, values: ParameterSet, names: Collection[str], plan: ApplyPlan
 ) -> tuple[ParameterSet, list[str]]:
-    """The set with what the ECU has for some names; and those that it has nothing for."""
+    """The set with what the ECU has for some names, also as points; and names that it has nothing for."""
     mine = values.filter(names=names)
     held: dict[tuple[Key, bool], Entry] = {}
     for raw in (False, True):
@@ -186,17 +195,41 @@ def _with_ecu(
         now = extract(calib.catalog, calib.working.read, some, on_problem=_ignore, raw=raw)
         held |= {(matching_key(one.key), raw): one for one in now}
     before = {one.key: one.before for one in plan.outcomes}
-    made: list[Entry] = []
+    made: dict[Key, Entry] = {}
     lacking: list[str] = []
     for one in mine:
         ecu = held.get((matching_key(one.key), one.is_raw))
         if ecu is not None:
-            made.append(replace(ecu, variant=one.variant, history=one.history, flags=one.flags))
+            made[one.key] = _with_values(one, ecu)
         elif before.get(one.key) is not None and not any(not axis.ref for axis in one.axes):
-            made.append(replace(one, values=before[one.key]))  # of the variant in effect
+            made[one.key] = replace(one, values=before[one.key])  # of the variant in effect
         else:
             lacking.append(one.name)
-    return values.with_entries(made), lacking
+    points = {name: one.values for (name, _), one in made.items() if one.kind is EntryKind.AXIS_PTS}
+    for one in values:  # tables over an axis that is the ECU's now
+        if any(axis.ref in points and axis.values is not None for axis in one.axes):
+            made[one.key] = _over(made.get(one.key, one), points)
+    return values.with_entries(made.values()), lacking
+
+
+def _with_values(given: Entry, held: Entry) -> Entry:
+    """An entry as it was given, with values and points of the ECU."""
+    axes = held.axes if any(axis.values is not None for axis in given.axes) else given.axes
+    category = given.category if held.kind is given.kind else ""
+    return replace(
+        given, kind=held.kind, values=held.values, axes=axes, unit=held.unit, category=category
+    )
+
+
+def _over(given: Entry, points: Mapping[str, Any]) -> Entry:
+    """A table over other points of axes that it shares."""
+    axes = tuple(
+        replace(axis, values=points[axis.ref])
+        if axis.ref in points and axis.values is not None
+        else axis
+        for axis in given.axes
+    )
+    return replace(given, axes=axes)
 
 
 def _ignore(_: Diagnostic) -> None:

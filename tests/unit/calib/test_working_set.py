@@ -91,7 +91,13 @@ def test_what_is_not_trusted_any_more_is_read_or_proven():
     working.read(Address(TWIN), 4)
     assert ecu.bytes_read == read
     working.distrust(SEGMENTS[1])
-    assert not working.mirror(SEGMENTS[1], 0).trusted
+    assert not working.mirror(SEGMENTS[1], 0).is_certain(0, 4)
+    read = ecu.bytes_read
+    for _ in range(3):
+        working.read(Address(TWIN), 4)
+    assert ecu.bytes_read == read + 4, "what was read since then is certain again"
+    assert working.refresh_segment(SEGMENTS[1]).checked == SIZE, "one checksum for all"
+    assert working.refresh_segment(SEGMENTS[1]).checked == 0
 
 
 def test_what_somebody_else_wrote_is_forgotten():
