@@ -89,11 +89,14 @@ class GroupAxes:
             return (), ()
         if len(made.axis_descr) < need:
             return None
-        found = [self._axis(descr) for descr in made.axis_descr[:need]]
-        if any(one is None for one in found):
-            return None
-        keys, axes = zip(*found, strict=True)  # type: ignore[arg-type]  # None was ruled out
-        return keys, axes
+        keys, axes = [], []
+        for descr in made.axis_descr[:need]:
+            found = self._axis(descr)
+            if found is None:
+                return None
+            keys.append(found[0])
+            axes.append(found[1])
+        return tuple(keys), tuple(axes)
 
     def _axis(self, descr: Any) -> tuple[Any, MemberAxis] | None:
         rule = self._rule(descr.conversion, descr.phys_unit)
