@@ -499,6 +499,40 @@ def quirks_page() -> str:
     )
 
 
+def set_formats_page() -> str:
+    """File formats of parameter sets, and what each can hold."""
+    lead = (
+        "Names, numbers and one-dimensional blocks have a place in every format; the table tells what else. What a set has "
+        "beyond that is missing in the file, or refused with its reason where the file would be wrong without it; "
+        "`losses()` of `xcaliper.calib.formats.table` tells it before. See also [](../set-text.md)."
+    )
+    found = module("xcaliper.calib.formats.table")
+    if found is None:
+        return page("Formats of parameter sets", lead, ABSENT)
+    model = importlib.import_module("xcaliper.calib.formats.model")
+    rows = [
+        (
+            code(one.name),
+            escape(one.title),
+            " ".join(map(code, one.suffixes)),
+            shown(one.read is not None),
+            shown(one.write is not None),
+        )
+        for one in found.FORMATS
+    ]
+    names = [one.name for one in found.FORMATS]
+    holds = [
+        (escape(str(what)), *(shown(what in one.holds) for one in found.FORMATS))
+        for what in model.Holds
+    ]
+    return page(
+        "Formats of parameter sets",
+        lead,
+        table(("Name", "Format", "Files", "Read", "Written"), rows),
+        table(("Holds", *map(code, names)), holds),
+    )
+
+
 def a2l_rules() -> list[Any]:
     """The rules of findings about descriptions, by code."""
     found = module("xcaliper.a2l.rules")
@@ -629,6 +663,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "mdf-blocks.md": blocks_page,
     "packets.md": packets_page,
     "quirks.md": quirks_page,
+    "set-formats.md": set_formats_page,
 }
 
 

@@ -269,6 +269,15 @@ def test_export_and_apply(url, run, tmp_path, name):
     assert (last["kind"], last["reason"]) == ("apply", "back to Monday")
 
 
+def test_functions_of_a_description(url, run, tmp_path):
+    file = str(tmp_path / "lambda.json")
+    (kept,) = run("cal", "export", url, file, "--function", "LambdaControl")
+    assert kept["entries"] == 6
+    assert run("cal", "diff", url, file, "--function", "LambdaControl")[0]["equal"] == 6
+    (error,) = run("cal", "export", url, file, "--function", "LamdaControl", "--overwrite", code=3)
+    assert "LambdaControl" in error["hint"]
+
+
 def test_apply_is_all_or_nothing_unless_told(url, run, tmp_path, capsys):
     file = tmp_path / "bad.dcm"
     file.write_text(

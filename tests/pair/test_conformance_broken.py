@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from pair.link import PagedMemory, config
-from support.broken_slaves import BROKEN, PAPER, Broken
+from pair.programming import FlashedMemory
+from support.broken_slaves import BROKEN, PAPER, SCRATCH, Broken
 from support.conforming import judged
 from xcaliper.conformance.model import Verdict
 from xcaliper.conformance.rules import RULES
+from xcaliper.sim.flash import Flash
+
+if TYPE_CHECKING:
+    from xcaliper.xcp.slave_program import ProgramSettings
 
 
-def varied(ag: int) -> PagedMemory:
-    """Memory whose content tells places apart."""
+def varied(ag: int, program: ProgramSettings | None = None) -> PagedMemory:
+    """Memory whose content tells places apart, with flash where it can be programmed."""
     memory = PagedMemory(ag)
+    if program is not None:
+        memory = FlashedMemory(Flash(program.sectors, ag=ag), ag)
     for number, page in enumerate(memory.pages.values()):
         page[:] = bytes((7 * at + at // 64 + 3 * number) & 0xFF for at in range(len(page)))
     for segment in (0, 1):
@@ -23,8 +32,8 @@ def varied(ag: int) -> PagedMemory:
 
 def failed(broken: Broken, make, paper) -> dict[str, str]:
     made = config(**broken.config)
-    options = {"paper": paper, "key": broken.key}
-    outcome = judged(made, varied(made.ag), RULES, make(), **options)
+    options = {"paper": paper, "key": broken.key, "scratch": SCRATCH if made.program else None}
+    outcome = judged(made, varied(made.ag, made.program), RULES, make(), **options)
     assert not outcome.stopped
     bad = (Verdict.FAILED, Verdict.ERROR)
     return {one.rule.id: one.reason for one in outcome.results if one.verdict in bad}

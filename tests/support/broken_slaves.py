@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from pair.programming import sectors
 from support.conforming import Wrong
 from support.wrong_ways import (
     DENIED,
@@ -46,6 +47,7 @@ from support.wrong_ways import (
     StillRunning,
     StuckMta,
     StuckPointer,
+    WrongFlash,
     cut,
     forgive,
     ignored,
@@ -74,6 +76,7 @@ from xcaliper.core.datatypes import ByteOrder
 from xcaliper.xcp.codes import ChecksumType, Resource
 from xcaliper.xcp.slave_config import EventConfig, FixedList
 from xcaliper.xcp.slave_daq_config import CounterConfig, PackedConfig
+from xcaliper.xcp.slave_program import ProgramSettings
 from xcaliper.xcp.slave_security import SecuritySettings
 from xcaliper.xcp.slave_store import StoreSettings
 
@@ -87,6 +90,8 @@ if TYPE_CHECKING:
 
 WORDS = {"ag": 2, "granularity_odt_entry": 2}
 STATIC = {"dynamic": False, "fixed_lists": (FixedList(max_odt=2, max_odt_entries=4),) * 2}
+SCRATCH = 2
+FLASHES = {"program": ProgramSettings(sectors())}
 STORES = {"store": StoreSettings(daq=True, resume=True)}
 STIM_EVENTS = {
     "events": (
@@ -530,6 +535,11 @@ BROKEN: dict[str, Broken] = {
     "PGM-004": b(lambda: programming(sector=RANGE), programming),
     "PGM-005": b(lambda: programming(beyond=OK + bytes(7)), programming),
     "PGM-006": b(lambda: programming(clear=OK), programming),
+    "PGM-007": b(lambda: cut(b"\xd2", 6), **FLASHES),
+    "PGM-008": b(WrongFlash, **FLASHES),
+    "PGM-009": b(
+        lambda: Edit(b"\xfd", lambda came, _: came or [OK + bytes(5)], after=b"\xcf"), **FLASHES
+    ),
     # the A2L says otherwise
     "A2L-001": layer(max_cto=8),
     "A2L-002": layer(max_dto=8),

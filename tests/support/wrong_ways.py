@@ -424,6 +424,15 @@ class ShortQueue(Wrong):
         return [*packets[:3], *[b"\xfe\x10"] * len(packets[3:])]
 
 
+class WrongFlash(Wrong):
+    """One bit of each PROGRAM does not keep what it was told."""
+
+    def request(self, packet: bytes, slave: SlaveMachine) -> bytes:
+        if packet[:1] == b"\xd0" and packet[1]:
+            return packet[:-1] + bytes((packet[-1] ^ 1,))
+        return packet
+
+
 class AnswersStim(Wrong):
     """STIM packets are answered as unknown commands where no list runs."""
 

@@ -11,6 +11,7 @@ from xcaliper.calib.apply_values import OnAxis, Refused, Rules, plan_entry
 from xcaliper.calib.compare import Tolerance, difference, differing_axes, matching_key
 from xcaliper.calib.entries import EntryKind, same_values
 from xcaliper.calib.extract import extract
+from xcaliper.calib.formats.par import with_kinds
 from xcaliper.calib.live import LiveValues, Overlay
 from xcaliper.calib.memory_blocks import REFUSALS, ReadOnce
 from xcaliper.calib.outcomes import ApplyPlan, EntryOutcome, Outcome
@@ -100,6 +101,7 @@ class _Planner:
 
     def plan(self, values: ParameterSet) -> ApplyPlan:
         """Outcomes of all entries."""
+        values = with_kinds(values, self._catalog, only=_tells_no_kind)
         entries = list(values)
         self._read_all(entries)
         first = {axis.ref for one in self._held.values() for axis in one.axes if axis.ref}
@@ -305,6 +307,11 @@ class _Planner:
         if follower is not None:
             return replace(follower, variant=entry.variant)
         return EntryOutcome(*entry.key, Outcome.UNCHANGED, before=held.values, after=held.values)
+
+
+def _tells_no_kind(entry: Entry) -> bool:
+    """True for ECU values of a file that does not tell blocks, tables and axes apart."""
+    return entry.is_raw and entry.kind is EntryKind.VAL_BLK
 
 
 def _element_size(bound: Any) -> int:

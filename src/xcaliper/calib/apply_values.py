@@ -14,6 +14,7 @@ from xcaliper.calib.apply_points import Points
 from xcaliper.calib.entries import EntryKind
 from xcaliper.calib.entry_values import entry_of
 from xcaliper.calib.live import Overlay
+from xcaliper.calib.memory_blocks import REFUSALS
 from xcaliper.calib.outcomes import Outcome
 from xcaliper.core.errors import UsageError
 from xcaliper.quantity.axis import AxisPoints
@@ -34,7 +35,7 @@ __all__ = ["OnAxis", "Refused", "Rules", "Wanted", "plan_entry"]
 
 
 def plan_entry(entry: Entry, bound: Parameter, memory: Read, rules: Rules) -> Wanted:
-    """Work out what an entry would write.
+    """Work out what an entry would write; nothing where memory that cannot be written holds it already.
 
     Args:
         entry: the entry.
@@ -49,8 +50,24 @@ def plan_entry(entry: Entry, bound: Parameter, memory: Read, rules: Rules) -> Wa
     if not isinstance(bound, BoundBlob):
         bound = bound.resolve(memory)
     now = entry_of(bound, memory, raw=entry.is_raw)
-    if not bound.writable:
+    if bound.writable:
+        return _made(entry, bound, now, memory, rules)
+    try:
+        made = _made(entry, replace(bound, writable=True), now, memory, rules)
+    except (Refused, *REFUSALS):
+        made = None
+    if made is None or not _held(made.writes, memory, rules.ag):
         raise Refused(Outcome.READ_ONLY, "the description does not let it be written", now.values)
+    return replace(made, writes=[])
+
+
+def _held(writes: Writes, memory: Read, ag: int) -> bool:
+    """True when memory has these bytes."""
+    return all(memory(at, -(-len(data) // ag) * ag)[: len(data)] == data for at, data in writes)
+
+
+def _made(entry: Entry, bound: Parameter, now: Entry, memory: Read, rules: Rules) -> Wanted:
+    """What an entry would write where it may be written."""
     warnings = []
     if entry.unit and now.unit and entry.unit != now.unit:
         warnings.append(f"unit {entry.unit} in the set, {now.unit} in the description")

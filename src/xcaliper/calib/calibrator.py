@@ -11,6 +11,7 @@ from xcaliper.calib.exchange import apply_set, plan_set, take_snapshot
 from xcaliper.calib.groups import Brackets, Commit, How, Prepared, prepare
 from xcaliper.calib.history import Change, History, Kind, State, Transaction, told
 from xcaliper.calib.live import LiveValues
+from xcaliper.calib.page_bytes import page_bytes
 from xcaliper.calib.parameters import carry_out, plan_write
 from xcaliper.calib.places import PlaceIndex
 from xcaliper.calib.settle import Found, Settle, disagreements, look, record, remainder
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from xcaliper.calib.working_set import Progress, Refreshed
     from xcaliper.core.address import Address
     from xcaliper.core.diagnostics import Diagnostic
+    from xcaliper.image.memory_image import MemoryImage
     from xcaliper.quantity.catalog import Catalog
 
 __all__ = ["Calibrator", "Group"]
@@ -84,6 +86,7 @@ class Calibrator:
         brackets: what the ECU is told before and after changes.
         verify: look after each write whether it is there.
         on_change: told of every transaction that was made.
+        program: EPK of the program in the memory; the description's where nobody knows.
     """
 
     def __init__(
@@ -98,6 +101,8 @@ class Calibrator:
         variants: dict[str, str] | None = None,
     ) -> None:
         self.catalog = catalog
+        mod_par = catalog.index.module.mod_par
+        self.program = (mod_par.epk or "") if mod_par else ""
         self.working = WorkingSet(port, segments)
         self.author = author
         self.history = History() if history is None else history
@@ -480,21 +485,27 @@ class Calibrator:
         variants: Mapping[str, str] | None = None,
         raw: bool = False,
         name: str = "",
+        read_only: bool = False,
         on_problem: Callable[[Diagnostic], None] = lambda _: None,
     ) -> ParameterSet:
         """A set of what the ECU holds, with the history of each parameter.
 
         Args:
-            names: what to take; None for everything.
+            names: what to take; None for everything that may be calibrated.
             variants: criterion → value, to take one variant only.
             raw: ECU values instead of physical ones.
             name: of the set.
+            read_only: without names, also what the description calls read-only.
             on_problem: told of everything that is left out.
 
         Raises:
             XcaliperError: the slave is silent.
         """
-        return take_snapshot(self, names, variants, on_problem, name, raw=raw)
+        return take_snapshot(self, names, variants, on_problem, name, raw=raw, read_only=read_only)
+
+    def image(self, page: int | None = None, segments: Iterable[int | str] = ()) -> MemoryImage:
+        """Bytes of the calibration segments; see :func:`~xcaliper.calib.page_bytes.page_bytes`."""
+        return page_bytes(self, page, segments)
 
     def plan_set(
         self, values: ParameterSet, *, clamp: bool = False, on_axis: OnAxis = "refuse"

@@ -30,6 +30,7 @@ __all__ = [
     "colour",
     "grids_of",
     "head_of",
+    "shown_value",
     "surface_of",
     "table_html",
     "table_text",

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from xcaliper.calib.apply import plan_apply
 from xcaliper.calib.entries import HistoryEntry
-from xcaliper.calib.extract import extract
+from xcaliper.calib.extract import extract, parameter_names
 from xcaliper.calib.history import Change, Kind, State, told
+from xcaliper.calib.select import without_read_only
+from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import PlanError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from xcaliper.calib.apply_values import OnAxis
     from xcaliper.calib.calibrator import Calibrator
@@ -22,9 +24,8 @@ if TYPE_CHECKING:
     from xcaliper.calib.outcomes import ApplyPlan
     from xcaliper.calib.paramset import ParameterSet
     from xcaliper.calib.working_set import Progress
-    from xcaliper.core.diagnostics import Diagnostic
 
-__all__ = ["Applied", "apply_set", "plan_set", "take_snapshot"]
+__all__ = ["Applied", "apply_set", "changes_by", "check_plan", "plan_set", "take_snapshot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,11 @@ def take_snapshot(  # options by name at the caller
     name: str,
     *,
     raw: bool,
+    read_only: bool,
 ) -> ParameterSet:
     """A set of what the ECU holds; checksums decide what is read anew."""
+    if names is None and not read_only:
+        names = without_read_only(calib.catalog, parameter_names(calib.catalog), on_problem)
     if not calib.in_group:
         calib.refresh()
     made = extract(
@@ -98,7 +102,7 @@ def _lines(history: History) -> dict[str, list[HistoryEntry]]:
 
 def plan_set(calib: Calibrator, values: ParameterSet, *, clamp: bool, on_axis: OnAxis) -> ApplyPlan:
     """What would become of each entry; nothing is sent."""
-    return plan_apply(
+    plan = plan_apply(
         values,
         calib.catalog,
         calib.working.read,
@@ -106,6 +110,47 @@ def plan_set(calib: Calibrator, values: ParameterSet, *, clamp: bool, on_axis: O
         on_axis=on_axis,
         variants=calib.chosen or None,
     )
+    return replace(plan, diagnostics=tuple(_of_other_program(values, calib.program)))
+
+
+def _of_other_program(values: ParameterSet, program: str) -> Iterator[Diagnostic]:
+    """The warning that a set was made for another program, by its EPK."""
+    theirs, ours = values.origin.epk.strip("\0 "), program.strip("\0 ")
+    if theirs and ours and theirs != ours:
+        yield Diagnostic(
+            Severity.WARNING,
+            "set-of-other-program",
+            Where(),
+            f"the set {values.name}".rstrip()
+            + f" is of program {theirs!r} (EPK), this is {ours!r}.",
+            "Parameters of one name may have another meaning there; read the outcome of each.",
+        )
+
+
+def check_plan(plan: ApplyPlan, name: str, hint: str) -> None:
+    """Refuse a plan of which entries cannot be taken.
+
+    Args:
+        plan: what would be done.
+        name: of the set; may be empty.
+        hint: what to do about it.
+
+    Raises:
+        PlanError: carries the reason of each entry.
+    """
+    if plan.refused:
+        raise PlanError(
+            f"set {name}".rstrip(), tuple(one.line() for one in plan.refused), hint=hint
+        )
+
+
+def changes_by(plan: ApplyPlan) -> list[Change]:
+    """What a plan changes, for the history."""
+    followers = {one.key for one in plan.dependents}
+    return [
+        Change(one.name, told(one.before), told(one.after), follows=one.key in followers)
+        for one in plan.changed
+    ]
 
 
 def apply_set(  # noqa: PLR0913  # options by name at the caller
@@ -125,18 +170,14 @@ def apply_set(  # noqa: PLR0913  # options by name at the caller
         PlanError: entries cannot be taken, and ``partial`` is off; nothing was sent.
     """
     plan = plan_set(calib, values, clamp=clamp, on_axis=on_axis)
-    if plan.refused and not partial:
-        raise PlanError(
-            f"set {values.name}".rstrip(),
-            tuple(one.line() for one in plan.refused),
-            hint="Nothing was sent. partial=True applies all the others.",
-        )
-    followers = {one.key for one in plan.dependents}
-    changes = [
-        Change(one.name, told(one.before), told(one.after), follows=one.key in followers)
-        for one in plan.changed
-    ]
+    if not partial:
+        check_plan(plan, values.name, "Nothing was sent. partial=True applies all the others.")
     group = calib.send(
-        plan.writes, kind=Kind.APPLY, reason=reason, how=how, changes=changes, progress=progress
+        plan.writes,
+        kind=Kind.APPLY,
+        reason=reason,
+        how=how,
+        changes=changes_by(plan),
+        progress=progress,
     )
     return Applied(plan, group.transaction, group.note)

@@ -330,16 +330,22 @@ class Commit:
         """Undo what was tried, latest first; gives what could not be undone: bytes, and pages."""
         swap = self._transaction.is_swap
         stuck = self._move_back(ecu=True) if swap else []  # it may have taken a page already
-        left: list[Run] = []
-        for run in reversed(self._tried):
-            try:
-                self._working.write(run.back())
-            except XcaliperError:
-                left.append(run)
+        left = [run for run in reversed(self._tried) if not self._is_put_back(run)]
         stuck += self._move_back()
         return (
             [] if swap else left[::-1]
         ), stuck  # a page that the ECU does not use does not count
+
+    def _is_put_back(self, run: Run) -> bool:
+        """Write what was there before; where that is refused, look whether it is there anyway."""
+        try:
+            self._working.write(run.back())
+        except XcaliperError:
+            try:
+                return self._working.read_live(run.address, run.size_bytes) == run.old
+            except XcaliperError:
+                return False
+        return True
 
     def _move_back(self, *, ecu: bool = False) -> list[str]:
         """Undo page switches, latest first, only those of the ECU if wanted; what could not be undone."""

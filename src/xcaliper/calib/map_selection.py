@@ -23,7 +23,7 @@ _HINT: Final = (
 #: Numbers further apart than this, relatively, are not shown alike.
 _NEAR: Final = 1e-5
 _MAX_CONDITIONS: Final = 32
-_RANGE: Final = re.compile(r"(?P<low>[^\s.].*?)?\s*\.\.\s*(?P<high>\S.*)?")
+_RANGE: Final = re.compile(r"(?P<low>\S.*?)?\s*\.\.\s*(?P<high>\S.*)?")
 
 
 @dataclass(frozen=True, slots=True)

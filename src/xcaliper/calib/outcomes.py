@@ -15,6 +15,7 @@ from xcaliper.calib.entries import label_of
 if TYPE_CHECKING:
     from xcaliper.calib.entries import Key, Variant
     from xcaliper.core.address import Address
+    from xcaliper.core.diagnostics import Diagnostic
 
 __all__ = ["ApplyPlan", "EntryOutcome", "Outcome"]
 
@@ -112,11 +113,13 @@ class ApplyPlan:
         dependents: what follows because it is computed from entries, inputs first.
         writes: bytes that change: axes first, then values, then what is computed; in each of the three in
             order of address and joined where they touch.
+        diagnostics: what to know of the set as a whole, such as that it is of another program (EPK).
     """
 
     outcomes: tuple[EntryOutcome, ...]
     dependents: tuple[EntryOutcome, ...]
     writes: tuple[tuple[Address, bytes], ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
 
     @property
     def refused(self) -> tuple[EntryOutcome, ...]:
@@ -150,7 +153,7 @@ class ApplyPlan:
         return f"{', '.join(parts) or 'no entries'}; {self.size_bytes} bytes to write"
 
     def report(self, *, every: bool = False) -> str:
-        """A line per entry worth telling, then the numbers.
+        """What to know of the set, a line per entry worth telling, then the numbers.
 
         Args:
             every: also lines of what is applied or unchanged without a remark.
@@ -161,7 +164,7 @@ class ApplyPlan:
             for one in (*self.outcomes, *self.dependents)
             if every or one.outcome not in quiet or one.text or one.warnings
         ]
-        return "\n".join([*told, self.summary()])
+        return "\n".join([*map(str, self.diagnostics), *told, self.summary()])
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -170,6 +173,7 @@ class ApplyPlan:
             "dependents": [one.as_dict() for one in self.dependents],
             "counts": {str(one): count for one, count in self.counts().items()},
             "bytes": self.size_bytes,
+            "diagnostics": [str(one) for one in self.diagnostics],
         }
 
     def __str__(self) -> str:

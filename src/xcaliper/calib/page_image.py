@@ -31,6 +31,7 @@ __all__ = [
     "described_moves",
     "described_ranges",
     "given_moves",
+    "parameter_ranges",
     "segment_range",
 ]
 
@@ -38,6 +39,7 @@ Offset: TypeAlias = "int | Mapping[str, int] | Sequence[Move]"
 """Where initial values are: added to every address that the image lacks, per memory segment, or as moves."""
 
 _EVERYTHING: Final = 1 << 40
+_PARAMETERS: Final = frozenset({"DATA", "CALIBRATION_VARIABLES"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,16 @@ def given_moves(catalog: Catalog, offset: Offset | None) -> tuple[Move, ...]:
 def described_ranges(catalog: Catalog) -> tuple[AddressRange, ...]:
     """Memory segments of a description, with their address extensions."""
     return tuple(AddressRange(_start(one), one.size) for one in _segments(catalog))
+
+
+def parameter_ranges(catalog: Catalog) -> tuple[tuple[str, AddressRange], ...]:
+    """Names and ranges of memory segments of parameters, in whole addresses (ASAP2, MEMORY_SEGMENT, PrgType, 1.0)."""
+    found = []
+    for one in _segments(catalog):
+        size = one.size - one.size % catalog.ag
+        if one.prg_type in _PARAMETERS and size > 0:
+            found.append((one.name, AddressRange(_start(one), size)))
+    return tuple(found)
 
 
 def segment_range(catalog: Catalog, number: int) -> AddressRange:

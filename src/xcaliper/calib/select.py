@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.a2l.lazy import Objects
 from xcaliper.calib.entries import CollectionInfo
-from xcaliper.core.errors import NotFoundError
-from xcaliper.quantity.instance import expand
+from xcaliper.core.diagnostics import Diagnostic, Severity, Where
+from xcaliper.core.errors import NotFoundError, UsageError
+from xcaliper.quantity.instance import expand, locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -19,12 +20,16 @@ if TYPE_CHECKING:
 __all__ = [
     "copy_entries",
     "functions_of",
+    "is_read_only",
     "known_functions",
     "names_of_function",
     "names_of_group",
+    "without_read_only",
 ]
 
 _PARAMETERS: Final = frozenset(("characteristic", "axis_pts", "blob"))
+_MAY_WRITE: Final = (None, "CALIBRATION")
+_TOLD: Final = 8
 
 
 def names_of_function(catalog: Catalog, *functions: str, deep: bool = True) -> tuple[str, ...]:
@@ -171,3 +176,39 @@ def _expanded(catalog: Catalog, names: Iterable[str]) -> Iterator[str]:
             yield from (n for n, kind in expand(catalog.index, made) if kind in _PARAMETERS)
         else:
             yield name
+
+
+def is_read_only(catalog: Catalog, name: str) -> bool:
+    """True where the description forbids to calibrate a parameter (ASAP2, READ_ONLY and CALIBRATION_ACCESS).
+
+    Args:
+        catalog: names and descriptions.
+        name: of the parameter; an unknown one is not read-only.
+    """
+    try:
+        found = locate(catalog.index, name, ag=catalog.ag)
+    except UsageError:
+        return False
+    if found is None:
+        return False
+    return bool(getattr(found.made, "read_only", False)) or found.access not in _MAY_WRITE
+
+
+def without_read_only(
+    catalog: Catalog, names: Iterable[str], on_problem: Callable[[Diagnostic], None]
+) -> list[str]:
+    """The names that may be calibrated: what a set for writing is made of.
+
+    Args:
+        catalog: names and descriptions.
+        names: of parameters.
+        on_problem: told once of all that are left out.
+    """
+    given = list(names)
+    fixed = dict.fromkeys(one for one in given if is_read_only(catalog, one))
+    if not fixed:
+        return given
+    more = f" and {len(fixed) - _TOLD} more" if len(fixed) > _TOLD else ""
+    text = f"left out, the description calls them read-only: {', '.join(list(fixed)[:_TOLD])}{more}"
+    on_problem(Diagnostic(Severity.INFO, "read-only", Where(), text))
+    return [one for one in given if one not in fixed]

@@ -16,6 +16,7 @@ _EXAMPLES: Final = (
     f"xcaliper cal get {_URL} KFZW --surface",
     f"xcaliper cal set {_URL} cIdleSpeedTarget 900",
     f"xcaliper cal export {_URL} monday.cdfx",
+    f"xcaliper cal export {_URL} new.hex --image engine.hex",
     f"xcaliper cal diff {_URL} monday.cdfx --relative 1e-6",
     "xcaliper cal merge monday.cdfx anna.cdfx bert.dcm --out both.cdfx",
     f"xcaliper cal apply {_URL} both.cdfx --reason 'cold start'",
@@ -35,11 +36,20 @@ for _verb, _place, _help in (
     ("undo", "cal_history:undo", "Take the latest change back."),
     ("redo", "cal_history:redo", "Make a change again that was taken back."),
     ("history", "cal_history:history", "Show what was changed: when, by whom, and why."),
-    ("export", "cal_sets:export", "Keep parameters in a file."),
+    (
+        "export",
+        "cal_export:export",
+        "Keep parameters in a file of values, or segments in an image.",
+    ),
     ("import", "cal_sets:import_set", "Read a file of any format and keep it in another one."),
     ("apply", "cal_apply:apply", "Bring the values of a set into an ECU or an image."),
     ("diff", "cal_sets:diff", "Compare parameters of ECUs, images and files."),
     ("merge", "cal_sets:merge", "Merge what two people changed since they parted."),
-    ("connect", "cal_connect:connect", "Bring an ECU and an image together; who wins is a choice."),
+    ("stats", "cal_sets:stats", "Numbers about parameters and sets."),
+    (
+        "connect",
+        "cal_connect:connect",
+        "Bring an ECU and an image or a set together; who wins is a choice.",
+    ),
 ):
     cal.command(f"xcaliper.cli.{_place}", name=_verb, help=_help)

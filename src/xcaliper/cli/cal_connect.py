@@ -1,4 +1,4 @@
-"""``xcaliper cal connect``: an ECU and the image one works on, brought together; who wins is a choice."""
+"""``xcaliper cal connect``: an ECU and the image or set one works on, brought together; who wins is a choice."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.cli.cal_history import kept_history
@@ -17,11 +18,23 @@ from xcaliper.cli.cal_options import (
     Words,
     pairs,
 )
-from xcaliper.cli.cal_target import check_place, image_of, is_live, open_slave, save_image
-from xcaliper.core.errors import UsageError
+from xcaliper.cli.cal_target import (
+    check_place,
+    image_of,
+    is_image,
+    is_live,
+    load,
+    open_slave,
+    save_image,
+    tell,
+)
+from xcaliper.core.errors import PlanError, UsageError
 
 if TYPE_CHECKING:
+    from xcaliper.calib.port import MemoryPort
     from xcaliper.client.connect_choice import ParameterDifference, Question, Synchronised
+    from xcaliper.client.connection import Connection
+    from xcaliper.client.offline import OfflineImage
 
 __all__ = ["connect"]
 
@@ -30,27 +43,29 @@ _SIDES: Final = ("ecu", "data")
 _SHOWN: Final = 20
 
 
-def connect(
+def connect(  # options by name
     target: str,
-    image: str,
+    data: str,
     /,
     *,
     choose: Words = (),
+    partly: Flag = False,
     change: ChangeOptionsOfVerb = None,
     json: Flag = False,
     options: TargetOptionsOfVerb = None,
 ) -> int:
-    """Bring an ECU and the image one works on together: who wins where they differ is a choice.
+    """Bring an ECU and the image or set one works on together: who wins where they differ is a choice.
 
     The EPK is checked first; then checksums tell which segments differ. While data is downloaded the ECU works with
     its reference page, where it has one. Exit code 5 when the program is another one and nothing was done.
 
     Args:
         target: URL of a slave, such as udp://127.0.0.1:5555.
-        image: image with the values one works on.
-        choose: upload, the ECU wins; download, the image wins; offline, nothing is done; or NAME=ecu and NAME=data
+        data: image, or file of parameter values, with what one works on.
+        choose: upload, the ECU wins; download, the data wins; offline, nothing is done; or NAME=ecu and NAME=data
             for each parameter, *=ecu or *=data for all others. Asked for when it is not given.
-        change: where the change is kept; what is uploaded changes the image.
+        partly: of a file of parameter values, leave out what the ECU cannot take.
+        change: where the change is kept; what is uploaded changes the image or the file.
         json: print one JSON object.
         options: how to open both.
     """
@@ -58,22 +73,68 @@ def connect(
     from xcaliper.client.connect_choice import Outcome
 
     change = change or ChangeOptions()
-    answer = _Answer(choose, image, change)
+    answer = _Answer(choose, data, change)
     if not is_live(target):
         raise UsageError(f"{target}: it is no URL.", hint="xcaliper cal connect URL IMAGE")
     with open_slave(target, options) as ecu:
-        data = image_of(image, options, change, catalog=ecu.catalog)
         if change.confirm:
             ecu.confirm()
-            data.confirm()
-        data.check_confirmed(image)
+        place: _ImageFile | _SetFile
+        if is_image(data):
+            place = _ImageFile(data, image_of(data, options, change, catalog=ecu.catalog), change)
+        else:
+            place = _SetFile(data, ecu, change, partly=partly)
         with kept_history(target, ecu, replace(change, out=None)):
-            reason = change.reason or f"connect with {image}"
+            reason = change.reason or f"connect with {data}"
             with working("Comparing …") if choose else nullcontext() as told:
-                done = ecu.calib.synchronise(data.page, answer, reason=reason, progress=told)
-            save_image(data, image, change)
+                try:
+                    done = ecu.calib.synchronise(place.memory, answer, reason=reason, progress=told)
+                except PlanError as error:
+                    error.hint = error.hint.replace("partial=True", "--partly")
+                    error.hint = error.hint.replace("apply()", "xcaliper cal apply")
+                    raise
+            place.save()
     _tell(done, as_json=json)
     return EXIT_REFUSED if done.outcome is Outcome.READ_ONLY else EXIT_OK
+
+
+class _ImageFile:
+    """An image that one works on."""
+
+    def __init__(self, name: str, image: OfflineImage, change: ChangeOptions) -> None:
+        if change.confirm:
+            image.confirm()
+        image.check_confirmed(name)
+        self._name, self._image, self._change = name, image, change
+        self.memory: MemoryPort = image.page
+
+    def save(self) -> None:
+        """Write what the ECU changed."""
+        save_image(self._image, self._name, self._change)
+
+
+class _SetFile:
+    """A file of parameter values that one works on."""
+
+    def __init__(self, name: str, ecu: Connection, change: ChangeOptions, *, partly: bool) -> None:
+        from xcaliper.client.set_memory import SetMemory
+
+        if change.checksum:
+            raise UsageError(f"{name}: --checksum is for images.")
+        self._name, self._ecu, self._change = name, ecu, change
+        self.memory = SetMemory(ecu.calib, load(name).values, partial=partly)
+
+    def save(self) -> None:
+        """Write the set where the ECU has won."""
+        from xcaliper.cli.shell import errors
+        from xcaliper.client.set_file import save_set
+
+        if self._ecu.calib.is_offline or not self.memory.is_changed:
+            return
+        file = self._change.out or Path(self._name)
+        save_set(self.memory.values(), file, catalog=self._ecu.catalog)
+        tell(self.memory.diagnostics)
+        errors().print(f"wrote {file}", markup=False, soft_wrap=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +143,12 @@ class _Answer:
 
     Attributes:
         words: of the command line.
-        image: name of the image.
+        data: name of the image or set.
         change: where it goes.
     """
 
     words: tuple[str, ...]
-    image: str
+    data: str
     change: ChangeOptions
 
     def __post_init__(self) -> None:
@@ -103,7 +164,7 @@ class _Answer:
             if side not in _SIDES:
                 raise UsageError(f"--choose: {name}={side} is neither ecu nor data.")
         if whole == ["upload"] or "ecu" in self._sides().values():
-            check_place(self.image, self.change)
+            check_place(self.data, self.change)
 
     def _sides(self) -> dict[str, str]:
         return pairs(tuple(one for one in self.words if "=" in one), "choose")
@@ -116,7 +177,7 @@ class _Answer:
         """
         made = self._made(question)
         if made == "upload" or (isinstance(made, Mapping) and "ecu" in made.values()):
-            check_place(self.image, self.change)
+            check_place(self.data, self.change)
         return made
 
     def _made(self, question: Question) -> str | Mapping[str, str]:
@@ -149,7 +210,7 @@ def _asked(question: Question) -> str | Mapping[str, str]:
 
     if not sys.stdin.isatty():
         raise UsageError(
-            f"connect: ECU and image differ in {len(question.dirty.names)} parameters, and nobody can be asked.",
+            f"connect: ECU and data differ in {len(question.dirty.names)} parameters, and nobody can be asked.",
             hint=f"Use --choose {', --choose '.join(_WHOLE)}, or --choose NAME=ecu.",
         )
     console = errors()
@@ -159,7 +220,7 @@ def _asked(question: Question) -> str | Mapping[str, str]:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     console.print(f"{len(names)} parameters: {', '.join(names[:_SHOWN])}{more}", markup=False)
     letter = _ask(
-        "[u]pload: the ECU wins, [d]ownload: the image wins, [p]er parameter, [o]ffline", "udpo"
+        "u: upload, the ECU wins; d: download, the data wins; p: per parameter; o: offline", "udpo"
     )
     if letter != "p":
         return {"u": "upload", "d": "download", "o": "offline"}[letter]
@@ -172,7 +233,7 @@ def _each(differences: list[ParameterDifference]) -> dict[str, str]:
     letter = ""
     for one in differences:
         if letter not in ("E", "D"):
-            text = f"{one.name}: ECU {_short(one.ecu)}, image {_short(one.data)}; [e]cu, [d]ata, E or D for all that follow"
+            text = f"{one.name}: ECU {_short(one.ecu)}, data {_short(one.data)}; e: ECU, d: image, E or D for all that follow"
             letter = _ask(text, "edED")
         found[one.name] = "ecu" if letter in ("e", "E") else "data"
     return found

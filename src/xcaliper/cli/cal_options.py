@@ -16,15 +16,20 @@ from xcaliper.core.errors import UsageError
 
 if TYPE_CHECKING:
     from xcaliper.image.checksum import ChecksumRegion
+    from xcaliper.quantity.catalog import Catalog
 
 __all__ = [
     "ChangeOptions",
     "ChangeOptionsOfVerb",
+    "ChoiceOptions",
+    "ChoiceOptionsOfVerb",
     "Flag",
     "TargetOptions",
     "TargetOptionsOfVerb",
     "Words",
     "checksum_region",
+    "number",
+    "offset_of",
     "pairs",
 ]
 
@@ -57,6 +62,37 @@ class TargetOptions(KeyOptions):
 
 
 @dataclass(frozen=True, slots=True)
+class ChoiceOptions:
+    """Which parameters are meant, besides their names.
+
+    Attributes:
+        function: only those of this function, with its sub-functions; may be given several times.
+        group: only those of this group, with its sub-groups; may be given several times.
+    """
+
+    function: Words = ()
+    group: Words = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.function or self.group)
+
+    def names(self, catalog: Catalog) -> set[str]:
+        """Parameters of these functions and groups.
+
+        Raises:
+            NotFoundError: no such function or group.
+        """
+        from xcaliper.calib.select import names_of_function, names_of_group
+
+        found: set[str] = set()
+        if self.function:
+            found.update(names_of_function(catalog, *self.function))
+        if self.group:
+            found.update(names_of_group(catalog, *self.group))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeOptions:
     """Where changes are kept.
 
@@ -81,6 +117,7 @@ class ChangeOptions:
 
 
 TargetOptionsOfVerb = Annotated[TargetOptions | None, Parameter(name="*")]
+ChoiceOptionsOfVerb = Annotated[ChoiceOptions | None, Parameter(name="*")]
 ChangeOptionsOfVerb = Annotated[ChangeOptions | None, Parameter(name="*")]
 
 

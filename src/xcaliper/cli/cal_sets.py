@@ -1,68 +1,24 @@
-"""``xcaliper cal export``, ``import``, ``diff`` and ``merge``: parameter sets in files."""
+"""``xcaliper cal import``, ``diff``, ``merge`` and ``stats``: parameter sets in files."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from xcaliper.cli.cal_options import Flag, TargetOptionsOfVerb, Words
+from xcaliper.cli.cal_keep import FileOptionsOfVerb, keep, tell_kept
+from xcaliper.cli.cal_options import ChoiceOptionsOfVerb, Flag, TargetOptionsOfVerb, Words
 from xcaliper.cli.cal_source import matching
-from xcaliper.cli.cal_target import Taken, described, load, take_from
+from xcaliper.cli.cal_target import Taken, described, load, meant_by, physical, take_from
 from xcaliper.core.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from xcaliper.calib.entries import Entry, Key
     from xcaliper.calib.merge import MergeResult
 
-__all__ = ["diff", "export", "import_set", "merge"]
-
-
-@dataclass(frozen=True, slots=True)
-class FileOptions:
-    """How a file is written.
-
-    Attributes:
-        to: format, where the ending of the file does not tell.
-        overwrite: replace a file that is there.
-    """
-
-    to: str = ""
-    overwrite: Flag = False
-
-
-_FileOptionsOfVerb = Annotated[FileOptions | None, Parameter(name="*")]
-
-
-def export(
-    target: str,
-    file: Path,
-    /,
-    *names: str,
-    raw: Flag = False,
-    written: _FileOptionsOfVerb = None,
-    json: Flag = False,
-    options: TargetOptionsOfVerb = None,
-) -> int:
-    """Keep the parameters of an ECU or an image in a file.
-
-    Args:
-        target: URL of a slave, such as udp://127.0.0.1:5555, an image with its --a2l, or a file of parameter
-            values.
-        file: what to write; its ending tells the format.
-        names: parameters to take, with * and ?; all without any.
-        raw: ECU values instead of physical ones.
-        written: how the file is written.
-        json: print one JSON object.
-        options: how to open the target.
-    """
-    taken = take_from(target, names, options, raw=raw, with_history=True)
-    if names and not len(taken.values):
-        raise NotFoundError(" ".join(names), kind="parameter")
-    _tell_kept(_keep(taken, file, written), as_json=json)
-    return 0
+__all__ = ["diff", "import_set", "merge", "stats"]
 
 
 def import_set(
@@ -71,7 +27,7 @@ def import_set(
     /,
     *names: str,
     form: Annotated[str, Parameter(name="--from")] = "",
-    written: _FileOptionsOfVerb = None,
+    written: FileOptionsOfVerb = None,
     json: Flag = False,
     options: TargetOptionsOfVerb = None,
 ) -> int:
@@ -87,28 +43,31 @@ def import_set(
         form: format of the file, where neither content nor ending tell.
         written: how it is written.
         json: print one JSON object.
-        options: the description is used by formats that hold ECU values or data types.
+        options: the description makes physical values of ECU values, and the other way round.
     """
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK
     from xcaliper.core.diagnostics import Severity
 
     found = load(file, form=form)
-    values = found.values
+    catalog = described(options)
+    values = physical(found.values, catalog)
     if names:
         values = values.filter(names=matching(values.names, names))
         if not len(values):
             raise NotFoundError(" ".join(names), kind="parameter")
     lost = sum(one.severity is Severity.ERROR for one in found.diagnostics)
-    facts = _keep(Taken(values, described(options)), out, written)
-    _tell_kept({**facts, "lost": lost}, as_json=json)
+    facts = keep(Taken(values, catalog), out, written)
+    tell_kept({**facts, "lost": lost}, as_json=json)
     return EXIT_FOUND if lost else EXIT_OK
 
 
-def diff(
+def diff(  # noqa: PLR0913  # options by name
     left: str,
     right: str,
     /,
     *names: str,
+    choice: ChoiceOptionsOfVerb = None,
+    everything: Annotated[Flag, Parameter(name="--all")] = False,
     absolute: float = 0.0,
     relative: float = 0.0,
     json: Flag = False,
@@ -120,6 +79,8 @@ def diff(
         left: URL of a slave, an image, or a file of parameter values.
         right: the other one.
         names: parameters to compare, with * and ?; all without any.
+        choice: functions and groups to compare.
+        everything: also what a description calls read-only, which is left out unless it is named.
         absolute: how far numbers may be apart, in their unit.
         relative: how far they may be apart, as a part of the larger one.
         json: print one JSON object.
@@ -128,9 +89,17 @@ def diff(
     from xcaliper.calib.compare import compare
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, print_json, stdout
 
-    one, other = (take_from(target, names, options).values for target in (left, right))
-    if names and not (len(one) or len(other)):
-        raise NotFoundError(" ".join(names), kind="parameter")
+    sides = [
+        take_from(target, names, options, read_only=everything, quiet=True)
+        for target in (left, right)
+    ]
+    sides = _alike(sides) if everything else _writable(_alike(sides), names)
+    one, other = (side.values for side in sides)
+    if choice:
+        wanted = meant_by(choice, *sides)
+        one, other = one.filter(names=wanted), other.filter(names=wanted)
+    if (names or choice) and not (len(one) or len(other)):
+        raise NotFoundError(" ".join(names) or "such", kind="parameter")
     found = compare(one, other, absolute=absolute, relative=relative)
     if json:
         print_json(found.as_dict())
@@ -148,7 +117,8 @@ def merge(  # noqa: PLR0913  # options by name
     out: Path | None = None,
     cells: Flag = False,
     take: Words = (),
-    written: _FileOptionsOfVerb = None,
+    everything: Annotated[Flag, Parameter(name="--all")] = False,
+    written: FileOptionsOfVerb = None,
     json: Flag = False,
     options: TargetOptionsOfVerb = None,
 ) -> int:
@@ -164,6 +134,7 @@ def merge(  # noqa: PLR0913  # options by name
         cells: merge changes of single values of one table too.
         take: who is right where both changed the same: mine, theirs or base; or NAME=mine and so on, several
             times.
+        everything: also what a description calls read-only.
         written: how the file is written.
         json: print one JSON object.
         options: how to open what is no file of values.
@@ -171,19 +142,43 @@ def merge(  # noqa: PLR0913  # options by name
     from xcaliper.calib import merge as engine
     from xcaliper.cli.shell import EXIT_FOUND, EXIT_OK, print_json, stdout
 
-    sides = [take_from(target, (), options) for target in (base, mine, theirs)]
+    sides = [
+        take_from(target, (), options, read_only=everything, quiet=True)
+        for target in (base, mine, theirs)
+    ]
+    sides = _alike(sides) if everything else _writable(_alike(sides))
     found = _resolved(engine.merge(*(one.values for one in sides), cells=cells), take)
     catalog = next((one.catalog for one in sides if one.catalog is not None), described(options))
     kept = None
     if out is not None and found.is_clean:
-        kept = _keep(Taken(found.set, catalog), out, written)
+        kept = keep(Taken(found.set, catalog), out, written)
     if json:
         print_json({**found.as_dict(), "written": kept})
     else:
         stdout().print(found.text(), markup=False, soft_wrap=True)
         if kept is not None:
-            _tell_kept(kept, as_json=False)
+            tell_kept(kept, as_json=False)
     return EXIT_OK if found.is_clean else EXIT_FOUND
+
+
+def _alike(sides: list[Taken]) -> list[Taken]:
+    """The sides with physical values, as far as the description of one of them can make some."""
+    catalog = next((one.catalog for one in sides if one.catalog is not None), None)
+    return [replace(one, values=physical(one.values, catalog)) for one in sides]
+
+
+def _writable(sides: list[Taken], names: tuple[str, ...] = ()) -> list[Taken]:
+    """The sides without what the description of one of them calls read-only, unless it is named."""
+    from xcaliper.calib.select import is_read_only
+
+    catalogs = [one.catalog for one in sides if one.catalog is not None]
+    every = {name for one in sides for name in one.values.names}.difference(names)
+    fixed = {name for name in every if any(is_read_only(one, name) for one in catalogs)}
+    if not fixed:
+        return sides
+    return [
+        replace(one, values=one.values.filter(only=lambda e: e.name not in fixed)) for one in sides
+    ]
 
 
 def _resolved(found: MergeResult, take: tuple[str, ...]) -> MergeResult:
@@ -199,33 +194,62 @@ def _resolved(found: MergeResult, take: tuple[str, ...]) -> MergeResult:
     return found.resolve(whole[0]) if whole else found
 
 
-def _keep(taken: Taken, file: Path, options: FileOptions | None) -> dict[str, Any]:
-    """Write a file; gives what it holds and what it has no place for."""
-    from xcaliper.calib.formats.table import losses
-    from xcaliper.client.set_file import format_for, save_set
+def stats(
+    target: str,
+    /,
+    *names: str,
+    choice: ChoiceOptionsOfVerb = None,
+    against: str = "",
+    json: Flag = False,
+    options: TargetOptionsOfVerb = None,
+) -> int:
+    """Numbers about parameters: ranges of their values, kinds and maturity, and what changed since another set.
 
-    options = options or FileOptions()
-    name = options.to or format_for(file)
-    if file.exists() and not options.overwrite:
-        raise UsageError(f"{file}: it exists already.", hint="Use --overwrite to replace it.")
-    missing = [str(one) for one in losses(taken.values, name)]
-    save_set(taken.values, file, format=name, catalog=taken.catalog)
-    return {
-        "file": str(file),
-        "format": name,
-        "entries": len(taken.values),
-        "no_place_for": missing,
-    }
+    Args:
+        target: URL of a slave, an image with its --a2l, or a file of parameter values.
+        names: parameters, with * and ?, each with a line of its own; all together without any.
+        choice: functions and groups.
+        against: what to compare with: a file of parameter values, an image or another slave.
+        json: print one JSON object.
+        options: how to open what is no file of values.
+    """
+    from rich.table import Table
 
+    from xcaliper.calib.statistics import entry_statistics, set_statistics
+    from xcaliper.calib.values import format_number
+    from xcaliper.cli.shell import print_json, print_table, stdout
 
-def _tell_kept(facts: dict[str, Any], *, as_json: bool) -> None:
-    from xcaliper.cli.shell import errors, print_json, stdout
-
-    if as_json:
-        print_json(facts)
-        return
-    noun = "parameter" if facts["entries"] == 1 else "parameters"
-    stdout().print(f"{facts['file']}: {facts['entries']} {noun}", markup=False, soft_wrap=True)
-    if facts["no_place_for"]:
-        told = f"note: {facts['format']} has no place for {', '.join(facts['no_place_for'])}."
-        errors().print(told, markup=False, soft_wrap=True)
+    taken = take_from(target, names, options, choice=choice)
+    if not len(taken.values):
+        raise NotFoundError(" ".join(names) or "any", kind="parameter")
+    other = None
+    if against:
+        known = {*taken.values.names}
+        other = take_from(against, names, options).values
+        if choice:
+            other = other.filter(names=known)
+    found = set_statistics(taken.values, other)
+    rows = [entry_statistics(one) for one in taken.values] if names else []
+    if json:
+        print_json({**found.as_dict(), "parameters": [one.as_dict() for one in rows]})
+        return 0
+    if rows:
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        for column in (
+            "name",
+            "values",
+            "smallest",
+            "largest",
+            "mean",
+            "deviation",
+            "distinct",
+            "unit",
+        ):
+            table.add_column(column, justify="left" if column in ("name", "unit") else "right")
+        for row in rows:
+            numbers = (row.smallest, row.largest, row.mean, row.deviation)
+            shown = ["" if one != one else format_number(one) for one in numbers]  # noqa: PLR0124  # NaN
+            table.add_row(row.name, str(row.count), *shown, str(row.distinct), row.unit)
+        print_table(table)
+    stdout().print(found.text(), markup=False, soft_wrap=True)
+    return 0

@@ -17,6 +17,10 @@ __all__ = ["SetSource", "Source", "matching"]
 class Source(Protocol):
     """Parameters by name, to look at."""
 
+    @property
+    def catalog(self) -> Any:
+        """Their description; None where there is none."""
+
     def names(self, pattern: str = "*", *, kind: str = "all") -> list[str]:
         """Names that match; of kind ``all``, ``characteristic`` or ``axis``."""
 
@@ -41,10 +45,18 @@ def matching(names: Iterable[str], patterns: tuple[str, ...]) -> list[str]:
 
 
 class SetSource:
-    """A parameter set by names."""
+    """A parameter set by names.
+
+    Attributes:
+        values: the set.
+    """
 
     def __init__(self, values: ParameterSet) -> None:
-        self._values = values
+        self.values = values
+
+    @property
+    def catalog(self) -> None:
+        """A set has none."""
 
     def __enter__(self) -> Self:
         return self
@@ -54,8 +66,8 @@ class SetSource:
 
     def names(self, pattern: str = "*", *, kind: str = "all") -> list[str]:
         """Names that match."""
-        axes = {one.name for one in self._values if one.kind == "AXIS_PTS"}
-        found = matching(self._values.names, (pattern,))
+        axes = {one.name for one in self.values if one.kind == "AXIS_PTS"}
+        found = matching(self.values.names, (pattern,))
         return [one for one in found if kind == "all" or (one in axes) == (kind == "axis")]
 
     def expand(self, names: str | Iterable[str]) -> list[str]:
@@ -66,9 +78,9 @@ class SetSource:
         """
         found: dict[str, None] = {}
         for name in [names] if isinstance(names, str) else names:
-            matches = matching(self._values.names, (name,))
+            matches = matching(self.values.names, (name,))
             if not matches and not set(name) & set("*?"):
-                matches = [self._values[name].name]
+                matches = [self.values[name].name]
             found.update(dict.fromkeys(matches))
         return list(found)
 
@@ -82,14 +94,14 @@ class SetSource:
         from xcaliper.calib.display import shown_value
 
         if isinstance(name, str):
-            return shown_value(_chosen(self._values[name], raw=raw), self._values)
-        entries = [entry for one in name for entry in self._values.of(one)]
-        return {one.label: shown_value(_chosen(one, raw=raw), self._values) for one in entries}
+            return shown_value(_chosen(self.values[name], raw=raw), self.values)
+        entries = [entry for one in name for entry in self.values.of(one)]
+        return {one.label: shown_value(_chosen(one, raw=raw), self.values) for one in entries}
 
     def describe(self, name: str) -> dict[str, Any]:
         """What the set tells about a parameter, by name or label."""
-        entry = next((one for one in self._values.of(name)), None)
-        entry = entry or next(one for one in self._values if one.label == name)
+        entry = next((one for one in self.values.of(name)), None)
+        entry = entry or next(one for one in self.values if one.label == name)
         return {
             "name": name,
             "kind": str(entry.kind),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.cli.cal_options import (
     ChangeOptions,
+    ChoiceOptions,
     TargetOptions,
     checksum_region,
     number,
@@ -42,8 +43,10 @@ __all__ = [
     "is_live",
     "load",
     "looking",
+    "meant_by",
     "open_slave",
     "opened",
+    "physical",
     "save_image",
     "take_from",
     "tell",
@@ -216,8 +219,15 @@ def save_image(image: OfflineImage, target: str, change: ChangeOptions) -> None:
 
 
 @contextmanager
-def looking(target: str, options: TargetOptions | None = None) -> Iterator[Source]:
+def looking(
+    target: str, options: TargetOptions | None = None, *, raw: bool = False
+) -> Iterator[Source]:
     """What can be looked at: a slave, an image, or a file of parameter values.
+
+    Args:
+        target: URL or file.
+        options: how to open it; their description makes physical values of ECU values in a file.
+        raw: ECU values are asked for.
 
     Raises:
         XcaliperError: it cannot be opened.
@@ -226,7 +236,7 @@ def looking(target: str, options: TargetOptions | None = None) -> Iterator[Sourc
         with opened(target, options) as memory:
             yield memory
     else:
-        yield SetSource(load(target).values)
+        yield SetSource(physical(load(target).values, described(options), raw=raw))
 
 
 def load(target: str | Path, *, form: str = "") -> ReadSet:
@@ -263,12 +273,15 @@ class Taken:
     catalog: Catalog | None = None
 
 
-def take_from(
+def take_from(  # noqa: PLR0913  # options by name
     target: str,
     patterns: tuple[str, ...] = (),
     options: TargetOptions | None = None,
     *,
+    choice: ChoiceOptions | None = None,
     raw: bool = False,
+    read_only: bool = True,
+    quiet: bool = False,
     with_history: bool = False,
 ) -> Taken:
     """The parameters of a slave, an image or a file as a set; what is left out is told on standard error.
@@ -277,23 +290,32 @@ def take_from(
         target: URL or file.
         patterns: names, with * and ?; everything without any. They may mean nothing here.
         options: how to open it.
+        choice: functions and groups; of a file, groups are those of the description that the options name.
         raw: ECU values of a slave or an image.
+        read_only: of a slave or an image, also what its description calls read-only; a plain name takes it
+            in any case.
+        quiet: do not tell what is left out for being read-only.
         with_history: take along what the history of a slave or an image tells of each parameter.
 
     Raises:
         XcaliperError: it cannot be opened or read.
     """
-    from xcaliper.calib.extract import extract, parameter_names
+    from xcaliper.calib.extract import extract
     from xcaliper.cli.cal_history import known_history
 
     if not is_live(target) and not is_image(target):
-        whole = load(target).values
+        whole = physical(load(target).values, described(options), raw=raw)
         part = whole.filter(names=matching(whole.names, patterns)) if patterns else whole
-        return Taken(part, described(options))
+        taken = Taken(part, described(options))
+        return (
+            replace(taken, values=part.filter(names=meant_by(choice, taken))) if choice else taken
+        )
     problems: list[Diagnostic] = []
     chosen = pairs(options.variant, "variant") if options else {}
     with opened(target, options) as memory:
-        names = matching(parameter_names(memory.catalog), patterns) if patterns else None
+        names = _named(memory.catalog, patterns, choice)
+        if not read_only:
+            names = _writable(memory.catalog, names, patterns, [] if quiet else problems)
         given: dict[str, Any] = {
             "variants": chosen or None, "raw": raw, "on_problem": problems.append,
         }  # fmt: skip
@@ -306,6 +328,71 @@ def take_from(
     if not is_live(target):
         made = made.with_head(origin=replace(made.origin, image=Path(target).name))
     return Taken(made, memory.catalog)
+
+
+def _named(catalog: Catalog, patterns: tuple[str, ...], choice: ChoiceOptions | None) -> list[str]:
+    """The parameters that are asked for."""
+    from xcaliper.calib.extract import parameter_names
+
+    known: Iterable[str] = parameter_names(catalog)
+    if patterns:
+        known = matching(known, patterns)
+    if choice:
+        wanted = choice.names(catalog)
+        known = (one for one in known if one in wanted)
+    return list(known)
+
+
+def _writable(
+    catalog: Catalog, names: list[str], patterns: tuple[str, ...], problems: list[Diagnostic]
+) -> list[str]:
+    """Without what is read-only, unless it is named itself."""
+    from xcaliper.calib.select import without_read_only
+
+    plain = frozenset(patterns)
+    others = [one for one in names if one not in plain]
+    kept = {*plain, *without_read_only(catalog, others, problems.append)}
+    return [one for one in names if one in kept]
+
+
+def meant_by(choice: ChoiceOptions, *sides: Taken) -> set[str]:
+    """Names that functions and groups mean, as far as any of the sides can tell.
+
+    Raises:
+        NotFoundError: a description has no such function or group.
+        UsageError: groups, and no description that tells them.
+    """
+    found: set[str] = set()
+    catalogs = {id(one.catalog): one.catalog for one in sides if one.catalog is not None}
+    for catalog in catalogs.values():
+        found |= choice.names(catalog)
+    if choice.group and not catalogs:
+        raise UsageError("--group: a set tells no groups.", hint="Give the description with --a2l.")
+    for one in sides:
+        found.update(one.values.filter(functions=choice.function).names if choice.function else ())
+    return found
+
+
+def physical(values: ParameterSet, catalog: Catalog | None, *, raw: bool = False) -> ParameterSet:
+    """A set as people read it: ECU values converted where a description is at hand.
+
+    Args:
+        values: as a file has them.
+        catalog: the description.
+        raw: leave ECU values as they are.
+    """
+    from xcaliper.calib.named_values import to_physical
+    from xcaliper.calib.formats.par import with_kinds
+
+    if catalog is None or not any(one.is_raw for one in values):
+        return values
+    values = with_kinds(values, catalog, only=lambda one: one.is_raw)
+    if raw:
+        return values
+    problems: list[Diagnostic] = []
+    made = to_physical(values, catalog, on_problem=problems.append)
+    tell(problems)
+    return made
 
 
 def described(options: TargetOptions | None) -> Catalog | None:

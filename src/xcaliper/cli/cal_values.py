@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xcaliper.cli.cal_options import Flag, TargetOptionsOfVerb
-from xcaliper.cli.cal_target import looking
+from xcaliper.cli.cal_options import ChoiceOptionsOfVerb, Flag, TargetOptionsOfVerb
+from xcaliper.cli.cal_source import SetSource
+from xcaliper.cli.cal_target import Taken, described, looking, meant_by
 
 if TYPE_CHECKING:
+    from xcaliper.cli.cal_options import ChoiceOptions, TargetOptions
     from xcaliper.cli.cal_source import Source
 
 __all__ = ["get", "list_parameters"]
@@ -17,6 +19,7 @@ def list_parameters(
     target: str,
     /,
     *names: str,
+    choice: ChoiceOptionsOfVerb = None,
     json: Flag = False,
     options: TargetOptionsOfVerb = None,
 ) -> int:
@@ -26,6 +29,7 @@ def list_parameters(
         target: URL of a slave, such as udp://127.0.0.1:5555, an image with its --a2l, or a file of
             parameter values.
         names: names of the A2L; * and ? are wildcards; all without any.
+        choice: functions and groups to list.
         json: one JSON object per line.
         options: how to open the target.
     """
@@ -34,7 +38,8 @@ def list_parameters(
     from xcaliper.cli.shell import print_json, print_table
 
     with looking(target, options) as memory:
-        rows = [_row(memory, name) for name in _parameters(memory, names or ("*",))]
+        found = _parameters(memory, names or ("*",), _wanted(memory, choice, options))
+        rows = [_row(memory, name) for name in found]
     if json:
         for row in rows:
             print_json(row)
@@ -53,6 +58,7 @@ def get(
     target: str,
     /,
     *names: str,
+    choice: ChoiceOptionsOfVerb = None,
     raw: Flag = False,
     surface: Flag = False,
     json: Flag = False,
@@ -63,7 +69,8 @@ def get(
     Args:
         target: URL of a slave, such as udp://127.0.0.1:5555, an image with its --a2l, or a file of
             parameter values.
-        names: names of the A2L; * and ? are wildcards.
+        names: names of the A2L; * and ? are wildcards; all of a function or group without any.
+        choice: functions and groups to show.
         raw: ECU values instead of physical ones.
         surface: draw curves and maps with characters as well.
         json: one JSON object per line.
@@ -73,10 +80,12 @@ def get(
     from xcaliper.cli.value_view import Shown, json_value, show_values
     from xcaliper.core.errors import UsageError
 
-    if not names:
+    if not (names or choice):
         raise UsageError("cal get: no name given.", hint=f"xcaliper cal get {target} 'KF*'")
-    with looking(target, options) as memory:
-        values = memory.read(_parameters(memory, names), raw=raw)
+    with looking(target, options, raw=raw) as memory:
+        values = memory.read(
+            _parameters(memory, names or ("*",), _wanted(memory, choice, options)), raw=raw
+        )
         units = {name: memory.describe(name)["unit"] for name in values}
     if json:
         for name, value in values.items():
@@ -90,8 +99,26 @@ def get(
     return 0
 
 
-def _parameters(memory: Source, names: tuple[str, ...]) -> list[str]:
+def _wanted(
+    memory: Source, choice: ChoiceOptions | None, options: TargetOptions | None
+) -> set[str] | None:
+    """Names that functions and groups mean; None where nobody asks for some."""
+    if not choice:
+        return None
+    if isinstance(memory, SetSource):
+        return meant_by(choice, Taken(memory.values, described(options)))
+    return choice.names(memory.catalog)
+
+
+def _parameters(
+    memory: Source, names: tuple[str, ...], wanted: set[str] | None = None
+) -> list[str]:
     """Names and patterns as names; patterns mean parameters only.
+
+    Args:
+        memory: where they are.
+        names: names and patterns.
+        wanted: the names that are meant at all; None for every one.
 
     Raises:
         NotFoundError: a name means nothing, or a pattern no parameter.
@@ -103,6 +130,8 @@ def _parameters(memory: Source, names: tuple[str, ...]) -> list[str]:
     for name in names:
         matches = memory.expand(name)
         chosen = matches if matches == [name] else [one for one in matches if one in known]
+        if wanted is not None:
+            chosen = [one for one in chosen if one in wanted]
         if not chosen:
             raise NotFoundError(name, kind="parameter")
         found.update(dict.fromkeys(chosen))

@@ -42,6 +42,7 @@ def conformance(  # noqa: PLR0913 -- one argument per option
     a2l: Path | None = None,
     keys: KeyOptionsOfVerb = None,
     address: str = "",
+    scratch: int | None = None,
     select: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     ignore: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     group: Annotated[tuple[str, ...], Parameter(negative=())] = (),
@@ -60,12 +61,14 @@ def conformance(  # noqa: PLR0913 -- one argument per option
 
     Args:
         url: where the slave listens, such as udp://127.0.0.1:5555 or tcp://host:5555.
-        allow: what rules may do, several with commas: write, page, daq, store, program, keys.
+        allow: what rules may do, several with commas: write, page, daq, stim, store, program, keys.
         forbid: daq, to leave lists alone.
         a2l: description to hold against the slave, which also names memory to read; slave = the one that it
             carries itself.
         keys: of protected resources, so that the rules behind them can be run.
         address: memory that may be read, and written with --allow write, as ADDRESS[:EXTENSION][+COUNT].
+        scratch: number of a sector of the flash that may be erased and programmed with --allow program; what it
+            holds is lost.
         select: ids of rules, or how they begin; others are not run.
         ignore: ids of rules, or how they begin, that are not run.
         group: groups of rules; others are not run.
@@ -89,7 +92,10 @@ def conformance(  # noqa: PLR0913 -- one argument per option
     if not 0 < timeout <= 60 or not 0 < limit <= 86_400:
         raise UsageError("conformance: --timeout is 0 to 60 s, --limit 0 to 86400 s.")
     permissions = _permissions(_words(allow), _words(forbid))
-    made = _examine(url, chosen, permissions, (a2l, address, keys_of(keys)), (timeout, limit))
+    if scratch is not None and not 0 <= scratch <= 0xFF:
+        raise UsageError("conformance: --scratch is the number of a sector, 0 to 255.")
+    given = (a2l, address, keys_of(keys), scratch)
+    made = _examine(url, chosen, permissions, given, (timeout, limit))
     _write(made, html, json)
     _summary(made)
     return made.outcome.exit_code
@@ -124,7 +130,7 @@ def _examine(
     url: str,
     rules: tuple[Rule, ...],
     permissions: tuple[frozenset[Permission], bool],
-    given: tuple[Path | None, str, Keys | None],
+    given: tuple[Path | None, str, Keys | None, int | None],
     seconds: tuple[float, float],
 ) -> Report:
     import xcaliper
@@ -133,7 +139,7 @@ def _examine(
     from xcaliper.conformance.runner import run
 
     allow, named = permissions
-    path, address, keys = given
+    path, address, keys, scratch = given
     own = path is not None and str(path) == _OWN
     file = None if own else path
     paper = read_paper(file) if file is not None else None
@@ -144,6 +150,7 @@ def _examine(
         "own_paper": own,
         "region": parse_region(address) if address else None,
         "key": keys_for(keys, file, paper),
+        "scratch": scratch,
     }
     begin, started = time.monotonic(), datetime.now().astimezone().isoformat(timespec="seconds")
     with (

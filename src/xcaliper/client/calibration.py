@@ -7,8 +7,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from xcaliper.calib.calibrator import Calibrator
 from xcaliper.calib.history import History
+from xcaliper.client.exporting import ExportingCalibrator
 from xcaliper.client.history_file import HistoryFile
 from xcaliper.client.slave_port import SlavePort, calibration_segments
 from xcaliper.core.errors import UsageError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from xcaliper.calib.history import Transaction
     from xcaliper.client.checksums import Checksums
-    from xcaliper.client.connect_choice import Choose, Synchronised, WorkingData
+    from xcaliper.client.connect_model import Choose, Synchronised, WorkingData
     from xcaliper.client.connection import Connection
     from xcaliper.client.memory_access import MemoryAccess
     from xcaliper.core.address import Address
@@ -28,8 +28,8 @@ __all__ = ["Calibration", "author_name"]
 _MAX_MARKS = 20
 
 
-class Calibration(Calibrator):
-    """Parameters of a live slave, changed with a memory of what was; see :class:`Calibrator`.
+class Calibration(ExportingCalibrator):
+    """Parameters of a live slave, changed with a memory of what was; see :class:`~xcaliper.calib.calibrator.Calibrator`.
 
     Args:
         connection: to the slave.
@@ -62,6 +62,7 @@ class Calibration(Calibrator):
             author=author_name(),
             variants=variants,
         )
+        self.program = connection.description.epk or self.program
         self.on_change = self._mark
         memory.watchers.append(self._somebody_wrote)
         memory.page_watchers.append(self._somebody_switched)
@@ -160,7 +161,14 @@ class Calibration(Calibrator):
         choice: Choose = "ask",
         **options: Any,
     ) -> Synchronised:
-        """Bring ECU and working data together after connecting; see :func:`~xcaliper.client.connect_choice.synchronise`."""
+        """Bring ECU and working data together after connecting; who wins is a choice.
+
+        Args:
+            data: memory such as the page of an image, or a set of which only the entries are compared; None = what
+                was known of the ECU before the link was lost.
+            choice: ``upload``, ``download``, ``offline``; name → ``ecu`` or ``data``; or a function that gives one.
+            options: of :func:`~xcaliper.client.connect_choice.synchronise`.
+        """
         from xcaliper.client.connect_choice import synchronise
 
         return synchronise(self, self._connection, data, choice, **options)

@@ -8,22 +8,30 @@ page at the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from xcaliper.calib.groups import How
-from xcaliper.calib.history import Kind
-from xcaliper.calib.port import MemoryPort
+from xcaliper.calib.paramset import ParameterSet
 from xcaliper.calib.settle import Settle
 from xcaliper.calib.staging import StagedMemory
+from xcaliper.client.connect_model import (
+    Choice,
+    Choose,
+    Outcome,
+    ParameterDifference,
+    Question,
+    SegmentDifference,
+    Synchronised,
+    WorkingData,
+)
+from xcaliper.client.connect_set import synchronise_set
+from xcaliper.client.connect_steps import Told, decided, download, sides
 from xcaliper.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from xcaliper.calib.dirty import Dirty
-    from xcaliper.calib.history import Transaction
+    from xcaliper.calib.port import MemoryPort
     from xcaliper.calib.segments import CalibSegment
     from xcaliper.calib.settle import Found
     from xcaliper.client.calibration import Calibration
@@ -41,105 +49,6 @@ __all__ = [
     "WorkingData",
     "synchronise",
 ]
-
-WorkingData: TypeAlias = MemoryPort
-"""An image, or other memory with the values that the user works on."""
-
-
-class Choice(StrEnum):
-    """Who wins where ECU and working data differ."""
-
-    UPLOAD = "upload"
-    """The ECU."""
-    DOWNLOAD = "download"
-    """The working data."""
-    OFFLINE = "offline"
-    """Nobody; nothing is written until this is decided."""
-
-
-class Outcome(StrEnum):
-    """How it ended."""
-
-    EQUAL = "equal"
-    UPLOADED = "uploaded"
-    DOWNLOADED = "downloaded"
-    DECIDED = "decided"
-    """For each parameter by itself."""
-    OFFLINE = "offline"
-    READ_ONLY = "read-only"
-    """The program is another one, and nobody has confirmed that it may be written."""
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentDifference:
-    """One segment compared.
-
-    Attributes:
-        label: ``segment 0 (Maps)``.
-        bytes_changed: bytes that differ.
-        uploaded: bytes that were read to know that; a checksum told of all the others.
-    """
-
-    label: str
-    bytes_changed: int
-    uploaded: int
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterDifference:
-    """One parameter whose values differ; None where a value cannot be told.
-
-    Attributes:
-        name: of the parameter.
-        ecu: value in the ECU.
-        data: value in the working data.
-    """
-
-    name: str
-    ecu: Any
-    data: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What has to be decided.
-
-    Attributes:
-        segments: every segment, with what differs.
-        dirty: what differs: parameters, and bytes of none.
-        parameters: gives the values of every parameter that differs; costs time with many.
-    """
-
-    segments: tuple[SegmentDifference, ...]
-    dirty: Dirty
-    parameters: Callable[[], list[ParameterDifference]]
-
-
-Choose: TypeAlias = (
-    "Choice | str | Mapping[str, str] | Callable[[Question], Choice | str | Mapping[str, str]]"
-)
-"""A choice; or name → ``ecu`` or ``data`` for each parameter that differs; or a function that gives one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Synchronised:
-    """What was found and done.
-
-    Attributes:
-        outcome: how it ended.
-        segments: every segment, with what differed.
-        transaction: what was written into the ECU; None = nothing.
-        kept: parameters whose value in the ECU was kept although the working data had another one.
-        settled: what became of transactions that had been cut off.
-        note: what was not as usual, such as an ECU that could not be elsewhere meanwhile; may be empty.
-    """
-
-    outcome: Outcome
-    segments: tuple[SegmentDifference, ...] = ()
-    transaction: Transaction | None = None
-    kept: tuple[str, ...] = ()
-    settled: tuple[Found, ...] = ()
-    note: str = ""
 
 
 @dataclass(slots=True)
@@ -164,12 +73,13 @@ def synchronise(
     Args:
         calib: calibration of the connection.
         connection: to the slave.
-        data: the working data; None = what calibration knew of the ECU before the link was lost.
+        data: the working data: memory or a set; None = what calibration knew of the ECU before the link was lost.
         choice: see :data:`Choose`.
         progress: called with what is done (``compare``, ``download``, ``upload``), bytes so far, bytes in all.
         reason: why, for the history.
 
     Raises:
+        PlanError: entries of the set that is to be downloaded cannot be taken; nothing was sent.
         UsageError: the choice is none, or parameters are missing in it; nothing was written.
         TransactionError: a download was stopped; tells what is known.
         XcaliperError: the slave refuses or is silent.
@@ -179,27 +89,63 @@ def synchronise(
         calib.is_offline = True
         return Synchronised(Outcome.READ_ONLY, note="the description is for another program (EPK)")
     settled = tuple(calib.settle(Settle.LOOK)) if calib.history.open() else ()
-    known = _Remembered(calib) if data is None else data
+    memory = _Remembered(calib) if data is None else data
     _to_ram(calib)
+    if isinstance(memory, ParameterSet):
+        done = synchronise_set(calib, memory, choice, told, reason)
+    else:
+        done = _synchronise_memory(calib, memory, choice, told, reason)
+    note = f"{done.note} {_home(calib, settled, done.outcome)}".strip()
+    return replace(done, settled=settled, note=note)
+
+
+def _home(calib: Calibration, settled: Sequence[Found], outcome: Outcome) -> str:
+    """Bring the ECU back that a download which was cut off had left elsewhere; says where it is."""
+    texts: list[str] = []
+    for one in settled:
+        for move in one.transaction.moves:
+            used = calib.working.port.pages(move.segment)[0]
+            if move.segment not in one.away or move.after is None or used != move.meanwhile:
+                continue
+            label = calib.working.segment(move.segment).label
+            if outcome is Outcome.OFFLINE:
+                texts.append(f"The ECU still works with page {used} of {label}.")
+                continue
+            calib.working.port.switch([move.segment], move.after, ecu=True, xcp=False)
+            texts.append(
+                f"The ECU was left with page {used} of {label}, and is back on {move.after}."
+            )
+    return " ".join(texts)
+
+
+def _synchronise_memory(
+    calib: Calibration, known: MemoryPort, choice: Choose, told: Told, reason: str
+) -> Synchronised:
+    """Compare memory with the ECU and let a choice decide."""
     found = _compare(calib, known, told)
     if not found.writes:
         calib.is_offline = False
         calib.mark_saved()
-        return Synchronised(Outcome.EQUAL, found.segments, settled=settled)
-    made = _decided(calib, found, choice)
+        return Synchronised(Outcome.EQUAL, found.segments)
+    made = decided(
+        choice,
+        lambda: Question(
+            found.segments, calib.dirty_by(found.writes), lambda: _differences(calib, found)
+        ),
+    )
     if isinstance(made, Mapping):
-        return _each(calib, known, found, made, settled, reason, told)
+        return _each(calib, known, found, made, reason, told)
     if made is Choice.OFFLINE:
         calib.is_offline = True
-        return Synchronised(Outcome.OFFLINE, found.segments, settled=settled)
+        return Synchronised(Outcome.OFFLINE, found.segments)
     calib.is_offline = False
     if made is Choice.UPLOAD:
         _take(calib, known, [(at, len(new)) for at, new in found.writes], told)
         calib.mark_saved()
-        return Synchronised(Outcome.UPLOADED, found.segments, settled=settled)
-    transaction, note = _download(calib, found.writes, told, reason)
+        return Synchronised(Outcome.UPLOADED, found.segments)
+    transaction, note = download(calib, found.writes, told, reason)
     calib.mark_saved()
-    return Synchronised(Outcome.DOWNLOADED, found.segments, transaction, (), settled, note)
+    return Synchronised(Outcome.DOWNLOADED, found.segments, transaction, note=note)
 
 
 class _Remembered:
@@ -237,9 +183,7 @@ def _to_ram(calib: Calibration) -> None:
             calib.working.port.switch([segment.number], page, ecu=False, xcp=True)
 
 
-def _compare(
-    calib: Calibration, data: MemoryPort, told: Callable[[str, int, int], object]
-) -> _Compared:
+def _compare(calib: Calibration, data: MemoryPort, told: Told) -> _Compared:
     """Where the ECU is not as the working data; where that has gaps, nothing is compared."""
     working = calib.working
     total = sum(one.size_bytes for one in working.segments)
@@ -284,22 +228,6 @@ def _known(data: MemoryPort, segment: CalibSegment, ag: int) -> Iterator[tuple[i
     yield from pieces
 
 
-def _decided(calib: Calibration, found: _Compared, choice: Choose) -> Choice | Mapping[str, str]:
-    made = choice
-    if callable(made):
-        dirty = calib.dirty_by(found.writes)
-        made = made(Question(found.segments, dirty, lambda: _differences(calib, found)))
-    if isinstance(made, Mapping):
-        return made
-    try:
-        return Choice(made)
-    except ValueError:
-        raise UsageError(
-            f"synchronise: {made!r} is no choice.",
-            hint=f"Use one of {', '.join(Choice)}, or name → ecu or data.",
-        ) from None
-
-
 def _differences(calib: Calibration, found: _Compared) -> list[ParameterDifference]:
     staged = StagedMemory(calib.working.read, calib.working.ag)
     for address, data in found.writes:
@@ -313,7 +241,7 @@ def _take(
     calib: Calibration,
     data: MemoryPort,
     places: Sequence[tuple[Address, int]],
-    told: Callable[[str, int, int], object],
+    told: Told,
 ) -> None:
     """Give the working data what the ECU has."""
     total, done = sum(size for _, size in places), 0
@@ -321,28 +249,6 @@ def _take(
         data.write(address, calib.working.read(address, size))
         done += size
         told("upload", done, total)
-
-
-def _download(
-    calib: Calibration,
-    writes: Sequence[tuple[Address, bytes]],
-    told: Callable[[str, int, int], object],
-    reason: str,
-) -> tuple[Transaction | None, str]:
-    """Send what differs while the ECU is elsewhere; in order where it has nowhere to go."""
-
-    def progress(done: int, total: int) -> None:
-        told("download", done, total)
-
-    how, note = How.PARK, ""
-    try:
-        calib.check_park(writes)
-    except UsageError as error:
-        how, note = How.ORDER, error.message
-    group = calib.send(
-        writes, kind=Kind.DOWNLOAD, reason=reason, how=how, land=how is How.PARK, progress=progress
-    )
-    return group.transaction, note
 
 
 def _within(
@@ -365,25 +271,17 @@ def _each(
     data: MemoryPort,
     found: _Compared,
     made: Mapping[str, str],
-    settled: tuple[Found, ...],
     reason: str,
-    told: Callable[[str, int, int], object],
+    told: Told,
 ) -> Synchronised:
     """Parameter by parameter; bytes of no parameter stay as the ECU has them."""
     dirty = calib.dirty_by(found.writes)
-    missing = [name for name in dirty.names if made.get(name) not in ("ecu", "data")]
-    if missing:
-        raise UsageError(
-            f"synchronise: nothing is decided for {', '.join(missing[:8])}.",
-            hint="Say 'ecu' or 'data' for every parameter that differs.",
-        )
-    taken = [name for name in dirty.names if made[name] == "data"]
-    kept = tuple(name for name in dirty.names if made[name] == "ecu")
+    taken, kept = sides(dirty.names, made)
     calib.is_offline = False
-    transaction, note = _download(calib, _within(calib, found, taken), told, reason)
+    transaction, note = download(calib, _within(calib, found, taken), told, reason)
     places = [(at, len(new)) for at, new in _within(calib, found, kept)]
     _take(calib, data, places, told)
     calib.mark_saved()
     if dirty.unnamed:
         note = f"{note} {len(dirty.unnamed)} stretches belong to no parameter.".strip()
-    return Synchronised(Outcome.DECIDED, found.segments, transaction, kept, settled, note)
+    return Synchronised(Outcome.DECIDED, found.segments, transaction, kept, note=note)

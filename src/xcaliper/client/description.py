@@ -14,6 +14,7 @@ from xcaliper.core.errors import NegativeResponseError, ProtocolError
 from xcaliper.proto.procedure import ask
 from xcaliper.xcp import std
 from xcaliper.xcp.codes import ChecksumType
+from xcaliper.xcp.procedures.connect import optional
 from xcaliper.xcp.procedures.identify import IdType, identify, upload_a2l
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def find_description(
     epk = texts.get(int(IdType.EPK), "")
     name = texts.get(int(IdType.A2L_FILE)) or f"{texts.get(int(IdType.A2L_NAME), 'slave')}.a2l"
     deaf = bool(silent) and not texts  # then the A2L need not be asked for
-    data = b"" if deaf else _from_cache(link, epk, cache) if cache is not None else None
+    data = b"" if deaf else _from_cache(link, session, epk, cache) if cache is not None else None
     origin = "cache"
     if data is None:
         origin = "upload"
@@ -118,9 +119,9 @@ def _unanswered(kinds: list[int]) -> Diagnostic:
     return Diagnostic(Severity.WARNING, "id-unanswered", Where(), text, hint)
 
 
-def _from_cache(link: Link, epk: str, cache: A2lCache) -> bytes | None:
+def _from_cache(link: Link, session: Session, epk: str, cache: A2lCache) -> bytes | None:
     """A cached content that is proven to be the slave's: same EPK, length and checksum."""
-    found = link.run(fingerprint())
+    found = link.run(fingerprint(session))
     if found is None:
         return None
     length, checksum = found
@@ -130,19 +131,22 @@ def _from_cache(link: Link, epk: str, cache: A2lCache) -> bytes | None:
     return None
 
 
-def fingerprint() -> Procedure[tuple[int, int] | None]:
-    """Length and CRC-32 of the slave's A2L; None when the slave cannot tell.
+def fingerprint(session: Session) -> Procedure[tuple[int, int] | None]:
+    """Length and CRC-32 of the slave's A2L; None when the slave cannot tell, or leaves that unanswered.
 
     GET_ID leaves the MTA at the text, so BUILD_CHECKSUM can read it there.
+
+    Args:
+        session: remembers a command that the slave lacks.
     """
     try:
         reply = yield from ask(std.GetId(identification_type=int(IdType.A2L)))
         if reply.mode.transfer_mode or not reply.length:
             return None
-        built = yield from ask(std.BuildChecksum(block_size=reply.length), attempts=1)
+        built = yield from optional(session, std.BuildChecksum(block_size=reply.length))
     except (NegativeResponseError, ProtocolError):
         return None
-    if built.checksum_type != ChecksumType.XCP_CRC_32:
+    if built is None or built.checksum_type != ChecksumType.XCP_CRC_32:
         return None
     return reply.length, built.checksum
 

@@ -6,11 +6,11 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from xcaliper.calib.calibrator import Calibrator
 from xcaliper.calib.dirty import Dirty
 from xcaliper.calib.places import PlaceIndex
 from xcaliper.calib.port import PlainPort
 from xcaliper.client.calibration import author_name
+from xcaliper.client.exporting import ExportingCalibrator
 from xcaliper.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ImageCalibrator"]
 
 
-class ImageCalibrator(Calibrator):
+class ImageCalibrator(ExportingCalibrator):
     """Parameters of an image, changed with a memory of what was.
 
     Args:
@@ -36,7 +36,10 @@ class ImageCalibrator(Calibrator):
         name: of the image, for sets that come out of it.
         check_confirmed: refuses changes of an image of another program, called with what is to change.
         others: number of a page → its image, to compare with.
+        program: EPK that the image holds; may be empty.
     """
+
+    has_own_file = True
 
     def __init__(
         self,
@@ -47,10 +50,12 @@ class ImageCalibrator(Calibrator):
         name: str,
         check_confirmed: Callable[[str], None],
         others: Callable[[], Mapping[int, MemoryImage]],
+        program: str = "",
     ) -> None:
         super().__init__(
             catalog, PlainPort(memory), clock=time.time_ns, author=author_name(), variants=chosen
         )
+        self.program = program or self.program
         self._memory = memory
         self._name = name
         self._check_confirmed = check_confirmed
@@ -76,10 +81,18 @@ class ImageCalibrator(Calibrator):
         variants: Mapping[str, str] | None = None,
         raw: bool = False,
         name: str = "",
+        read_only: bool = False,
         on_problem: Callable[[Diagnostic], None] = lambda _: None,
     ) -> ParameterSet:
-        """A set of what the image holds; see :meth:`Calibrator.snapshot`. It tells the image it is of."""
-        made = super().snapshot(names, variants=variants, raw=raw, name=name, on_problem=on_problem)
+        """A set of what the image holds, which it names; see :meth:`~xcaliper.calib.calibrator.Calibrator.snapshot`."""
+        made = super().snapshot(
+            names,
+            variants=variants,
+            raw=raw,
+            name=name,
+            read_only=read_only,
+            on_problem=on_problem,
+        )
         return made.with_head(origin=replace(made.origin, image=self._name))
 
     def dirty(self, against: str = "file", *, page: int | None = None) -> Dirty:

@@ -191,6 +191,7 @@ class OfflineImage:
             name=self.name,
             check_confirmed=self.check_confirmed,
             others=self._others,
+            program=self.epk.text,
         )
 
     def _others(self) -> dict[int, MemoryImage]:
@@ -433,6 +434,25 @@ class OfflineImage:
     def history(self) -> History:
         """What was changed since the image was opened."""
         return self.calib.history
+
+    def put_memory(self, memory: MemoryImage, *, reason: str = "") -> Transaction | None:
+        """Take over bytes, such as pages of an ECU: all of them or none; None where all were there already.
+
+        Args:
+            memory: by addresses of the description, as ``connection.calib.image()`` gives it.
+            reason: why, for the history.
+
+        Raises:
+            GapError: the image does not hold all of it; nothing was written.
+            IntegrityError: the image is of another program.
+            UsageError: another granularity, or other bytes where the EPK is.
+        """
+        if memory.ag != self.ag:
+            raise UsageError(
+                f"image: {memory.ag} bytes per address cannot go where there are {self.ag}."
+            )
+        self.check_confirmed("memory")
+        return self.calib.send(memory.runs(), kind=Kind.APPLY, reason=reason).transaction
 
     # --- differences ---
 

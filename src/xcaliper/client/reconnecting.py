@@ -41,7 +41,7 @@ def find_again(connection: Connection, reopen: Callable[[], Link]) -> tuple[Link
         )
         texts = link.run(identify(session))
         _check_same(connection, session, texts.get(int(IdType.EPK), ""))
-        _check_description(connection.description, link)
+        _check_description(connection.description, link, session)
     except BaseException:
         link.close()
         raise
@@ -67,9 +67,9 @@ def _check_same(connection: Connection, session: Session, epk: str) -> None:
         )
 
 
-def _check_description(mine: Description, link: Link) -> None:
+def _check_description(mine: Description, link: Link, session: Session) -> None:
     """A description of the slave's own may be another one after a restart, for the same EPK."""
-    told = link.run(fingerprint()) if mine.origin in ("upload", "cache") else None
+    told = link.run(fingerprint(session)) if mine.origin in ("upload", "cache") else None
     if told is not None and told != (len(mine.data), crc32(mine.data)):
         raise IntegrityError(
             f"{link.name}: the slave has another description now, bytes and CRC-32",

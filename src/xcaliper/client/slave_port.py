@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from xcaliper.calib.page_image import parameter_ranges
 from xcaliper.calib.segments import CalibSegment, PageUse
 from xcaliper.client.checksums import verify
 from xcaliper.core.address import Address
-from xcaliper.core.errors import NegativeResponseError, UnknownCommandError, UsageError
+from xcaliper.core.errors import (
+    ExchangeTimeoutError,
+    NegativeResponseError,
+    UnknownCommandError,
+    UsageError,
+)
+from xcaliper.proto.procedure import ask
+from xcaliper.xcp.std import Synch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,8 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SlavePort", "calibration_segments"]
 
-#: MEMORY_SEGMENTs of parameters (ASAP2, MEMORY_SEGMENT, PrgType).
-_PARAMETERS = frozenset({"DATA", "CALIBRATION_VARIABLES"})
+_CHECKSUM: Final = "BUILD_CHECKSUM"
 
 
 class SlavePort:
@@ -39,7 +46,6 @@ class SlavePort:
     def __init__(self, connection: Connection, memory: MemoryAccess) -> None:
         self._connection = connection
         self._memory = memory
-        self._deaf = False
         self.checksums: Checksums | None = None
         self.busy = False
 
@@ -66,13 +72,23 @@ class SlavePort:
             self._memory.write(address, data)
 
     def matches(self, address: Address, data: bytes) -> bool | None:
-        """Whether memory holds these bytes, by BUILD_CHECKSUM; None where the slave cannot tell."""
-        if self._deaf:
+        """Whether memory holds these bytes, by BUILD_CHECKSUM; None where the slave cannot tell, or does not answer.
+
+        Raises:
+            ExchangeTimeoutError: it does not answer SYNCH either; it is gone.
+        """
+        refused = self._connection.session.refused
+        if _CHECKSUM in refused:
             return None
         try:
             return verify(self._connection, address, data, self.checksums)
         except UnknownCommandError:
-            self._deaf = True
+            refused.add(_CHECKSUM)
+        except ExchangeTimeoutError as error:
+            if error.command != _CHECKSUM:
+                raise
+            self._connection.link.run(ask(Synch()))  # unanswered as well: it is gone
+            refused.add(_CHECKSUM)
         except (NegativeResponseError, UsageError):
             pass  # not this block, or an algorithm that nobody gave: reading tells
         return None
@@ -98,15 +114,11 @@ def calibration_segments(connection: Connection) -> tuple[CalibSegment, ...]:
     found = [_paged(one) for one in connection.info.segments]
     made = [one for one in found if one is not None]
     ag = connection.session.profile.ag
-    file = connection.description.file
-    mod_par = file.module.mod_par if file is not None else None
-    for segment in mod_par.memory_segment if mod_par else ():
-        start = Address(segment.address)
-        size = segment.size - segment.size % ag
-        if segment.prg_type not in _PARAMETERS or size <= 0:
-            continue
-        if not any(one.touches(start, size, ag=ag) for one in made):
-            made.append(CalibSegment(None, segment.name, start, size))
+    known = connection.description.file is not None
+    described = parameter_ranges(connection.catalog) if known else ()
+    for name, one in described:
+        if not any(other.touches(one.start, one.size_bytes, ag=ag) for other in made):
+            made.append(CalibSegment(None, name, one.start, one.size_bytes))
     return tuple(made)
 
 

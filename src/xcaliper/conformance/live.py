@@ -112,7 +112,7 @@ class TransportPort:
 
 
 @contextmanager
-def opened(
+def opened(  # noqa: PLR0913  # options by name
     url: str,
     *,
     limits: Limits | None = None,
@@ -121,6 +121,7 @@ def opened(
     own_paper: bool = False,
     region: Region | None = None,
     key: KeyFunction | None = None,
+    scratch: int | None = None,
 ) -> Iterator[Probe]:
     """A probe on the slave of a URL; the socket is given back at the end.
 
@@ -132,6 +133,7 @@ def opened(
         own_paper: take the description that the slave carries.
         region: memory to read; None = that of the description.
         key: makes keys of seeds.
+        scratch: sector of the flash that may be erased and programmed.
 
     Raises:
         UsageError: the URL is wrong.
@@ -150,6 +152,7 @@ def opened(
             paper=paper,
             region=region,
             key=key,
+            scratch=scratch,
         )
         probe.own_paper = own_paper
         yield probe

@@ -51,6 +51,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--xcp-address", metavar="ADDRESS", default="", help="memory that may be read")
     group.addoption(
+        "--xcp-scratch", metavar="SECTOR", type=int, help="sector that may be erased and programmed"
+    )
+    group.addoption(
         "--xcp-timeout", metavar="S", default=1.0, type=float, help="wait for an answer"
     )
     group.addoption(
@@ -131,6 +134,7 @@ class _Suite:
                 own_paper=path == "slave",
                 region=parse_region(address) if address else None,
                 key=keys_for(keys, file, paper),
+                scratch=option("--xcp-scratch"),
             )
         )
 

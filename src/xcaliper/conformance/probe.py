@@ -109,6 +109,7 @@ class Probe:
         paper: what the A2L says, None without one.
         region: memory to read, None = found out.
         key: makes keys of seeds; None = protected resources stay locked.
+        scratch: sector of the flash that may be erased and programmed; None = none.
 
     Attributes:
         profile: what the CONNECT response says, as far as it makes sense.
@@ -125,7 +126,7 @@ class Probe:
         silent: questions in a row that were not answered.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # options by name
         self,
         port: Port,
         *,
@@ -135,6 +136,7 @@ class Probe:
         paper: Paper | None = None,
         region: Region | None = None,
         key: KeyFunction | None = None,
+        scratch: int | None = None,
     ) -> None:
         self.port = port
         self.limits = limits or Limits()
@@ -143,6 +145,7 @@ class Probe:
         self.own_paper = False
         self.given_region = region
         self.key = key
+        self.scratch = scratch
         self.opened = False
         self.not_opened = Resource(0)
         self.messages = Messages(port, alignment)

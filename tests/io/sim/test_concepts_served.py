@@ -26,6 +26,7 @@ WRITTEN = {
     "flash-parameters": [WriteProtectedError] * 4,
     "eeprom": [2, 2, 2, 2],
     "ram-parameters": [2, 2, 2, 2],
+    "two-ram-pages": [2, 2, 2, 2],
     "flash-overlay": [2, 2, 2, 2],
     "dynamic-overlay": [2, 2, 2, 2],
     "autosar-single-pointer": [2, MemoryOverflowError, 2, MemoryOverflowError],

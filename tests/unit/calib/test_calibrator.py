@@ -304,6 +304,22 @@ def test_what_cannot_be_put_back_is_told():
     assert ecu.active() == CalibEcu().active()
 
 
+def test_a_place_that_is_refused_for_ever_and_never_changed_is_as_before():
+    """As with RAM that is granted on the first write, when there is none left."""
+    ecu, calib = made()
+    ecu.fail = dict.fromkeys((1, 2), (refusal(), False))
+    with pytest.raises(TransactionError) as caught:
+        grouped(calib, {"a": 3, "curve": [1, 2, 3, 4]}, how="order")
+    assert caught.value.restored
+    assert ecu.active() == CalibEcu().active()
+    assert not calib.history.open()
+    ecu, calib = made()
+    ecu.fail = dict.fromkeys((0, 1), (refusal(), False))
+    with pytest.raises(WriteProtectedError):
+        calib["a"] = 3
+    assert not calib.history.open()
+
+
 def test_a_page_that_is_not_taken_leaves_the_other_one():
     ecu, calib = made()
     before = ecu.active()

@@ -202,3 +202,21 @@ def test_merge_writes_nothing_while_a_conflict_is_open(sets, run, tmp_path):
 def test_merge_choices_that_mean_nothing(sets, run, take, code, words):
     told = run("cal", "merge", sets("base"), sets("anna"), sets("bert"), *take, code=code)
     assert words in told.err
+
+
+def test_functions_of_a_set(sets, run, tmp_path):
+    file = tmp_path / "functions.dcm"
+    file.write_text(
+        BASE.replace('LANGNAME "Idle set point"', 'LANGNAME "Idle set point"\n  FUNKTION Idle'),
+        "utf-8",
+    )
+    out = tmp_path / "idle.csv"
+    assert run("cal", "export", str(file), str(out), "--function", "Idle").out == (
+        f"{out}: 1 parameter\n"
+    )
+    told = run("cal", "diff", str(file), sets("anna"), "--function", "Idle", code=6)
+    assert told.out.startswith("~ IdleSpeed: 780 → 800 1/min\n1 differ, 0 equal")
+    assert "--a2l" in run("cal", "diff", str(file), str(file), "--group", "G", code=2).err
+    other = tmp_path / "other.csv"
+    assert run("cal", "export", str(file), str(other), "--function", "Warm", code=3).err
+    assert not other.exists()

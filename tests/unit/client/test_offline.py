@@ -311,6 +311,25 @@ def test_a_set_is_applied_whole_or_not_at_all(files, pump):
     other = xcaliper.open_image(files / "pump.a2l", files / "other.hex")
     with pytest.raises(IntegrityError, match="EPK"):
         other.calib.apply(pump.calib.snapshot(["Speed"]))
+    other.confirm()
+    (note,) = other.calib.apply(pump.calib.snapshot(["Speed"])).plan.diagnostics
+    assert note.slug == "set-of-other-program"
+    assert "'PUMP-7' (EPK), this is 'PUMP-8'" in note.text
+    assert other.read("Speed") == 1500
+    assert pump.calib.plan_set(made).diagnostics == ()
+
+
+def test_an_exported_set_does_not_count_as_saving_the_image(files, pump):
+    pump.write("Speed", 1500)
+    names = ["Speed", "Axis", "Map", "Label"]
+    kept = pump.calib.export(files / "some.json", names)
+    assert kept.origin.image == "pump.hex"
+    pump.calib.export(files / "all.json")
+    assert pump.is_changed
+    assert pump.calib.dirty().names == ("Speed", "Twice")
+    pump.undo()
+    pump.calib.apply(xcaliper.load_set(files / "some.json").values)
+    assert pump.read("Speed") == 1500
 
 
 def test_differences_to_sets_and_to_other_descriptions(files, pump):
@@ -481,7 +500,7 @@ def test_the_demo_engine(tmp_path):
     (change,) = MemoryImage(runs).compare(new).changed
     assert change.start.value == ecu.image["cIdleSpeedTarget"].address
     notes = []
-    made = engine.calib.snapshot(on_problem=notes.append)
+    made = engine.calib.snapshot(read_only=True, on_problem=notes.append)
     assert {one.name for one in made} >= set(names)
     assert {ecu.image[one.subject].region for one in notes} == {"RAM"}  # texts of the program's own
     assert not {one.name for one in made} & {one.subject for one in notes}

@@ -27,6 +27,7 @@ from xcaliper.core.errors import (
     ResumeError,
     SettingsError,
     SourceError,
+    TransactionError,
     UnlockError,
     UsageError,
     WireError,
@@ -222,3 +223,15 @@ def test_slugs_are_unique_and_kebab_case():
 
 def test_every_class_is_documented():
     assert all(vars(kind).get("__doc__") for kind in KINDS)
+
+
+def test_a_transaction_says_what_is_left_of_it():
+    restored = TransactionError("IgnMap", "refused.", number=3, restored=True)
+    stuck = TransactionError("IgnMap", "refused.", written=(("0x10", 4), ("0x20", 2)))
+    silent = TransactionError(
+        "IgnMap", "no answer.", written=(("0x10", 4),), unknown=(("0x20", 2),)
+    )
+    assert restored.number == 3
+    assert "Everything is as it was" in restored.hint
+    assert "2 places could not be put back" in stuck.hint
+    assert "Nobody knows" in silent.hint

@@ -52,6 +52,8 @@ def test_blocks_that_are_announced_but_refused_become_single_packets() -> None:
 def test_an_address_that_is_out_of_range_says_nothing_about_blocks() -> None:
     with pytest.raises(OutOfRangeError):
         run_script(XcpMemory(SESSION).write(Address(0x100), bytes(20)), [OK, RANGE, OK, OK, RANGE])
+    with pytest.raises(OutOfRangeError):
+        run_script(XcpMemory(SESSION).write(Address(0x100), bytes(4)), [OK, RANGE])
     assert SESSION.refused == set()
 
 

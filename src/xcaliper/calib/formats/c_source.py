@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from xcaliper.quantity.record_access import OpenRecord
     from xcaliper.quantity.record_layout import Element
 
-__all__ = ["FORMAT", "HEADER_FORMAT", "write_c_header", "write_c_source"]
+__all__ = ["FORMAT", "HEADER_FORMAT", "header_stem", "write_c_header", "write_c_source"]
 
 PER_LINE: Final = 12
 _TYPES: Final[dict[DataType, str]] = {

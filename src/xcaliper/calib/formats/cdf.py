@@ -48,7 +48,7 @@ def write_cdf(values: ParameterSet, *, catalog: Catalog | None = None) -> bytes:
             and array instances, without it all names stand in full.
 
     Raises:
-        UsageError: entries hold ECU values, texts that XML cannot hold, or values that do not fit their kind.
+        PlanError: entries hold ECU values, texts that XML cannot hold, or values that do not fit their kind.
     """
     if catalog is None:
         return write_set(values)

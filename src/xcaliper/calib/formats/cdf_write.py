@@ -21,8 +21,8 @@ from xcaliper.calib.formats.cdf_words import (
     normal,
 )
 from xcaliper.calib.formats.cells import number_text, plain
+from xcaliper.calib.formats.text_parts import refuse
 from xcaliper.calib.paramset import AxisKind, EntryKind
-from xcaliper.core.errors import UsageError
 from xcaliper.core.markup import escape, is_writable
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["write_set"]
 
-_MAX_PROBLEMS: Final = 20
+
 _UNNAMED: Final = "parameters"
 _OUTER: Final = ("SW-SYSTEMS", "SW-SYSTEM")
 
@@ -74,13 +74,10 @@ def write_set(values: ParameterSet, instances: Collection[str] = ()) -> bytes:
         instances: names of structures and arrays whose parts are written inside them.
 
     Raises:
-        UsageError: entries hold ECU values, texts that XML cannot hold, or values that do not fit their kind.
+        PlanError: entries hold ECU values, texts that XML cannot hold, or values that do not fit their kind.
     """
     problems = [f"{one.name}: {why}" for one in values if (why := _problem(one))]
-    if problems:
-        more = len(problems) - _MAX_PROBLEMS
-        shown = "; ".join(problems[:_MAX_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
-        raise UsageError(f"CDF cannot hold {shown}.")
+    refuse("CDF", problems, "Leave them out, or write JSON.")
     later = any(one.kind in LATER_KINDS for one in values)
     name = values.name or _UNNAMED
     tool = f' CREATOR="{_attribute(values.origin.tool)}"' if values.origin.tool else ""

@@ -49,7 +49,7 @@ def parse_number(text: str) -> int | float:
         whole = int(found[2], 16)
         return -whole if found[1] == "-" else whole
     sign, bare = (-1.0, text[1:]) if text[:1] == "-" else (1.0, text.removeprefix("+"))
-    if (special := _SPECIAL.get(bare.lower())) is not None:
+    if (special := _SPECIAL.get(bare.lower().rstrip("0"))) is not None:
         return math.copysign(special, sign)
     shown = text if len(text) <= 40 else text[:37] + "..."
     if _COMMA.fullmatch(text):
@@ -78,14 +78,14 @@ def cell_array(cells: Iterable[int | float | str]) -> NDArray[Any]:
     Whole numbers that no 64-bit type holds become float64.
     """
     listed = list(cells)
-    whole = [cell for cell in listed if isinstance(cell, int)]
-    if listed and len(whole) == len(listed):
-        low, high = min(whole), max(whole)
+    kinds = set(map(type, listed))
+    if listed and kinds <= {int, bool}:
+        low, high = min(map(int, listed)), max(map(int, listed))
         if low >= -(1 << 63) and high < 1 << 63:
-            return np.asarray(whole, dtype=np.int64)
+            return np.array(listed, dtype=np.int64)
         if low >= 0 and high < 1 << 64:
-            return np.asarray(whole, dtype=np.uint64)
-    if any(isinstance(cell, str) for cell in listed):
+            return np.array(listed, dtype=np.uint64)
+    if any(issubclass(kind, str) for kind in kinds):
         texts = np.empty(len(listed), dtype=object)
         texts[:] = listed
         return texts

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
-from math import isnan, prod
+from dataclasses import replace
+from math import isnan
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from xcaliper.a2l.tokens import decode_text
+from xcaliper.calib.formats.dcm_block import (
+    CELLS,
+    INFO,
+    Block,
+    CellError,
+    Run,
+    cells_of_run,
+    entry_of,
+    wrong_counts,
+)
 from xcaliper.calib.formats.dcm_words import BLOCKS, BlockForm, strings_in, words_in
+from xcaliper.calib.formats.findings import Findings
 from xcaliper.calib.formats.model import ReadSet
 from xcaliper.calib.formats.text_parts import (
     Cell,
-    Findings,
-    array_of,
     numbers_in,
     split_lines,
     unique_entries,
@@ -59,24 +68,6 @@ def _counts(line: str) -> bool:
     return bool(line) and line[0] not in _COMMENT
 
 
-@dataclass(slots=True)
-class _Block:
-    """A block while it is read."""
-
-    form: BlockForm
-    name: str
-    sizes: tuple[int, ...]
-    line: int
-    info: dict[str, str] = field(default_factory=dict)
-    functions: tuple[str, ...] = ()
-    variant: Variant = ()
-    refs: dict[str, str] = field(default_factory=dict)
-    x: list[Cell] = field(default_factory=list)
-    y: list[Cell] = field(default_factory=list)
-    rows: list[list[Cell]] = field(default_factory=list)
-    is_sound: bool = True
-
-
 def read_dcm(data: bytes, *, source: str = "") -> ReadSet:
     """Read a DCM 2.0 file: UTF-8, else Windows-1252; blocks that are wrong are reported and left out.
 
@@ -88,7 +79,7 @@ def read_dcm(data: bytes, *, source: str = "") -> ReadSet:
         ParameterSetError: it is no DCM file, or one of an older edition.
     """
     text, _ = decode_text(data)
-    return _Reader(split_lines(text), source).read()
+    return _Reader([line.strip() for line in split_lines(text)], source).read()
 
 
 class _Reader:
@@ -132,20 +123,19 @@ class _Reader:
     def _next(self) -> str | None:
         """The next line that is neither empty nor a comment."""
         while self.at < len(self.lines):
-            line = self.lines[self.at].strip()
+            line = self.lines[self.at]
             self.at += 1
             if _counts(line):
                 return line
         return None
 
     def _error(self, slug: str, text: str, *, hint: str = "", subject: str = "") -> None:
-        self.findings.error(self.at, slug, text, hint=hint, subject=subject)
+        self.findings.error(slug, text, line=self.at, hint=hint, subject=subject)
 
     def _head(self) -> None:
         """Comments and facts at the top, then the line that names the format."""
-        for line in self.lines:
+        for bare in self.lines:
             self.at += 1
-            bare = line.strip()
             if _counts(bare):
                 self._check_format(bare)
                 return
@@ -225,22 +215,26 @@ class _Reader:
     def _block(self, form: BlockForm, keyword: str, rest: str) -> None:
         block = self._opened(form, keyword, rest)
         while self.at < len(self.lines):
-            line = self.lines[self.at].strip()
+            line = self.lines[self.at]
             self.at += 1
             if not line:
+                continue
+            word, rest = _split(line)
+            if word in CELLS:
+                is_text, put = CELLS[word]
+                put(block, (self.at, is_text, rest))
                 continue
             if line[0] in _COMMENT:
                 if found := _AXIS_OF.fullmatch(line):
                     block.refs[found[1] or "X"] = found[2].strip()
                 continue
-            word, rest = _split(line)
             if word == "END":
                 self._close(block)
                 return
             if word in BLOCKS or word in _PARTS:
                 self.at -= 1
-                self.findings.warning(
-                    self.at, "no-end", f"{block.name}: its END is missing.", subject=block.name
+                self.findings.warn(
+                    "no-end", f"{block.name}: its END is missing.", line=self.at, subject=block.name
                 )
                 self._close(block)
                 return
@@ -248,33 +242,26 @@ class _Reader:
         text = f"{block.name}: the file ends inside of it; it is left out."
         self._error("no-end", text, hint="Is the file whole?", subject=block.name)
 
-    def _opened(self, form: BlockForm, keyword: str, rest: str) -> _Block:
-        name, _, sizes = rest.partition(" ")
+    def _opened(self, form: BlockForm, keyword: str, rest: str) -> Block:
+        name, sizes = _split(rest) if rest else ("", "")
         words = sizes.replace("@", " ").split()
         least, most = form.sizes
         sound = all(w.isdecimal() and len(w) < 9 and int(w) for w in words)
-        block = _Block(form, name, tuple(map(int, words)) if sound else (), self.at)
+        block = Block(form, name, tuple(map(int, words)) if sound else (), self.at)
         if not name or not sound or not least <= len(words) <= most:
             wants = {0: "no size", 1: "its size", 2: "two sizes"}[most]
             text = f"{keyword} {rest[:60]}: a name and {wants} are needed."
             self._fail(block, "bad-head", text)
         return block
 
-    def _fail(self, block: _Block, slug: str, text: str, hint: str = "") -> None:
+    def _fail(self, block: Block, slug: str, text: str, hint: str = "") -> None:
         block.is_sound = False
         self._error(slug, text, hint=hint, subject=block.name)
 
-    def _line(self, block: _Block, word: str, rest: str) -> None:
-        """One line inside a block."""
+    def _line(self, block: Block, word: str, rest: str) -> None:
+        """One line inside a block that holds no cells."""
         try:
-            if word in _CELLS:
-                is_text, where = _CELLS[word]
-                cells: list[Any] = strings_in(rest) if is_text else numbers_in(rest.split())
-                where(block, cells)
-                if not is_text and any(map(isnan, cells)):
-                    text = f"{block.name}: it holds NaN."
-                    self.findings.warning(self.at, "not-a-number", text, subject=block.name)
-            elif word in _INFO:
+            if word in INFO:
                 block.info[word] = " ".join(words_in(rest))
             elif word == "FUNKTION":
                 block.functions = (*block.functions, *words_in(rest))
@@ -282,20 +269,52 @@ class _Reader:
                 block.variant = (*block.variant, *_variant_of(rest))
             else:
                 text = f"{block.name}: {word[:40]} is no keyword of a block; the line is not used."
-                self.findings.warning(self.at, "unknown-line", text, subject=block.name)
+                self.findings.warn("unknown-line", text, line=self.at, subject=block.name)
         except ValueError as error:
             self._fail(block, "bad-value", f"{block.name}: {error}; it is left out.", _hint(error))
 
-    def _close(self, block: _Block) -> None:
+    def _read_cells(self, block: Block) -> None:
+        """Numbers and texts of all lines of cells."""
+        try:
+            block.x = self._cells(block, block.x_runs)
+            block.y = self._cells(block, block.y_runs)
+            block.rows = [self._cells(block, runs) for runs in block.row_runs]
+        except CellError as error:
+            text, at = f"{block.name}: {error}; it is left out.", self.at
+            self.at = error.line
+            self._fail(block, "bad-value", text, _hint(error))
+            self.at = at
+
+    def _cells(self, block: Block, runs: list[Run]) -> list[Cell]:
+        if not runs:
+            return []
+        texts = [rest for _, is_text, rest in runs if not is_text]
+        if len(texts) != len(runs):
+            return [cell for run in runs for cell in cells_of_run(run)]
+        text = " ".join(texts)
+        try:
+            numbers = numbers_in(text.split())
+        except ValueError:
+            for run in runs:
+                cells_of_run(run)
+            raise AssertionError("one of the lines is wrong, as all together are") from None
+        if ("n" in text or "N" in text) and any(map(isnan, numbers)):
+            text = f"{block.name}: it holds NaN."
+            self.findings.warn("not-a-number", text, line=runs[0][0], subject=block.name)
+        return list(numbers)
+
+    def _close(self, block: Block) -> None:
+        if block.is_sound:
+            self._read_cells(block)
         if not block.is_sound:
             return
-        for text in _wrong_counts(block):
+        for text in wrong_counts(block):
             self._fail(block, "wrong-count", f"{block.name}: {text}; it is left out.")
         if block.is_sound:
-            self.entries.append((block.line, _entry_of(block)))
+            self.entries.append((block.line, entry_of(block)))
             if block.refs and block.form.axis in (AxisKind.STD, AxisKind.FIX):
                 text = f"{block.name}: its axes are its own; SSTX and SSTY are not used."
-                self.findings.info(block.line, "axis-name", text, subject=block.name)
+                self.findings.note("axis-name", text, line=block.line, subject=block.name)
 
     def _with_distributions(self, entries: list[Entry]) -> list[Entry]:
         """Entries whose shared axes are those of the distributions, where the file has them."""
@@ -318,7 +337,7 @@ class _Reader:
             hint = "The distribution does not fit; its own points are kept."
             points = axis.values
         line = int(entry.where.removeprefix("line "))
-        self.findings.warning(line, "axis-differs", text, hint=hint, subject=entry.name)
+        self.findings.warn("axis-differs", text, line=line, hint=hint, subject=entry.name)
         return replace(axis, values=points)
 
 
@@ -343,96 +362,3 @@ def _variant_of(rest: str) -> Variant:
         found.append((match[1], value))
         at = match.end()
     return tuple(found)
-
-
-def _add_x(block: _Block, cells: list[Cell]) -> None:
-    block.x += cells
-
-
-def _add_y(block: _Block, cells: list[Cell]) -> None:
-    for cell in cells:
-        block.y.append(cell)
-        block.rows.append([])
-
-
-def _add_values(block: _Block, cells: list[Cell]) -> None:
-    if not block.rows:
-        if block.form.kind == EntryKind.MAP:
-            raise ValueError("WERT stands before the first ST/Y")
-        block.rows.append([])
-    block.rows[-1] += cells
-
-
-_CELLS: Final[dict[str, tuple[bool, Callable[[_Block, list[Any]], None]]]] = {
-    "WERT": (False, _add_values),
-    "TEXT": (True, _add_values),
-    "ST/X": (False, _add_x),
-    "ST/Y": (False, _add_y),
-    "ST_TX/X": (True, _add_x),
-    "ST_TX/Y": (True, _add_y),
-}
-_INFO: Final = ("LANGNAME", "DISPLAYNAME", "EINHEIT_X", "EINHEIT_Y", "EINHEIT_W")
-
-
-def _wrong_counts(block: _Block) -> list[str]:
-    """What is missing or too much in a block that ended."""
-    kind, sizes = block.form.kind, block.sizes
-    wants_x = sizes[0] if block.form.axis or kind == EntryKind.AXIS_PTS else 0
-    wants_y = sizes[1] if kind == EntryKind.MAP else 0
-    found = [
-        f"{wants} points of {letter} are announced, {len(points)} stand there"
-        for letter, wants, points in (("X", wants_x, block.x), ("Y", wants_y, block.y))
-        if len(points) != wants
-    ]
-    if kind == EntryKind.MAP:
-        wrong = [row for row in block.rows if len(row) != sizes[0]]
-        if wrong and not found:
-            found.append(f"{sizes[0]} values per ST/Y are announced, {len(wrong[0])} stand there")
-        return found
-    wants = 0 if kind == EntryKind.AXIS_PTS else prod(sizes)
-    values = len(block.rows[0]) if block.rows else 0
-    if values != wants:
-        found.append(f"{wants} values are announced, {values} stand there")
-    return found
-
-
-def _entry_of(block: _Block) -> Entry:
-    kind, info = block.form.kind, block.info
-    cells = block.x if kind == EntryKind.AXIS_PTS else [c for row in block.rows for c in row]
-    values: Any = cells[0]
-    if block.sizes:
-        values = array_of(cells, tuple(reversed(block.sizes)))
-    return Entry(
-        block.name,
-        kind,
-        values,
-        axes=_axes_of(block),
-        unit=info.get("EINHEIT_X" if kind == EntryKind.AXIS_PTS else "EINHEIT_W", ""),
-        long_name=info.get("LANGNAME", ""),
-        display_name=info.get("DISPLAYNAME", ""),
-        functions=block.functions,
-        variant=block.variant,
-        where=f"line {block.line}",
-    )
-
-
-def _axes_of(block: _Block) -> tuple[SetAxis, ...]:
-    if block.form.axis is None:
-        return ()
-    pairs = [("X", block.x), ("Y", block.y)][: 2 if block.form.kind == EntryKind.MAP else 1]
-    return tuple(
-        SetAxis(
-            _axis_kind(block, letter),
-            array_of(cells, (len(cells),)),
-            ref=block.refs.get(letter, "") if block.form.axis == AxisKind.COM else "",
-            unit=block.info.get(f"EINHEIT_{letter}", ""),
-        )
-        for letter, cells in pairs
-    )
-
-
-def _axis_kind(block: _Block, letter: str) -> AxisKind:
-    """Kind of an axis; in a group block that names one of its axes the other one is its own."""
-    assert block.form.axis is not None, "asked for tables only"
-    own = block.form.axis == AxisKind.COM and block.refs and letter not in block.refs
-    return AxisKind.STD if own else block.form.axis

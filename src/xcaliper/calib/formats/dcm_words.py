@@ -71,12 +71,14 @@ def strings_in(rest: str) -> list[str]:
     Raises:
         ValueError: something else stands there.
     """
+    if (simple := _SIMPLE.fullmatch(rest)) and "\\" not in simple[1]:
+        return [simple[1]]
     found: list[str] = []
     at = 0
     while at < len(rest):
         match = _STRING.match(rest, at)
         if match is None:
-            if not found and (simple := _SIMPLE.fullmatch(rest)):
+            if not found and simple:
                 return [simple[1]]  # written by who does not know of backslashes
             if rest[at:].strip():
                 raise ValueError(f"{rest[at:].strip()[:60]} is no text in quotes")
@@ -88,4 +90,8 @@ def strings_in(rest: str) -> list[str]:
 
 def words_in(rest: str) -> list[str]:
     """Words of the rest of a line; texts in quotes without their quotes."""
+    if '"' not in rest:
+        return rest.split()
+    if rest[0] == '"' and "\\" not in rest and rest.find('"', 1) == len(rest) - 1:
+        return [rest[1:-1]]
     return [bare or _unquote(inner) for inner, bare in _WORD.findall(rest)]

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from xcaliper.calib.formats.cells import number_text
 from xcaliper.calib.formats.dcm_words import bare_or_quoted, quote
 from xcaliper.calib.formats.text_parts import (
     Cell,
     axis_objects,
     cells_of,
     is_shared,
-    number_text,
     points_of,
     refuse,
     shape_problem,

@@ -24,8 +24,9 @@ from xcaliper.calib.formats.json_fields import (
     to_json,
 )
 from xcaliper.calib.formats.model import Holds, ReadSet, SetFormat
+from xcaliper.calib.formats.text_parts import refuse
 from xcaliper.calib.paramset import CollectionInfo, Entry, Origin, ParameterSet
-from xcaliper.core.errors import ParameterSetError, UsageError
+from xcaliper.core.errors import ParameterSetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +55,7 @@ def write_json(values: ParameterSet, *, catalog: Catalog | None = None) -> bytes
         catalog: not needed.
 
     Raises:
-        UsageError: an entry holds an array of a type that is neither number nor text.
+        PlanError: an entry holds an array of a type that is neither number nor text.
     """
     problems: list[str] = []
     lines: list[str] = []
@@ -63,8 +64,7 @@ def write_json(values: ParameterSet, *, catalog: Catalog | None = None) -> bytes
             lines.append(_text(to_json(entry, ENTRY)))
         except FieldError as error:
             problems.append(f"{entry.name}: {error}")
-    if problems:
-        raise UsageError(f"JSON cannot hold {'; '.join(problems[:20])}.")
+    refuse("JSON", problems, "Correct them, or leave them out.")
     head = {
         "format": NAME,
         "version": VERSION,

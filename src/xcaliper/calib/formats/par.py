@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xcaliper.a2l.tokens import decode_text
+from xcaliper.calib.formats.cells import number_text, shaped
+from xcaliper.calib.formats.findings import Findings
 from xcaliper.calib.formats.model import Holds, ReadSet, SetFormat
 from xcaliper.calib.formats.raw_values import RawEntry, axis_type, raw_entries
 from xcaliper.calib.formats.text_parts import (
     AXES_OF,
     Cell,
-    Findings,
-    array_of,
     cells_of,
-    number_text,
     numbers_in,
     refuse,
     split_lines,
@@ -35,7 +34,7 @@ from xcaliper.quantity.axis import AxisPoints
 from xcaliper.quantity.characteristic import BoundCharacteristic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from xcaliper.quantity.catalog import Catalog
 
@@ -138,7 +137,7 @@ class _Reader:
         self.at = len(self.lines)
         if ";" in line:
             text = "the last line has no end."
-            self.findings.warning(self.at, "no-end", text, hint="Is the file whole?")
+            self.findings.warn("no-end", text, line=self.at, hint="Is the file whole?")
         elif line.strip():
             self._fail("no-end", "the last line has no end.", hint="Is the file whole?")
 
@@ -180,7 +179,7 @@ class _Reader:
         if self.now is not None:
             self.now.is_sound = False
             subject = self.now.name
-        self.findings.error(self.at, slug, text, hint=hint, subject=subject)
+        self.findings.error(slug, text, line=self.at, hint=hint, subject=subject)
 
     def _open(self, match: re.Match[str]) -> None:
         word, size = match["type"], int(match["size"])
@@ -191,7 +190,7 @@ class _Reader:
             self._fail("bad-type", f"{match['name']}: {word}({size}) is no type; it is left out.")
         if match["device"]:
             text = f"{match['name']}: {match['device']!r} behind its name is not used."
-            self.findings.info(self.at, "device", text, subject=match["name"])
+            self.findings.note("device", text, line=self.at, subject=match["name"])
         rest = match["rest"].lstrip(":").strip()
         if rest and rest[0] != ";":
             self._cells("", rest)
@@ -214,12 +213,12 @@ class _Reader:
             entry = _entry_of(one)
         except ValueError as error:
             text = f"{one.name}: {error}; it is left out."
-            self.findings.error(one.line, "wrong-count", text, subject=one.name)
+            self.findings.error("wrong-count", text, line=one.line, subject=one.name)
             return
         cells = cells_of(entry.values)
         if any(isinstance(cell, float) and isnan(cell) for cell in cells):
             text = f"{one.name}: it holds NaN."
-            self.findings.warning(one.line, "not-a-number", text, subject=one.name)
+            self.findings.warn("not-a-number", text, line=one.line, subject=one.name)
         self.entries.append((one.line, entry))
 
 
@@ -260,7 +259,7 @@ def _axis(one: _Par, letter: str, count: int) -> SetAxis:
         return SetAxis(AxisKind.COM)
     if len(points) != count:
         raise ValueError(f"axis {letter} has {len(points)} points where {count} are due")
-    return SetAxis(AxisKind.STD, array_of(points, (count,)))
+    return SetAxis(AxisKind.STD, shaped(points, (count,)))
 
 
 def _typed(cells: list[Cell], datatype: DataType, shape: tuple[int, ...]) -> Any:
@@ -277,7 +276,7 @@ def _typed(cells: list[Cell], datatype: DataType, shape: tuple[int, ...]) -> Any
         whole = isinstance(cell, int) or (isinstance(cell, float) and cell.is_integer())
         if not whole or not low <= float(cell) <= high:
             raise ValueError(f"{cell} does not fit {datatype.value}")
-    return array_of([int(cell) for cell in cells], shape)
+    return shaped([int(cell) for cell in cells], shape)
 
 
 def _text_of(one: _Par) -> str:
@@ -294,21 +293,19 @@ def _text_of(one: _Par) -> str:
         return data.decode("latin-1")
 
 
-def with_kinds(values: ParameterSet, catalog: Catalog) -> ParameterSet:
+def with_kinds(
+    values: ParameterSet, catalog: Catalog, *, only: Callable[[Entry], bool] = lambda _: True
+) -> ParameterSet:
     """The set with the kinds and shapes of a description, which PAR does not tell.
 
     Args:
         values: as it was read.
         catalog: the description; entries that it does not have, or has in another size, stay as they are.
+        only: the entries to look at.
     """
-    return ParameterSet(
-        [_with_kind(one, catalog) for one in values],
-        name=values.name,
-        origin=values.origin,
-        functions=values.functions,
-        criteria=values.criteria.items(),
-        comments=values.comments,
-    )
+    if not any(map(only, values)):
+        return values
+    return values.replaced(_with_kind(one, catalog) if only(one) else one for one in values)
 
 
 def _with_kind(entry: Entry, catalog: Catalog) -> Entry:
@@ -327,6 +324,8 @@ def _with_kind(entry: Entry, catalog: Catalog) -> Entry:
         shape = (1,) * (len(bound.shape) - len(shape)) + shape
         if len(shape) != len(bound.shape):
             return entry
+    if entry.axes and len(entry.axes) != len(bound.axes):
+        return entry
     axes = tuple(
         replace(given, kind=AxisKind(axis.attribute), ref=axis.name if axis.shared else "")
         for axis, given in zip(

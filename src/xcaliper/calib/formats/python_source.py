@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import re
-import warnings
 from dataclasses import fields
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from xcaliper.calib.formats.cells import shaped
+from xcaliper.calib.formats.findings import Findings
 from xcaliper.calib.formats.model import Holds, ReadSet, SetFormat
+from xcaliper.calib.formats.python_literals import Literals
 from xcaliper.calib.formats.text_parts import (
-    Findings,
-    array_of,
     cells_of,
     unique_entries,
 )
@@ -39,170 +38,13 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "read_python", "sniff_python", "write_python"]
 
 VERSION: Final = 1
-MAX_DEPTH: Final = 16
-MAX_STRING: Final = 1 << 20
 _MARK: Final = "XCALIPER_SET"
-_TOKEN: Final = re.compile(
-    r"""(?:[ \t\r\n\f]++|\#[^\n]*+)*+(?:
-      (?P<text>[bB]?(?:'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+"))
-    | (?P<number>[-+]?(?:0[xX][0-9A-Fa-f]{1,16}(?![\w.])|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w.])))
-    | (?P<word>[A-Za-z_]\w*+)
-    | (?P<mark>[\[\]{}():,=])
-    | (?P<end>\Z)
-    )""",
-    re.VERBOSE | re.DOTALL,
-)
 _ODD: Final = re.compile(r"[^\x20-\ud7ff\ue000-\U0010ffff]|[\x7f-\xa0\u2028\u2029\ufeff]")
-_CONSTANTS: Final = {"None": None, "True": True, "False": False}
-_CLOSING: Final = {"[": "]", "(": ")", "{": "}"}
-_NUMBERS: Final = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 
 
 def sniff_python(data: bytes) -> bool:
     """True when it assigns the mark of such a file."""
     return re.search(rb"(?m)^XCALIPER_SET[ \t]*=", data) is not None
-
-
-# --- literals ------------------------------------------------------------------------------------
-
-
-class _Literals:
-    """Constants of a source text, one after the other; nothing is executed."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.at = 0
-        self.kind = ""
-        self.token = ""
-        self.start = 0
-        self._counted = (0, 1)
-
-    def line(self) -> int:
-        """Line of the current token; asked for with rising places."""
-        at, line = self._counted
-        line += self.text.count("\n", at, self.start)
-        self._counted = (max(at, self.start), line)
-        return line
-
-    def step(self) -> None:
-        """Go to the next token."""
-        match = _TOKEN.match(self.text, self.at)
-        if match is None:
-            blank = re.compile(r"(?:\s++|#[^\n]*+)*+").match(self.text, self.at)
-            self.start = blank.end() if blank else self.at
-            raise ValueError(f"{self.text[self.start : self.start + 20]!r} is no constant")
-        self.kind = match.lastgroup or "end"
-        self.token = match[self.kind]
-        self.start = match.start(self.kind)
-        self.at = match.end()
-
-    def take(self, token: str) -> bool:
-        """Step over a token when it is the current one."""
-        if self.token != token or self.kind not in ("mark", "word"):
-            return False
-        self.step()
-        return True
-
-    def need(self, token: str) -> None:
-        if not self.take(token):
-            raise ValueError(f"{token!r} is missing before {self.token[:20]!r}")
-
-    def target(self) -> str:
-        """The name that a value is assigned to."""
-        name = self.token
-        if self.kind != "word":
-            raise ValueError(f"{name[:20]!r} stands where a name is due")
-        self.step()
-        self.need("=")
-        return name
-
-    def value(self, depth: int = 0) -> Any:
-        """The constant that starts here."""
-        if depth > MAX_DEPTH:
-            raise ValueError("lists are nested too deeply")
-        kind, token = self.kind, self.token
-        if kind == "text":
-            return self._text()
-        if kind == "number":
-            self.step()
-            return _number(token)
-        if kind == "word":
-            return self._word()
-        if kind == "mark" and token in _CLOSING:
-            self.step()
-            return self._items(_CLOSING[token], depth + 1)
-        raise ValueError(f"{token[:20] or 'the end'!r} stands where a constant is due")
-
-    def _text(self) -> str | bytes:
-        parts = []
-        while self.kind == "text":
-            parts.append(_unquoted(self.token))
-            self.step()
-        if len(set(map(type, parts))) > 1:
-            raise ValueError("texts and bytes stand side by side")
-        return parts[0] if len(parts) == 1 else parts[0][:0].join(parts)  # type: ignore[arg-type]
-
-    def _word(self) -> Any:
-        word = self.token
-        self.step()
-        if word in _CONSTANTS:
-            return _CONSTANTS[word]
-        if word == "float":
-            self.need("(")
-            text = self._text() if self.kind == "text" else ""
-            self.need(")")
-            if text in _NUMBERS:
-                return _NUMBERS[str(text)]
-        raise ValueError(f"{word[:40]!r} is no constant")
-
-    def _items(self, closing: str, depth: int) -> Any:
-        if closing == "}":
-            return self._pairs(depth)
-        found: list[Any] = []
-        while not self.take(closing):
-            found.append(self.value(depth))
-            if not self.take(","):
-                self.need(closing)
-                if closing == ")" and len(found) == 1:
-                    return found[0]
-                break
-        return found
-
-    def _pairs(self, depth: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        while not self.take("}"):
-            key = self.value(depth)
-            self.need(":")
-            if not isinstance(key, str) or key in found:
-                raise ValueError(f"key {str(key)[:40]!r} is no text, or stands twice")
-            found[key] = self.value(depth)
-            if not self.take(","):
-                self.need("}")
-                break
-        return found
-
-
-def _number(token: str) -> int | float:
-    if token.lstrip("+-")[:2].lower() == "0x":
-        return int(token, 16)
-    if len(token) > 400:
-        raise ValueError(f"{token[:20]}… has {len(token)} characters")
-    return float(token) if set(token) & set(".eE") else int(token)
-
-
-def _unquoted(token: str) -> str | bytes:
-    if len(token) > MAX_STRING:
-        raise ValueError(f"a text has {len(token)} characters")
-    if "\\" not in token and token[0] not in "bB":
-        return token[1:-1]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of escapes that mean nothing
-        try:
-            found = ast.literal_eval(token)
-        except (SyntaxError, ValueError):
-            raise ValueError(f"{token[:40]} is no text") from None
-    assert isinstance(found, str | bytes), "the token is one text"
-    return found
 
 
 # --- read ----------------------------------------------------------------------------------------
@@ -233,7 +75,7 @@ def read_python(data: bytes, *, source: str = "") -> ReadSet:
         except (ValueError, TypeError) as error:
             name = str(found.get("name", "?"))[:60] if isinstance(found, dict) else "?"
             text = f"{name}: {error}; it is left out."
-            findings.error(line, "bad-entry", text, subject=name)
+            findings.error("bad-entry", text, line=line, subject=name)
     try:
         made = ParameterSet(
             unique_entries(entries, findings),
@@ -258,7 +100,7 @@ def _assignments(data: bytes, source: str, findings: Findings) -> dict[str, Any]
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ParameterSetError(f"it is not UTF-8 at byte {error.start}.", source=source) from None
-    literals = _Literals(text)
+    literals = Literals(text)
     try:
         literals.step()
         if literals.kind == "text":
@@ -277,13 +119,13 @@ def _assignments(data: bytes, source: str, findings: Findings) -> dict[str, Any]
                 line=literals.line(),
             ) from None
         told = f"it cannot be read from here on: {error}."
-        findings.error(literals.line(), "damaged", told, hint="Only constants are understood.")
+        findings.error("damaged", told, line=literals.line(), hint="Only constants are understood.")
     if _MARK not in found:
         raise ParameterSetError(f"it does not assign {_MARK}.", source=source)
     return found
 
 
-def _fill(literals: _Literals, found: list[tuple[int, Any]]) -> None:
+def _fill(literals: Literals, found: list[tuple[int, Any]]) -> None:
     """Elements of the list of parameters with their lines; those before a damage are kept."""
     literals.need("[")
     while not literals.take("]"):
@@ -374,7 +216,7 @@ def _shaped(value: Any) -> Any:
         flat = [item for one in flat for item in one]
     if not all(type(one) in (int, float, str) for one in flat):
         raise TypeError("a cell is neither a number nor a text")
-    return array_of(flat, tuple(shape))
+    return shaped(flat, tuple(shape))
 
 
 # --- write ---------------------------------------------------------------------------------------

@@ -218,5 +218,6 @@ def raw_entries(values: Any, catalog: Catalog) -> tuple[list[RawEntry], list[str
                 continue
             found.append(raw_entry(entry, catalog))
         except XcaliperError as error:
-            problems.append(error.message.rstrip("."))
+            text = error.message.rstrip(".").removeprefix(f"{entry.name}: ")
+            problems.append(f"{entry.name}: {text}")
     return found, problems

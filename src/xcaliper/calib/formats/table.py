@@ -19,13 +19,13 @@ from xcaliper.calib.formats import (
 )
 from xcaliper.calib.formats.model import Holds, ReadSet, SetFormat
 from xcaliper.calib.paramset import EntryKind, Origin
-from xcaliper.core.errors import NotFoundError, ParameterSetError, UsageError
+from xcaliper.core.errors import NotFoundError, ParameterSetError, PlanError, UsageError
 
 if TYPE_CHECKING:
     from xcaliper.calib.paramset import Entry, ParameterSet
     from xcaliper.quantity.catalog import Catalog
 
-__all__ = ["FORMATS", "find_format", "format_of", "losses", "read_set", "write_set"]
+__all__ = ["FORMATS", "find_format", "fitting", "format_of", "losses", "read_set", "write_set"]
 
 FORMATS: Final[tuple[SetFormat, ...]] = (
     cdf.FORMAT,
@@ -121,6 +121,38 @@ def write_set(
     if found.write is None:
         raise UsageError(f"{found.title}: it can only be read.", hint="Write another format.")
     return found.write(values, catalog=catalog)
+
+
+def fitting(
+    values: ParameterSet,
+    format: str,  # noqa: A002  # the word users know
+    *,
+    catalog: Catalog | None = None,
+) -> tuple[ParameterSet, tuple[str, ...]]:
+    """The part of a set that a format can hold, and about every entry that is left out, why.
+
+    Args:
+        values: what to write.
+        format: name of the format.
+        catalog: as for :func:`write_set`.
+
+    Raises:
+        NotFoundError: no such format.
+        UsageError: it can only be read, or needs a description.
+    """
+    why: list[str] = []
+    while True:
+        try:
+            write_set(values, format, catalog=catalog)
+        except PlanError as error:
+            known = set(values.names)
+            gone = {one.partition(": ")[0] for one in error.problems} & known
+            if not gone:
+                raise
+            why += [one for one in error.problems if one.partition(": ")[0] in gone]
+            values = values.without(gone)
+        else:
+            return values, tuple(why)
 
 
 def losses(values: ParameterSet, format: str) -> tuple[Holds, ...]:  # noqa: A002  # the word users know

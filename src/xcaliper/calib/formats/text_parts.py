@@ -1,15 +1,14 @@
-"""What the readers and writers of text formats share: numbers, arrays, findings, entries of one name."""
+"""What the readers and writers of text formats share: lines, runs of numbers, entries of one name."""
 
 from __future__ import annotations
 
 import re
-from math import isinf, isnan
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from xcaliper.calib.formats.cells import parse_number
 from xcaliper.calib.paramset import AxisKind, EntryKind
-from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import PlanError
 
 if TYPE_CHECKING:
@@ -17,17 +16,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from xcaliper.calib.formats.findings import Findings
     from xcaliper.calib.paramset import Entry, ParameterSet, SetAxis, Variant
 
 __all__ = [
     "AXES_OF",
-    "MAX_FINDINGS",
-    "Findings",
-    "array_of",
     "axis_objects",
     "cells_of",
     "is_shared",
-    "number_text",
     "numbers_in",
     "points_of",
     "refuse",
@@ -39,7 +35,6 @@ __all__ = [
 Number = int | float
 Cell = int | float | str
 
-MAX_FINDINGS: Final = 1000
 MAX_DIGITS: Final = 300
 AXES_OF: Final = {
     EntryKind.CURVE: 1,
@@ -51,11 +46,6 @@ AXES_OF: Final = {
 """Kind of a table → number of its axes."""
 
 _DECIMAL: Final = re.compile(r"[0-9+\-.eE ]*")
-_HEX: Final = re.compile(r"([+-]?)0[xX]([0-9A-Fa-f]{1,16})")
-# the C library of Windows prints 1.#INF, 1.#QNAN and -1.#IND
-_NAN: Final = re.compile(r"[+-]?(?:nan|1\.#(?:q|s)?nan0*|1\.#ind0*)", re.IGNORECASE)
-_INF: Final = re.compile(r"([+-]?)(?:inf|infinity|1\.#inf0*)", re.IGNORECASE)
-_COMMA: Final = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 _ENDS: Final = re.compile(r"\r\n|\r|\n")
 
 
@@ -64,106 +54,33 @@ def split_lines(text: str) -> list[str]:
     return _ENDS.split(text)
 
 
-class Findings:
-    """Diagnostics of one file; from the thousandth on they are only counted.
-
-    Args:
-        source: name of the file.
-    """
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self._found: list[Diagnostic] = []
-        self._more = 0
-
-    def error(self, line: int, slug: str, text: str, *, hint: str = "", subject: str = "") -> None:
-        """Something that could not be taken over."""
-        self._add(Severity.ERROR, line, slug, text, hint, subject)
-
-    def warning(
-        self, line: int, slug: str, text: str, *, hint: str = "", subject: str = ""
-    ) -> None:
-        """Something that was taken over and is doubtful."""
-        self._add(Severity.WARNING, line, slug, text, hint, subject)
-
-    def info(self, line: int, slug: str, text: str, *, hint: str = "", subject: str = "") -> None:
-        """Something that has no place in the model and changes no value."""
-        self._add(Severity.INFO, line, slug, text, hint, subject)
-
-    def _add(
-        self, severity: Severity, line: int, slug: str, text: str, hint: str, subject: str
-    ) -> None:
-        if len(self._found) < MAX_FINDINGS:
-            where = Where(self.source, line)
-            self._found.append(Diagnostic(severity, slug, where, text, hint, subject))
-        else:
-            self._more += 1
-
-    def all(self) -> tuple[Diagnostic, ...]:
-        """Every diagnostic; where there were too many, the last one tells how many more."""
-        if not self._more:
-            return tuple(self._found)
-        text = f"{self._more} further findings are not listed."
-        return (
-            *self._found,
-            Diagnostic(Severity.ERROR, "too-many-findings", Where(self.source), text),
-        )
-
-
 def numbers_in(words: list[str]) -> list[Number]:
     """Numbers of words: decimal, with exponent, hexadecimal, NaN and INF.
 
     Raises:
         ValueError: a word is no number; its message tells which and why.
     """
-    if _DECIMAL.fullmatch(" ".join(words)) and max(map(len, words), default=0) <= MAX_DIGITS:
-        try:
-            found: list[Number] = [
-                float(w) if "." in w or "e" in w or "E" in w else int(w) for w in words
-            ]
-        except ValueError:
-            found = [_number(w) for w in words]
-        if float("inf") not in found and float("-inf") not in found:
-            return found
-    return [_number(w) for w in words]
-
-
-def _number(word: str) -> Number:
-    if len(word) > MAX_DIGITS:
-        raise ValueError(f"{word[:20]}… has {len(word)} characters")
-    if found := _HEX.fullmatch(word):
-        return int(found[1] + found[2], 16)
-    if _NAN.fullmatch(word):
-        return float("nan")
-    if found := _INF.fullmatch(word):
-        return float(f"{found[1]}inf")
-    if _COMMA.fullmatch(word):
-        raise ValueError(f"{word} has a decimal comma")
-    if not word or not _DECIMAL.fullmatch(word):
-        raise ValueError(f"{word[:60]!r} is no number")
+    text = " ".join(words)
+    if not _DECIMAL.fullmatch(text):
+        return [parse_number(w) for w in words]
+    found: list[Number]
     try:
-        value: Number = float(word) if set(word) & set(".eE") else int(word)
+        if text.count(".") == len(words):
+            found = list(map(float, words))
+        elif "." not in text and "e" not in text and "E" not in text:
+            found = list(map(int, words))
+        else:
+            found = [float(w) if "." in w or "e" in w or "E" in w else int(w) for w in words]
     except ValueError:
-        raise ValueError(f"{word[:60]!r} is no number") from None
-    if isinstance(value, float) and isinf(value):
-        raise ValueError(f"{word[:60]} is larger than any number a computer holds")
-    return value
+        return [parse_number(w) for w in words]
+    can_be_large = "e" in text or "E" in text or len(text) > MAX_DIGITS
+    return [parse_number(w) for w in words] if can_be_large and _has_large(words, found) else found
 
 
-def array_of(cells: list[Cell], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Cells as an array: int64 or uint64 where all are whole, else float64; object with texts."""
-    kinds = set(map(type, cells))
-    if str in kinds:
-        texts = np.empty(len(cells), dtype=object)
-        texts[:] = cells
-        return texts.reshape(shape)
-    if kinds == {int}:
-        low, high = min(map(int, cells)), max(map(int, cells))
-        if low >= -(2**63) and high < 2**63:
-            return np.array(cells, dtype=np.int64).reshape(shape)
-        if low >= 0 and high < 2**64:
-            return np.array(cells, dtype=np.uint64).reshape(shape)
-    return np.array(cells, dtype=np.float64).reshape(shape)
+def _has_large(words: list[str], found: list[Number]) -> bool:
+    """True where a number may be larger than what a float holds."""
+    longest = max(map(len, words))
+    return longest > MAX_DIGITS or float("inf") in found or float("-inf") in found
 
 
 def cells_of(values: Any) -> list[Cell]:
@@ -177,16 +94,6 @@ def cells_of(values: Any) -> list[Cell]:
     return found
 
 
-def number_text(cell: Cell, *, nan: str = "NaN", inf: str = "INF") -> str:
-    """A number with as many digits as it takes to read the same one again."""
-    if isinstance(cell, float):
-        if isnan(cell):
-            return nan
-        if isinf(cell):
-            return inf if cell > 0 else f"-{inf}"
-    return repr(cell)
-
-
 def unique_entries(entries: Iterable[tuple[int, Entry]], findings: Findings) -> list[Entry]:
     """Entries with their lines; of those that are given twice the later one, with a warning."""
     lines: dict[Any, int] = {}
@@ -194,10 +101,10 @@ def unique_entries(entries: Iterable[tuple[int, Entry]], findings: Findings) -> 
     for line, entry in entries:
         if entry.key in found:
             what = entry.name + "".join(f" {c}={v}" for c, v in entry.variant)
-            findings.warning(
-                line,
+            findings.warn(
                 "given-twice",
                 f"{what}: it stands in line {lines[entry.key]} already; this one counts.",
+                line=line,
                 hint="Remove one of them.",
                 subject=entry.name,
             )

@@ -1,13 +1,13 @@
-"""Rules about seed and key, and what a slave tells of programming; wrong keys only where allowed."""
+"""Rules about seed and key; wrong keys only where allowed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.conformance.facts import connect_response
-from xcaliper.conformance.model import Group, Permission, Rule, Severity, SkippedError, rule
-from xcaliper.xcp import pgm, std
-from xcaliper.xcp.codes import PID_ERR, PID_RES, ErrorCode, Resource
+from xcaliper.conformance.model import Group, Permission, Rule, SkippedError, rule
+from xcaliper.xcp import std
+from xcaliper.xcp.codes import PID_ERR, ErrorCode, Resource
 
 if TYPE_CHECKING:
     from xcaliper.conformance.probe import Probe
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["RULES"]
 
 _SEC: Final = Group.SECURITY
-_PGM: Final = Group.PROGRAMMING
 _RANGE: Final = ErrorCode.ERR_OUT_OF_RANGE
 _SEQUENCE: Final = ErrorCode.ERR_SEQUENCE
 _LOCKED: Final = ErrorCode.ERR_ACCESS_LOCKED
@@ -199,97 +198,6 @@ def _wrong_key(probe: Probe) -> None:
     probe.connected = False
 
 
-def _announced(probe: Probe) -> None:
-    if not connect_response(probe).resource.pgm:
-        raise SkippedError("the slave does not announce PGM.")
-
-
-@rule(
-    "PGM-001",
-    _PGM,
-    "GET_PGM_PROCESSOR_INFO response is complete",
-    "The answer to GET_PGM_PROCESSOR_INFO has 3 bytes.",
-    "GET_PGM_PROCESSOR_INFO, 1.0",
-)
-def _pgm_info(probe: Probe) -> None:
-    _announced(probe)
-    probe.subject(pgm.GetPgmProcessorInfo(), 3)
-
-
-@rule(
-    "PGM-002",
-    _PGM,
-    "Some programming mode",
-    "A slave with PGM has absolute or functional mode.",
-    "GET_PGM_PROCESSOR_INFO, 1.0",
-)
-def _pgm_mode(probe: Probe) -> None:
-    _announced(probe)
-    found = probe.use(pgm.GetPgmProcessorInfo()).pgm_properties
-    probe.demand(found.absolute_mode or found.functional_mode, "no mode is announced.")
-
-
-@rule(
-    "PGM-003",
-    _PGM,
-    "What is required is supported",
-    "Compression, encryption and non-sequential programming are required only where supported.",
-    "GET_PGM_PROCESSOR_INFO, 1.0",
-)
-def _pgm_required(probe: Probe) -> None:
-    _announced(probe)
-    found = int(probe.use(pgm.GetPgmProcessorInfo()).pgm_properties)
-    probe.demand(not (found & 0xA8) >> 1 & ~found, f"PGM_PROPERTIES is 0x{found:02X}.")
-
-
-@rule(
-    "PGM-004",
-    _PGM,
-    "Sectors that are announced exist",
-    "GET_SECTOR_INFO gives address and length of every sector.",
-    "GET_SECTOR_INFO, 1.0",
-)
-def _sectors(probe: Probe) -> None:
-    _announced(probe)
-    for number in range(min(probe.use(pgm.GetPgmProcessorInfo()).max_sector, 32)):
-        for mode in (0, 1):
-            probe.subject(pgm.GetSectorInfo(mode=mode, sector=number), 8)
-
-
-@rule(
-    "PGM-005",
-    _PGM,
-    "Sector that does not exist",
-    "GET_SECTOR_INFO beyond the last sector is refused with ERR_SEGMENT_NOT_VALID or "
-    "ERR_OUT_OF_RANGE.",
-    "GET_SECTOR_INFO, 1.0",
-)
-def _no_sector(probe: Probe) -> None:
-    _announced(probe)
-    count = probe.use(pgm.GetPgmProcessorInfo()).max_sector
-    if count > 0xFE:
-        raise SkippedError("every sector number exists.")
-    probe.refused(pgm.GetSectorInfo(mode=0, sector=count), ErrorCode.ERR_SEGMENT_NOT_VALID, _RANGE)
-
-
-@rule(
-    "PGM-006",
-    _PGM,
-    "No programming without a start",
-    "PROGRAM_CLEAR before PROGRAM_START is refused with ERR_SEQUENCE.",
-    "PROGRAM_START, 1.0",
-    severity=Severity.VIOLATION,
-    needs=Permission.PROGRAM,
-)
-def _no_start(probe: Probe) -> None:
-    _announced(probe)
-    answer = probe.ask(pgm.ProgramClear(mode=0, clear_range=0))
-    probe.demand(answer is not None, "PROGRAM_CLEAR was not answered.")
-    if answer and answer[0] == PID_RES:
-        probe.demand(met=False, text="PROGRAM_CLEAR was accepted without PROGRAM_START.")
-    probe.refused(pgm.ProgramClear(mode=0, clear_range=0), _SEQUENCE)
-
-
 RULES: Final[tuple[Rule, ...]] = (
     _nothing,
     _several,
@@ -301,10 +209,4 @@ RULES: Final[tuple[Rule, ...]] = (
     _has_seed,
     _key_first,
     _wrong_key,
-    _pgm_info,
-    _pgm_mode,
-    _pgm_required,
-    _sectors,
-    _no_sector,
-    _no_start,
 )

@@ -26,6 +26,7 @@ CONCEPT_NAMES = (
     "flash-parameters",
     "eeprom",
     "ram-parameters",
+    "two-ram-pages",
     "flash-overlay",
     "dynamic-overlay",
     "autosar-single-pointer",

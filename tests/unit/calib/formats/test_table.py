@@ -21,7 +21,9 @@ def test_rows_are_whole_and_differ():
     assert len({one.name for one in FORMATS}) == len(FORMATS)
     for one in FORMATS:
         assert one.read or one.write, one.name
-        assert one.title and one.suffixes and (one.sniff or not one.read), one.name
+        assert one.title, one.name
+        assert one.suffixes, one.name
+        assert one.sniff or not one.read, one.name
         assert all(suffix == suffix.lower() and suffix[0] == "." for suffix in one.suffixes)
 
 

@@ -46,6 +46,10 @@ _BLOCK: Final = 128
 _BLOCKS_OF_RAM: Final = 4
 _FLASH_ONLY: Final = (Page(0, "flash", writable=False),)
 _RAM_ONLY: Final = (Page(0, "working memory", writable=True),)
+_TWO_RAM: Final = (
+    Page(0, "first working memory", writable=True),
+    Page(1, "second working memory", writable=True),
+)
 _GRANTED: Final = {
     "CalRamUsed": "bytes of calibration RAM in use",
     "CalRamFree": "bytes of calibration RAM that are left",
@@ -177,6 +181,24 @@ def _ram_parameters(order: ByteOrder, _ag: int) -> ConceptEcu:
     )
 
 
+def _two_pages(order: ByteOrder, _ag: int) -> ConceptEcu:
+    segment = _segment(
+        "Parameters in RAM, twice",
+        pages=_TWO_RAM,
+        address=_RAM,
+        kind=MemoryKind.RAM,
+        initial_at=_FLASH,
+    )
+    return ConceptEcu(
+        concept_program(
+            "TwoPages",
+            "Two pages of RAM, of which the ECU takes either in one instant",
+            [segment],
+            byte_order=order,
+        )
+    )
+
+
 def _flash_overlay(order: ByteOrder, _ag: int) -> ConceptEcu:
     half = _SIZE // 2
     control = _segment("Structures A and B", name="Control", size_bytes=half)
@@ -297,6 +319,7 @@ CONCEPTS: Final[dict[str, Callable[[ByteOrder, int], ConceptEcu]]] = {
     "flash-parameters": _flash_parameters,
     "eeprom": _eeprom,
     "ram-parameters": _ram_parameters,
+    "two-ram-pages": _two_pages,
     "flash-overlay": _flash_overlay,
     "dynamic-overlay": _dynamic_overlay,
     "autosar-single-pointer": _single_pointer,
