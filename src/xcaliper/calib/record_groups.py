@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from xcaliper.calib.memory_blocks import MemoryBlocks, Run
     from xcaliper.quantity.catalog import Catalog
+    from xcaliper.quantity.instance import Located
     from xcaliper.quantity.record_layout import Record, RecordShape
 
     Given = tuple[tuple[int, int], ...]  # axis and number of points that something else tells
@@ -34,6 +35,7 @@ _TYPES: Final = frozenset(("VALUE", "VAL_BLK", "CURVE", "MAP", "CUBOID", "CUBE_4
 _COUNTS: Final = ("no_axis_pts", "no_rescale")
 _ARRAYS: Final = ("fnc_values", "axis_pts", "axis_rescale")
 _TOP: Final = 1 << 48
+_NOTHING: Final = (None, None, None, None)
 
 
 class Member(NamedTuple):
@@ -42,7 +44,8 @@ class Member(NamedTuple):
     Attributes:
         order: place among what was asked for.
         name: its name.
-        made: its description.
+        made: its description, perhaps a typedef.
+        address: where its record is.
         rule: conversion of its values.
         axes: its axes, X first.
     """
@@ -50,6 +53,7 @@ class Member(NamedTuple):
     order: int
     name: str
     made: Any
+    address: int
     rule: Conversion
     axes: tuple[MemberAxis, ...] = ()
 
@@ -75,7 +79,7 @@ class _Group:
 
     def starts(self, ag: int) -> NDArray[np.int64]:
         """First byte of each record, counted in bytes."""
-        return np.asarray([one.made.address for one in self.members], dtype=np.int64) * ag
+        return np.asarray([one.address for one in self.members], dtype=np.int64) * ag
 
     def place(self, start: int, given: Given = (), data: bytes | None = None) -> Record:
         """The layout applied to the record of a member."""
@@ -118,20 +122,45 @@ class RecordGroups:
             made: its description.
         """
         own = _kind_key(made)
-        if own is None or name in self._coded or not 0 <= made.address < _TOP:
+        if own is None or name in self._coded:
             return False
-        axes = self._axes.of(made) if made.KEYWORD == "CHARACTERISTIC" else ((), ())
+        member = (order, name, made, made.address)
+        return self._add(member, made.ecu_address_extension or 0, own)
+
+    def add_part(self, order: int, located: Located) -> bool:
+        """Take a part of an instance in; False for one that has to be read singly.
+
+        Args:
+            order: its place among what was asked for.
+            located: its typedef and where its memory is.
+        """
+        own = _kind_key(located.made)
+        odd = located.hops or located.address is None or located.name in self._coded
+        if own is None or odd:
+            return False
+        member = (order, located.name, located.made, located.address)
+        key = (*own, located.dims, located.column_dir)
+        return self._add(member, located.extension, key, located.scope)
+
+    def _add(
+        self,
+        member: tuple[int, str, Any, int],
+        extension: int,
+        own: tuple[Any, ...],
+        scope: str = "",
+    ) -> bool:
+        _, name, made, address = member
+        axes = self._axes.of(made, scope) if hasattr(made, "axis_descr") else ((), ())
         rule = self._rule(made.conversion, made.phys_unit)
-        if rule is None or axes is None:
+        if rule is None or axes is None or not 0 <= address < _TOP:
             return False
-        extension = made.ecu_address_extension or 0
         key = (*own, made.byte_order, extension, *axes[0])
         if key not in self._groups:
             self._groups[key] = self._pattern(name, extension)
         group = self._groups[key]
         if group is None:
             return False
-        group.members.append(Member(order, name, made, rule, axes[1]))
+        group.members.append(Member(*member, rule, axes[1]))
         return True
 
     def _rule(self, name: str, unit: str | None) -> Conversion | None:
@@ -211,19 +240,25 @@ class RecordGroups:
 
 def _kind_key(made: Any) -> tuple[Any, ...] | None:
     """What the record of a parameter depends on, axes aside; None for one that is read singly."""
-    if made.KEYWORD == "AXIS_PTS":
+    word = made.KEYWORD
+    if word in ("AXIS_PTS", "TYPEDEF_AXIS"):
         return ("AXIS_PTS", made.deposit_record, made.max_axis_points, made.deposit)
-    if (
-        made.KEYWORD != "CHARACTERISTIC"
-        or made.type not in _TYPES
-        or made.bit_mask is not None
-        or made.bit_operation is not None
-        or made.virtual_characteristic is not None
-        or made.dependent_characteristic is not None
-        or made.map_list is not None
-    ):
+    if word == "CHARACTERISTIC":
+        odd = (
+            made.bit_operation,
+            made.virtual_characteristic,
+            made.dependent_characteristic,
+            made.map_list,
+        )
+        if odd != _NOTHING:
+            return None
+        pointer = getattr(made, "address_type", None)
+    elif word == "TYPEDEF_CHARACTERISTIC":
+        pointer = None  # those of its instance are known with its place
+    else:
         return None
-    pointer = getattr(made, "address_type", None)
+    if made.type not in _TYPES or made.bit_mask is not None:
+        return None
     return (made.type, made.deposit, made.matrix_dim, made.number, pointer)
 
 
@@ -329,7 +364,7 @@ class _Decoding:
                     axes,
                     "" if raw else one.rule.unit,
                     made.long_identifier,
-                    made.display_identifier or "",
+                    getattr(made, "display_identifier", None) or "",
                     self._functions(one.name),
                     is_raw=raw,
                 ),
@@ -373,7 +408,7 @@ class _Decoding:
 
     def _doubt(self, one: Member, record: Record, *, told: bool) -> None:
         if told:
-            own = record.doubts if one.axes or one.made.KEYWORD == "AXIS_PTS" else ()
+            own = record.doubts if one.axes or hasattr(one.made, "deposit_record") else ()
             for doubt in own:
                 self._problem(one.name, "count", f"{one.name}: {doubt}.")
         for axis in one.axes:
