@@ -381,8 +381,8 @@ def physical(values: ParameterSet, catalog: Catalog | None, *, raw: bool = False
         catalog: the description.
         raw: leave ECU values as they are.
     """
-    from xcaliper.calib.named_values import to_physical
     from xcaliper.calib.formats.par import with_kinds
+    from xcaliper.calib.named_values import to_physical
 
     if catalog is None or not any(one.is_raw for one in values):
         return values
