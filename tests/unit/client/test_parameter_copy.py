@@ -92,12 +92,12 @@ def test_shared_axes_come_along_where_that_is_wished(mine, theirs):
 
 def test_what_is_meant_has_to_exist(mine, theirs):
     saved = mine.calib.snapshot()
-    for wrong in ({"functions": ["Idel"]}, {"groups": ["Al"]}, {"names": ["spede"]}):
+    for wrong in ({"functions": ["Missing"]}, {"groups": ["Al"]}, {"names": ["spede"]}):
         for source in (mine, saved):
             with pytest.raises(NotFoundError, match=next(iter(wrong.values()))[0]):
                 xcaliper.copy_parameters(source, theirs, **wrong, on_problem=lambda _: None)
-    with pytest.raises(NotFoundError, match="Idel"):
-        xcaliper.copy_parameters(saved, saved, functions=["Idel"], on_problem=told)
+    with pytest.raises(NotFoundError, match="Missing"):
+        xcaliper.copy_parameters(saved, saved, functions=["Missing"], on_problem=told)
     with pytest.raises(UsageError, match="groups"):
         xcaliper.copy_parameters(saved, saved, groups=["All"], on_problem=told)
     with pytest.raises(UsageError, match="nothing is asked for"):
