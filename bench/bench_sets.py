@@ -70,10 +70,11 @@ def main() -> None:
     problems: list[Any] = []
 
     names, _ = once(lambda: Catalog(file).names)
-    cold, left = once(lambda: extract(Catalog(file), image(old).read, on_problem=problems.append))
+    held, other = image(old), image(new)
+    cold, left = once(lambda: extract(Catalog(file), held.read, on_problem=problems.append))
     catalog = Catalog(file)
-    right = extract(catalog, image(new).read, on_problem=problems.append)
-    warm, _ = once(lambda: extract(catalog, image(old).read, on_problem=problems.append))
+    right = extract(catalog, other.read, on_problem=problems.append)
+    warm, _ = once(lambda: extract(catalog, held.read, on_problem=problems.append))
     assert not problems, problems[:3]
     assert len(left) == len(right) == count
 
@@ -85,7 +86,7 @@ def main() -> None:
     merged, result = once(lambda: merge(left, right, left))
     assert not result.conflicts
     assert len(result.from_mine) == len(found.changed)
-    planned, plan = once(lambda: plan_apply(right, catalog, image(old).read, clamp=True))
+    planned, plan = once(lambda: plan_apply(right, catalog, held.read, clamp=True))
     print(
         json.dumps(
             {
@@ -102,6 +103,7 @@ def main() -> None:
                 "extract_s": round(cold, 2),
                 "extract_again_to_compare": round(warm / compared, 1),
                 "plan_apply_s": round(planned, 2),
+                "plan_apply_to_compare": round(planned / compared, 1),
                 "plan_outcomes": {str(k): v for k, v in plan.counts().items()},
                 "names_s": round(names, 3),
             },

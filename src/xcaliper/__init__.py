@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from xcaliper.client.label_file import read_label_file
     from xcaliper.client.measurement import Measurement
     from xcaliper.client.offline import OfflineImage, open_image
+    from xcaliper.client.parameter_copy import copy_parameters
+    from xcaliper.client.recorded_set import recorded_set
     from xcaliper.client.recording import Recording
     from xcaliper.client.selection import plan_offline
     from xcaliper.client.set_file import load_set, save_set
@@ -37,12 +39,14 @@ __all__ = [
     "XcaliperError",
     "__version__",
     "connect",
+    "copy_parameters",
     "load_set",
     "measure_together",
     "open_image",
     "plan_offline",
     "read_a2l",
     "read_label_file",
+    "recorded_set",
     "save_set",
 ]
 
@@ -52,6 +56,8 @@ def __getattr__(name: str) -> Any:
         "Block": "client.block",
         "Connection": "client.connection",
         "connect": "client.connecting",
+        "copy_parameters": "client.parameter_copy",
+        "recorded_set": "client.recorded_set",
         "load_set": "client.set_file",
         "save_set": "client.set_file",
         "Measurement": "client.measurement",

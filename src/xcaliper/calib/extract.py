@@ -163,10 +163,20 @@ class _Work:
         """Take a name in."""
         self._count += 1
         made = self._catalog.index.object(name)
-        if made is None or not self._groups.add(self._count, name, made):
-            self._plan_singly(self._count, name, made)
+        if made is None:
+            try:
+                located = self._located(name)
+            except UsageError as error:
+                self._problem(name, error.slug, str(error))
+                return
+            if located is not None and self._groups.add_part(self._count, located):
+                return
+        elif self._groups.add(self._count, name, made):
+            return
+        self._plan_singly(self._count, name)
 
-    def _plan_singly(self, order: int, name: str, made: Any) -> None:
+    def _plan_singly(self, order: int, name: str) -> None:
+        made = self._catalog.index.object(name)
         try:
             if (
                 made is not None
@@ -210,7 +220,7 @@ class _Work:
             blocks, self._functions, self._problem, raw=self._raw
         ):
             if entry is None:
-                self._plan_singly(one.order, one.name, one.made)
+                self._plan_singly(one.order, one.name)
             else:
                 found[one.order, 0] = entry
         for place in self._places:

@@ -11,6 +11,7 @@ from xcaliper.calib.entries import AxisKind, SetAxis
 from xcaliper.calib.entry_values import even
 from xcaliper.core.errors import UsageError
 from xcaliper.quantity.axis import AxisPoints, described_points
+from xcaliper.quantity.instance import locate
 from xcaliper.quantity.sizes import AXES_OF, fixed_points
 
 if TYPE_CHECKING:
@@ -78,24 +79,28 @@ class GroupAxes:
         self._shared: dict[str, _Shared | None] = {}
         self._fixed: dict[tuple[float, ...], _Shared] = {}
 
-    def of(self, made: Any) -> Axes | None:
+    def of(self, made: Any, scope: str = "") -> Axes | None:
         """Axes of a parameter; None where one of them has to be looked at singly.
 
         Args:
             made: its description.
+            scope: name of the structure it is in, with its dot, for THIS; may be empty.
         """
         need = AXES_OF.get(made.type, 0)
         if not need:
             return (), ()
         if len(made.axis_descr) < need:
             return None
-        found = [self._axis(descr) for descr in made.axis_descr[:need]]
-        if any(one is None for one in found):
-            return None
-        keys, axes = zip(*found, strict=True)
-        return keys, axes
+        keys, axes = [], []
+        for descr in made.axis_descr[:need]:
+            found = self._axis(descr, scope)
+            if found is None:
+                return None
+            keys.append(found[0])
+            axes.append(found[1])
+        return tuple(keys), tuple(axes)
 
-    def _axis(self, descr: Any) -> tuple[Any, MemberAxis] | None:
+    def _axis(self, descr: Any, scope: str) -> tuple[Any, MemberAxis] | None:
         rule = self._rule(descr.conversion, descr.phys_unit)
         if rule is None:
             return None
@@ -114,24 +119,25 @@ class GroupAxes:
             return (word, len(points)), MemberAxis(AxisKind.FIX, rule, quantity, fixed=fixed)
         if word not in ("COM_AXIS", "RES_AXIS"):
             return None
-        shared = self._common(descr.axis_pts_ref or "")
+        shared = self._common(descr.axis_pts_ref or "", scope)
         if shared is None or shared.bound is None:
             return None
         key = (word, shared.bound.layout.name, shared.bound.max_points)
         return key, MemberAxis(AxisKind(word), rule, quantity, shared)
 
-    def _common(self, name: str) -> _Shared | None:
-        """The axis object of a name; None where it depends on more than that."""
+    def _common(self, ref: str, scope: str) -> _Shared | None:
+        """The axis object that is referred to; None where it depends on more than its name."""
+        name = scope + ref.removeprefix("THIS.") if ref.startswith("THIS.") else ref
         if name not in self._shared:
-            made = self._catalog.index.object(name)
-            usable = made is not None and made.KEYWORD == "AXIS_PTS" and name not in self._coded
-            bound: Any = None
-            if usable:
-                try:
-                    bound = self._catalog.bind(name)
-                except UsageError:
-                    usable = False
-            self._shared[name] = _Shared(bound) if usable else None
+            try:
+                located = locate(self._catalog.index, name, ag=self._catalog.ag)
+                usable = located is not None and located.kind == "axis_pts"
+                bound: Any = (
+                    self._catalog.bind(name) if usable and name not in self._coded else None
+                )
+            except UsageError:
+                bound = None
+            self._shared[name] = None if bound is None else _Shared(bound)
         return self._shared[name]
 
     def runs(self) -> Iterator[Run]:

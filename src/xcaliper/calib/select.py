@@ -9,7 +9,7 @@ from xcaliper.a2l.lazy import Objects
 from xcaliper.calib.entries import CollectionInfo
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import NotFoundError, UsageError
-from xcaliper.quantity.instance import expand, locate
+from xcaliper.quantity.instance import expand, locate, wholes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -93,9 +93,10 @@ def functions_of(catalog: Catalog) -> Callable[[str], tuple[str, ...]]:
 
     def find(name: str) -> tuple[str, ...]:
         found = defined.get(name) or referred.get(name)
-        if found is None and "." in name:  # an instance may be listed as a whole
-            head = name.partition(".")[0].partition("[")[0]
-            found = defined.get(head) or referred.get(head)
+        if "." in name or "[" in name:  # a structure may be listed as a whole
+            parts = wholes_of(name)
+            lists = (table[one] for table in (defined, referred) for one in parts if one in table)
+            found = next(lists, None)
         return tuple(found or ())
 
     return find
@@ -169,13 +170,27 @@ def _listing(catalog: Catalog) -> dict[str, list[str]]:
 
 
 def _expanded(catalog: Catalog, names: Iterable[str]) -> Iterator[str]:
-    """Names of parameters; an instance gives those inside of it."""
+    """Names of parameters; an instance, or a structure inside of one, gives those inside of it."""
+    index = catalog.index
+    opened: dict[str, dict[str, None]] = {}
     for name in names:
-        made = catalog.index.object(name)
-        if made is not None and made.KEYWORD == "INSTANCE":
-            yield from (n for n, kind in expand(catalog.index, made) if kind in _PARAMETERS)
-        else:
+        made = index.object(name)
+        wholes = wholes_of(name) if made is None else [name]
+        whole = next((o for one in wholes if (o := index.object(one)) is not None), None)
+        if whole is None or whole.KEYWORD != "INSTANCE":
             yield name
+            continue
+        if whole.name not in opened:
+            parts = (part for part, kind in expand(index, whole) if kind in _PARAMETERS)
+            opened[whole.name] = dict.fromkeys(parts)
+        known = opened[whole.name]
+        if made is not None:
+            yield from known
+        elif name in known:
+            yield name
+        else:
+            inside = (f"{name}.", f"{name}[")
+            yield from [part for part in known if part.startswith(inside)] or [name]
 
 
 def is_read_only(catalog: Catalog, name: str) -> bool:

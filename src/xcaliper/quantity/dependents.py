@@ -23,6 +23,7 @@ from xcaliper.quantity.compu import (
 )
 from xcaliper.quantity.conversion import floats_of, is_text
 from xcaliper.quantity.formula import Formula, compile_formula
+from xcaliper.quantity.instance import wholes_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -219,7 +220,7 @@ class DependencyGraph:
             UsageError: one of them depends on itself.
         """
         reached: dict[str, None] = {}
-        waiting = [part for name in names for part in _wholes(name)]
+        waiting = [part for name in names for part in wholes_of(name)]
         while waiting:
             for user in self._users_of(waiting.pop(), measurements=measurements):
                 if user not in reached:
@@ -333,8 +334,3 @@ class DependencyGraph:
 def _mentioning(objects: Iterable[Any], word: str) -> Iterable[Any]:
     """Objects with a word in their text; all of them where they were read already."""
     return objects.mentioning(word) if isinstance(objects, Objects) else objects
-
-
-def _wholes(name: str) -> list[str]:
-    """The name, and what it is a part of."""
-    return [name, *(name[:at] for at in range(len(name) - 1, 0, -1) if name[at] in ".[")]

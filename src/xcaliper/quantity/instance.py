@@ -16,7 +16,7 @@ from xcaliper.quantity.memory_values import POINTERS, datatype_of
 from xcaliper.quantity.record_layout import shape_of
 from xcaliper.quantity.sizes import dims_of, is_plain_values, own_dims, stride_of
 
-__all__ = ["Located", "expand", "locate"]
+__all__ = ["Located", "expand", "locate", "wholes_of"]
 
 MAX_DEPTH: Final = 16
 MAX_NAMES: Final = 1_000_000
@@ -333,6 +333,11 @@ def _element(
     for i, n in pairs:
         at = at * n + i
     return at
+
+
+def wholes_of(name: str) -> list[str]:
+    """The name, and what it is a part of, the innermost first: ``a.b[2]``, ``a.b``, ``a``."""
+    return [name, *(name[:at] for at in range(len(name) - 1, 0, -1) if name[at] in ".[")]
 
 
 def expand(index: ModuleIndex, instance: Instance) -> Iterator[tuple[str, str]]:

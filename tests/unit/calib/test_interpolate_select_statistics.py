@@ -107,6 +107,50 @@ def test_names_by_function_and_group_end_in_circles_and_open_instances():
     assert known_functions(catalog)[0].version == "1.2"
 
 
+NESTED = """
+/begin RECORD_LAYOUT U8 FNC_VALUES 1 UBYTE ROW_DIR DIRECT /end RECORD_LAYOUT
+/begin TYPEDEF_CHARACTERISTIC GAIN "" VALUE U8 0 NO_COMPU_METHOD 0 255 /end TYPEDEF_CHARACTERISTIC
+/begin TYPEDEF_MEASUREMENT SEEN "" UBYTE NO_COMPU_METHOD 0 0 0 255 /end TYPEDEF_MEASUREMENT
+/begin TYPEDEF_STRUCTURE PID "" 2
+  /begin STRUCTURE_COMPONENT p GAIN 0 /end STRUCTURE_COMPONENT
+  /begin STRUCTURE_COMPONENT i GAIN 1 /end STRUCTURE_COMPONENT
+/end TYPEDEF_STRUCTURE
+/begin TYPEDEF_STRUCTURE AXLE "" 8
+  /begin STRUCTURE_COMPONENT gain PID 0 MATRIX_DIM 2 /end STRUCTURE_COMPONENT
+  /begin STRUCTURE_COMPONENT top GAIN 4 /end STRUCTURE_COMPONENT
+  /begin STRUCTURE_COMPONENT now SEEN 5 /end STRUCTURE_COMPONENT
+  /begin STRUCTURE_COMPONENT gains GAIN 6 /end STRUCTURE_COMPONENT
+/end TYPEDEF_STRUCTURE
+/begin INSTANCE axle "" AXLE 0x100 MATRIX_DIM 2 /end INSTANCE
+/begin FUNCTION Front "" /begin DEF_CHARACTERISTIC axle[0] /end DEF_CHARACTERISTIC /end FUNCTION
+/begin FUNCTION Rear "" /begin DEF_CHARACTERISTIC axle[1].gain /end DEF_CHARACTERISTIC
+  /begin REF_CHARACTERISTIC axle[1].top /end REF_CHARACTERISTIC /end FUNCTION
+/begin FUNCTION Left "" /begin REF_CHARACTERISTIC axle[1].gain[0] axle[0].top /end REF_CHARACTERISTIC
+  /end FUNCTION
+/begin FUNCTION Every "" /begin DEF_CHARACTERISTIC axle axle[0].none /end DEF_CHARACTERISTIC
+  /end FUNCTION
+"""
+
+
+def test_functions_name_structures_inside_of_instances():
+    catalog = described(NESTED)
+    front = tuple(f"axle[0].{one}" for one in ("gain[0].p", "gain[0].i", "gain[1].p", "gain[1].i"))
+    front = (*front, "axle[0].top", "axle[0].gains")
+    assert names_of_function(catalog, "Front") == front
+    rear = tuple(f"axle[1].gain[{n}].{one}" for n in (0, 1) for one in "pi")
+    assert names_of_function(catalog, "Rear") == rear
+    assert names_of_function(catalog, "Left") == (*rear[:2], "axle[0].top")
+    every = names_of_function(catalog, "Every")
+    assert len(every) == 13
+    assert every[-1] == "axle[0].none"  # there is none; whoever takes it is told
+    find = functions_of(catalog)
+    assert find("axle[0].gain[1].p") == ("Front",)
+    assert find("axle[1].gain[0].i") == ("Rear",)  # it defines the structure nearest to it
+    assert find("axle[1].gain[1].i") == ("Rear",)
+    assert find("axle[1].top") == ("Every",)  # to define is more than to refer
+    assert find("axle[1].gains") == ("Every",)
+
+
 def test_copies_take_every_variant_and_shared_axes_when_asked():
     coded = [Entry("v", EntryKind.VALUE, n, variant=(("G", str(n)),)) for n in (1, 2)]
     axis = Entry("ax", EntryKind.AXIS_PTS, np.array([1, 2]))
