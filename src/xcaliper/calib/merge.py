@@ -26,6 +26,13 @@ _DATA: Final = ("kind", "values", "axes", "unit", "is_raw")
 _TEXTS: Final = ("long_name", "display_name", "functions", "category")
 
 
+_SHORT: Final = 40
+
+
+def _is_short(value: object) -> bool:
+    return isinstance(value, int | float) or (isinstance(value, str) and len(value) <= _SHORT)
+
+
 @dataclass(frozen=True, slots=True)
 class Conflict:
     """One parameter that both sides changed, differently.
@@ -58,7 +65,18 @@ class Conflict:
                 who if self.mine is None else "theirs removed it, mine changed it"
             )
         count = f" in {len(self.cells)} values" if self.cells is not None else ""
-        return f"{label_of(self.key)}: both changed {', '.join(self.fields)}{count}"
+        return f"{label_of(self.key)}: both changed {', '.join(self.fields)}{count}{self._values()}"
+
+    def _values(self) -> str:
+        """The values of a single one, of all who have it; tables and long texts are too large for a line."""
+        told = [
+            (whose, one.values)
+            for whose, one in (("base", self.base), ("mine", self.mine), ("theirs", self.theirs))
+            if one is not None
+        ]
+        if "data" not in self.fields or not all(_is_short(value) for _, value in told):
+            return ""
+        return f" ({', '.join(f'{whose} {value!r}' for whose, value in told)})"
 
     def side(self, choice: str) -> Entry | None:
         """The entry when one side is right about what they disagree about; the rest stays merged.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Paging", "SegmentPages"]
 
-_MOVE: Final = "Set the working page: paging.set(…, ecu=False) moves only what XCP sees."
+_MOVE: Final = "Choose the working page for XCP: paging.set(…, ecu=False), in the shell page switch … --side xcp."
 _OFFLINE: Final = "Calibrate offline, in the image of the program, and flash it."
 _RIGHTS: Final = ("never", "alone", "together", "always")
 

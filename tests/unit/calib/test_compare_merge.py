@@ -131,7 +131,8 @@ def test_conflicts_wait_for_a_decision():
         ("new", ("data",)),
     ]
     assert {one.name: one.values for one in made.set} == {"a": 1.0, "r": 1.0, "x": 1.0}
-    assert "a: both changed data" in made.text()
+    assert "a: both changed data (base 1.0, mine 2.0, theirs 3.0)\n" in made.text()
+    assert "new: both changed data (mine 1.0, theirs 2.0)" in made.text()
     assert "r: mine removed it, theirs changed it" in made.text()
     assert json.dumps(made.as_dict())
     done = made.resolve({"a": "theirs", ("r", ()): "mine", "new": scalar("new", 9.0)})
