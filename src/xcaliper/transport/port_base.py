@@ -128,6 +128,11 @@ class Port:
         """Bytes that messages are aligned to."""
         return self._framing.alignment
 
+    @property
+    def waiting(self) -> bool:
+        """True when there is something to read that no socket tells of."""
+        return False
+
     def _framed(self, item: Sent) -> bytes | memoryview:
         """The messages of one item, numbered; empty for a loss."""
         if isinstance(item, bytes):

@@ -145,11 +145,6 @@ class UdpPort(Port):
         writing = selectors.EVENT_WRITE if self._kept else 0
         return [(self._sock, selectors.EVENT_READ | writing)]
 
-    @property
-    def waiting(self) -> bool:
-        """True when there is something to read that no socket tells of."""
-        return False
-
     def read(self) -> list[bytes]:
         """Packets of the master's next datagram; never blocks.
 
