@@ -80,7 +80,8 @@ VERBS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         (
             f"xcaliper measure {_URL} 'Engine*' Lambda",
             f"xcaliper measure {_URL} 'Engine*' --duration 10 --out run.mf4",
-            f"xcaliper measure {_URL} -l signals.lab --trigger 'EngineSpeed > 3000' --out run.mf4",
+            f"xcaliper measure {_URL} -l signals.lab --event 10ms \\",
+            "      --trigger 'EngineSpeed > 3000' --pre 2 --post 5 --out run.mf4",
             f"xcaliper measure {_URL} EngineSpeed --event Task10ms --plan",
         ),
     ),
