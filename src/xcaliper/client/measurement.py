@@ -173,12 +173,15 @@ class Measurement:
             self._state = "ended"
             try:
                 self._begin()
+                self._watcher = threading.Thread(
+                    target=self._watch, name="xcaliper-watch", daemon=True
+                )
+                self._watcher.start()
+                self._state = "running"
             except BaseException:
+                self._stopping.set()
                 self._end_quietly()
                 raise
-            self._state = "running"
-            self._watcher = threading.Thread(target=self._watch, name="xcaliper-watch", daemon=True)
-            self._watcher.start()
 
     def _begin(self) -> None:
         """Prepare every slave first, so that all start with as little time between as can be."""
@@ -218,17 +221,11 @@ class Measurement:
                 return
             self._state = "ended"
             self._stopping.set()
-            watcher = self._watcher
-            if watcher is not None and watcher is not threading.current_thread():
-                watcher.join(_WATCHER_STOP_S)
-            problems = [self._error] if self._error is not None else []
-            self._error = None
-            self._ended_ns = time.monotonic_ns()
-            halts = [one.halt for one in self.acquisitions]
-            problems += _failures_of(halts)
-            for step in (self._finish_calculated, *self._closers()):
-                problems += _failures_of([step])
-            problems += [e for e in (one.close() for one in self._callbacks) if e is not None]
+            try:
+                problems = self._wind_up()
+            except BaseException:  # Ctrl+C in the middle of it
+                self._end_quietly()
+                raise
         told = self._record_error  # the reader has heard of it
         problems = [problem for problem in problems if problem is not told]
         first = self._raised or next(iter(problems), None)
@@ -237,6 +234,21 @@ class Measurement:
                 first.add_note(f"also: {further}")
         if first is not None and first is not self._raised:
             raise first
+
+    def _wind_up(self) -> list[XcaliperError]:
+        """Stop the lists, close files and callbacks; gives what went wrong, what came first first."""
+        watcher = self._watcher
+        if watcher is not None and watcher is not threading.current_thread():
+            watcher.join(_WATCHER_STOP_S)
+        problems = [self._error] if self._error is not None else []
+        self._error = None
+        self._ended_ns = time.monotonic_ns()
+        halts = [one.halt for one in self.acquisitions]
+        problems += _failures_of(halts)
+        for step in (self._finish_calculated, *self._closers()):
+            problems += _failures_of([step])
+        problems += [e for e in (one.close() for one in self._callbacks) if e is not None]
+        return problems
 
     def run(self) -> Self:
         """Measure for the whole duration, then stop; take ``to_pandas()`` or ``blocks()`` after.
