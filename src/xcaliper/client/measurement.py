@@ -10,6 +10,8 @@ from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, Self
 
+import numpy as np
+
 from xcaliper.client import frames
 from xcaliper.client.block import Block, ColumnRule, join_blocks
 from xcaliper.client.callbacks import Callback
@@ -78,8 +80,11 @@ class Measurement:
         outputs: Callable[[Measurement, int], list[tuple[str, Output]]] | None = None,
         calculator: MakeCalculator | None = None,
     ) -> None:
-        if duration_s is not None and not 0 < duration_s < inf:
-            raise UsageError(f"duration: {duration_s} s is not a length of time.")
+        number = isinstance(duration_s, int | float | np.number)
+        if duration_s is not None and not (number and 0 < duration_s < inf):
+            raise UsageError(
+                f"duration: {duration_s!r} is not a length of time.", hint="In seconds, above 0."
+            )
         self.acquisitions = tuple(acquisitions)
         self.duration_s = duration_s
         self.recorders: list[Output] = []
