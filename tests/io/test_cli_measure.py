@@ -169,7 +169,9 @@ def test_an_interrupted_end_still_closes_the_file(url, tmp_path, monkeypatch):
         with MDF(tmp_path / "run.mf4") as mdf:
             assert len(mdf.get("TaskCounter1ms").samples) == samples
             assert mdf.identification.unfinalized_standard_flags == 0
-        assert len(ecu.measure("TaskCounter1ms", duration_s=0.2).run().blocks()[0]), "lists are free"
+        assert len(ecu.measure("TaskCounter1ms", duration_s=0.2).run().blocks()[0]), (
+            "lists are free"
+        )
 
 
 def test_what_came_until_an_error_is_told(tmp_path, capsys):
@@ -296,4 +298,6 @@ def test_the_line_of_a_narrow_terminal(tmp_path, width):
     assert "measuring" in told
     assert "0:00:0" in told
     words = " ".join(told.split())
-    assert re.search(r"2200 samples, 1100/s, 42.3 kB/s, lost 0, 1.5 kB written, [\d.]+ [kMGT]?B free", words)
+    assert re.search(
+        r"2200 samples, 1100/s, 42.3 kB/s, lost 0, 1.5 kB written, [\d.]+ [kMGT]?B free", words
+    )

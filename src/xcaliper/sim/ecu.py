@@ -73,6 +73,7 @@ class MemoryMaker(Protocol):
         """A memory over image, flash and what was stored."""
         ...
 
+
 #: There is no sample of a task that did not run, so nothing is lost either; only the times tell.
 _GIVEN_UP: Final = (
     "this machine let the ECU wait too long, tasks did not run and have no samples; "

@@ -100,7 +100,10 @@ def test_events_for_all_signals_make_those_of_the_list_unimportant(capsys):
         raise NotFoundError(text, kind="event", nearest=("Task1",))
 
     choice = Choice((), ("20ms",), labels)
-    assert choice.resolve(Names, event, skip_unknown=False)[1] == {"Lambda": "20ms", "Speed": "20ms"}
+    assert choice.resolve(Names, event, skip_unknown=False)[1] == {
+        "Lambda": "20ms",
+        "Speed": "20ms",
+    }
     assert capsys.readouterr().err == ""
     choice = Choice((), (), labels)
     with pytest.raises(SourceError, match=r"x\.lab:1: Lambda: no such event: 'segment'"):

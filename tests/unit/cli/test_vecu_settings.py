@@ -80,6 +80,12 @@ def test_what_would_fail_later_is_refused_at_once(words, code, told, capsys, tmp
 def test_files_of_stored_pages_are_known(tmp_path):
     file = tmp_path / "x"
     whole = encode(NonVolatile(), ecu="demo")
-    for data, ours in ((b"", True), (whole, True), (whole[:9], True), (b"{}", False), (b"\0", False)):
+    for data, ours in (
+        (b"", True),
+        (whole, True),
+        (whole[:9], True),
+        (b"{}", False),
+        (b"\0", False),
+    ):
         file.write_bytes(data)
         assert is_stored(file) is ours, data

@@ -73,12 +73,20 @@ def test_encodings_and_missing_files(tmp_path):
 
 
 def lab(version, *sections):
-    return "\r\n".join(["[SETTINGS]", f"Version;{version}", "MultirasterSeparator;|", *sections, ""])
+    return "\r\n".join(
+        ["[SETTINGS]", f"Version;{version}", "MultirasterSeparator;|", *sections, ""]
+    )
 
 
 def test_versions_devices_and_several_rasters():
     """Columns differ by version; the first of several rasters counts, the others are known."""
-    rows = ("[RamCell]", "nmot\\ETKC:1;10ms|100ms;Display;3;ETKC:1;Drehzahl", "rl;;;", "[LABEL]", "KFZW")
+    rows = (
+        "[RamCell]",
+        "nmot\\ETKC:1;10ms|100ms;Display;3;ETKC:1;Drehzahl",
+        "rl;;;",
+        "[LABEL]",
+        "KFZW",
+    )
     found = parse_label_file(lab("V1.3", *rows))
     assert [(e.name, e.raster, e.further) for e in found.measurements] == [
         ("nmot", "10ms", ("100ms",)), ("rl", "", ()),
@@ -94,7 +102,9 @@ def test_versions_devices_and_several_rasters():
 
 def test_sections_with_names_of_their_own():
     """They hold the signals of a list that has no other; functions and groups never do."""
-    own = parse_label_file(lab("V1.1", "[Selected channels]", "a", "[Mine]", "b;10ms", "[FUNCTION]", "f"))
+    own = parse_label_file(
+        lab("V1.1", "[Selected channels]", "a", "[Mine]", "b;10ms", "[FUNCTION]", "f")
+    )
     assert (own.names, own.events) == (["a", "b"], {"b": "10ms"})
     assert own.skipped == ((8, "FUNCTION"),)
     mixed = parse_label_file(lab("V1.1", "[RAMCELL]", "a", "[Mine]", "b", "[Empty]"))
@@ -124,11 +134,16 @@ def test_polling_is_an_event_and_near_names_are_looked_for_a_few_times(monkeypat
     def event(text):
         raise UsageError(f"event: 2 events have {text}.", hint="Name one.")
 
-    found = parse_label_file("good;polling\n" + "".join(f"bad{n}\n" for n in range(500)) + "good;10ms")
+    found = parse_label_file(
+        "good;polling\n" + "".join(f"bad{n}\n" for n in range(500)) + "good;10ms"
+    )
     problems = found.check(None, event)
     assert len(problems) == 500
     assert len(looked) == 20
     found = parse_label_file("good;polling\n")
     assert found.check(None, event) == []
     (ambiguous,) = parse_label_file("good;10ms\n", "x").check(None, event)
-    assert (ambiguous.message, ambiguous.hint) == ("x:1: good: event: 2 events have 10ms.", "Name one.")
+    assert (ambiguous.message, ambiguous.hint) == (
+        "x:1: good: event: 2 events have 10ms.",
+        "Name one.",
+    )
