@@ -179,7 +179,15 @@ def test_what_came_until_an_error_is_told(tmp_path, capsys):
     with EcuProcess() as process:
         with connect(process.url):
             pass  # the description is in the cache
-        ends = threading.Timer(2.5, process.close)
+
+        def end():
+            wait_for(target.exists, 40)
+            time.sleep(1.0)  # description and attachment are in
+            begin = target.stat().st_size
+            wait_for(lambda: target.stat().st_size > begin + 4000, 30)
+            process.close()
+
+        ends = threading.Thread(target=end)
         ends.start()
         words = ["measure", process.url, "TaskCounter1ms", "-d", "30", "-o", str(target)]
         assert main(words) == 4
