@@ -56,7 +56,7 @@ def test_list_trigger_calc_and_files_of_all_kinds(url, labels, tmp_path, capsys)
     mdf, csv, parquet = (tmp_path / f"run.{kind}" for kind in ("mf4", "csv", "parquet"))
     code = main(
         [
-            "measure", url, "EngineSpeed", "--list", labels, "--duration", "2.3",
+            "measure", url, "EngineSpeed", "--list", labels, "--duration", "3.3",
             "--trigger", "TaskCounter1ms % 1000 == 500 and t > 0.5", "--pre", "0.1", "--post", "0.2",
             "--calc", "Half = EngineSpeed / 2 [rpm]", "--compress", "--reconnect",
             "--out", str(mdf), "--out", str(csv), "--out", str(parquet), "--event", "Lamb*=100ms",
