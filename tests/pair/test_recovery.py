@@ -380,6 +380,27 @@ def test_text_uploads_start_again_after_a_loss(pair: Pair) -> None:
     assert pair.seen.count("GET_ID") == 2
 
 
+def test_the_name_of_an_event_is_asked_for_again_after_a_loss() -> None:
+    quiet = Pair()
+    quiet.forget()
+    expected = quiet.run(daq_info(quiet.session)).events
+    uploads = [n for n, name in enumerate(quiet.seen) if name == "UPLOAD"]
+    assert [one.name for one in expected] == ["1ms", "10ms", "crank"]
+    for at in uploads:
+        pair = Pair()
+        pair.forget()
+        pair.to_master.lose(at)
+        assert pair.run(daq_info(pair.session)).events == expected
+        assert pair.seen.count("GET_DAQ_EVENT_INFO") == 3 + 1
+
+
+def test_the_name_of_an_event_that_is_lost_again_and_again() -> None:
+    pair = Pair()
+    pair.to_slave.hook = lambda packet, n: [] if packet[:1] == b"\xf5" else [(0, packet)]
+    with pytest.raises(ExchangeTimeoutError, match="UPLOAD"):
+        pair.run(daq_info(pair.session))
+
+
 #: What a slave must have; all other commands are optional (XCP Base, table of commands, 1.0).
 NEEDED = {"CONNECT", "DISCONNECT", "GET_STATUS", "SYNCH", "SET_MTA", "UPLOAD", "SHORT_UPLOAD"}
 
