@@ -24,6 +24,8 @@ from xcaliper.xcp.std import Connect
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from xcaliper.client.connection import Connection
+
 BASE = 0x1000
 CONTENT = bytes(range(256))
 CONNECTED = bytes.fromhex("ff0500ffbc050101")
@@ -129,6 +131,20 @@ def linked(
 
 def open_link(url: str, *, timers: Timers | None = None, **options: object) -> Link:
     return Link(open_transport(url), MasterMachine(timers=timers), **options)
+
+
+@contextlib.contextmanager
+def hasty(url: str, timeout_s: float = 0.3) -> Iterator[Connection]:
+    """A connection made at leisure, that then waits shortly for its answers.
+
+    A busy machine may answer late; what is asked while connecting is asked once.
+    """
+    from xcaliper.client.connecting import connect
+    from xcaliper.client.timing import timers_of
+
+    with connect(url, cache=False) as connection:
+        connection.link.machine.timers = timers_of(timeout_s)
+        yield connection
 
 
 FAST = Timers.of_ms(60, 60, 60, 60, 60, 60, 20)

@@ -37,7 +37,7 @@ class Peer:
         stream = endpoint.scheme == "tcp"
         kind = socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
         self.sock = socket.socket(family, kind)
-        self.sock.settimeout(2)
+        self.sock.settimeout(20)  # a busy machine answers late
         try:
             self.sock.connect((endpoint.host, endpoint.port))
         except OSError:
