@@ -19,7 +19,7 @@ from xcaliper.xcp.procedures.connect import connect
 from xcaliper.xcp.slave_clock import ClockModel, ClockSettings
 from xcaliper.xcp.slave_config import SlaveConfig
 
-LIMIT_S = 5.0
+LIMIT_S = 20.0
 
 
 def wait_for(found, what: str) -> None:

@@ -182,7 +182,7 @@ def message(counter: int, packet: bytes) -> bytes:
     return len(packet).to_bytes(2, "little") + counter.to_bytes(2, "little") + packet
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     """Wait until it is true; fail when it does not become so."""
     end = time.monotonic() + seconds
     while not condition():
