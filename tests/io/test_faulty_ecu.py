@@ -23,7 +23,7 @@ def faulty(**faults):
     ecu = build_ecu("demo-engine", faults=Faults(**faults))
     with (
         # what a busy machine keeps from running in time must not look like a fault of the ECU
-        EcuServer(ecu, ("udp://127.0.0.1:0",), max_late_s=60) as server,
+        EcuServer(ecu, ("udp://127.0.0.1:0",), max_late_s=2) as server,
         hasty(server.url, 0.25) as connection,
     ):
         yield server, connection

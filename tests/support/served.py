@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xcaliper.core.address import Address
 from xcaliper.core.memory import SparseMemory
@@ -133,8 +133,7 @@ def open_link(url: str, *, timers: Timers | None = None, **options: object) -> L
     return Link(open_transport(url), MasterMachine(timers=timers), **options)
 
 
-@contextlib.contextmanager
-def hasty(url: str, timeout_s: float = 0.3) -> Iterator[Connection]:
+def hasty(url: str, timeout_s: float = 0.3, **options: Any) -> Connection:
     """A connection made at leisure, that then waits shortly for its answers.
 
     A busy machine may answer late; what is asked while connecting is asked once.
@@ -142,9 +141,9 @@ def hasty(url: str, timeout_s: float = 0.3) -> Iterator[Connection]:
     from xcaliper.client.connecting import connect
     from xcaliper.client.timing import timers_of
 
-    with connect(url, cache=False) as connection:
-        connection.link.machine.timers = timers_of(timeout_s)
-        yield connection
+    connection = connect(url, cache=False, **options)
+    connection.link.machine.timers = timers_of(timeout_s)
+    return connection
 
 
 FAST = Timers.of_ms(60, 60, 60, 60, 60, 60, 20)
