@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socket
-import time
 
 import pytest
 
-from xcaliper.core.errors import LinkError, UsageError
+from support.served import multicasts_pass, wait_for
+from xcaliper.core.errors import UsageError
 from xcaliper.sim.gallery import build_ecu
 from xcaliper.sim.server import EcuServer
 from xcaliper.transport.multicast import ClockMulticast, MulticastPort
@@ -19,34 +19,10 @@ from xcaliper.xcp.procedures.connect import connect
 from xcaliper.xcp.slave_clock import ClockModel, ClockSettings
 from xcaliper.xcp.slave_config import SlaveConfig
 
-LIMIT_S = 20.0
-
-
-def wait_for(found, what: str) -> None:
-    end = time.monotonic() + LIMIT_S
-    while not found():
-        assert time.monotonic() < end, f"no {what} within {LIMIT_S} s"
-        time.sleep(0.01)
-
 
 @pytest.fixture
 def multicast_works() -> None:
-    """This host lets multicasts pass on its loopback interface."""
-    port = MulticastPort(lambda: 0x1234, interface="127.0.0.1")
-    sender = ClockMulticast(0x1234, interface="127.0.0.1")
-    heard: list[bytes] = []
-    try:
-        sender.send()
-        end = time.monotonic() + 1.0
-        while not heard and time.monotonic() < end:
-            heard += port.read()
-            time.sleep(0.01)
-    except LinkError as error:
-        pytest.skip(f"no multicast on the loopback interface: {error}")
-    finally:
-        port.close()
-        sender.close()
-    if not heard:
+    if not multicasts_pass():
         pytest.skip("no multicast on the loopback interface of this host")
 
 
@@ -79,8 +55,7 @@ def test_every_slave_of_the_cluster_answers_over_its_own_link() -> None:
             lambda: all(
                 s.multicast.address[0] == f"239.255.{c >> 8}.{c & 255}"
                 for s, c in zip(servers, clusters, strict=True)
-            ),
-            "new groups",
+            )
         )
         for _ in range(3):
             sender.send()
@@ -91,7 +66,7 @@ def test_every_slave_of_the_cluster_answers_over_its_own_link() -> None:
                 seen += [e for e in link.events() if e.name == "EV_TIME_SYNC"]
             return len(events[0]) == len(events[1]) == 3
 
-        wait_for(collect, "EV_TIME_SYNC of both slaves")
+        wait_for(collect)
         assert events[2] == []
         for at, seen in enumerate(events[:2]):
             samples = [sample_of_event(e.content, e.t_ns) for e in seen]
@@ -123,7 +98,7 @@ def test_other_packets_to_the_group_are_counted_and_ignored() -> None:
             sender._sock.sendto(data, sender._address)
         sender.send()
         heard: list[bytes] = []
-        wait_for(lambda: heard.extend(port.read()) or heard, "multicast")
+        wait_for(lambda: heard.extend(port.read()) or heard)
         assert heard == [b"\xf2\xfa\x07\x00\x00"]
         assert port.strangers == 2
     finally:

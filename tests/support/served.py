@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 import threading
 import time
@@ -174,6 +175,26 @@ def scripted(answer: Callable[[bytes], list[bytes]]) -> Iterator[str]:
         stop.set()
         thread.join(5)
         sock.close()
+
+
+@functools.cache
+def multicasts_pass() -> bool:
+    """This host brings a multicast on its loopback interface to a socket that has joined the group."""
+    group, here = "239.255.255.77", socket.inet_aton("127.0.0.1")
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mouth,
+        contextlib.suppress(OSError),
+    ):
+        ear.bind(("", 0))
+        ear.settimeout(0.5)
+        ear.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group) + here)
+        mouth.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, here)
+        for _ in range(10):
+            mouth.sendto(b"heard", (group, ear.getsockname()[1]))
+            with contextlib.suppress(TimeoutError):
+                return ear.recv(100) == b"heard"
+    return False
 
 
 def message(counter: int, packet: bytes) -> bytes:
