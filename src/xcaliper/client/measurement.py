@@ -396,6 +396,8 @@ class Measurement:
                 )
             with self._data_lock:
                 self._callbacks.append(callback)
+            for one in self.acquisitions:
+                one.keep_fresh()
         return function
 
     def _take(self) -> Iterator[Block]:
