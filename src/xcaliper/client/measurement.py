@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -14,7 +15,7 @@ from xcaliper.client import frames
 from xcaliper.client.block import Block, ColumnRule, join_blocks
 from xcaliper.client.callbacks import Callback
 from xcaliper.client.quality import Quality, QueueState, Track
-from xcaliper.client.recording import describe_track
+from xcaliper.client.recording import describe_track, discard
 from xcaliper.client.slave_time import axis_error_ns, share_axis
 from xcaliper.client.waiting import Waiting, block_bytes
 from xcaliper.core.errors import LinkError, LocalProtocolError, PlanError, UsageError, XcaliperError
@@ -199,7 +200,9 @@ class Measurement:
 
     def _end_quietly(self) -> None:
         """Clean up behind a failed start; what failed first says more than what fails now."""
-        for step in (*(one.halt for one in self.acquisitions), *self._closers()):
+        steps: list[Callable[[], None]] = [one.halt for one in self.acquisitions]
+        steps += [partial(discard, output) for output in self.recorders]
+        for step in steps:
             with suppress(XcaliperError):
                 step()
 
@@ -300,13 +303,20 @@ class Measurement:
             callback.put(blocks)
 
     def _record(self, number: int, output: Output, block: SampleBlock) -> None:
-        """Hand a block to a recording; when the last one has failed, the reader is told."""
+        """Hand a block to a recording; when no file is left that works, the reader is told."""
         try:
             output.put(block)
         except XcaliperError as error:
             self._failed_outputs.setdefault(number, error)
-            if len(self._failed_outputs) == len(self.recorders):
+            if not any(map(self._is_recording, range(len(self.recorders)))):
                 self._record_error = self._record_error or error
+
+    def _is_recording(self, number: int) -> bool:
+        """Whether a recording goes on, be it to one of several files."""
+        works: bool = getattr(
+            self.recorders[number], "is_working", number not in self._failed_outputs
+        )
+        return works
 
     def _next_wait_s(self) -> float | None:
         """How long to let data gather; None when the duration is over."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, isnan
+from numbers import Real
 from typing import Literal
 
 from xcaliper.core.errors import SettingsError
@@ -51,6 +52,9 @@ class Level:
     def __post_init__(self) -> None:
         if self.above is None and self.below is None:
             raise SettingsError("trigger", f"level of {self.signal} has neither above nor below")
+        for limit in (self.above, self.below):
+            if limit is not None and (not isinstance(limit, Real) or isnan(limit)):
+                raise SettingsError("trigger", f"level of {self.signal}: {limit!r} is no number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,9 @@ class Edge:
     def __post_init__(self) -> None:
         if self.direction not in {"rising", "falling", "both"}:
             raise SettingsError("trigger", f"{self.direction!r} is no direction of an edge")
+        for number in (self.level, self.hysteresis):
+            if not isinstance(number, Real):
+                raise SettingsError("trigger", f"edge of {self.signal}: {number!r} is no number")
         if not (isfinite(self.hysteresis) and self.hysteresis >= 0 and isfinite(self.level)):
             raise SettingsError("trigger", f"edge of {self.signal} needs finite numbers")
 
