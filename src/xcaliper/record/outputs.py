@@ -113,6 +113,7 @@ class Outputs:
             for item in given
         ]
         for output in self._outputs:
+            getattr(output.sink, "describe", _ignore)(description)
             if output.sink is None and later:
                 _try_out(output.path, description)
         mdf4 = any(
@@ -255,6 +256,10 @@ class Outputs:
                     output.sink.close()
                 except Exception as error:  # noqa: BLE001  # the others are closed too
                     self._report(error)
+
+
+def _ignore(description: RecordingDescription) -> None:
+    """Sinks need not know what they get."""
 
 
 def _check_outputs(given: Sequence[Any]) -> None:

@@ -317,7 +317,7 @@ def _check_times(pre_s: Any, post_s: Any, split_s: Any) -> None:
         if seconds is None and name != "pre_s":
             continue
         if not isinstance(seconds, Real) or not (
-            isfinite(seconds) and least <= seconds <= MAX_SECONDS
+            isfinite(seconds) and least <= float(seconds) <= MAX_SECONDS
         ):
             raise SettingsError(
                 name, f"{seconds!r} s is no time from {least:g} s to {MAX_SECONDS:g} s"
