@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from xcaliper.client.acquisition import Acquisition
     from xcaliper.client.calculated import Calculator
+    from xcaliper.client.daq_port import DaqPort
     from xcaliper.client.recording import Output
     from xcaliper.core.diagnostics import Diagnostic
     from xcaliper.core.samples import SampleBlock
@@ -611,13 +612,21 @@ class Measurement:
         total = sum(t.samples * t.dtype.itemsize for t in self.tracks if t.is_measured)
         return total / self.elapsed_s if self.elapsed_s else 0.0
 
-    def mark(self, text: str, *, name: str = "") -> None:
-        """Put a marker with a text into every recording; nothing when there is none."""
+    def mark(self, text: str, *, name: str = "", port: DaqPort | None = None) -> None:
+        """Put a marker with a text into every recording; nothing when there is none.
+
+        Args:
+            text: for people.
+            name: short name.
+            port: of the slave that it is about; where several are measured its label is said.
+        """
         if self._state != "running" or not self.recorders:
             return
         from xcaliper.record.description import EventType, RecordingEvent
 
-        event = RecordingEvent(EventType.MARKER, self.now_ns, text, name)
+        label = next((one.label for one in self.acquisitions if one.port is port), "")
+        told = f"{label}: {text}" if label else text
+        event = RecordingEvent(EventType.MARKER, self.now_ns, told, name)
         for output in self.recorders:
             output.event(event)
 

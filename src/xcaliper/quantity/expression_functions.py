@@ -62,7 +62,9 @@ def _agreed(arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
     if not any(array.dtype == np.uint64 and array.ndim for array in arrays):
         return arrays
     return [
-        array.astype(np.uint64) if array.dtype == np.int64 and not array.ndim and array >= 0 else array
+        array.astype(np.uint64)
+        if array.dtype == np.int64 and not array.ndim and array >= 0
+        else array
         for array in arrays
     ]
 

@@ -324,9 +324,7 @@ def _check_times(pre_s: Any, post_s: Any, split_s: Any) -> None:
             )
 
 
-def _check_counts(
-    split_bytes: Any, max_recordings: Any, ring_bytes: Any, queue_bytes: Any
-) -> None:
+def _check_counts(split_bytes: Any, max_recordings: Any, ring_bytes: Any, queue_bytes: Any) -> None:
     for name, number, what in (
         ("split_bytes", 1 if split_bytes is None else split_bytes, "size of a file"),
         ("max_recordings", 1 if max_recordings is None else max_recordings, "count"),

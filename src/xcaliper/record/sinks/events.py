@@ -125,7 +125,9 @@ class EventFile:
         if self._path.exists():
             if not overwrite:
                 raise _exists(self._path)
-            with suppress(OSError):  # it tells of what is replaced; the first event says if it stays
+            with suppress(
+                OSError
+            ):  # it tells of what is replaced; the first event says if it stays
                 self._path.unlink()
         self._overwrite = overwrite
         self._delimiter = delimiter
@@ -140,9 +142,7 @@ class EventFile:
         """
         lines: list[list[str]] = []
         if self._file is None:
-            self._file = LineFile(
-                self._path, overwrite=self._overwrite, delimiter=self._delimiter
-            )
+            self._file = LineFile(self._path, overwrite=self._overwrite, delimiter=self._delimiter)
             lines.append(["time [s]", "kind", "name", "text"])
         lines.append([f"{event.t_ns / 1e9:.9f}", event.kind.name.lower(), event.name, event.text])
         self._file.write(lines)

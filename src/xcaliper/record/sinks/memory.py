@@ -117,7 +117,9 @@ class MemorySink:
         What was dropped for the bound comes first.
         """
         dropped = [self._dropped[raster]] if raster in self._dropped else []
-        return dropped + [gap for block in self.blocks if block.raster == raster for gap in block.gaps]
+        return dropped + [
+            gap for block in self.blocks if block.raster == raster for gap in block.gaps
+        ]
 
     def columns(self, raster: int) -> dict[str, NDArray[Any]]:
         """Columns of a frame: ``t [s]``, physical values, and ``lost``.
