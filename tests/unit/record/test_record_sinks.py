@@ -351,6 +351,12 @@ def test_a_cut_file_is_repaired_and_others_are_refused(tmp_path):
         repair_file(other)
     with pytest.raises(SettingsError, match="does not exist"):
         repair_file(tmp_path / "none.mf4")
+    other.write_bytes(data[:500])
+    with pytest.raises(MdfError, match="description is cut"):
+        repair_file(other)
+    other.write_bytes(b"MDF     3.30    ".ljust(28, b"\0") + b"\x4a\x01" + bytes(500))
+    with pytest.raises(MdfError, match=r"MDF 3\.30"):
+        repair_file(other)
 
 
 def test_csv_masks_like_the_ecu(tmp_path):
