@@ -132,6 +132,7 @@ class FramedDecoder(DaqDecoder):
         Between feeds the reader is always up to date, so it may go on at any time.
         """
         self._reader = reader
+        reader.take_owed()  # before the beginning
         self._published_ns = now_ns
 
     @property
@@ -597,6 +598,7 @@ class FramedDecoder(DaqDecoder):
     ) -> None:
         """What the packet path does with packets."""
         if not packets:
+            self._owed += reader.take_owed()
             return
         batch = DtoBatch(t_ns)
         missing_at = dict(reader.new_gaps)
@@ -609,6 +611,7 @@ class FramedDecoder(DaqDecoder):
                 batch.lost.append((len(batch.packets), self._owed))
                 self._owed = 0
             batch.packets.append(packet)
+        self._owed += reader.take_owed()
         if batch.packets:
             self.daq_received += len(batch.packets)
             self._fresh, self._data_ns = True, t_ns
