@@ -338,6 +338,23 @@ def test_streams_cut_anywhere_give_what_the_packet_path_gives(kind: int, tier: s
     assert rows > 400
 
 
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_loss_in_the_last_cycle_ends_well(tier: str) -> None:
+    """A sample has begun, a part of its messages is lost, and the answer to the stop comes."""
+    for seed in range(8):
+        rng = random.Random(f"end {seed}")
+        plan = plan_of(rng, seed % 4)
+        while len(plan.rasters[0].odt_sizes) < 3:
+            plan = plan_of(rng, seed % 4)
+        slave = Slave(rng, plan, 0)
+        datagrams = [d for _ in range(5) for d in slave.datagrams(1, 1)]
+        begun = slave.sample(0)[0]
+        ctr = slave.ctr & 0xFFFF
+        datagrams.append(struct.pack("<HH", len(begun), ctr) + begun)
+        datagrams.append(struct.pack("<HHB", 1, (ctr + 2) & 0xFFFF, 0xFF))
+        same(plan, DatagramReader, [[d] for d in datagrams], tier)
+
+
 class Draining(Framed):
     """The decoder receives by itself, all that waits at once."""
 

@@ -693,5 +693,6 @@ class FramedDecoder(DaqDecoder):
         self._fresh, self._data_ns = True, t_ns
 
     def _put_gap(self) -> None:
-        self.absorb(DtoBatch(self._data_ns, [], [(0, self._owed)]))
+        """Messages are missing at the end; what is left of a cycle is not looked at again."""
+        self._note_lost(self._owed)
         self._owed = 0
