@@ -548,7 +548,7 @@ class DaqDecoder:
             by_time = round(int(steps[row]) / per_event) - events
             missing = stream.skipped.get(row, 0)
             missing += round((by_time - missing) / EVENT_MODULUS) * EVENT_MODULUS
-            if 0 < missing and abs(missing - by_time) <= UNSURE_EVENTS:
+            if missing > 0 and abs(missing - by_time) <= UNSURE_EVENTS:
                 stream.skipped[row] = missing
 
     # ------------------------------------------------------------------------- irregular input

@@ -70,9 +70,8 @@ class Slave:
     def drop(self, batch: DtoBatch) -> None:
         if self.told == "transport":
             batch.lost.append((len(batch.packets), len(SIZES)))
-        elif self.told == "event" and not self.is_overloaded:
-            self.decoder.note_overload()
-        elif self.told == "event once" and not self.has_told:
+        tells = {"event": not self.is_overloaded, "event once": not self.has_told}
+        if tells.get(self.told):
             self.decoder.note_overload()
         self.is_overloaded = self.has_told = True
 
