@@ -355,6 +355,26 @@ def test_a_loss_in_the_last_cycle_ends_well(tier: str) -> None:
         same(plan, DatagramReader, [[d] for d in datagrams], tier)
 
 
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_gap_of_more_than_half_a_round_is_a_gap(tier: str) -> None:
+    """And data that overtake some of it are late all the same."""
+    rng = random.Random("long gap")
+    plan = plan_of(rng, 1)
+    while len(plan.rasters) > 1:
+        plan = plan_of(rng, 1)
+    slave = Slave(rng, plan, 0)
+    pieces_at = [slave.datagrams(400, 1)]
+    pieces_at[0] += pieces_at[0][10:40]  # late
+    slave.ctr += 40_000
+    pieces_at += [slave.datagrams(400, 1) for _ in range(12)]
+    oracle = PacketPath(plan, DatagramReader())
+    for pieces in pieces_at:
+        oracle.feed(pieces, 0)
+    assert oracle.reader.lost == 40_000
+    assert oracle.decoder.quality.lost_messages == 40_000
+    same(plan, DatagramReader, pieces_at, tier)
+
+
 class Draining(Framed):
     """The decoder receives by itself, all that waits at once."""
 

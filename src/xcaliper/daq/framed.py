@@ -294,6 +294,7 @@ class FramedDecoder(DaqDecoder):
         count = len(self._streams)
         self._state = np.zeros(len(State), np.int64)
         self._state[State.SEGMENT_END] = -1
+        self._state[State.RUN : State.RUN_EXPECTED + 1] = reader.late_run
         self._table = np.full(256 if head.identification_field < 2 else 65536, -1, np.int32)
         self._lists = np.zeros((count, len(Field)), np.int64)
         self._begins = [0] * count

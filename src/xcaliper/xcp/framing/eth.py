@@ -142,6 +142,11 @@ class _Reader:
         return self._watch.late
 
     @property
+    def late_run(self) -> tuple[int, int, int]:
+        """Where another scanner of the same bytes has to go on, see :class:`CounterWatch`."""
+        return self._watch.late_run
+
+    @property
     def gaps(self) -> deque[Gap]:
         """The latest gaps as (t_from_ns, t_to_ns, missing), oldest first, bounded."""
         return self._watch.gaps
