@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from xcaliper.client.daq_port import DaqPort, ListUser
     from xcaliper.client.slave_time import SharedAxis
     from xcaliper.core.frames import DtoBatch
-    from xcaliper.daq.correlation import Correlator
+    from xcaliper.daq.correlation import Correlation, Correlator
     from xcaliper.daq.decode import DaqDecoder
     from xcaliper.daq.plan import DaqPlan
     from xcaliper.daq.quality import Quality as DaqQuality
@@ -218,6 +219,18 @@ class Acquisition:
     def correlator(self) -> Correlator | None:
         """What is known of the slave's time; None before the start, and where all is polled."""
         return self._time.correlator if self._time is not None else None
+
+    @property
+    def correlation(self) -> Correlation | None:
+        """How its time lies on the host's or a grandmaster's clock, as known now.
+
+        With an axis of its own: from the times of its blocks, also behind a reconnection. On an axis of
+        several slaves: from what its ticks say.
+        """
+        found = self.correlator.correlation() if self.correlator is not None else None
+        if found is None or self.axis is not None or not self._offset_ns:
+            return found
+        return replace(found, slave_ns=found.slave_ns + self._offset_ns)
 
     def multicast_sent(self, counter: int, sent_ns: int) -> None:
         """All slaves of the cluster were asked for their clocks."""

@@ -322,9 +322,12 @@ class DaqDecoder:
         """The slave says that it has lost samples, not of which list (EV_DAQ_OVERLOAD).
 
         Rasters whose timestamps should be evenly spaced are marked where they are not; of the
-        others nobody knows, so they are marked before their next row.
+        others nobody knows, so they are marked before their next row. A DTO counter knows better than
+        both.
         """
         self.quality.overloads += 1
+        if self._format.dto_ctr:
+            return
         for stream in self._streams:
             if self._is_even(stream):
                 stream.doubt = DOUBTFUL_BLOCKS
