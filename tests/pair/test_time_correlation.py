@@ -144,6 +144,15 @@ def test_a_grandmaster_only_in_events() -> None:
     assert abs(line.drift_ppm - 30) <= line.drift_uncertainty_ppm
 
 
+def test_a_grandmaster_is_believed_once_it_is_synchronised() -> None:
+    slave = BenchSlave(grandmaster(1, lock_after_ns=S), extended=True)
+    for at in range(MS, 2 * S, 100 * MS):
+        slave.read(at)
+        believed = slave.correlator.to_grandmaster() is not None
+        assert believed == (slave.pair.now_ns > S + MS)
+    assert slave.correlator.to_grandmaster().readings == 10
+
+
 def test_a_synchronised_slave_is_on_the_grandmasters_axis_at_once() -> None:
     stamp = TickClock(1, 0, 4)
     model = ClockModel(resolution=TickClock(1, 0, 8))

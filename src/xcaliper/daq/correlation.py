@@ -444,6 +444,9 @@ class Correlator:
         self, sample: ClockSample, stamp: Stamp, t_ns: int, tick: Fraction
     ) -> None:
         if sample.grandmaster is not None:
+            state = self._sync_state
+            if state is not None and not state.grandm_clk_sync_state:
+                return  # it runs, but not yet with the grandmaster
             time_ns = int(sample.grandmaster.ticks * tick)
             self.grandmaster.add(t_ns, time_ns, time_ns + int(tick))
         elif self._state == _SYNCHRONISED and stamp.size_bytes == _WIDE:
