@@ -111,6 +111,7 @@ class Timeline:
         self.marks: list[int] = []
         self._shift = 0
         self._wide: tuple[int, int, int] | None = None
+        self._odd: tuple[int, int] | None = None  # the latest reading that did not fit, and when
         self._cycles_ns = tuple(cycles_ns)
         self._origin_host = start.t_ns if start else None
         if clock is not None:
@@ -224,8 +225,8 @@ class Timeline:
 
         A reading is wider than timestamps often are, so it also tells the epoch after long pauses.
         None without timestamps, before the first of them where no reading began the axis, and when
-        the reading is a second or more off what is expected: the clock was just set, or it is
-        another clock.
+        the reading is a second or more off what is expected: the clock was just set, which the next
+        one confirms, or it is another clock.
 
         Args:
             ticks: as read.
@@ -249,10 +250,27 @@ class Timeline:
         else:
             return None
         if expected is not None and abs(extended - expected) > self._leap:
-            return None
+            again = self._behind_step(value, expected, t_ns)
+            if again is None:
+                return None
+            extended = again
+        self._odd = None
         self._wide = value, extended, modulus
         self._note_ahead(extended, t_ns)
         return (extended - self._origin) * self._numerator // self._denominator
+
+    def _behind_step(self, value: int, expected: int, t_ns: int) -> int | None:
+        """A wide reading after the clock was set, placed by the part that timestamps have.
+
+        None for the first that does not fit, for one that does not go on from it, and where the
+        timestamps tell another time.
+        """
+        before, self._odd = self._odd, (value, t_ns)
+        if before is None or abs(value - before[0] - self._ticks(t_ns - before[1])) > self._leap:
+            return None
+        half = self._modulus // 2
+        off = (value - expected + half) % self._modulus - half
+        return expected + off if abs(off) <= self._leap else None
 
     # ------------------------------------------------------------------------ a clock that is set
 
