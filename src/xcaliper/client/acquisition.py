@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from xcaliper.client.clock_check import ClockCheck
 from xcaliper.client.polling import Poller, polled_dtype
 from xcaliper.client.quality import Track
 from xcaliper.client.slave_time import SlaveTime
@@ -102,6 +103,7 @@ class Acquisition:
         self._lost: Callable[[str], None] = lambda _text: None
         self.axis: SharedAxis | None = None
         self._time: SlaveTime | None = None
+        self._clock_check = ClockCheck(None)
         self._decoder: DaqDecoder | None = None
         self._poller: Poller | None = None
         self._before: dict[str, int] = dict.fromkeys(_SUMMED, 0)
@@ -211,6 +213,7 @@ class Acquisition:
 
     def _begin_time(self, decoder: DaqDecoder) -> None:
         if self.has_lists:
+            self._clock_check = ClockCheck(decoder.timeline)
             clocks = self.port.clocks() if self.plan.clock is not None else None
             self._time = SlaveTime(self.port, decoder, clocks)
             self._time.begin()
@@ -240,6 +243,7 @@ class Acquisition:
     def _look_at_clock(self, now_ns: int) -> None:
         if self._time is None:
             return
+        self._tell(self._clock_check.findings(self._name))
         fresh = self._time.take_events(self.port.take_events())
         fresh |= self._time.tick(now_ns)
         if fresh and self.axis is not None:
@@ -276,6 +280,7 @@ class Acquisition:
         self._is_quiet = False
         if self._time is not None:
             self._time.take_blocks(blocks, self._last_data_ns)
+            self._clock_check.take(blocks, self._last_data_ns)
         self._deliver([self._placed(block) for block in blocks])
 
     def _placed(self, block: SampleBlock) -> SampleBlock:
@@ -411,17 +416,21 @@ class Acquisition:
         return True
 
     def _note_silence(self, names: Sequence[str]) -> None:
-        if any(one.slug == "daq-silent" for one in self.diagnostics):
-            return
         unknown = self.counters()["unknown"]
         text = f"{', '.join(names)}: no data for {SILENCE_S:g} s, though the slave answers"
         hint = "Does the event occur? Does a firewall drop datagrams?"
         if unknown:
             text += f"; {unknown} packets came that belong to no list of this measurement"
             hint = "The slave numbers its lists otherwise than it said."
-        self.diagnostics.append(
-            Diagnostic(Severity.WARNING, "daq-silent", Where(), f"{text}.", hint, subject="DAQ")
+        self._tell(
+            [Diagnostic(Severity.WARNING, "daq-silent", Where(), f"{text}.", hint, subject="DAQ")]
         )
+
+    def _tell(self, findings: Iterable[Diagnostic]) -> None:
+        """Keep what was odd, each kind once."""
+        for finding in findings:
+            if not any(one.slug == finding.slug for one in self.diagnostics):
+                self.diagnostics.append(finding)
 
     def _go_down(self, now_ns: int, error: XcaliperError) -> None:
         self._trouble = error
