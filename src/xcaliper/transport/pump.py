@@ -62,9 +62,9 @@ _LATE_NS: Final = 3_000_000
 _MANY_WAITS: Final = 3
 _HURRY_S: Final = 0.001
 #: How long the pump stays in the receive, and how long it does not after a command.
-_STAY_NS: Final = 20_000_000
+_STAY_NS: Final = 40_000_000
 _COMMANDED_NS: Final = 3_000_000
-_TICKS_OF_STAY: Final = 20
+_TICKS_OF_STAY: Final = _STAY_NS // 1_000_000
 _SETTLING_STAYS: Final = 25
 _CLOSE_NS: Final = 500_000_000
 _SLICE_S: Final = 0.1
