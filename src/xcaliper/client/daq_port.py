@@ -57,8 +57,8 @@ class ListUser(Protocol):
         """End it."""
         ...
 
-    def mark(self, text: str, *, name: str = "") -> object:
-        """Take note that something was changed in the ECU."""
+    def mark(self, text: str, *, name: str = "", port: DaqPort | None = None) -> object:
+        """Take note that something was changed in the ECU of a port."""
         ...
 
 
@@ -280,6 +280,10 @@ class DaqPort:
             self.connection.link.start_blocks(decoder, block_sink)
         else:
             self.connection.link.start_daq(sink)
+
+    def keep_fresh(self) -> None:
+        """Somebody looks at the blocks as they come: hand them out often, until it ends."""
+        self.connection.link.keep_fresh()
 
     def go(self, plan: DaqPlan) -> None:
         """Start the selected lists together; those that run already hand over what has come."""
