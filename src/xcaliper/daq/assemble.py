@@ -76,6 +76,7 @@ class Assembly:
             stim_format=self._limits.stim if stim else None,
             use=resource_use(setups, caps.resources),
             resources=caps.resources,
+            link=caps.link,
         )
 
     def _clock(self) -> TickClock | None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from xcaliper.a2l.xcp_extras import XcpPackedMode
     from xcaliper.core.ticks import TickClock
+    from xcaliper.daq.link_load import LinkModel
     from xcaliper.xcp.daq_lists import OdtSetup
 
 __all__ = [
@@ -187,6 +188,7 @@ class DaqCapabilities:
         lists: static and predefined lists, by number.
         can_ids: list → its CAN identifier.
         resources: what DAQ may cost the ECU.
+        link: what the DTOs travel on; None = not known.
     """
 
     dynamic: bool = True
@@ -219,6 +221,7 @@ class DaqCapabilities:
     lists: tuple[StaticList, ...] = ()
     can_ids: Mapping[int, ListCanId] = field(default_factory=lambda: MappingProxyType({}))
     resources: ResourceModel = field(default_factory=ResourceModel)
+    link: LinkModel | None = None
 
     def dto_format(
         self, *, timestamp: bool = True, dto_ctr: bool = False, pid_off: bool = False

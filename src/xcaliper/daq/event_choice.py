@@ -20,9 +20,10 @@ __all__ = ["EventChoice", "Findings", "some"]
 PREFERRED_CYCLE_NS: Final = 10_000_000
 
 
-def some(names: Sequence[str]) -> str:
-    """The first three names and how many more there are."""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+def some(names: Sequence[str], shown: int = 3) -> str:
+    """The first names and how many more there are."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
 
 
 @dataclass(slots=True)

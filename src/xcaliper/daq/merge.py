@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from xcaliper.core.datatypes import ByteOrder
+    from xcaliper.daq.link_load import LinkModel
     from xcaliper.xcp.daq import (
         GetDaqEventInfoResponse,
         GetDaqListInfoResponse,
@@ -79,6 +80,7 @@ class DeclaredDaq:
     lists: tuple[StaticList, ...] = ()
     can_ids: Mapping[int, ListCanId] = field(default_factory=lambda: MappingProxyType({}))
     resources: ResourceModel = field(default_factory=ResourceModel)
+    link: LinkModel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,7 @@ def merge(
         lists=_merge_lists(paper.lists, answers.lists, found),
         can_ids=paper.can_ids,
         resources=paper.resources,
+        link=paper.link,
     )
     return made, tuple(found)
 
