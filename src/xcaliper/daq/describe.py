@@ -227,7 +227,11 @@ def plan_to_html(plan: DaqPlan) -> str:
     body = []
     for raster, setup in _rows(plan):
         load, percent = plan.load(raster), plan.link_percent(raster)
-        part = "" if percent is None or plan.link is None else f" ({percent:.1f} % of {plan.link.label})"
+        part = (
+            ""
+            if percent is None or plan.link is None
+            else f" ({percent:.1f} % of {plan.link.label})"
+        )
         cells = (
             raster.name,
             _period(raster),

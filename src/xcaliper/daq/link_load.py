@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from xcaliper.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["LinkModel", "can_fd_time_s", "can_frame_bits", "read_rate"]
 
@@ -69,6 +69,14 @@ def can_fd_time_s(
     return slow / bit_rate + fast / data_rate
 
 
+def _frames(sizes: Iterable[int], most: int) -> Iterator[int]:
+    for size in sizes:
+        whole, rest = divmod(size, most)
+        yield from [most] * whole
+        if rest or not whole:
+            yield rest
+
+
 @dataclass(frozen=True, slots=True)
 class LinkModel:
     """A link and its speed.
@@ -114,17 +122,19 @@ class LinkModel:
     def time_s(self, dto_sizes: Sequence[int]) -> float:
         """Seconds that the DTOs of one sample occupy the link.
 
-        On CAN the stuff bits are as many as there can be; on Ethernet DTOs of one sample share
-        datagrams, those of others do not.
+        On CAN the stuff bits are as many as there can be; a DTO that no frame carries counts as several.
+        On Ethernet DTOs of one sample share datagrams, those of others do not.
         """
         if self.kind == "can":
-            bits = sum(can_frame_bits(min(size, 8), extended=self.extended) for size in dto_sizes)
+            bits = sum(
+                can_frame_bits(size, extended=self.extended) for size in _frames(dto_sizes, 8)
+            )
             return bits / self.bit_rate
         if self.kind == "canfd":
             rate = self.data_rate or self.bit_rate
             return sum(
                 can_fd_time_s(size, self.bit_rate, rate, extended=self.extended)
-                for size in dto_sizes
+                for size in _frames(dto_sizes, 64)
             )
         return 8 * sum(self._datagrams(dto_sizes)) / self.bit_rate
 

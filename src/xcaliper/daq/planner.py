@@ -14,7 +14,7 @@ from xcaliper.daq.capabilities import (
     EventChannel,
     StaticList,
 )
-from xcaliper.daq.event_choice import EventChoice, Findings, some
+from xcaliper.daq.event_choice import EventChoice, Findings
 from xcaliper.daq.list_drafts import (
     Group,
     ListDraft,
@@ -27,17 +27,17 @@ from xcaliper.daq.list_drafts import (
     refuse_overflow,
 )
 from xcaliper.daq.list_limits import MANY, ListLimits, formats
+from xcaliper.daq.means import Means
 from xcaliper.daq.pack_optimal import least_entries
 from xcaliper.daq.packed_choice import packed_options
 from xcaliper.daq.plan_checks import check_lists, check_prescalers, check_request
 from xcaliper.daq.predefined import offsets_in, take_predefined
 from xcaliper.daq.regions import regions_of
-from xcaliper.daq.resources import ResourceModel, check_use, resource_use
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xcaliper.daq.plan import DaqPlan
+    from xcaliper.daq.plan import DaqPlan, PolledSignal
     from xcaliper.daq.regions import Limits
     from xcaliper.daq.wanted import Wanted, WantedSignal
     from xcaliper.xcp.daq_lists import PackedMode
@@ -100,7 +100,17 @@ class Planner:
         self._stop_if_refused()
         plan = Assembly(self.wanted, self.caps, self.limits, self.findings).plan(drafts)
         self._stop_if_refused()
-        return self._within_resources(plan)
+        return Means(self.wanted, self.caps, self.budget, self._again).within(plan)
+
+    def _again(
+        self, wanted: Wanted, caps: DaqCapabilities, polled: Sequence[PolledSignal]
+    ) -> DaqPlan:
+        """The plan of another request, beside signals that are polled already."""
+        other = Planner(wanted, caps, self.budget)
+        other.findings.polled += polled
+        if not wanted.signals:
+            return Assembly(wanted, caps, other.limits, other.findings).plan(())
+        return other.compile()
 
     def _stop_if_refused(self) -> None:
         if self.findings.problems:
@@ -113,6 +123,7 @@ class Planner:
             event = choice.choose(signal)
             if event is not None and signal.size_bytes > 0:
                 found.setdefault((event, signal.stim), []).append(signal)
+        self.findings.gather()
         choice.note_choices()
         return [
             Group(self._event(number), stim, tuple(signals))
@@ -438,45 +449,3 @@ class Planner:
             return self._limits(group, 1, used)
 
         return fill_dynamic(group, limits_of, self.budget, None, overflow) is not None
-
-    # ----------------------------------------------------------------------------- resources
-
-    def _within_resources(self, plan: DaqPlan) -> DaqPlan:
-        """The plan if the ECU can afford it; else polled signals or a refusal."""
-        if plan.use is None:
-            return plan
-        exceeded = check_use(plan.use, self.caps.resources)
-        if not exceeded:
-            return plan
-        stim = tuple(s for s in self.wanted.signals if s.stim)
-        daq = [s for s in self.wanted.signals if not s.stim]
-        if self.wanted.allow_polling and daq:
-            out = fewest_omitted(daq, lambda kept: self._affords(kept + stim), self.budget)
-            smaller = self._without(out)
-            if smaller.wanted.signals:
-                for signal in out:
-                    smaller.findings.poll(signal, "; ".join(exceeded))
-                return smaller.compile()
-        names = some(
-            [s.name for s in fewest_omitted(self.wanted.signals, self._affords, self.budget)]
-        )
-        raise PlanError("plan", tuple(f"{one}; leave out {names}" for one in exceeded))
-
-    def _without(self, out: Sequence[WantedSignal]) -> Planner:
-        names = {signal.name for signal in out}
-        wanted = replace(
-            self.wanted,
-            signals=tuple(s for s in self.wanted.signals if s.name not in names),
-            event_channels={n: e for n, e in self.wanted.event_channels.items() if n not in names},
-        )
-        return Planner(wanted, self.caps, self.budget)
-
-    def _affords(self, kept: tuple[WantedSignal, ...]) -> bool:
-        names, model = {signal.name for signal in kept}, self.caps.resources
-        smaller = self._without([s for s in self.wanted.signals if s.name not in names])
-        smaller.caps = replace(self.caps, resources=ResourceModel())
-        try:
-            plan = smaller.compile()
-        except PlanError:
-            return False
-        return not check_use(resource_use(plan.lists, model), model)

@@ -12,18 +12,19 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from xcaliper.a2l.xcp_extras import XcpCpuLoad, XcpMemoryConsumption, XcpQueueLoad
     from xcaliper.xcp.daq_lists import DaqListSetup
 
 __all__ = [
     "EventLoad",
+    "Excess",
     "ResourceModel",
     "ResourceUse",
     "Totals",
-    "check_use",
     "entry_load",
+    "exceeded",
     "resource_use",
 ]
 
@@ -60,6 +61,12 @@ class EventLoad:
     queue: XcpQueueLoad | None = None
     queue_stim: XcpQueueLoad | None = None
     reserve: tuple[int, int] | None = None
+
+    @property
+    def cores(self) -> frozenset[int]:
+        """Cores that lists at the event keep busy."""
+        costs = (self.daq, self.stim, self.queue, self.queue_stim)
+        return frozenset(core for one in costs if one for core, _ in one.core_loads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,21 @@ class ResourceUse:
     memory_limit: int | None = None
     cpu_load: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({}))
     core_load: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """A limit that is exceeded.
+
+    Attributes:
+        text: which one, and by what.
+        counts: event channel and direction (True = STIM) of a list → whether it counts for the limit.
+        hint: what helps beside leaving signals out.
+    """
+
+    text: str
+    counts: Callable[[int, bool], bool]
+    hint: str = ""
 
 
 def entry_load(factors: Sequence[tuple[int, float]], size: int) -> float:
@@ -200,31 +222,68 @@ def resource_use(setups: Sequence[DaqListSetup], model: ResourceModel) -> Resour
     )
 
 
-def check_use(use: ResourceUse, model: ResourceModel) -> list[str]:
-    """Every limit that is exceeded, as "NAME limit is exceeded: n are needed"."""
+def exceeded(use: ResourceUse, model: ResourceModel) -> list[Excess]:
+    """Every limit that is exceeded, and what counts for it."""
     totals = model.totals
-    rows: list[tuple[str, float | None, float | None]] = [
-        ("MAX_DAQ_TOTAL", totals.daq, sum(use.lists)),
-        ("MAX_ODT_TOTAL", totals.odt, sum(use.odts)),
-        ("MAX_ODT_DAQ_TOTAL", totals.odt_daq, use.odts[0]),
-        ("MAX_ODT_STIM_TOTAL", totals.odt_stim, use.odts[1]),
-        ("MAX_ODT_ENTRIES_TOTAL", totals.entries, sum(use.entries)),
-        ("MAX_ODT_ENTRIES_DAQ_TOTAL", totals.entries_daq, use.entries[0]),
-        ("MAX_ODT_ENTRIES_STIM_TOTAL", totals.entries_stim, use.entries[1]),
-        ("DAQ_MEMORY_LIMIT", use.memory_limit, use.memory),
-        ("CPU_LOAD_MAX_TOTAL", model.cpu_load_max, sum(use.cpu_load.values())),
-        ("CORE_LOAD_MAX_TOTAL", model.core_load_max_total, sum(use.core_load.values())),
+    rows: list[tuple[str, float | None, float | None, Callable[[int, bool], bool]]] = [
+        ("MAX_DAQ_TOTAL", totals.daq, sum(use.lists), _all),
+        ("MAX_ODT_TOTAL", totals.odt, sum(use.odts), _all),
+        ("MAX_ODT_DAQ_TOTAL", totals.odt_daq, use.odts[0], _daq),
+        ("MAX_ODT_STIM_TOTAL", totals.odt_stim, use.odts[1], _stim),
+        ("MAX_ODT_ENTRIES_TOTAL", totals.entries, sum(use.entries), _all),
+        ("MAX_ODT_ENTRIES_DAQ_TOTAL", totals.entries_daq, use.entries[0], _daq),
+        ("MAX_ODT_ENTRIES_STIM_TOTAL", totals.entries_stim, use.entries[1], _stim),
+        ("DAQ_MEMORY_LIMIT", use.memory_limit, use.memory, _all),
+        ("CPU_LOAD_MAX_TOTAL", model.cpu_load_max, sum(use.cpu_load.values()), _at(model.events)),
+        (
+            "CORE_LOAD_MAX_TOTAL",
+            model.core_load_max_total,
+            sum(use.core_load.values()),
+            _at(number for number, load in model.events.items() if load.cores),
+        ),
     ]
     rows += [
-        (f"CORE_LOAD_MAX of core {core}", limit, use.core_load.get(core, 0.0))
+        (
+            f"CORE_LOAD_MAX of core {core}",
+            limit,
+            use.core_load.get(core, 0.0),
+            _at(number for number, load in model.events.items() if core in load.cores),
+        )
         for core, limit in model.core_load_max
     ]
     rows += [
-        (f"CPU_LOAD_MAX of event {number}", load.limit, use.cpu_load.get(number, 0.0))
+        (
+            f"CPU_LOAD_MAX of event {number}",
+            load.limit,
+            use.cpu_load.get(number, 0.0),
+            _at([number]),
+        )
         for number, load in model.events.items()
     ]
+    elsewhere = ", or move them to another event"
     return [
-        f"{name} {limit:g} is exceeded: {need:g} would be used"
-        for name, limit, need in rows
+        Excess(
+            f"{name} {limit:g} is exceeded: {need:g} would be used",
+            counts,
+            elsewhere if name == "MAX_DAQ_TOTAL" or " of event " in name else "",
+        )
+        for name, limit, need, counts in rows
         if limit is not None and need is not None and need > limit * (1 + 1e-9)
     ]
+
+
+def _all(_event: int, _stim: bool) -> bool:  # noqa: FBT001  # an answer for a list
+    return True
+
+
+def _daq(_event: int, stim: bool) -> bool:  # noqa: FBT001
+    return not stim
+
+
+def _stim(_event: int, stim: bool) -> bool:  # noqa: FBT001
+    return stim
+
+
+def _at(events: Iterable[int]) -> Callable[[int, bool], bool]:
+    known = frozenset(events)
+    return lambda event, _stim: event in known
