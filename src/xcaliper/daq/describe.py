@@ -97,7 +97,7 @@ def describe_plan(plan: DaqPlan, overhead_bytes: int, link: LinkModel | None) ->
         f"total: {counted(len(plan.lists), 'DAQ list')}, {counted(dtos, 'ODT')}, "
         f"{_rate(total)} from cyclic events"
     )
-    if link is not None:
+    if link is not None and any(raster.set_cycle_ns for raster, _ in _rows(plan)):
         percent = _total_percent(plan, link)
         text += f", {percent:.1f} % of {link.label}"
         if link.max_load is not None:

@@ -112,7 +112,7 @@ class EventChoice:
             names = some([str(number) for number in allowed], _SHOWN)
             what = "stimulated" if signal.stim else "measured"
             self._findings.refuse(
-                signal, f"cannot be {what} on event {told}; it allows event {names}", link=" "
+                signal, f"cannot be {what} on event {told}; the A2L allows event {names}", link=" "
             )
             return None
         return self._check(signal, told)

@@ -410,12 +410,26 @@ def fewest_omitted(
 
 
 def refuse_overflow(
-    group: Group, findings: Findings, omitted: Sequence[WantedSignal], text: str
+    group: Group,
+    findings: Findings,
+    omitted: Sequence[WantedSignal],
+    text: str,
+    *,
+    elsewhere: bool,
 ) -> None:
-    """A group that does not fit: poll what is omitted, or make it a reason against the plan."""
+    """A group that does not fit: poll what is omitted, or make it a reason against the plan.
+
+    Args:
+        group: one event, one direction.
+        findings: gets either.
+        omitted: the fewest signals.
+        text: the reason.
+        elsewhere: another event may have room for them.
+    """
     if findings.allow_polling and not group.stim:
         for signal in omitted:
             findings.poll(signal, text)
         return
     names = some([signal.name for signal in omitted])
-    findings.problem(f"{text}; leave out {names}, or move them to another event")
+    other = ", or move them to another event" if elsewhere else ""
+    findings.problem(f"{text}; leave out {names}{other}")

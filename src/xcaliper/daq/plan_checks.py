@@ -133,7 +133,7 @@ def _no_room(caps: DaqCapabilities, limits: ListLimits, *, stim: bool) -> str:
     text = (
         f"{name} {limits.max_dto(stim=stim)} leaves no room for data behind {header} bytes of header; "
         f"{name} {need} would do"
-    )
+    ).replace(" 1 bytes", " 1 byte")
     if head.timestamp_size and not caps.timestamp_fixed:
         text += ", or switch timestamps off"
     return text

@@ -405,7 +405,9 @@ class Planner:
             )
         else:
             text = self._why(group)
-        refuse_overflow(group, self.findings, omitted, text)
+        shared = self.caps.dynamic and self.caps.identification_field == 0
+        elsewhere = whole is not None or not (shared or "of a plan are left" in text)
+        refuse_overflow(group, self.findings, omitted, text, elsewhere=elsewhere)
 
     def _why(self, group: Group) -> str:
         event, limits = group.event, self._limits(group, 1)
@@ -425,6 +427,11 @@ class Planner:
                     break
             room = max((limits.max_odts - 1) * limits.payload + limits.first_payload, 0)
             room = room if limits.max_odts > 0 else 0
+            if limits.crossing and 0 < need <= room:
+                return (
+                    f"{title} needs {need} bytes per sample, which take {self._odts_of(group)} ODTs of "
+                    f"{limits.payload} bytes as elements stay whole, and {limits.max_odts} are left"
+                )
             if limits.crossing:
                 return (
                     f"{title} needs {need} bytes per sample, {max(limits.max_odts, 0)} ODTs of "
@@ -441,6 +448,16 @@ class Planner:
             f"{title} needs {need} bytes per sample, which the free static DAQ lists {sizes} "
             "(ODTs × entries) do not hold"
         )
+
+    def _odts_of(self, group: Group) -> int:
+        """ODTs that a group would need if there were enough numbers."""
+
+        def limits_of(used: int) -> Limits:
+            return replace(self._limits(group, 1, used), max_odts=MANY)
+
+        parts = by_extension(group, self.caps.address_extension)
+        drafts = [fill_dynamic(part, limits_of, self.budget) or [] for part in parts]
+        return sum(len(draft.packed.odts) for part in drafts for draft in part)
 
     def _fits(self, group: Group, overflow: Overflow) -> bool:
         """Whether dynamic lists hold the signals of a group; else what is left over is told."""

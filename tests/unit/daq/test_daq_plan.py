@@ -221,7 +221,7 @@ def test_a_refused_plan_names_every_reason_and_what_helps():
     text = "; ".join(found)
     for part in (
         "a: event 3 (bypass) does not measure",
-        "b cannot be measured on event 2; it allows event 0, 1",
+        "b cannot be measured on event 2; the A2L allows event 0, 1",
         "c: event 9 does not exist; use one of 0 (",
         "d: event 4 (full) cannot be used now",
         "'c' is used twice",
