@@ -454,6 +454,25 @@ def test_an_event_may_have_a_reserve_of_its_own() -> None:
     refused(tight, START, ErrorCode.ERR_DAQ_CONFIG)
 
 
+def test_of_static_lists_what_is_written_counts() -> None:
+    """A list of 200 ODTs of which one is used takes no more than a dynamic one of that size."""
+    fixed = (FixedList(max_odt=200, max_odt_entries=50), FixedList(max_odt=200, max_odt_entries=50))
+    for size, totals, fits in (
+        (54, DaqTotals(), True),
+        (56, DaqTotals(), False),
+        (1, DaqTotals(odt_daq=1, odt_entries_daq=1), True),
+        (1, DaqTotals(odt_entries_daq=0), False),
+    ):
+        pair = Pair(config(dynamic=False, fixed_lists=fixed, daq_memory=MEMORY, totals=totals))
+        pair.run(ask(mode(bits=0)))
+        pair.run(ask(daq.SetDaqPtr(daq_list=0, odt=0, odt_entry=0)))
+        pair.run(ask(daq.WriteDaq(size=size, address=RAM.value)))
+        if fits:
+            pair.run(ask(START))
+        else:
+            refused(pair, START, ErrorCode.ERR_DAQ_CONFIG)
+
+
 def test_stim_packets_have_a_limit_of_their_own() -> None:
     pair = Pair(config(events=STIM_EVENTS, max_dto_stim=16))
     allocate(pair, 2)

@@ -159,7 +159,7 @@ class DaqCapabilities:
 
     Attributes:
         dynamic: lists are allocated by the master; False = static lists.
-        max_daq: lists in total; only binding for static lists (slaves count allocated ones).
+        max_daq: lists in total; 0 = not known. Of a slave that allocates lists, as the A2L has it.
         min_daq: predefined lists; dynamic lists are numbered from here.
         max_event_channel: number of event channels, 0 = unknown.
         identification_field: 0 absolute, 1 relative + list u8, 2 + list u16, 3 + fill + list u16.

@@ -11,7 +11,7 @@ from xcaliper.core.errors import PlanError
 from xcaliper.daq.event_choice import some
 from xcaliper.daq.list_drafts import fewest_omitted
 from xcaliper.daq.plan import PolledSignal
-from xcaliper.daq.resources import Excess, ResourceModel, exceeded, resource_use
+from xcaliper.daq.resources import ELSEWHERE, Excess, ResourceModel, exceeded, resource_use
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,7 +67,9 @@ class Means:
     def _exceeded(self, plan: DaqPlan) -> list[Excess]:
         """Every limit that is exceeded."""
         link, model = self.caps.link, self.caps.resources
-        found = exceeded(resource_use(plan.lists, model), model)
+        found = exceeded(resource_use(plan.lists, model, self.caps.lists), model)
+        if self.caps.dynamic and self.caps.max_daq:
+            found += self._too_many_lists(plan)
         if link is None or link.is_assumed or link.max_load is None:
             return found
         percent = self._percent(plan.rasters, plan) + self._percent(plan.stim_rasters, plan)
@@ -79,6 +81,14 @@ class Means:
             *found,
             Excess(text, lambda event, _: event in cyclic, self._prescaler(plan, link.max_load)),
         ]
+
+    def _too_many_lists(self, plan: DaqPlan) -> list[Excess]:
+        """MAX_DAQ of the A2L, which a slave that allocates lists does not tell."""
+        count = self.caps.min_daq + sum(one.daq_list >= self.caps.min_daq for one in plan.lists)
+        if count <= self.caps.max_daq:
+            return []
+        text = f"MAX_DAQ {self.caps.max_daq} is exceeded: {count} would be used"
+        return [Excess(text, lambda _event, _stim: True, ELSEWHERE)]
 
     def _percent(self, rasters: Sequence[Raster], plan: DaqPlan) -> float:
         return sum(plan.link_percent(raster, self.caps.link) or 0.0 for raster in rasters)
@@ -184,7 +194,7 @@ class Means:
         if not kept:
             return True
         smaller = self._without(_others(self.wanted.signals, kept))
-        free = replace(self.caps, resources=ResourceModel(), link=None)
+        free = replace(self.caps, resources=ResourceModel(), link=None, max_daq=0)
         try:
             plan = self.again(smaller, free, ())
         except PlanError:

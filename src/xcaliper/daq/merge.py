@@ -184,6 +184,8 @@ def merge(
         if values[key] is None:
             values[key] = profile.ag if key == "granularity" else getattr(_DEFAULTS, key)
             found.append(_guess(_NAMES[key], values[key]))
+    if values["dynamic"]:
+        values["max_daq"] = _most_lists(paper, said, values["min_daq"] or 0)
     events = _merge_events(paper.events, answers.events, found)
     made = replace(
         _build(values, events, profile, found),
@@ -197,6 +199,16 @@ def merge(
         link=paper.link,
     )
     return made, tuple(found)
+
+
+def _most_lists(paper: DeclaredDaq, said: Mapping[str, Any], min_daq: int) -> int:
+    """Lists that there can be, 0 = not known.
+
+    A slave that allocates lists may count those that there are now, and an A2L may have 0 there. So only
+    the A2L limits, and not where the slave has more.
+    """
+    told = paper.max_daq or 0
+    return max(told, said.get("max_daq") or 0) if told > min_daq else 0
 
 
 def _comparable(key: str, said: dict[str, Any]) -> bool:

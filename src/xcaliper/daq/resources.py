@@ -9,15 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import ceil
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from xcaliper.a2l.xcp_extras import XcpCpuLoad, XcpMemoryConsumption, XcpQueueLoad
+    from xcaliper.daq.capabilities import StaticList
     from xcaliper.xcp.daq_lists import DaqListSetup
 
 __all__ = [
+    "ELSEWHERE",
     "EventLoad",
     "Excess",
     "ResourceModel",
@@ -27,6 +29,9 @@ __all__ = [
     "exceeded",
     "resource_use",
 ]
+
+#: What helps where a limit is that of an event, or of lists.
+ELSEWHERE: Final = ", or move them to another event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,9 @@ def _entry_counts(setup: DaqListSetup) -> dict[int, int]:
     return counts
 
 
-def _memory(setups: Iterable[DaqListSetup], model: ResourceModel) -> int | None:
+def _memory(
+    setups: Iterable[DaqListSetup], model: ResourceModel, idle: Iterable[StaticList]
+) -> int | None:
     memory = model.memory
     if memory is None:
         return None
@@ -171,6 +178,9 @@ def _memory(setups: Iterable[DaqListSetup], model: ResourceModel) -> int | None:
             payload = sum(entry.size for entry in odt.entries) * samples
             total += memory.per_odt + memory.per_odt_entry * len(odt.entries)
             total += ceil(payload * factor * (100 + reserve[setup.stim]) / 100)
+    for one in idle:
+        entries = sum(len(odt.entries) for odt in one.odts)
+        total += memory.per_daq_list + memory.per_odt * one.max_odt + memory.per_odt_entry * entries
     return total
 
 
@@ -198,11 +208,27 @@ def _loads(
     return found
 
 
-def resource_use(setups: Sequence[DaqListSetup], model: ResourceModel) -> ResourceUse:
-    """What lists cost together."""
+def resource_use(
+    setups: Sequence[DaqListSetup], model: ResourceModel, fixed: Iterable[StaticList] = ()
+) -> ResourceUse:
+    """What lists cost together.
+
+    Args:
+        setups: lists that are used.
+        model: what they may cost.
+        fixed: lists that the slave brings along; predefined ones take their place when nobody uses
+            them as well.
+    """
+    used = {setup.daq_list for setup in setups}
+    idle = [one for one in fixed if one.is_predefined and one.number not in used]
     lists, odts, entries = [0, 0], [0, 0], [0, 0]
     cpu: dict[int, float] = {}
     cores: dict[int, float] = {}
+    for one in idle:
+        side = int(one.stim and not one.daq)
+        lists[side] += 1
+        odts[side] += one.max_odt
+        entries[side] += sum(len(odt.entries) for odt in one.odts)
     for setup in setups:
         lists[setup.stim] += 1
         odts[setup.stim] += len(setup.odts)
@@ -215,7 +241,7 @@ def resource_use(setups: Sequence[DaqListSetup], model: ResourceModel) -> Resour
         lists=(lists[0], lists[1]),
         odts=(odts[0], odts[1]),
         entries=(entries[0], entries[1]),
-        memory=_memory(setups, model),
+        memory=_memory(setups, model, idle),
         memory_limit=model.memory.limit if model.memory else None,
         cpu_load=MappingProxyType(cpu),
         core_load=MappingProxyType(cores),
@@ -260,12 +286,11 @@ def exceeded(use: ResourceUse, model: ResourceModel) -> list[Excess]:
         )
         for number, load in model.events.items()
     ]
-    elsewhere = ", or move them to another event"
     return [
         Excess(
             f"{name} {limit:g} is exceeded: {need:g} would be used",
             counts,
-            elsewhere if name == "MAX_DAQ_TOTAL" or " of event " in name else "",
+            ELSEWHERE if name == "MAX_DAQ_TOTAL" or " of event " in name else "",
         )
         for name, limit, need, counts in rows
         if limit is not None and need is not None and need > limit * (1 + 1e-9)

@@ -20,16 +20,32 @@ __all__ = ["check_resources", "memory_left", "used_entries"]
 _SLACK: Final = 1 + 1e-9
 
 
-def memory_left(slave: SlaveState) -> int:
-    """Elements that remain for buffers beside the descriptors of all lists; 0 without a model."""
+def memory_left(slave: SlaveState, starting: Sequence[DaqList] = ()) -> int:
+    """Elements that remain for buffers beside the descriptors of lists; 0 without a model.
+
+    Of static lists those that run or start count, with what is written into them.
+    """
     model = slave.config.daq_memory
     if model is None:
         return 0
-    lists = slave.daq.lists
-    return model.limit - sum(
-        model.per_list + model.per_odt * len(one.odts) + model.per_entry * sum(map(len, one.odts))
-        for one in lists
-    )
+    left = model.limit
+    for one in slave.daq.lists:
+        if _is_static(one) and not (one.running or one in starting):
+            continue
+        odts = _occupied(one)
+        left -= model.per_list + model.per_odt * len(odts) + model.per_entry * sum(odts)
+    return left
+
+
+def _is_static(daq_list: DaqList) -> bool:
+    return daq_list.fixed is not None and not daq_list.predefined
+
+
+def _occupied(daq_list: DaqList) -> list[int]:
+    """Entries of each ODT that a list takes: those allocated, of static lists those written."""
+    if not _is_static(daq_list):
+        return [len(entries) for entries in daq_list.odts]
+    return [len(entries) for entries in used_entries(daq_list) if entries]
 
 
 def used_entries(daq_list: DaqList) -> list[list[OdtEntry]]:
@@ -105,14 +121,14 @@ def check_resources(slave: SlaveState, starting: Sequence[DaqList]) -> None:
         (totals.odt_entries_daq, totals.odt_entries_stim),
         strict=True,
     ):
-        odts = sum(len(one.odts) for one in side)
-        entries = sum(len(odt) for one in side for odt in one.odts)
+        odts = sum(len(_occupied(one)) for one in side)
+        entries = sum(sum(_occupied(one)) for one in side)
         if (odt_limit is not None and odts > odt_limit) or (
             entry_limit is not None and entries > entry_limit
         ):
             raise refuse(ErrorCode.ERR_DAQ_CONFIG)
     model = config.daq_memory
-    if model is not None and _buffers(slave, model, lists) > memory_left(slave):
+    if model is not None and _buffers(slave, model, lists) > memory_left(slave, starting):
         raise refuse(ErrorCode.ERR_DAQ_CONFIG)
     loads: dict[int, float] = {}
     for one in lists:

@@ -14,15 +14,23 @@ from xcaliper.core.address import Address
 from xcaliper.core.errors import PlanError, UsageError
 from xcaliper.core.ticks import TickClock
 from xcaliper.daq import (
+    DaqAnswers,
     DaqCapabilities,
+    DeclaredDaq,
     EventChannel,
     ResourceModel,
+    StaticList,
     Wanted,
     WantedSignal,
     compile_plan,
+    merge,
 )
 from xcaliper.daq.link_load import LinkModel, can_fd_time_s, can_frame_bits, read_rate
 from xcaliper.daq.resources import EventLoad, Totals, entry_load
+from xcaliper.xcp.codes import DaqKeyByte, DaqProperties
+from xcaliper.xcp.daq import GetDaqProcessorInfoResponse
+from xcaliper.xcp.daq_lists import OdtEntry, OdtSetup
+from xcaliper.xcp.profile import Profile
 
 MS = 1_000_000
 
@@ -39,10 +47,12 @@ def signals(count, size=4, event=0):
     )
 
 
+EVENTS = (EventChannel(0, "a<b", MS, stim=True), EventChannel(1, "slow", 10 * MS))
+
+
 def caps_of(model, **more):
-    events = (EventChannel(0, "a<b", MS, stim=True), EventChannel(1, "slow", 10 * MS))
     return DaqCapabilities(
-        **({"max_dto": 18, "identification_field": 1, "events": events, "resources": model} | more)
+        **({"max_dto": 18, "identification_field": 1, "events": EVENTS, "resources": model} | more)
     )
 
 
@@ -115,8 +125,10 @@ LOAD = EventLoad(limit=10, daq=XcpCpuLoad(0, 0, 1.0))
         (
             ResourceModel(events={0: LOAD}),
             12,
-            "CPU_LOAD_MAX of event 0 10 is exceeded: 12 would be used; leave out s0_0, s0_1, "
-            "or move them to another event",
+            (
+                "CPU_LOAD_MAX of event 0 10 is exceeded: 12 would be used; leave out s0_0, s0_1, "
+                "or move them to another event"
+            ),
         ),
         (
             ResourceModel(cpu_load_max=4, events={0: LOAD}),
@@ -166,6 +178,49 @@ def test_everything_is_polled_where_no_list_can_be_afforded():
     plan = compile_plan(Wanted(signals(3), allow_polling=True), none)
     assert (plan.rasters, len(plan.polled)) == ((), 3)
     assert plan.describe().count("polled: s0_0, s0_1, s0_2, MAX_DAQ_TOTAL 0") == 1
+
+
+def test_predefined_lists_count_whether_they_are_used_or_not():
+    odts = (OdtSetup((OdtEntry(Address(0x500), 4), OdtEntry(Address(0x600), 2))),)
+    ready = StaticList(0, 1, 2, is_predefined=True, odts=odts, event=1)
+    more = {"lists": (ready,), "min_daq": 1}
+    used = caps_of(ResourceModel(memory=MEMORY), **more)
+    plan = compile_plan(Wanted(signals(1)), used)
+    assert plan.use.lists == (2, 0)
+    assert plan.use.entries == (3, 0)
+    assert plan.use.memory == 2 * 10 + 2 * 20 + 3 * 3 + 4 * 2 * 1.5
+    with pytest.raises(PlanError, match="MAX_DAQ_TOTAL 1 is exceeded: 2 would be used"):
+        compile_plan(Wanted(signals(1)), caps_of(ResourceModel(Totals(daq=1)), **more))
+
+
+def test_max_daq_of_an_a2l_limits_the_lists_that_are_allocated():
+    wanted = Wanted(signals(3) + signals(1, event=1))
+    for told, live, most in ((2, 0, 2), (1, 2, 2), (0, 0, 0), (1, None, 1)):
+        answers = DaqAnswers()
+        if live is not None:
+            info = GetDaqProcessorInfoResponse(
+                daq_properties=DaqProperties(1),
+                max_daq=live,
+                max_event_channel=2,
+                min_daq=0,
+                daq_key_byte=DaqKeyByte(0x40),
+            )
+            answers = DaqAnswers(processor=info)
+        paper = DeclaredDaq(
+            dynamic=True, max_daq=told, min_daq=0, identification_field=1, events=EVENTS
+        )
+        caps, _ = merge(paper, answers, Profile(max_dto=40))
+        caps = dataclasses.replace(caps, identification_field=1)
+        assert caps.max_daq == most
+        if most == 1:
+            with pytest.raises(
+                PlanError, match=r"MAX_DAQ 1 is exceeded: 2 .*leave out s1_0, or mo"
+            ):
+                compile_plan(wanted, caps)
+            polled = compile_plan(dataclasses.replace(wanted, allow_polling=True), caps)
+            assert [one.name for one in polled.polled] == ["s1_0"]
+        else:
+            assert len(compile_plan(wanted, caps).lists) == 2
 
 
 def test_every_limit_at_once_and_stim_is_never_polled():
@@ -317,7 +372,9 @@ def test_a_plan_as_plain_values_and_as_html():
         None,
         10,
     )
-    assert made["polled"] == [{"name": "<x>", "reason": "event 8 does not exist; use one of 0 (a<b), 1 (slow)"}]
+    assert made["polled"] == [
+        {"name": "<x>", "reason": "event 8 does not exist; use one of 0 (a<b), 1 (slow)"}
+    ]
     assert made["resources"]["memory"] == plan.use.memory
     html = plan._repr_html_()
     assert html.count("<tr>") == 2
