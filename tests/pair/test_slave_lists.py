@@ -518,6 +518,39 @@ def test_cpu_load_of_an_event_and_of_all(entries, load: float) -> None:
     refused(tight, START, ErrorCode.ERR_DAQ_CONFIG)
 
 
+def test_cores_have_limits_of_their_own() -> None:
+    load = CpuLoad(per_list=8, cores=((0, 0.25), (1, 0.75)))
+    queue = QueueLoad(per_odt=2, cores=((1, 1.0),))
+    events = (replace(EVENTS[0], cpu_load=load, queue_load=queue), *EVENTS[1:])
+    for limits, fits in (
+        ({"core_load_max": ((0, 2.0), (1, 8.0)), "core_load_max_total": 10.0}, True),
+        ({"core_load_max": ((0, 1.9),)}, False),
+        ({"core_load_max": ((1, 7.9),)}, False),
+        ({"core_load_max_total": 9.9}, False),
+    ):
+        pair = prepared([(RAM, 1)], events=events, **limits)
+        if fits:
+            pair.run(ask(START))
+        else:
+            refused(pair, START, ErrorCode.ERR_DAQ_CONFIG)
+
+
+@pytest.mark.parametrize(("limit", "fits"), [(13.0, True), (12.9, False)])
+def test_stimulation_costs_too(limit: float, fits: bool) -> None:
+    first = replace(
+        STIM_EVENTS[0],
+        cpu_load=CpuLoad(per_list=99),
+        cpu_load_stim=CpuLoad(per_list=10, per_entry=1),
+        queue_load_stim=QueueLoad(1, 0.5),
+        cpu_load_max=limit,
+    )
+    pair = prepared([(RAM, 2)], events=(first, *STIM_EVENTS[1:]), bits=2)
+    if fits:
+        pair.run(ask(START))
+    else:
+        refused(pair, START, ErrorCode.ERR_DAQ_CONFIG)
+
+
 def test_queueing_costs_too() -> None:
     events = (replace(EVENTS[0], queue_load=QueueLoad(5, 0.5), cpu_load_max=7.0), *EVENTS[1:])
     prepared([(RAM, 4)], events=events).run(ask(START))
