@@ -313,11 +313,13 @@ def _raw(value):
 
 def test_measure_twice_on_one_connection(ecu):
     for _ in range(2):
+        began = time.perf_counter()
         measured = ecu.measure(["EngineSpeed", "CoolantTemp"], duration_s=0.4).run()
+        most = 1000 * (time.perf_counter() - began)
         assert measured.quality.lost == 0
         blocks = {block.event: block for block in measured.blocks()}
         assert set(blocks) == {"Task1ms", "Task100ms"}
-        assert 300 < len(blocks["Task1ms"]) < 500
+        assert 300 < len(blocks["Task1ms"]) <= most
         assert np.allclose(np.diff(blocks["Task1ms"].t), 0.001)
     with pytest.raises(LocalProtocolError, match="ended"):
         measured.start()

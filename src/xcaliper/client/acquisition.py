@@ -108,7 +108,7 @@ class Acquisition:
         self._origin_ns = 0
         self._offset_ns = 0
         self._last_data_ns = 0
-        self._is_quiet = False
+        self._is_quiet = self._is_fresh = False
         self._resumed: set[int] = set()
         self._down_since_ns = 0
         self._asleep_since_ns = 0
@@ -244,6 +244,13 @@ class Acquisition:
                 self._on_blocks(blocks)
 
         self.port.listen(decoder, self._on_batch, take)
+        if self._is_fresh:
+            self.port.keep_fresh()
+
+    def keep_fresh(self) -> None:
+        """Hand out blocks as soon as can be, from now on and after a reconnection."""
+        self._is_fresh = True
+        self.port.keep_fresh()
 
     def _on_batch(self, batch: DtoBatch) -> None:
         blocks = self._decoded(batch)

@@ -15,8 +15,8 @@ from xcaliper.client.daq_port import DaqPort
 from xcaliper.client.description import epk_problem
 from xcaliper.client.info import ConnectionInfo
 from xcaliper.client.memory_access import MemoryAccess, as_address
+from xcaliper.client.named_objects import NamedObjects
 from xcaliper.client.named_values import LiveHost, NamedValues
-from xcaliper.client.names import expand_names, names_of
 from xcaliper.client.paging import Paging
 from xcaliper.client.programming import Programming
 from xcaliper.client.reconnecting import find_again
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 __all__ = ["Connection"]
 
 
-class Connection:
+class Connection(NamedObjects):
     """A slave, its description and what it can do; made by :func:`~xcaliper.client.connecting.connect`.
 
     Attributes:
@@ -222,26 +222,6 @@ class Connection:
             )
         return self._catalog
 
-    def names(self, pattern: str = "*", *, kind: str = "all") -> list[str]:
-        """Names that match; kind is ``all``, ``measurement``, ``characteristic`` or ``axis``."""
-        return names_of(self.catalog, pattern, kind)
-
-    def expand(self, names: str | Iterable[str]) -> list[str]:
-        """Names and patterns as names, each once, in order.
-
-        Raises:
-            NotFoundError: a name does not exist; carries the nearest ones.
-        """
-        return expand_names(self.catalog, names)
-
-    def describe(self, name: str) -> dict[str, Any]:
-        """What the description says about an object, ready for JSON.
-
-        Raises:
-            NotFoundError: no such name.
-        """
-        return self._named.describe(name)
-
     @property
     def has_other_program(self) -> bool:
         """True when the description is for another EPK than the slave's."""
@@ -316,39 +296,6 @@ class Connection:
         return verify(self, as_address(address, extension), bytes(data), checksums)
 
     # --- values ---
-
-    def read(self, name: str | Iterable[str], *, raw: bool = False) -> Any:
-        """Values by name: a number, text, array or :class:`~xcaliper.calib.values.Table`.
-
-        Args:
-            name: one name; or several names and patterns, which gives a dict.
-            raw: ECU values instead of physical ones.
-
-        Raises:
-            NotFoundError: no such name; carries the nearest ones.
-        """
-        return self._named.read(name, raw=raw)
-
-    def variants(self) -> dict[str, str]:
-        """Variant criterion → value in effect: the chosen one, else what the ECU says.
-
-        Raises:
-            UsageError: the ECU does not tell.
-        """
-        return self._named.live.variants()
-
-    def choose_variant(self, criterion: str, value: str | None) -> None:
-        """Take a value of a variant criterion as in effect, whatever the ECU says.
-
-        Args:
-            criterion: its name.
-            value: one of its values; None asks the ECU again.
-
-        Raises:
-            NotFoundError: no such criterion.
-            UsageError: it has no such value.
-        """
-        self._named.live.choose(criterion, value)
 
     def write(
         self,

@@ -281,6 +281,10 @@ class DaqPort:
         else:
             self.connection.link.start_daq(sink)
 
+    def keep_fresh(self) -> None:
+        """Somebody looks at the blocks as they come: hand them out often, until it ends."""
+        self.connection.link.keep_fresh()
+
     def go(self, plan: DaqPlan) -> None:
         """Start the selected lists together; those that run already hand over what has come."""
         if self._adopted is not None and self._adopted_sink is not None:

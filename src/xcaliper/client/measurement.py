@@ -46,7 +46,7 @@ RECORD_BYTES: Final = 64 << 20
 #: Seconds between two GET_DAQ_CLOCK_MULTICAST.
 MULTICAST_S: Final = 0.1
 _BLOCK_S: Final = 0.1
-_WATCH_S: Final = 0.05
+_WATCH_S: Final = 0.1
 _WATCHER_STOP_S: Final = 10.0
 
 
@@ -396,6 +396,8 @@ class Measurement:
                 )
             with self._data_lock:
                 self._callbacks.append(callback)
+            for one in self.acquisitions:
+                one.keep_fresh()
         return function
 
     def _take(self) -> Iterator[Block]:

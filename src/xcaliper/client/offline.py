@@ -20,8 +20,8 @@ from xcaliper.client.image_calibrator import ImageCalibrator
 from xcaliper.client.image_file import load_image, save_image
 from xcaliper.client.memory_access import as_address
 from xcaliper.client.memory_sets import diff_by_name
+from xcaliper.client.named_objects import NamedObjects
 from xcaliper.client.named_values import NamedValues
-from xcaliper.client.names import expand_names, names_of
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import (
     GapError,
@@ -34,7 +34,7 @@ from xcaliper.image.epk import FoundEpk, find_epk
 from xcaliper.quantity.catalog import Catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from xcaliper.a2l import A2lFile
@@ -146,11 +146,10 @@ class _View:
         self._owner.write_memory(address, data)
 
 
-class OfflineImage:
+class OfflineImage(NamedObjects):
     """Parameters of an image; made by :func:`open_image`. What it shares with a connection works as there.
 
     Attributes:
-        catalog: every object of the description.
         number: of the page that the image is of.
         confirmed: True once the user says that an image of another program may be written.
         calib: changes with undo, redo and history; sets out of the image and into it.
@@ -167,7 +166,7 @@ class OfflineImage:
         number: int = 0,
         pages: Mapping[int, OfflineImage] | None = None,
     ) -> None:
-        self.catalog = catalog
+        self._catalog = catalog
         self.number = number
         self._pages = pages if pages is not None else {number: self}
         self.confirmed = False
@@ -199,6 +198,11 @@ class OfflineImage:
         return {number: one.image for number, one in self._pages.items() if one is not self}
 
     # --- facts ---
+
+    @property
+    def catalog(self) -> Catalog:
+        """Every object of the description."""
+        return self._catalog
 
     @property
     def name(self) -> str:
@@ -255,30 +259,6 @@ class OfflineImage:
 
     def mark_change(self, text: str, name: str) -> None:
         """Nobody measures an image."""
-
-    def names(self, pattern: str = "*", *, kind: str = "all") -> list[str]:
-        """Names that match; kind is ``all``, ``measurement``, ``characteristic`` or ``axis``.
-
-        Raises:
-            UsageError: no such kind.
-        """
-        return names_of(self.catalog, pattern, kind)
-
-    def expand(self, names: str | Iterable[str]) -> list[str]:
-        """Names and patterns as names, each once, in order.
-
-        Raises:
-            NotFoundError: a name does not exist; carries the nearest ones.
-        """
-        return expand_names(self.catalog, names)
-
-    def describe(self, name: str) -> dict[str, Any]:
-        """What the description says about an object, ready for JSON.
-
-        Raises:
-            NotFoundError: no such name.
-        """
-        return self._named.describe(name)
 
     def confirm(self) -> None:
         """Allow writing although the image is of another program than the description."""
@@ -343,36 +323,6 @@ class OfflineImage:
         return compute_checksum(self.image, region)
 
     # --- values ---
-
-    def read(self, name: str | Iterable[str], *, raw: bool = False) -> Any:
-        """Values by name: a number, text, array or :class:`~xcaliper.calib.values.Table`.
-
-        Args:
-            name: one name; or several names and patterns, which gives a dict.
-            raw: ECU values instead of physical ones.
-
-        Raises:
-            GapError: the image does not hold it; tells the parameter and what is missing.
-            NotFoundError: no such name; carries the nearest ones.
-        """
-        return self._named.read(name, raw=raw)
-
-    def variants(self) -> dict[str, str]:
-        """Variant criterion → value in effect: the chosen one, else what the image says.
-
-        Raises:
-            UsageError: the image does not tell.
-        """
-        return self._named.live.variants()
-
-    def choose_variant(self, criterion: str, value: str | None) -> None:
-        """Take a value of a variant criterion as in effect; None takes what the image says.
-
-        Raises:
-            NotFoundError: no such criterion.
-            UsageError: it has no such value.
-        """
-        self._named.live.choose(criterion, value)
 
     def write(
         self,

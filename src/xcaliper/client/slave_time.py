@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -29,15 +30,20 @@ __all__ = ["SharedAxis", "SlaveTime", "axis_error_ns", "share_axis"]
 
 #: Readings before the start, so that there is a correlation from the first sample on.
 FIRST_READINGS: Final = 8
-#: (seconds since the start, seconds between readings): often at first, then rarely.
-PACE: Final = ((10.0, 0.05), (60.0, 0.25), (float("inf"), 1.0))
+#: (seconds since the start, seconds between groups of readings): often at first, then rarely.
+PACE: Final = ((10.0, 0.5), (60.0, 2.5), (float("inf"), 10.0))
+#: Readings of a group, one right after the other: waking up for one costs more than the others, and
+#: among answers of nearly one instant the quickest tells most.
+GROUP: Final = 10
+#: Pause before the rest of a group of which an answer was lost, seconds.
+REST_S: Final = 0.1
 #: Readings in a row without an answer, refused or lost, before the slave is asked less and less.
 FEW_MISSES: Final = 3
 #: Longest pause of readings then, seconds.
 LONGEST_PAUSE_S: Final = 60.0
 _TIMEOUT_S: Final = 1.0
 #: One answer; a lost one shall not keep the link from other commands for long.
-_ANSWER_NS: Final = 200_000_000
+ANSWER_NS: Final = 200_000_000
 #: Counters of multicasts repeat after 256.
 _MAX_SENT: Final = 128
 
@@ -60,16 +66,14 @@ class SlaveTime:
         self.correlator = Correlator(decoder.timeline, properties)
         self._port = port
         self._has_clock = decoder.plan.clock is not None
-        self._missed = 0
+        self._missed = self._left = 0
         self._sent: dict[int, int] = {}
         self._begin_ns = self._due_ns = time.monotonic_ns()
 
     def begin(self) -> None:
         """Read the clock a few times; bounded by the time-out of one command."""
-        for _ in range(FIRST_READINGS):
-            if not self._wants_reading or self._missed:
-                break
-            self._read()
+        if self._wants_reading:
+            self._read(FIRST_READINGS)
 
     @property
     def _wants_reading(self) -> bool:
@@ -83,23 +87,32 @@ class SlaveTime:
         pause_s = next(gap for until, gap in PACE if since_s < until)
         if self._missed >= FEW_MISSES:
             pause_s = max(pause_s, min(2.0 ** (self._missed - FEW_MISSES), LONGEST_PAUSE_S))
+        taken = self._read(self._left or GROUP)
+        self._left = (self._left or GROUP) - taken
+        if self._left and self._missed < FEW_MISSES:
+            pause_s = REST_S
         self._due_ns = now_ns + int(pause_s * 1e9)
-        return self._read()
+        return taken > 0
 
-    def _read(self) -> bool:
-        """One reading, taken while nobody else drives the link; True when there is one."""
+    def _read(self, count: int) -> int:
+        """Read up to so many times while nobody else drives the link; ends with a lost answer.
 
-        def procedure() -> Procedure[bool]:
-            sample = yield from read_clocks(time.monotonic_ns, timeout_ns=_ANSWER_NS)
-            if sample is not None:
+        Returns:
+            The number of readings.
+        """
+        taken = 0
+
+        def procedure() -> Procedure[None]:
+            nonlocal taken
+            while taken < count:
+                sample = yield from read_clocks(time.monotonic_ns, timeout_ns=ANSWER_NS)
+                if sample is None:
+                    return
                 self.correlator.add(sample)
-            return sample is not None
+                taken += 1
 
-        try:
-            taken = self._port.connection.link.run(procedure(), _TIMEOUT_S)
-        except XcaliperError:  # whoever watches the slave finds out why
-            self._missed += 1
-            return False
+        with suppress(XcaliperError):  # whoever watches the slave finds out why
+            self._port.connection.link.run(procedure(), _TIMEOUT_S)
         self._missed = 0 if taken else self._missed + 1
         return taken
 

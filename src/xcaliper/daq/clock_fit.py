@@ -209,25 +209,28 @@ def _regress(
     Weights come from the width of an interval and from the scatter that the residuals show on top.
     """
     known = half * half / 3 + 1e-3
-    scatter = 0.0
-    prior = np.diag([0.0, 1 / _PRIOR_RATE**2])
+    count, scatter = len(x), 0.0
     offset = rate = 0.0
     covariance = np.zeros((2, 2))
-    design = np.stack([np.ones_like(x), x], axis=1)
-    scale = np.array([1.0, max(float(np.abs(x).max()), 1.0)])
+    scale = max(float(np.abs(x).max()), 1.0)
+    at, prior = x / scale, (scale * _PRIOR_RATE) ** -2
     for _ in range(_ROUNDS):
         weights = 1 / (known + scatter)
-        normal = design.T @ (design * weights[:, None]) + prior
-        inverse = np.linalg.inv(normal * np.outer(1 / scale, 1 / scale))
-        covariance = inverse * np.outer(1 / scale, 1 / scale)
-        offset, rate = (covariance @ (design.T @ (weights * y))).tolist()
-        free = max(len(x) - 2, 1)
+        # Two unknowns: the normal equations have a solution in closed form.
+        weight, by_at = float(weights.sum()), weights * at
+        first, second = float(by_at.sum()), float((by_at * at).sum()) + prior
+        determinant = weight * second - first * first
+        oo, ro, rr = second / determinant, -first / determinant, weight / determinant
+        sum_y, sum_xy = float((weights * y).sum()), float((by_at * y).sum())
+        offset, rate = oo * sum_y + ro * sum_xy, (ro * sum_y + rr * sum_xy) / scale
+        covariance = np.array([[oo, ro / scale], [ro / scale, rr / scale**2]])
+        if count <= 2:
+            continue
         residual = y - offset - rate * x
-        surplus = float((weights * residual**2).sum()) / free
-        if len(x) > 2:
-            total = float((weights * (known + scatter)).sum() / weights.sum())
-            mean_square = float((weights * residual**2).sum() / weights.sum()) * len(x) / free
-            scatter = max(mean_square - (total - scatter), 0.0)
-        if surplus > 1 and len(x) > 2:
+        square = float((weights * residual * residual).sum())
+        mean_square = square / weight * count / (count - 2)
+        scatter = max(mean_square - count / weight + scatter, 0.0)  # count / weight: mean variance
+        surplus = square / (count - 2)
+        if surplus > 1:
             covariance = covariance * surplus
     return offset, rate, scatter**0.5, covariance

@@ -218,7 +218,7 @@ class ClockFit:
         if self._guard is None or len(self._readings) >= self._guard_until:
             line = self.line()  # a new one for each reading would tell nothing more
             self._guard = line, self._base
-            self._guard_until = min(len(self._readings) * 5 // 4, _MAX_READINGS)
+            self._guard_until = min(len(self._readings) * 2, _MAX_READINGS)
         line, (x0, y0) = self._guard
         expected = line.value(float(slave - x0))
         off = max(earliest - slave - y0 - expected, expected - (latest - slave - y0), 0.0)

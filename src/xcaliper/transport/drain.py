@@ -108,6 +108,7 @@ class _Compiler:
             self.kernel = compile_drain()
             if _HAS_RECVMSG:
                 self.resident = compile_reside(self.kernel)
+            import numpy.ma  # noqa: F401  # numba does with the first call, which must not wait
         except Exception as error:  # noqa: BLE001  # whatever numba dislikes: the numpy tier goes on
             self.error = error
 

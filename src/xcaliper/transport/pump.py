@@ -61,11 +61,12 @@ _LATE_NS: Final = 3_000_000
 #: Late drains of much data after which threads shall take turns more often, and how often.
 _MANY_WAITS: Final = 3
 _HURRY_S: Final = 0.001
-#: How long the pump stays in the receive, and how long it does not after a command.
+#: How long the pump stays in the receive: when much comes or somebody waits for it, and else.
 _STAY_NS: Final = 20_000_000
+_LONG_STAY_NS: Final = 100_000_000
+#: How long it does not stay after a command.
 _COMMANDED_NS: Final = 3_000_000
-_TICKS_OF_STAY: Final = 20
-_SETTLING_STAYS: Final = 25
+_SETTLING_NS: Final = 500_000_000
 _CLOSE_NS: Final = 500_000_000
 _SLICE_S: Final = 0.1
 #: How long a prompt pump waits for the socket: submitted procedures wait as long.
@@ -133,6 +134,8 @@ class Link:
         self._pump_id = 0
         self._pump_drives = False
         self._stay: Stay | None = None
+        self._stay_ns = _STAY_NS
+        self._is_fresh = False
         self._sent = 0
         self._commanded_ns = 0
         self._was_full = self._came_late = False
@@ -340,6 +343,10 @@ class Link:
 
         self._begin_daq(begin)
 
+    def keep_fresh(self) -> None:
+        """Hand out blocks every 20 ms, whatever it costs, until DAQ ends: somebody looks at them."""
+        self._is_fresh = True
+
     def start_daq(self, sink: DaqSink, *, prompt: bool = False) -> None:
         """Give every DAQ packet from now on to the sink, in batches and in order.
 
@@ -383,7 +390,7 @@ class Link:
         if self._switch_interval_s is not None:
             self._switch_faster(self._switch_interval_s)
         elif self._stay is not None and self._may_hurry:
-            self._settling = _SETTLING_STAYS
+            self._settling = _SETTLING_NS
             self._switch_faster(_HURRY_S)
         self._wake_pump()
 
@@ -403,7 +410,7 @@ class Link:
     def _settle(self, size: int) -> None:
         """Starting takes several turns of several threads; with the first stays the hurry is over."""
         if self._settling and size:
-            self._settling -= 1
+            self._settling = max(self._settling - self._stay_ns, 0)
             if not self._settling:
                 self._switch_back()
 
@@ -422,7 +429,7 @@ class Link:
         if not self._inbox.running:
             return None
         self._prompt = None
-        self._settling = 0
+        self._settling, self._is_fresh = 0, False
         self._switch_back()
         self._leave()
         if self._lock.acquire(timeout=_STOP_S):
@@ -527,7 +534,7 @@ class Link:
                 else:
                     size = self._driver.poll(share)
                     self._was_full = size >= HOLD_BYTES
-                self._choose_pause(size // _TICKS_OF_STAY if stayed else size)
+                self._choose_pause(size, stayed=stayed)
                 if self._came_late and size > self._large and not stayed:
                     self._note_wait()
                 if size > _BATCHING_BYTES and self._inbox.running:
@@ -558,7 +565,7 @@ class Link:
 
     def _remain(self) -> int:
         """Receive tick by tick for a while; gives the number of bytes."""
-        until = self._clock() + _STAY_NS
+        until = self._clock() + self._stay_ns
         size = self._driver.poll(HOLD_BYTES, until)
         self._drained_ns = self._clock()
         if self._drained_ns - until > _LATE_NS and size > self._large:
@@ -566,9 +573,13 @@ class Link:
         self._settle(size)
         return size
 
-    def _choose_pause(self, size: int) -> None:
-        """Tick less often when little comes, so that a slow measurement costs little."""
-        if size > self._driver.worthwhile_bytes:
+    def _choose_pause(self, size: int, *, stayed: bool) -> None:
+        """Tick less often and stay longer when little comes, so that it costs little."""
+        if stayed:
+            size //= self._stay_ns // 1_000_000
+        is_much = size > self._driver.worthwhile_bytes
+        self._stay_ns = _STAY_NS if is_much or self._is_fresh else _LONG_STAY_NS
+        if is_much:
             self._pause_s = self._daq_tick_s
         elif self._pause_s < self._longest_s:
             self._pause_s = min(2 * self._pause_s, self._longest_s)
