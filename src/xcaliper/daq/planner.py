@@ -9,6 +9,7 @@ from xcaliper.core.errors import PlanError
 from xcaliper.daq.assemble import Assembly
 from xcaliper.daq.budget import Budget
 from xcaliper.daq.capabilities import (
+    MAX_ODTS,
     MAX_ODTS_STIM,
     DaqCapabilities,
     EventChannel,
@@ -427,9 +428,10 @@ class Planner:
                     break
             room = max((limits.max_odts - 1) * limits.payload + limits.first_payload, 0)
             room = room if limits.max_odts > 0 else 0
-            if limits.crossing and 0 < need <= room:
+            count = self._odts_of(group) if limits.crossing and need <= room else 0
+            if count:
                 return (
-                    f"{title} needs {need} bytes per sample, which take {self._odts_of(group)} ODTs of "
+                    f"{title} needs {need} bytes per sample, which take {count} ODTs of "
                     f"{limits.payload} bytes as elements stay whole, and {limits.max_odts} are left"
                 )
             if limits.crossing:
@@ -450,14 +452,16 @@ class Planner:
         )
 
     def _odts_of(self, group: Group) -> int:
-        """ODTs that a group would need if there were enough numbers."""
+        """ODTs that a group would need if there were more numbers, 0 when many more do not suffice."""
 
         def limits_of(used: int) -> Limits:
-            return replace(self._limits(group, 1, used), max_odts=MANY)
+            return replace(self._limits(group, 1, used), max_odts=4 * MAX_ODTS - used)
 
         parts = by_extension(group, self.caps.address_extension)
-        drafts = [fill_dynamic(part, limits_of, self.budget) or [] for part in parts]
-        return sum(len(draft.packed.odts) for part in drafts for draft in part)
+        found = [fill_dynamic(part, limits_of, self.budget) for part in parts]
+        if any(drafts is None for drafts in found):
+            return 0
+        return sum(len(draft.packed.odts) for drafts in found if drafts for draft in drafts)
 
     def _fits(self, group: Group, overflow: Overflow) -> bool:
         """Whether dynamic lists hold the signals of a group; else what is left over is told."""
