@@ -123,7 +123,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=200)
     seeds = parser.parse_args().seeds
-    print(f"two slaves of ±50 ppm after 10 s, {seeds} seeds; bars without loss: p99/50 µs ≤ 1, covered ≥ 0.99")
+    print(
+        f"two slaves of ±50 ppm after 10 s, {seeds} seeds; bars without loss: p99/50 µs ≤ 1, covered ≥ 0.99"
+    )
     for way in ("GET_DAQ_CLOCK", "multicast", "grandmaster"):
         for loss in (0.0, 0.3):
             begin = time.process_time()

@@ -131,7 +131,7 @@ def test_ctrl_c_closes_the_file(url, tmp_path):
 def test_no_file_is_named_that_is_not_there(url, tmp_path, capsys, monkeypatch):
     """Ctrl+C while the file is being made leaves none."""
 
-    def interrupted(*_):
+    def interrupted(*_, **_named):
         raise KeyboardInterrupt
 
     target = tmp_path / "run.mf4"

@@ -12,7 +12,7 @@ from asammdf import MDF
 
 import xcaliper
 from xcaliper import Recording
-from xcaliper.core.errors import NotFoundError, PlanError, SettingsError, UsageError
+from xcaliper.core.errors import MdfError, NotFoundError, PlanError, SettingsError, UsageError
 from xcaliper.record.calculated import CalculatedSignal
 from xcaliper.record.sinks.memory import MemorySink
 from xcaliper.sim.process import EcuProcess
@@ -97,19 +97,18 @@ def test_slow_callback_loses_what_it_cannot_hold_counted_and_marked(ecu):
     release = threading.Event()
     blocks = []
     sink = MemorySink()
-    measurement = ecu.measure(
-        "TaskCounter1ms", duration_s=0.8, keep=False, record=Recording([sink])
-    )
+    measurement = ecu.measure("TaskCounter1ms", duration_s=30, keep=False, record=Recording([sink]))
 
     def slow(block):
-        release.wait(5)
+        release.wait(30)
         blocks.append(block)
 
     measurement.on_block(slow, max_bytes=1000)
     with measurement:
         for _ in measurement:
-            if measurement.elapsed_s > 0.6:
+            if measurement.quality.dropped > 50:
                 release.set()
+                break
     dropped = next(q.dropped for q in measurement.queues if q.name == "callback slow")
     assert dropped == measurement.quality.dropped > 0
     counts = np.concatenate([block["TaskCounter1ms"] for block in blocks]).astype(np.int64)
@@ -259,6 +258,54 @@ def test_several_recordings_with_triggers_of_their_own(ecu, tmp_path):
     assert ecu.measure("EngineSpeed", duration_s=0.2).run().quality.samples > 0
 
 
+def test_all_recordings_can_begin_or_none_does(ecu, tmp_path):
+    old, fresh = tmp_path / "old.mf4", tmp_path / "new.csv"
+    old.write_bytes(b"precious")
+    for wrong, error, text in (
+        (Recording(tmp_path / "x.mf4", trigger="EngineSped > 1"), NotFoundError, "EngineSpeed"),
+        (Recording(tmp_path / "x.mf4", trigger="Lambda > 1"), NotFoundError, "not measured: add"),
+        (Recording(tmp_path / "x.mf4", signals=["Lambda"]), NotFoundError, "not measured: add"),
+        (Recording(tmp_path / "x.mf4", repeat=True), UsageError, "without a trigger"),
+        (Recording(tmp_path / "x.txt"), SettingsError, "no format"),
+        (Recording(fresh), UsageError, "named twice"),
+    ):
+        record = [Recording(old, overwrite=True), fresh, wrong]
+        with pytest.raises(error, match=text):
+            ecu.measure("EngineSpeed", duration_s=0.2, record=record).run()
+        assert [path.name for path in tmp_path.iterdir()] == ["old.mf4"]
+        assert old.read_bytes() == b"precious"
+    with pytest.raises(NotFoundError, match="not measured: add Lambda"):
+        ecu.measure("EngineSpeed", calculated={"Twice": "Lambda * 2"})
+    with pytest.raises(UsageError, match="no calculated signal"):
+        ecu.measure("EngineSpeed", calculated={"Twice": 2})
+    sink = MemorySink()
+    again = Recording([old, sink], numbered=True, signals="EngineSpeed", flush_period_s=0.0)
+    count = ecu.measure("EngineSpeed", duration_s=0.3, record=again).run().quality.samples
+    assert len(sink.to_pandas()["Task1ms"]) == count > 50
+    with MDF(tmp_path / "old_001.mf4") as mdf:
+        assert len(mdf.get("EngineSpeed")) == count
+
+
+def test_what_one_file_cannot_take_goes_on_into_the_others(ecu, tmp_path):
+    class Breaks(MemorySink):
+        def write(self, block):
+            raise MdfError("broken.")
+
+    measurement = ecu.measure(
+        "TaskCounter1ms", duration_s=0.6, record=Recording([Breaks(), tmp_path / "good.mf4"])
+    )
+    with pytest.raises(MdfError, match="broken"):
+        measurement.run()
+    assert measurement.elapsed_s >= 0.6
+    assert str(measurement.record_error) == "broken."
+    with MDF(tmp_path / "good.mf4") as mdf:
+        assert len(mdf.get("TaskCounter1ms")) == measurement.quality.samples > 200
+    measurement = ecu.measure("TaskCounter1ms", duration_s=30, record=[Recording(Breaks())])
+    with pytest.raises(MdfError, match="broken"):
+        measurement.run()
+    assert measurement.elapsed_s < 20  # there is nothing left to record to
+
+
 def test_manual_trigger_and_page_switch(ecu, tmp_path):
     by_hand, by_page = tmp_path / "hand.mf4", tmp_path / "page.mf4"
     with ecu.measure(
@@ -297,7 +344,11 @@ def test_two_slaves_on_one_axis_in_one_file(ecu, other, tmp_path):
     assert set(measurement.signals) == {
         "left/EngineSpeed", "right/EngineSpeed", "TaskCounter1ms", "WaveCounter", "Difference",
     }  # fmt: skip
-    measurement.run()
+    with measurement:
+        other.set_page(1, 1)
+        other.set_page(1, 0)
+        for _ in measurement:
+            pass
     blocks = {block.event: block for block in measurement.blocks()}
     left, right = blocks["left/Task1ms"], blocks["right/Task1ms"]
     assert (np.diff(left["TaskCounter1ms"].astype(int)) == 1).all()
@@ -321,7 +372,10 @@ def test_two_slaves_on_one_axis_in_one_file(ecu, other, tmp_path):
         assert len(mdf.get("right/EngineSpeed")) == len(right)
         for words in ("left epk", "right epk", "left time_axis", "right time_axis"):
             assert words in mdf.header.comment
-        assert [one.file_name for one in mdf.attachments] == ["DemoEngine.a2l"] * 2
+        names = [one.file_name for one in mdf.attachments]
+        assert names == ["left_DemoEngine.a2l", "right_DemoEngine.a2l"]
+        marks = [event.comment for event in mdf.events]
+        assert marks == ["right: segment 1: page 1", "right: segment 1: page 0"]
     assert not ecu.port.measurement.is_running
 
 

@@ -158,6 +158,7 @@ def test_an_output_that_fails_is_told_and_the_others_go_on(tmp_path):
             recorder.put(block)
         except MdfError:
             told += 1
+        assert recorder.is_working
     with pytest.raises(MdfError, match="broken"):
         recorder.close()
     assert told == 1
@@ -342,6 +343,19 @@ def test_existing_files_are_found_before_the_measurement(tmp_path, taken, output
         ({"max_recordings": 0}, SettingsError),
         ({"ring_bytes": 0}, SettingsError),
         ({"calculated": [CalculatedSignal("n", "x")]}, SettingsError),
+        ({"calculated": [CalculatedSignal(" ", "x")]}, SettingsError),
+        ({"pre_s": 1.0}, SettingsError),  # before what?
+        ({"max_recordings": None}, SettingsError),  # at which trigger?
+        ({"pre_s": "1", "trigger": "n > 0"}, SettingsError),
+        ({"split_s": "1"}, SettingsError),
+        ({"split_bytes": 1.5}, SettingsError),
+        ({"trigger": 5}, SettingsError),
+        ({"trigger": "t > 5"}, SettingsError),
+        ({"trigger": "n > 0", "stop": ["manual", None]}, SettingsError),
+        ({"signals": []}, SettingsError),
+        ({"outputs": None}, SettingsError),
+        ({"outputs": ["r.mf4", "./r.mf4"]}, SettingsError),
+        ({"outputs": "."}, SettingsError),
     ],
 )
 def test_settings_that_cannot_be(tmp_path, monkeypatch, settings, error):
@@ -349,6 +363,32 @@ def test_settings_that_cannot_be(tmp_path, monkeypatch, settings, error):
     with pytest.raises(error):
         Recorder(DESCRIPTION, **({"outputs": "r.mf4"} | settings))
     assert not list(tmp_path.iterdir())
+
+
+def test_folders_that_cannot_take_a_file_are_named(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder.mf4").mkdir()
+    for path, reason in (("file/r.mf4", "is no folder"), ("folder.mf4", "is a folder")):
+        with pytest.raises(SettingsError, match=reason):
+            Recorder(DESCRIPTION, tmp_path / path, options=FileOptions(overwrite=True))
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
+    with pytest.raises(SettingsError, match="cannot be written to"):
+        Recorder(DESCRIPTION, tmp_path / "r.csv")
+
+
+def test_files_wait_until_they_are_wanted_and_go_when_they_are_not(tmp_path):
+    outputs = [tmp_path / "r.mf4", tmp_path / "r.csv", tmp_path / "r.parquet"]
+    recorder = Recorder(DESCRIPTION, outputs, at_once=False)
+    assert not list(tmp_path.iterdir())
+    recorder.open_files()
+    recorder.open_files()
+    assert len(list(tmp_path.iterdir())) == 5
+    recorder.discard()
+    assert not list(tmp_path.iterdir())
+    recorder = Recorder(DESCRIPTION, outputs)
+    recorder.put(fast(0, 1))
+    recorder.discard()
+    assert len(list(tmp_path.iterdir())) == 5  # there is a sample in it
 
 
 def test_an_output_that_cannot_be_opened_ends_it_before_it_begins(tmp_path):

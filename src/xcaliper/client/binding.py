@@ -265,8 +265,8 @@ def _verbal(rule: compu.Verbal) -> mdf.Conversion:
     lows = tuple(float(low) for low, _, _ in rule.rows)
     highs = tuple(float(high) for _, high, _ in rule.rows)
     if lows == highs:
-        return mdf.ValueToText(lows, texts, rule.default or "")
-    return mdf.RangeToText(lows, highs, texts, rule.default or "")
+        return mdf.ValueToText(lows, texts, rule.default)
+    return mdf.RangeToText(lows, highs, texts, rule.default)
 
 
 def declared_daq(described: XcpDescription | None) -> DeclaredDaq | None:

@@ -136,14 +136,23 @@ def make_calculator(
 
     Args:
         calculated: name → expression; or calculated signals with unit and raster.
+
+    Raises:
+        UsageError: something else is among them.
     """
     if isinstance(calculated, Mapping):
         signals = [
-            one if isinstance(one, CalculatedSignal) else CalculatedSignal(name, one)
+            CalculatedSignal(name, one) if isinstance(one, str) else one
             for name, one in calculated.items()
         ]
     else:
         signals = list(calculated)
+    for one in signals:
+        if not isinstance(one, CalculatedSignal):
+            raise UsageError(
+                f"calculated: {one!r} is no calculated signal.",
+                hint='calculated={"Power": "EngineSpeed * Torque / 9549"}, or CalculatedSignal(…).',
+            )
 
     def make(rasters: Sequence[RasterDescription], rules: Mapping[str, Any]) -> Calculator:
         made = Calculator(rasters, signals)

@@ -84,15 +84,16 @@ class Calibration(ExportingCalibrator):
 
     def _mark(self, transaction: Transaction) -> None:
         """Leave marks of the changes in the running measurement."""
-        measurement = self._connection.port.measurement
+        port = self._connection.port
+        measurement = port.measurement
         for change in transaction.changes:
             self._note(change.name)
         if measurement is None:
             return
         for change in transaction.changes[:_MAX_MARKS]:
-            measurement.mark(str(change), name=change.name)
+            measurement.mark(str(change), name=change.name, port=port)
         if len(transaction.changes) > _MAX_MARKS:
-            measurement.mark(str(transaction), name="calibration")
+            measurement.mark(str(transaction), name="calibration", port=port)
 
     def check_allowed(self, transaction: Transaction) -> None:
         """Refuse to write with the description of another program, or offline.

@@ -398,7 +398,7 @@ class Connection(NamedObjects):
     def _mark_page(self, text: str) -> None:
         """Leave a mark of a switched page in the running measurement."""
         if self._port.measurement is not None:
-            self._port.measurement.mark(text, name="page")
+            self._port.measurement.mark(text, name="page", port=self._port)
 
     @property
     def paging(self) -> Paging:

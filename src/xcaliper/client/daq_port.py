@@ -57,8 +57,8 @@ class ListUser(Protocol):
         """End it."""
         ...
 
-    def mark(self, text: str, *, name: str = "") -> object:
-        """Take note that something was changed in the ECU."""
+    def mark(self, text: str, *, name: str = "", port: DaqPort | None = None) -> object:
+        """Take note that something was changed in the ECU of a port."""
         ...
 
 

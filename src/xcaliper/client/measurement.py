@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -14,7 +15,7 @@ from xcaliper.client import frames
 from xcaliper.client.block import Block, ColumnRule, join_blocks
 from xcaliper.client.callbacks import Callback
 from xcaliper.client.quality import Quality, QueueState, Track
-from xcaliper.client.recording import describe_track
+from xcaliper.client.recording import describe_track, discard
 from xcaliper.client.slave_time import axis_error_ns, share_axis
 from xcaliper.client.waiting import Waiting, block_bytes
 from xcaliper.core.errors import LinkError, LocalProtocolError, PlanError, UsageError, XcaliperError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from xcaliper.client.acquisition import Acquisition
     from xcaliper.client.calculated import Calculator
+    from xcaliper.client.daq_port import DaqPort
     from xcaliper.client.recording import Output
     from xcaliper.core.diagnostics import Diagnostic
     from xcaliper.core.samples import SampleBlock
@@ -199,7 +201,9 @@ class Measurement:
 
     def _end_quietly(self) -> None:
         """Clean up behind a failed start; what failed first says more than what fails now."""
-        for step in (*(one.halt for one in self.acquisitions), *self._closers()):
+        steps: list[Callable[[], None]] = [one.halt for one in self.acquisitions]
+        steps += [partial(discard, output) for output in self.recorders]
+        for step in steps:
             with suppress(XcaliperError):
                 step()
 
@@ -300,13 +304,20 @@ class Measurement:
             callback.put(blocks)
 
     def _record(self, number: int, output: Output, block: SampleBlock) -> None:
-        """Hand a block to a recording; when the last one has failed, the reader is told."""
+        """Hand a block to a recording; when no file is left that works, the reader is told."""
         try:
             output.put(block)
         except XcaliperError as error:
             self._failed_outputs.setdefault(number, error)
-            if len(self._failed_outputs) == len(self.recorders):
+            if not any(map(self._is_recording, range(len(self.recorders)))):
                 self._record_error = self._record_error or error
+
+    def _is_recording(self, number: int) -> bool:
+        """Whether a recording goes on, be it to one of several files."""
+        works: bool = getattr(
+            self.recorders[number], "is_working", number not in self._failed_outputs
+        )
+        return works
 
     def _next_wait_s(self) -> float | None:
         """How long to let data gather; None when the duration is over."""
@@ -603,13 +614,21 @@ class Measurement:
         total = sum(t.samples * t.dtype.itemsize for t in self.tracks if t.is_measured)
         return total / self.elapsed_s if self.elapsed_s else 0.0
 
-    def mark(self, text: str, *, name: str = "") -> None:
-        """Put a marker with a text into every recording; nothing when there is none."""
+    def mark(self, text: str, *, name: str = "", port: DaqPort | None = None) -> None:
+        """Put a marker with a text into every recording; nothing when there is none.
+
+        Args:
+            text: for people.
+            name: short name.
+            port: of the slave that it is about; where several are measured its label is said.
+        """
         if self._state != "running" or not self.recorders:
             return
         from xcaliper.record.description import EventType, RecordingEvent
 
-        event = RecordingEvent(EventType.MARKER, self.now_ns, text, name)
+        label = next((one.label for one in self.acquisitions if one.port is port), "")
+        told = f"{label}: {text}" if label else text
+        event = RecordingEvent(EventType.MARKER, self.now_ns, told, name)
         for output in self.recorders:
             output.event(event)
 

@@ -100,9 +100,9 @@ class LiveHost:
 
     def mark_change(self, text: str, name: str) -> None:
         """Leave a mark in the running measurement."""
-        measurement = self._connection.port.measurement
-        if measurement is not None:
-            measurement.mark(text, name=name)
+        port = self._connection.port
+        if port.measurement is not None:
+            port.measurement.mark(text, name=name, port=port)
 
 
 class NamedValues:

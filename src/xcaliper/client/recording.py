@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from xcaliper.record.pipeline import PipelineStats
     from xcaliper.record.recorder import Recorder
+    from xcaliper.record.sinks import Sink
     from xcaliper.record.trigger import Trigger
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Recording",
     "describe_recording",
     "describe_track",
+    "discard",
     "open_recordings",
     "recordings_of",
 ]
@@ -61,7 +63,7 @@ class Recording:
 
     Attributes:
         path: file; its suffix tells the format (``.mf4``, ``.csv``, ``.parquet``). Several are
-            written at once when it is a list.
+            written at once when it is a list; a sink, such as a ``MemorySink``, may be one of them.
         signals: names and patterns to record; None = everything that is measured.
         trigger: what starts it, such as ``"EngineSpeed > 3000"``, ``"manual"`` or ``"page"``; None =
             from the first sample on.
@@ -73,10 +75,16 @@ class Recording:
         split_s: go on in another file after so many seconds.
         compressed: smaller files, more work.
         overwrite: replace files that exist.
+        numbered: take a free name, ``name_001`` and so on, where a file exists.
+        durable: survive a power loss, not only the death of the process (MDF4).
+        physical: write physical values where the format does not hold both (CSV, Parquet).
+        flush_period_s: how old samples may get before they are in the file; None = as is good for
+            the format.
+        options: further ones of the recorder, such as ``ring_bytes`` and ``queue_bytes``.
     """
 
-    path: str | Path | Sequence[str | Path]
-    signals: tuple[str, ...] | None = None
+    path: str | Path | Sink | Sequence[str | Path | Sink]
+    signals: str | Sequence[str] | None = None
     trigger: Trigger | str | Sequence[Trigger | str] | None = None
     stop: Trigger | str | Sequence[Trigger | str] | None = None
     pre_s: float = 0.0
@@ -86,16 +94,30 @@ class Recording:
     split_s: float | None = None
     compressed: bool = False
     overwrite: bool = False
+    numbered: bool = False
+    durable: bool = False
+    physical: bool = True
+    flush_period_s: float | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """File name, for people."""
-        paths = self.path if isinstance(self.path, list | tuple) else [self.path]
-        return ", ".join(str(one) for one in paths)
+        return ", ".join(
+            str(one) if isinstance(one, str | Path) else type(one).__name__ for one in self.paths
+        )
 
-    def open(self, description: RecordingDescription) -> Recorder:
+    @property
+    def paths(self) -> list[Any]:
+        """Files and sinks, one by one."""
+        return list(self.path) if isinstance(self.path, list | tuple) else [self.path]
+
+    def open(self, description: RecordingDescription, *, at_once: bool = True) -> Recorder:
         """The recorder, ready to take blocks.
+
+        Args:
+            description: of what is measured.
+            at_once: open files that need no trigger now, else with its ``open_files``.
 
         Raises:
             SettingsError: settings contradict each other, or the file exists.
@@ -104,9 +126,22 @@ class Recording:
         """
         from xcaliper.record.recorder import FileOptions, Recorder
 
+        if self.repeat and self.trigger is None:
+            raise UsageError(
+                f"recording {self.name}: it cannot be repeated without a trigger.",
+                hint="Add one that starts each recording, such as trigger='EngineSpeed > 3000'.",
+            )
+        options = FileOptions(
+            overwrite=self.overwrite,
+            numbered=self.numbered,
+            compressed=self.compressed,
+            durable=self.durable,
+            physical=self.physical,
+            flush_period_s=self.flush_period_s,
+        )
         return Recorder(
             description,
-            self.path,
+            self.paths,
             signals=self.signals,
             trigger=self.trigger,
             stop=self.stop,
@@ -115,8 +150,8 @@ class Recording:
             max_recordings=None if self.repeat else 1,
             split_bytes=self.split_bytes,
             split_s=self.split_s,
-            options=FileOptions(overwrite=self.overwrite, compressed=self.compressed),
-            **self.options,
+            at_once=at_once,
+            **{"options": options} | self.options,
         )
 
 
@@ -151,23 +186,50 @@ def recordings_of(
 def open_recordings(
     recordings: Sequence[Recording | Output], description: RecordingDescription
 ) -> list[tuple[str, Output]]:
-    """Name and recorder of each; none is left open when one of them cannot be opened.
+    """Name and recorder of each.
+
+    All settings are looked at before the first file is made or replaced; when one of them cannot
+    be opened nevertheless, none is left open, and no file without samples stays.
 
     Raises:
-        SettingsError: a file exists, or cannot be made.
+        SettingsError: a file exists, cannot be made, or is named twice.
     """
+    _check_names(recordings)
     found: list[tuple[str, Output]] = []
     try:
         for one in recordings:
             if isinstance(one, Recording):
-                found.append((one.name, one.open(description)))
+                found.append((one.name, one.open(description, at_once=False)))
             else:
                 found.append((type(one).__name__, one))
+        for _, output in found:
+            if hasattr(output, "open_files"):
+                output.open_files()
     except BaseException:
         for _, output in found:
-            output.close()
+            discard(output)
         raise
     return found
+
+
+def discard(output: Output) -> None:
+    """Close what recorded nothing, without a trace where it can."""
+    getattr(output, "discard", output.close)()
+
+
+def _check_names(recordings: Sequence[Recording | Output]) -> None:
+    """Refuse two recordings to one file."""
+    seen: set[Path] = set()
+    for one in recordings:
+        for path in one.paths if isinstance(one, Recording) else ():
+            if not isinstance(path, str | Path):
+                continue
+            place = Path(path).absolute()
+            if place in seen:
+                raise UsageError(
+                    f"record: {path} is named twice.", hint="Give each recording its own file."
+                )
+            seen.add(place)
 
 
 def describe_recording(measurement: Measurement, begin_ns: int) -> RecordingDescription:

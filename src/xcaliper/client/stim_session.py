@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from xcaliper.client.beside import Beside
     from xcaliper.client.connection import Connection
+    from xcaliper.client.daq_port import DaqPort
     from xcaliper.client.measurement import Measurement
     from xcaliper.client.recording import Record
     from xcaliper.client.selection import Selection
@@ -153,10 +154,10 @@ class StimSession(ABC):
         """The plan in words."""
         return self.plan.describe()
 
-    def mark(self, text: str, *, name: str = "") -> None:
+    def mark(self, text: str, *, name: str = "", port: DaqPort | None = None) -> None:
         """Put a marker with a text into every recording; nothing when there is none."""
         if self.measurement is not None:
-            self.measurement.mark(text, name=name)
+            self.measurement.mark(text, name=name, port=port)
 
     def start(self) -> Self:
         """Set the lists up and start all of them together.

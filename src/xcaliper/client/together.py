@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.client.acquisition import Acquisition
 from xcaliper.client.measurement import Measurement
 from xcaliper.client.recording import describe_recording, open_recordings, recordings_of
-from xcaliper.core.errors import UsageError
+from xcaliper.core.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from xcaliper.client.calculated import Calculated
     from xcaliper.client.recording import Output, Record
     from xcaliper.client.selection import Selection
+    from xcaliper.quantity.catalog import Catalog
 
 __all__ = ["make_measurement", "measure_together", "reconnect_time_s"]
 
@@ -155,22 +157,41 @@ def make_measurement(  # noqa: PLR0913  # options by name
             )
         )
 
+    catalogs = [one.port.connection.catalog for one in acquisitions]
+
     def outputs(measurement: Measurement, begin_ns: int) -> list[tuple[str, Output]]:
-        return open_recordings(recordings, describe_recording(measurement, begin_ns))
+        with _says_what_is_not_measured(catalogs):
+            return open_recordings(recordings, describe_recording(measurement, begin_ns))
 
     extra: dict[str, Any] = {}
     if calculated:
         from xcaliper.client.calculated import make_calculator
 
         extra["calculator"] = make_calculator(calculated)
-    return Measurement(
-        acquisitions,
-        duration_s=duration_s,
-        raw=raw,
-        keep=keep,
-        outputs=outputs if recordings else None,
-        **extra,
-    )
+    with _says_what_is_not_measured(catalogs):
+        return Measurement(
+            acquisitions,
+            duration_s=duration_s,
+            raw=raw,
+            keep=keep,
+            outputs=outputs if recordings else None,
+            **extra,
+        )
+
+
+@contextmanager
+def _says_what_is_not_measured(catalogs: Sequence[Catalog]) -> Iterator[None]:
+    """Tell names that no ECU has from those that are only not measured."""
+    try:
+        yield
+    except NotFoundError as error:
+        if not any(error.name in catalog.names for catalog in catalogs):
+            raise
+        raise NotFoundError(
+            error.name,
+            kind=error.kind,
+            hint=f"The ECU has it, but it is not measured: add {error.name} to the signals.",
+        ) from error
 
 
 def reconnect_time_s(reconnect: bool | float) -> float | None:  # noqa: FBT001  # as users say it

@@ -92,21 +92,30 @@ class TableStep:
 
 @dataclass(frozen=True, slots=True)
 class ValueToText:
-    """Text per raw value."""
+    """Text per raw value.
+
+    Attributes:
+        default: of values without a text; ``None`` = their number, which MDF4 cannot say: there they
+            have an empty text.
+    """
 
     keys: tuple[float, ...]
     texts: tuple[str, ...]
-    default: str = ""
+    default: str | None = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RangeToText:
-    """Text per raw range; both ends belong to the range of an integer."""
+    """Text per raw range; both ends belong to the range of an integer.
+
+    Attributes:
+        default: as in ``ValueToText``.
+    """
 
     lower: tuple[float, ...]
     upper: tuple[float, ...]
     texts: tuple[str, ...]
-    default: str = ""
+    default: str | None = ""
 
 
 Conversion = (
@@ -139,12 +148,12 @@ def _value_texts(rule: ValueToText) -> CcParts:
     entries: dict[float, str] = {}
     for key, text in zip(rule.keys, rule.texts, strict=True):
         entries.setdefault(key, text)  # the first of two equal keys wins, as in a VTAB
-    return CcParts(7, (*entries.values(), rule.default), tuple(entries))
+    return CcParts(7, (*entries.values(), rule.default or ""), tuple(entries))
 
 
 def _range_texts(rule: RangeToText) -> CcParts:
     limits = zip(rule.lower, rule.upper, strict=True)
-    return CcParts(8, (*rule.texts, rule.default), tuple(x for pair in limits for x in pair))
+    return CcParts(8, (*rule.texts, rule.default or ""), tuple(x for pair in limits for x in pair))
 
 
 _TO_PARTS: Final[dict[type, Callable[[Any], CcParts]]] = {
@@ -272,9 +281,13 @@ def _step(rule: TableStep, raw: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(values[np.searchsorted(middles, raw.astype(np.float64), side="left")])
 
 
-def _texts(texts: tuple[str, ...], default: str, index: NDArray[Any]) -> NDArray[Any]:
-    choices = np.array([default, *texts], dtype=object)
-    return np.asarray(choices[index + 1])
+def _texts(rule: ValueToText | RangeToText, raw: NDArray[Any], index: NDArray[Any]) -> NDArray[Any]:
+    choices = np.array([rule.default, *rule.texts], dtype=object)
+    found = np.asarray(choices[index + 1])
+    if rule.default is None:
+        unknown = index < 0
+        found[unknown] = [str(value) for value in raw[unknown].tolist()]
+    return found
 
 
 def _value_to_text(rule: ValueToText, raw: NDArray[Any]) -> NDArray[Any]:
@@ -284,7 +297,7 @@ def _value_to_text(rule: ValueToText, raw: NDArray[Any]) -> NDArray[Any]:
     order = np.argsort(keys, kind="stable")
     x = raw.astype(np.float64)
     place = np.minimum(np.searchsorted(keys[order], x, side="left"), len(keys) - 1)
-    return _texts(rule.texts, rule.default, np.where(keys[order][place] == x, order[place], -1))
+    return _texts(rule, raw, np.where(keys[order][place] == x, order[place], -1))
 
 
 def _range_to_text(rule: RangeToText, raw: NDArray[Any]) -> NDArray[Any]:
@@ -297,7 +310,7 @@ def _range_to_text(rule: RangeToText, raw: NDArray[Any]) -> NDArray[Any]:
         lower, upper = rule.lower[n], rule.upper[n]
         inside = (x >= lower) & ((x <= upper) if whole or lower == upper else (x < upper))
         index[inside] = n
-    return _texts(rule.texts, rule.default, index)
+    return _texts(rule, raw, index)
 
 
 _BINARY: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {

@@ -198,6 +198,8 @@ def repair(file: RepairableFile, now_ns: int, *, tool_version: str = "") -> Repa
         ident = blocks.IdBlock.decode(work.reader.data(0, blocks.ID_SIZE))
     except WireError as error:
         raise MdfError(f"identification: {error}", hint="This is no MDF4 file.") from error
+    if not 400 <= ident.id_ver < 500:  # 410 is 4.10
+        raise MdfError(f"its format is MDF {ident.id_vers}.", hint="Only MDF 4 can be repaired.")
     hd = work.reader.block(blocks.ID_SIZE, blocks.HdBlock)
     history = work.last_fh(blocks.ID_SIZE + blocks.HdBlock.position("hd_fh_first"))
     groups = tuple(

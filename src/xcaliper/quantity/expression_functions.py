@@ -39,7 +39,7 @@ def _aligned(values: tuple[Any, ...]) -> list[NDArray[Any]]:
     Raises:
         ValueError: the result would be too large, or shapes do not fit.
     """
-    arrays = [np.asarray(value) for value in values]
+    arrays = _agreed([np.asarray(value) for value in values])
     depth = max(array.ndim for array in arrays)
     shaped = [
         a.reshape(a.shape[0], *(1,) * (depth - a.ndim), *a.shape[1:]) if 0 < a.ndim < depth else a
@@ -52,6 +52,21 @@ def _aligned(values: tuple[Any, ...]) -> list[NDArray[Any]]:
         if size > MAX_ELEMENTS:
             raise ValueError(f"{size} elements per sample, at most {MAX_ELEMENTS} are computed")
     return shaped
+
+
+def _agreed(arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Whole constants beside unsigned signals of 64 bits are unsigned too, as numpy takes them.
+
+    As signed ones they would make floating-point numbers of them, which lose the lowest bits.
+    """
+    if not any(array.dtype == np.uint64 and array.ndim for array in arrays):
+        return arrays
+    return [
+        array.astype(np.uint64)
+        if array.dtype == np.int64 and not array.ndim and array >= 0
+        else array
+        for array in arrays
+    ]
 
 
 def _plain(array: NDArray[Any]) -> NDArray[Any]:
@@ -84,9 +99,10 @@ def _shift(function: Function) -> Function:
     def shifted(values: NDArray[Any], by: NDArray[Any]) -> NDArray[Any]:
         if by.dtype.kind not in "iu" or values.dtype.kind not in "iu":
             raise TypeError("ufunc")
-        bits = np.clip(by, 0, 63).astype(np.int64)
-        result = function(values.astype(np.int64), bits)
-        gone = 0 if function is np.left_shift else np.where(values < 0, -1, 0)
+        word = np.uint64 if values.dtype == np.uint64 else np.int64
+        result = function(values.astype(word), np.clip(by, 0, 63).astype(word))
+        negative = (values < 0) & (function is np.right_shift)
+        gone = np.where(negative, -1, 0).astype(word)  # none of an unsigned word is negative
         return np.where(by > 63, gone, result)
 
     return shifted

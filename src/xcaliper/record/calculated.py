@@ -68,7 +68,7 @@ class Calculation:
         book: all signals.
 
     Raises:
-        SettingsError: two signals of one name, or too many.
+        SettingsError: two signals of one name, one without, or too many.
         NotFoundError: no such signal or raster.
         UsageError: an expression that cannot be read.
     """
@@ -82,6 +82,8 @@ class Calculation:
         self._measured = len(description.rasters)
         self._groups: list[_Group] = []
         for signal in signals:
+            if not signal.name.strip():
+                raise SettingsError("calculated", f"a signal has no name: {signal.expression!r}")
             if signal.name in self.book:
                 raise SettingsError("calculated", f"there is a signal {signal.name} already")
             self._enter(signal, description)

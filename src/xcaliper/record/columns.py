@@ -11,7 +11,7 @@ from xcaliper.mdf.conversion import RangeToText, ValueToText, to_phys
 from xcaliper.record.description import EventCause, EventType, RecordingEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -134,10 +134,14 @@ def gap_event(raster: int, gap: Gap) -> RecordingEvent:
 
 
 class LostColumn:
-    """How many samples were lost right before each row; keeps what waits for a next row."""
+    """How many samples were lost right before each row; keeps what waits for a next row.
 
-    def __init__(self) -> None:
-        self._waiting: dict[int, int] = {}
+    Args:
+        before: raster → a loss in front of its first row.
+    """
+
+    def __init__(self, before: Mapping[int, Gap] | None = None) -> None:
+        self._waiting = {raster: gap.lost or -1 for raster, gap in (before or {}).items()}
 
     def column(self, block: SampleBlock) -> NDArray[np.int64]:
         """int64[n]: 0 = none, -1 = an unknown number."""

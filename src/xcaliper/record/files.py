@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.errors import MdfError, SettingsError
 from xcaliper.mdf.repair import repair
+from xcaliper.mdf.walk import DAMAGED
 
 if TYPE_CHECKING:
     from xcaliper.mdf.repair import RepairReport
@@ -188,6 +189,9 @@ def repair_file(path: str | Path) -> RepairReport:
     try:
         return repair(file, time.time_ns())
     except MdfError as error:
-        raise MdfError(error.message, source=error.source or str(path), hint=error.hint) from error
+        hint = error.hint
+        if hint == DAMAGED:
+            hint = "Its description is cut or damaged, so its samples cannot be told apart."
+        raise MdfError(error.message, source=error.source or str(path), hint=hint) from error
     finally:
         file.close()

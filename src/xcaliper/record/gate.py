@@ -72,6 +72,7 @@ class Gate:
         rasters: those that are recorded; the end of a recording waits a moment for each. Others
             only count for triggers.
         begin: opens the sink of a recording, given its number from 1.
+        at_once: without ``start``, open it now, else with ``open_first``.
     """
 
     def __init__(  # noqa: PLR0913  # options by name
@@ -85,6 +86,7 @@ class Gate:
         ring_bytes: int,
         rasters: Collection[int],
         begin: Callable[[int], Sink],
+        at_once: bool = True,
     ) -> None:
         self._once = not start
         self._start = list(start) or [start_watch()]
@@ -105,7 +107,12 @@ class Gate:
         self._manual: RecordingEvent | None = None
         self._ended = self._closing = False
         self._recordings = self._samples = self._short = 0
-        if self._once:
+        if at_once:
+            self.open_first()
+
+    def open_first(self) -> None:
+        """Open the recording that needs no trigger, before the first sample comes."""
+        if self._once and not self._recordings:
             self._open(NEVER, NEVER)
 
     @property

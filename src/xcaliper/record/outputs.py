@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -103,8 +105,7 @@ class Outputs:
         self._running = later
         self.files: list[Path] = []
         given: Sequence[Any] = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-        if not given:
-            raise SettingsError("outputs", "there is none", hint="Give a path or a sink.")
+        _check_outputs(given)
         self._outputs = [
             _Output(None, self._target(Path(item)))
             if isinstance(item, (str, Path))
@@ -112,6 +113,7 @@ class Outputs:
             for item in given
         ]
         for output in self._outputs:
+            getattr(output.sink, "describe", _ignore)(description)
             if output.sink is None and later:
                 _try_out(output.path, description)
         mdf4 = any(
@@ -119,6 +121,11 @@ class Outputs:
         )
         # deflating a large A2L takes too long to be done at each trigger
         self._attachments = [item.packed() for item in attachments_of(description)] if mdf4 else []
+
+    @property
+    def is_working(self) -> bool:
+        """Whether an output is left that has not failed."""
+        return any(not output.failed for output in self._outputs)
 
     # --- names ---
 
@@ -134,8 +141,17 @@ class Outputs:
                 hint=f"Use one of {', '.join(FORMATS)}.",
             )
         if not path.parent.is_dir():
+            what = "is no folder" if path.parent.exists() else "does not exist"
             raise SettingsError(
-                "path", f"{path.parent} does not exist", hint="Create it or correct the path."
+                "path", f"{path.parent} {what}", hint="Create it or correct the path."
+            )
+        if path.is_dir() and path.suffix.lower() != ".parquet":
+            raise SettingsError("path", f"{path} is a folder", hint="Name a file in it.")
+        if not os.access(path.parent, os.W_OK):
+            raise SettingsError(
+                "path",
+                f"{path.parent} cannot be written to",
+                hint="Record elsewhere, or ask for the right to write there.",
             )
         if self._options.overwrite or not (taken := self._taken(path)):
             return path
@@ -222,6 +238,15 @@ class Outputs:
             rasters=len(self._description.rasters),
         )
 
+    def remove(self) -> None:
+        """Remove the files that were begun, as far as the system lets us."""
+        for path in self.files:
+            with suppress(OSError):
+                if path.is_dir():
+                    path.rmdir()  # of Parquet; parts in it are samples
+                else:
+                    path.unlink()
+
     def close(self) -> None:
         """Close the caller's own sinks, once; files are closed with their recordings."""
         outputs, self._outputs = self._outputs, []
@@ -231,6 +256,29 @@ class Outputs:
                     output.sink.close()
                 except Exception as error:  # noqa: BLE001  # the others are closed too
                     self._report(error)
+
+
+def _ignore(description: RecordingDescription) -> None:
+    """Sinks need not know what they get."""
+
+
+def _check_outputs(given: Sequence[Any]) -> None:
+    """Refuse what is no output, and one that is named twice."""
+    if not given:
+        raise SettingsError("outputs", "there is none", hint="Give a path or a sink.")
+    seen: set[Path] = set()
+    for item in given:
+        if isinstance(item, (str, Path)):
+            path = Path(item).absolute()
+            if path in seen:
+                raise SettingsError(
+                    "outputs", f"{item} is named twice", hint="Give each output its own name."
+                )
+            seen.add(path)
+        elif not all(hasattr(item, name) for name in ("write", "event", "tick", "close")):
+            raise SettingsError(
+                "outputs", f"{item!r} is neither a path nor a sink", hint="Name a file."
+            )
 
 
 class _Shared:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Final, Self
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from xcaliper.core.errors import SettingsError, UsageError, XcaliperError
 from xcaliper.record.calculated import CalculatedSignal, Calculation, CalculationStage
@@ -82,6 +84,7 @@ class Recorder:
         options: how files are written.
         ring_bytes: bound of what is kept for ``pre_s``; what exceeds it is said in the recording.
         queue_bytes: bound of what waits for the thread.
+        at_once: open the files of what needs no trigger now, else with ``open_files``.
 
     Raises:
         SettingsError: settings that contradict each other; a file that exists.
@@ -94,7 +97,7 @@ class Recorder:
         description: RecordingDescription,
         outputs: str | Path | Sink | Sequence[str | Path | Sink],
         *,
-        signals: Sequence[str] | None = None,
+        signals: str | Sequence[str] | None = None,
         calculated: Sequence[CalculatedSignal] = (),
         trigger: Trigger | str | Sequence[Trigger | str] | None = None,
         stop: Trigger | str | Sequence[Trigger | str] | None = None,
@@ -106,11 +109,20 @@ class Recorder:
         options: FileOptions | None = None,
         ring_bytes: int = RING_BYTES,
         queue_bytes: int = MAX_BYTES,
+        at_once: bool = True,
     ) -> None:
-        _check(split_bytes, pre_s, post_s, split_s, max_recordings, ring_bytes, queue_bytes)
+        _check_times(pre_s, post_s, split_s)
+        _check_counts(split_bytes, max_recordings, ring_bytes, queue_bytes)
+        if trigger is None:
+            _check_untriggered(pre_s, max_recordings)
         calculation = Calculation(description, calculated)
         everything = calculation.description
-        patterns = None if signals is None else [*signals, *(c.name for c in calculated)]
+        patterns = None
+        if signals is not None:
+            chosen = [signals] if isinstance(signals, str) else list(signals)
+            patterns = [*chosen, *(c.name for c in calculated)]
+            if not patterns:
+                raise SettingsError("signals", "none is chosen", hint="None records all of them.")
         selection = Selection(everything, patterns) if patterns is not None else None
         self.description = selection.description if selection else everything
         self._first_rasters = description.first_rasters
@@ -144,6 +156,7 @@ class Recorder:
             ring_bytes=ring_bytes,
             rasters=selection.numbers if selection else range(len(everything.rasters)),
             begin=begin,
+            at_once=at_once,
         )
         stage: Sink = self._gate
         if calculated:
@@ -179,6 +192,26 @@ class Recorder:
         """What failed so far; an output that failed gets nothing more."""
         with self._lock:
             return (*self._errors, *self._pipeline.errors)
+
+    @property
+    def is_working(self) -> bool:
+        """Whether an output is left that has not failed."""
+        return self._outputs.is_working and not self._pipeline.errors
+
+    def open_files(self) -> None:
+        """Open the files of what needs no trigger, if ``at_once`` was false.
+
+        Raises:
+            XcaliperError: one of them cannot be opened.
+        """
+        self._gate.open_first()
+
+    def discard(self) -> None:
+        """Close, and remove the files if there is no sample in them; nothing is raised."""
+        with suppress(XcaliperError):
+            self.close()
+        if not self._gate.stats.samples and self._pipeline.is_finished:
+            self._outputs.remove()
 
     def _failed(self, error: Exception) -> None:
         with self._lock:
@@ -275,28 +308,44 @@ class Recorder:
         self._pipeline.event(RecordingEvent(kind, when, text, MANUAL, EventCause.USER))
 
 
-def _check(
-    split_bytes: int | None,
-    pre_s: float,
-    post_s: float | None,
-    split_s: float | None,
-    max_recordings: int | None,
-    ring_bytes: int,
-    queue_bytes: int,
-) -> None:
+def _check_times(pre_s: Any, post_s: Any, split_s: Any) -> None:
     for name, seconds, least in (
         ("pre_s", pre_s, 0),
         ("post_s", post_s, 0),
         ("split_s", split_s, 1e-3),
     ):
-        if seconds is not None and not (isfinite(seconds) and least <= seconds <= MAX_SECONDS):
+        if seconds is None and name != "pre_s":
+            continue
+        if not isinstance(seconds, Real) or not (
+            isfinite(seconds) and least <= float(seconds) <= MAX_SECONDS
+        ):
             raise SettingsError(
-                name, f"{seconds} s is no time from {least:g} s to {MAX_SECONDS:g} s"
+                name, f"{seconds!r} s is no time from {least:g} s to {MAX_SECONDS:g} s"
             )
-    if split_bytes is not None and split_bytes < 1:
-        raise SettingsError("split_bytes", f"{split_bytes} is no size of a file")
-    if max_recordings is not None and max_recordings < 1:
-        raise SettingsError("max_recordings", f"{max_recordings} is no number of recordings")
-    for name, size in (("ring_bytes", ring_bytes), ("queue_bytes", queue_bytes)):
-        if size < 1:
-            raise SettingsError(name, f"{size} is no size")
+
+
+def _check_counts(split_bytes: Any, max_recordings: Any, ring_bytes: Any, queue_bytes: Any) -> None:
+    for name, number, what in (
+        ("split_bytes", 1 if split_bytes is None else split_bytes, "size of a file"),
+        ("max_recordings", 1 if max_recordings is None else max_recordings, "count"),
+        ("ring_bytes", ring_bytes, "size"),
+        ("queue_bytes", queue_bytes, "size"),
+    ):
+        if not (isinstance(number, Integral) and int(number) >= 1):
+            raise SettingsError(name, f"{number!r} is no {what}")
+
+
+def _check_untriggered(pre_s: float, max_recordings: int | None) -> None:
+    """Refuse what has no meaning without a trigger, instead of recording something else."""
+    if pre_s:
+        raise SettingsError(
+            "pre_s",
+            f"{pre_s:g} s before a trigger, and there is no trigger",
+            hint="Add trigger='EngineSpeed > 3000', or leave the time out.",
+        )
+    if max_recordings != 1:
+        raise SettingsError(
+            "max_recordings",
+            "without a trigger there is one recording",
+            hint="Add a trigger that starts each of them, or leave the repetition out.",
+        )

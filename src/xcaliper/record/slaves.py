@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
 
 __all__ = ["SlaveInput", "combine"]
 
+_UNSAFE: Final = re.compile(r"[^\w.-]+")
+
 
 def combine(parts: Sequence[RecordingDescription]) -> RecordingDescription:
     """One description of a recording with the rasters of several slaves.
 
     Names of rasters get the slave's in front (``engine/10ms``); each keeps its source, and all A2L files are
-    attached. Time, tool and people are those of the first one; properties that differ get the
+    attached, with the slave's name in front where names are equal and files are not. Time, tool and people are those of the first one; properties that differ get the
     slave's name in front.
 
     Args:
@@ -47,6 +50,7 @@ def combine(parts: Sequence[RecordingDescription]) -> RecordingDescription:
     firsts: list[int] = []
     properties: dict[str, str] = {}
     files: list[tuple[str, bytes]] = []
+    owners: list[str] = []
     for name, part in zip(names, parts, strict=True):
         firsts.append(len(rasters))
         facts = {"epk": part.epk, "a2l": part.a2l_name, **part.properties}
@@ -54,6 +58,7 @@ def combine(parts: Sequence[RecordingDescription]) -> RecordingDescription:
         if part.a2l is not None:
             files.append((part.a2l_name or f"{name}.a2l", part.a2l))
         files += part.attachments
+        owners += [name] * (len(files) - len(owners))
         rasters += [
             replace(
                 raster,
@@ -73,9 +78,23 @@ def combine(parts: Sequence[RecordingDescription]) -> RecordingDescription:
         a2l_name="",
         a2l=None,
         properties=properties,
-        attachments=tuple(dict.fromkeys(files)),
+        attachments=_told_apart(files, owners),
         first_rasters=tuple(firsts),
     )
+
+
+def _told_apart(
+    files: Sequence[tuple[str, bytes]], owners: Sequence[str]
+) -> tuple[tuple[str, bytes], ...]:
+    """Each file once; where different ones have one name, the slave's stands in front."""
+    contents: dict[str, set[bytes]] = {}
+    for name, data in files:
+        contents.setdefault(name, set()).add(data)
+    named = [
+        (name if len(contents[name]) == 1 else f"{_UNSAFE.sub('_', owner)}_{name}", data)
+        for owner, (name, data) in zip(owners, files, strict=True)
+    ]
+    return tuple(dict.fromkeys(named))
 
 
 class SlaveInput:

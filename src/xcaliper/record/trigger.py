@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
-from typing import Literal
+from math import isfinite, isnan
+from numbers import Real
+from typing import Any, Literal
 
 from xcaliper.core.errors import SettingsError
 
@@ -51,6 +52,7 @@ class Level:
     def __post_init__(self) -> None:
         if self.above is None and self.below is None:
             raise SettingsError("trigger", f"level of {self.signal} has neither above nor below")
+        _check_numbers(f"level of {self.signal}", self.above, self.below)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Edge:
     def __post_init__(self) -> None:
         if self.direction not in {"rising", "falling", "both"}:
             raise SettingsError("trigger", f"{self.direction!r} is no direction of an edge")
+        _check_numbers(f"edge of {self.signal}", self.level, self.hysteresis)
         if not (isfinite(self.hysteresis) and self.hysteresis >= 0 and isfinite(self.level)):
             raise SettingsError("trigger", f"edge of {self.signal} needs finite numbers")
 
@@ -104,11 +107,18 @@ class At:
     every_s: float | None = None
 
     def __post_init__(self) -> None:
+        _check_numbers("time", self.t_s, self.every_s)
         if not isfinite(self.t_s) or not (self.every_s is None or 0 < self.every_s < 1e9):
             raise SettingsError("trigger", f"{self.t_s} s, every {self.every_s} s is no time")
 
 
 Trigger = Condition | Level | Edge | PageSwitch | Manual | At
+
+
+def _check_numbers(of: str, *numbers: Any) -> None:
+    for number in numbers:
+        if number is not None and (not isinstance(number, Real) or isnan(number)):
+            raise SettingsError("trigger", f"{of}: {number!r} is no number")
 
 
 def parse_trigger(text: str) -> Trigger:

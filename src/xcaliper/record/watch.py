@@ -82,6 +82,12 @@ class _ConditionWatch:
     def __init__(self, text: str, source: str, book: SignalBook, raster: str = "") -> None:
         self.text = text
         expression = compile_expression(source, book)
+        if not (expression.names or raster):
+            raise SettingsError(
+                "trigger",
+                f"{text!r} names no signal, at whose samples it could be looked at",
+                hint="Name one; 'at 5' means a time, Condition(text, raster) the samples.",
+            )
         if expression.shape:
             raise SettingsError(
                 "trigger",
@@ -232,10 +238,10 @@ def _watch(trigger: Trigger, book: SignalBook) -> Watch:
         case Condition(text, raster):
             return _ConditionWatch(text, text, book, raster)
         case Level(signal, above, below):
-            sides = [] if above is None else [f"{_quoted(signal)} > {_number(above)}"]
-            sides += [] if below is None else [f"{_quoted(signal)} < {_number(below)}"]
-            source = " or ".join(sides)
-            return _ConditionWatch(source.replace("`", ""), source, book)
+            limits = [(sign, of) for sign, of in ((">", above), ("<", below)) if of is not None]
+            source = " or ".join(f"{_quoted(signal)} {sign} {_number(of)}" for sign, of in limits)
+            text = " or ".join(f"{signal} {sign} {of:g}" for sign, of in limits)
+            return _ConditionWatch(text, source, book)
         case Edge(signal, level, direction, hysteresis):
             ways = ("rising", "falling") if direction == "both" else (direction,)
             name = _quoted(signal)
@@ -249,10 +255,17 @@ def _watch(trigger: Trigger, book: SignalBook) -> Watch:
             return _TimeWatch(trigger)
         case Manual():
             return _EventWatch("manual", "", "\0")
+        case _:
+            raise SettingsError(
+                "trigger",
+                f"{trigger!r} is none",
+                hint="Write a condition such as 'EngineSpeed > 3000', 'page', 'manual' or 'at 5'.",
+            )
 
 
 def _number(value: float) -> str:
-    return f"({value!r})"
+    whole = isinstance(value, int) or float(value).is_integer()
+    return f"({int(value) if whole else float(value)!r})"  # numpy's numbers say what they are
 
 
 def make_watches(

@@ -5,7 +5,7 @@ import pytest
 
 from xcaliper.client.binding import recorded_conversion
 from xcaliper.mdf.conversion import Algebraic, Identity, to_phys
-from xcaliper.quantity.compu import FormulaConversion
+from xcaliper.quantity.compu import FormulaConversion, Verbal
 from xcaliper.quantity.formula import compile_formula
 
 RAW = np.array([0, 1, 3, 60_000], np.uint16)
@@ -29,6 +29,15 @@ def test_formula_that_may_mean_something_else_stays_raw(text):
     recorded, note = recorded_conversion(conversion(text))
     assert recorded == Identity()
     assert "raw" in note
+
+
+def test_texts_are_those_of_the_description():
+    rule = Verbal(name="V", rows=((0.0, 0.0, "off"), (1.0, 1.0, "on")), default=None)
+    recorded, note = recorded_conversion(rule)
+    assert not note
+    assert to_phys(recorded, RAW).tolist() == list(map(str, rule.to_phys(RAW)))
+    rule = Verbal(name="V", rows=((0.0, 2.0, "low"),), default="?")
+    assert to_phys(recorded_conversion(rule)[0], RAW).tolist() == list(rule.to_phys(RAW))
 
 
 def test_long_words_are_no_trap():

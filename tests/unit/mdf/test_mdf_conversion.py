@@ -45,6 +45,16 @@ def test_tables_are_sorted_and_empty_ones_are_identity():
     assert to_parts(ValueToText((1, 1), ("first", "second"), "d")).texts == ("first", "d")
 
 
+def test_numbers_without_a_text_stay_numbers_where_a_file_can_say_so():
+    raw = np.array([[1, 7], [2, 250]], np.uint8)
+    listed = ValueToText((1, 2), ("a", "b"), None)
+    ranges = RangeToText((1,), (6,), ("low",), None)
+    assert to_phys(listed, raw).tolist() == [["a", "7"], ["b", "250"]]
+    assert to_phys(ranges, raw.astype("f4") / 2).tolist() == [["0.5", "low"], ["low", "125.0"]]
+    assert to_parts(listed).texts == ("a", "b", "")
+    assert to_parts(ranges).texts == ("low", "")
+
+
 @pytest.mark.parametrize(
     "parts", [CcParts(99), CcParts(1, (), (1,)), CcParts(3), CcParts(7, (), (1,))]
 )

@@ -58,6 +58,7 @@ def value(text):
 
 A, S, F, V, M = (np.asarray(VALUES[k]).astype(d) for k, d in
                  (("a", "i8"), ("s", "i8"), ("f", "f8"), ("v", "f8"), ("m", "f8")))  # fmt: skip
+BIG = VALUES["big"]
 X, ODD, OK, GEAR = VALUES["pump.rate[1].x"], VALUES["odd name/°C"], VALUES["ok"], VALUES["gear"]
 
 
@@ -70,8 +71,11 @@ X, ODD, OK, GEAR = VALUES["pump.rate[1].x"], VALUES["odd name/°C"], VALUES["ok"
         ("a ** 2", A**2),
         ("(a + 1) ** -1", 1 / (A + 1.0)),
         ("abs(f) ** 0.5", np.abs(F) ** 0.5),
-        ("big + 0", VALUES["big"].astype(float)),
-        ("big >> 20 & 255", (VALUES["big"].astype("i8") >> 20) & 255),
+        ("big + s", VALUES["big"].astype(float) + S),
+        ("big >> 20 & 255", (BIG >> 20) & 255),
+        ("(big + 4095) % 1000 + (~big >> 8)", (BIG + 4095) % 1000 + (~BIG >> 8)),
+        ("(big << 3) // 7 if big > 5 else 0", np.where(BIG > 5, (BIG << 3) // 7, np.uint64(0))),
+        ("big >> 64 | min(big, 3) ^ 1", np.minimum(BIG, 3) ^ 1),
         ("s >> 70 | a << 2 ^ 1", np.where(S < 0, -1, 0) | ((A << 2) ^ 1)),
         ("~a & 6", ~A & 6),
         ("a > 3", A > 3),

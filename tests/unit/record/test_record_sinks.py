@@ -258,6 +258,48 @@ def test_csv_physical(tmp_path):
     with pytest.raises(SettingsError, match="exists already"):
         CsvSink(tmp_path / "r.csv", DESCRIPTION)
     CsvSink(tmp_path / "r.csv", DESCRIPTION, overwrite=True).close()
+    assert not (tmp_path / "r_events.csv").exists()  # they were of the recording before
+
+
+class Full:
+    """A file that takes so many bytes more."""
+
+    def __init__(self, file, room):
+        self.file, self.room = file, room
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def write(self, data):
+        if not self.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        count = self.file.write(data[: self.room])
+        self.room -= count
+        return count
+
+
+def test_text_files_never_end_with_half_a_line(tmp_path):
+    """A killed process leaves what was handed to the system; a full disk takes parts of lines."""
+    sink = CsvSink(tmp_path / "r.csv", DESCRIPTION)
+    for n in range(0, 20_000, 1000):
+        sink.write(block(n, 1000))
+        data = sink.paths[0].read_bytes()
+        assert data[-1:] in (b"", b"\n")
+    assert len(data) > 100_000
+    sink.tick(0)
+    whole = sink.paths[0].read_bytes()
+    lines = sink._files[0]
+    lines._file = Full(lines._file, 80)
+    sink.write(block(20_000, 5))
+    with pytest.raises(LinkError, match="No space left"):
+        sink.tick(0)
+    with pytest.raises(LinkError, match="No space left"):
+        sink.tick(0)
+    sink.close()
+    added = sink.paths[0].read_bytes().removeprefix(whole).decode()
+    assert 60 < 2 * len(added) < 160  # the second of two lines was cut
+    assert [line.split(",")[0] for line in added.splitlines()] == ["200.000000000"]
+    assert added.endswith(",0\n")
 
 
 def test_csv_raw(tmp_path):
@@ -284,6 +326,11 @@ def test_memory_keeps_copies_and_its_bound():
     assert sink.t_ns(0).tolist() == [n * 10_000_000 for n in range(6, 12)]
     with pytest.raises(UsageError):
         sink.column(1, "gear")
+    sink.write(block(12, 6))
+    sink.describe(DESCRIPTION)
+    assert sink.columns(0)["lost"].tolist() == [12, 0, 0, 0, 0, 0]
+    (gap,) = sink.gaps(0)
+    assert (gap.t_from_ns, gap.t_to_ns, gap.lost, gap.reason) == (0, 110_000_000, 12, "queue")
 
 
 def test_a_cut_file_is_repaired_and_others_are_refused(tmp_path):
@@ -304,6 +351,12 @@ def test_a_cut_file_is_repaired_and_others_are_refused(tmp_path):
         repair_file(other)
     with pytest.raises(SettingsError, match="does not exist"):
         repair_file(tmp_path / "none.mf4")
+    other.write_bytes(data[:500])
+    with pytest.raises(MdfError, match="description is cut"):
+        repair_file(other)
+    other.write_bytes(b"MDF     3.30    ".ljust(28, b"\0") + b"\x4a\x01" + bytes(500))
+    with pytest.raises(MdfError, match=r"MDF 3\.30"):
+        repair_file(other)
 
 
 def test_csv_masks_like_the_ecu(tmp_path):

@@ -12,7 +12,10 @@ __all__ = ["Sink"]
 
 
 class Sink(Protocol):
-    """Takes blocks and events, in order, from one thread."""
+    """Takes blocks and events, in order, from one thread.
+
+    One that has a method ``describe`` is told before what it will get, a ``RecordingDescription``.
+    """
 
     def write(self, block: SampleBlock) -> None:
         """Take the samples of a block."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
+from xcaliper.core.errors import LinkError
 from xcaliper.record.columns import (
     LOST,
     LostColumn,
@@ -14,13 +15,12 @@ from xcaliper.record.columns import (
     signal_values,
     texts_of,
 )
-from xcaliper.record.sinks.events import EventFile, failed, flush, open_text, write_lines
+from xcaliper.record.sinks.events import EventFile, LineFile
 from xcaliper.record.sinks.rasters import check_raster, raster_paths, stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from xcaliper.core.errors import LinkError
     from xcaliper.core.samples import SampleBlock
     from xcaliper.record.description import (
         RasterDescription,
@@ -65,18 +65,16 @@ class CsvSink:
         self._stem = stem_of(Path(path), ".csv")
         self.path = self._stem.with_name(f"{self._stem.name}.csv")
         self._physical = physical
-        self._delimiter = delimiter
         self._rasters = description.rasters
-        self._files: list[TextIO] = []
+        self._files: list[LineFile] = []
         self._events = EventFile(self._stem, overwrite=overwrite, delimiter=delimiter)
         self._lost = LostColumn()
         self.paths = raster_paths(self._stem, description, ".csv")
         try:
             for raster, target in zip(description.rasters, self.paths, strict=True):
-                file = open_text(target, overwrite=overwrite)
+                file = LineFile(target, overwrite=overwrite, delimiter=delimiter)
                 self._files.append(file)
-                titles = ["time [s]", *_titles(raster, physical=physical), LOST]
-                write_lines(file, [titles], delimiter)
+                file.write([["time [s]", *_titles(raster, physical=physical), LOST]])
         except BaseException:
             self.close()
             raise
@@ -100,7 +98,7 @@ class CsvSink:
             values = signal_values(signal, block.rows, physical=self._physical)
             columns += [texts_of(column, signal) for column in elements(values)]
         lines = zip(*columns, lost.tolist(), strict=True)
-        write_lines(self._files[block.raster], lines, self._delimiter)
+        self._files[block.raster].write(lines)
 
     def event(self, event: RecordingEvent) -> None:
         """Write one line to the file of events."""
@@ -110,7 +108,7 @@ class CsvSink:
         """Hand buffered lines to the system."""
         self._events.flush()
         for file in self._files:
-            flush(file)
+            file.flush()
 
     def close(self) -> None:
         """Close all files.
@@ -119,12 +117,12 @@ class CsvSink:
             LinkError: a file could not be completed; the others are closed nevertheless.
         """
         problem: LinkError | None = None
-        for file in self._files:
+        files: tuple[LineFile | EventFile, ...] = (*self._files, self._events)
+        for file in files:
             try:
                 file.close()
-            except OSError as error:
-                problem = problem or failed(file, error)
-        self._events.close()
+            except LinkError as error:
+                problem = problem or error
         if problem is not None:
             raise problem
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from xcaliper.core.errors import UsageError
-from xcaliper.core.samples import SampleBlock
+from xcaliper.core.samples import Gap, SampleBlock
 from xcaliper.record.columns import (
     LOST,
     LostColumn,
@@ -23,18 +24,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from xcaliper.core.samples import Gap
     from xcaliper.record.description import RecordingDescription, RecordingEvent
 
 __all__ = ["MemorySink"]
+
+MAX_BYTES: Final = 512 << 20
 
 
 class MemorySink:
     """Collects copies of blocks and events, and gives frames of them.
 
     Args:
-        description: what is recorded; frames need it.
-        max_bytes: oldest blocks are dropped, and counted, beyond it; ``None`` = no limit.
+        description: what is recorded; frames need it, a recorder tells it.
+        max_bytes: oldest blocks are dropped, counted and marked beyond it; ``None`` = no limit.
 
     Attributes:
         blocks: kept blocks, oldest first.
@@ -43,14 +45,19 @@ class MemorySink:
     """
 
     def __init__(
-        self, description: RecordingDescription | None = None, *, max_bytes: int | None = None
+        self, description: RecordingDescription | None = None, *, max_bytes: int | None = MAX_BYTES
     ) -> None:
         self._description = description
         self._max_bytes = max_bytes
         self._bytes = 0
+        self._dropped: dict[int, Gap] = {}
         self.blocks: list[SampleBlock] = []
         self.events: list[RecordingEvent] = []
         self.dropped_samples = 0
+
+    def describe(self, description: RecordingDescription) -> None:
+        """Learn what is recorded, unless it was told before."""
+        self._description = self._description or description
 
     def write(self, block: SampleBlock) -> None:
         """Keep a copy; the caller may reuse its arrays."""
@@ -61,6 +68,20 @@ class MemorySink:
             oldest = self.blocks.pop(0)
             self._bytes -= oldest.t_ns.nbytes + oldest.rows.nbytes
             self.dropped_samples += len(oldest)
+            self._note(oldest)
+
+    def _note(self, block: SampleBlock) -> None:
+        """Remember that the first row that is left of a raster stands behind a loss."""
+        lost = len(block) + sum(gap.lost for gap in block.gaps)
+        times = [int(t) for t in block.t_ns[:1]] + [gap.t_from_ns for gap in block.gaps]
+        ends = [int(t) for t in block.t_ns[-1:]] + [gap.t_to_ns for gap in block.gaps]
+        known = self._dropped.get(block.raster)
+        if known is not None:
+            known = replace(known, t_to_ns=max([known.t_to_ns, *ends]), lost=known.lost + lost)
+        elif times:
+            known = Gap(0, min(times), max(ends), lost, "queue")
+        if known is not None:
+            self._dropped[block.raster] = known
 
     def event(self, event: RecordingEvent) -> None:
         """Keep an event."""
@@ -91,8 +112,14 @@ class MemorySink:
         return np.concatenate([part[name] for part in parts])
 
     def gaps(self, raster: int) -> list[Gap]:
-        """Losses of a raster, in order; their row numbers count inside their blocks."""
-        return [gap for block in self.blocks if block.raster == raster for gap in block.gaps]
+        """Losses of a raster, in order; their row numbers count inside their blocks.
+
+        What was dropped for the bound comes first.
+        """
+        dropped = [self._dropped[raster]] if raster in self._dropped else []
+        return dropped + [
+            gap for block in self.blocks if block.raster == raster for gap in block.gaps
+        ]
 
     def columns(self, raster: int) -> dict[str, NDArray[Any]]:
         """Columns of a frame: ``t [s]``, physical values, and ``lost``.
@@ -117,7 +144,7 @@ class MemorySink:
                 values = text_values(signal, rows)
             names = element_names(described, signal)
             found |= dict(zip(names, elements(values), strict=True))
-        counter = LostColumn()
+        counter = LostColumn(self._dropped)
         lost = [counter.column(block) for block in blocks]
         found[LOST] = np.concatenate([np.empty(0, np.int64), *lost])
         return found
