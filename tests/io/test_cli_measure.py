@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -116,10 +117,12 @@ def test_ctrl_c_closes_the_file(url, tmp_path):
     time.sleep(1.0)  # description and attachment are in
     begin = target.stat().st_size
     wait_for(lambda: target.stat().st_size > begin + 2000, 30)
-    child.send_signal(signal.SIGINT)
+    while child.poll() is None:  # somebody is impatient
+        child.send_signal(signal.SIGINT)
+        time.sleep(0.05)
     out, err = child.communicate(timeout=30)
     assert child.returncode == 130, err
-    assert "Stopped by Ctrl+C" in err
+    assert err == "Stopped by Ctrl+C.\n"
     assert "Task1ms" in out
     with MDF(target) as mdf:
         counts = mdf.get("TaskCounter1ms").samples.astype(np.int64)
@@ -147,6 +150,28 @@ def test_no_file_is_named_that_is_not_there(url, tmp_path, capsys, monkeypatch):
     assert main(words) == 2
     assert main([*words, "--split", "1min"]) == 0, "names with numbers are free"
     assert target.read_bytes() == b"of another day"
+
+
+def test_an_interrupted_end_still_closes_the_file(url, tmp_path, monkeypatch):
+    """Ctrl+C while a measurement ends by itself."""
+    with connect(url) as ecu:
+        measurement = ecu.measure("TaskCounter1ms", record=tmp_path / "run.mf4")
+        measurement.start()
+        wait_for(lambda: measurement.quality.samples > 100, 30)
+
+        def interrupted():
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(measurement, "_finish_calculated", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            measurement.stop()
+        samples = measurement.quality.samples
+        with MDF(tmp_path / "run.mf4") as mdf:
+            assert len(mdf.get("TaskCounter1ms").samples) == samples
+            assert mdf.identification.unfinalized_standard_flags == 0
+        assert len(ecu.measure("TaskCounter1ms", duration_s=0.2).run().blocks()[0]), (
+            "lists are free"
+        )
 
 
 def test_what_came_until_an_error_is_told(tmp_path, capsys):
@@ -199,7 +224,7 @@ def test_plan_needs_no_ecu(url, labels, tmp_path, capsys):
 
 BAD = [
     (["measure", "URL"], 2, "no signal given"),
-    (["measure", "URL", "EngineSpeed", "--trigger", "x"], 2, "need a file"),
+    (["measure", "URL", "EngineSpeed", "--trigger", "x"], 2, "needs a file"),
     (["measure", "URL", "EngineSpeed", "-o", "x.mf4", "--split", "7 parsecs"], 2, "neither a size"),
     (["measure", "URL", "EngineSpeed", "--calc", "no equals sign"], 2, "name = expression"),
     (["measure", "URL", "EngineSpeed", "--calc", "A = EnginSpeed", "-d", "1"], 3, "EngineSpeed"),
@@ -208,6 +233,13 @@ BAD = [
     (["measure", "URL", "EngineSpeed", "-o", "x.xyz", "-d", "1"], 2, "x.xyz"),
     (["measure", "URL", "EngineSpeed", "-o", "x.mf4", "--trigger", "Engin > 1", "-d", "1"], 3, "Engin"),
     (["measure", "URL", "EngineSpeed", "-o", "no/x.mf4"], 3, "Make it first"),
+    (["measure", "URL", "EngineSpeed", "-o", "."], 2, "--out: '.' is no file"),
+    (["measure", "URL", "EngineSpeed", "-o", "x.mf4", "-o", "x.mf4"], 2, "named twice"),
+    (["measure", "URL", "EngineSpeed", "-o", "x.mf4", "--pre", "1"], 2, "--pre needs a trigger"),
+    (["measure", "URL", "EngineSpeed", "-o", "x.mf4", "--pre", "-1", "--trigger", "at 1"], 2, "--pre: -1"),
+    (["measure", "URL", "EngineSpeed", "--post", "1", "--repeat"], 2, "need a file to record into"),
+    (["measure", "EngineSpeed", "-d", "1"], 2, "udp://127.0.0.1:5555 EngineSpeed"),
+    (["measure", "URL", "", "-d", "1"], 2, "without a name"),
     (["plan", "missing.a2l", "EngineSpeed"], 3, "missing.a2l"),
     (["plan", "URL", "EngineSpeed"], 2, "--plan"),
     (["watch", "URL", "--list", "missing.lab"], 3, "missing.lab"),
@@ -244,7 +276,8 @@ def test_lines_of_a_list_are_named(url, tmp_path, capsys):
     assert "only parameters" in capsys.readouterr().err
 
 
-def test_the_line_of_a_narrow_terminal(tmp_path):
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_line_of_a_narrow_terminal(tmp_path, width):
     """Seconds stay; folders of Parquet parts count with what is in them."""
     folder = tmp_path / "run_10ms.parquet"
     folder.mkdir()
@@ -258,9 +291,13 @@ def test_the_line_of_a_narrow_terminal(tmp_path):
         elapsed_s=2.0,
         load_bytes_per_s=42_300.0,
     )
-    console = Console(file=StringIO(), width=84, height=20, force_terminal=True, no_color=True)
+    console = Console(file=StringIO(), width=width, height=20, force_terminal=True, no_color=True)
     with LiveView(console, measurement, 2.0) as view:
         view.finish()
     told = console.file.getvalue()
+    assert "measuring" in told
     assert "0:00:0" in told
-    assert "2200 samples, 1100/s, 42.3 kB/s, lost 0, 1.5 kB written" in told
+    words = " ".join(told.split())
+    assert re.search(
+        r"2200 samples, 1100/s, 42.3 kB/s, lost 0, 1.5 kB written, [\d.]+ [kMGT]?B free", words
+    )

@@ -276,7 +276,7 @@ def test_all_recordings_can_begin_or_none_does(ecu, tmp_path):
         assert old.read_bytes() == b"precious"
     with pytest.raises(NotFoundError, match="not measured: add Lambda"):
         ecu.measure("EngineSpeed", calculated={"Twice": "Lambda * 2"})
-    with pytest.raises(UsageError, match="no calculated signal"):
+    with pytest.raises(UsageError, match="Twice is not a name with a text"):
         ecu.measure("EngineSpeed", calculated={"Twice": 2})
     sink = MemorySink()
     again = Recording([old, sink], numbered=True, signals="EngineSpeed", flush_period_s=0.0)
@@ -446,6 +446,21 @@ def test_plan_without_an_ecu_is_that_with_one(ecu, tmp_path):
         xcaliper.plan_offline(file, ["EnginSpeed"])
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"duration_s": "1"}, "'1' is not a length of time"),
+        ({"duration_s": float("nan")}, "nan is not a length of time"),
+        ({"calculated": "EngineSpeed * 2"}, "has no names"),
+        ({"calculated": {"Twice": 2}}, "Twice is not a name with a text"),
+        ({"calculated": ["EngineSpeed * 2"]}, "is not a name with a text"),
+    ],
+)
+def test_what_is_no_option_is_refused_in_words(ecu, options, words):
+    with pytest.raises(UsageError, match=words):
+        ecu.measure("EngineSpeed", **options)
+
+
 def test_what_notebooks_show(ecu):
     measurement = ecu.measure(["EngineSpeed", "WheelSpeed"], duration_s=0.3).run()
     assert "<table>" in ecu._repr_html_()
@@ -457,6 +472,7 @@ def test_what_notebooks_show(ecu):
     assert wheel["WheelSpeed"].attrs["units"]
     figure = measurement.plot("EngineSpeed")
     assert len(figure.axes) == 1
+    assert figure._repr_png_().startswith(b"\x89PNG"), "shown wherever it is"
     with pytest.raises(NotFoundError):
         measurement.plot("EnginSpeed")
     with pytest.raises(UsageError, match="one number per sample"):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from xcaliper.client.names import expand_names
-from xcaliper.core.errors import UsageError
+from xcaliper.core.errors import SettingsError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from xcaliper.client.label_file import LabelFile
     from xcaliper.quantity.catalog import Catalog
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Choice", "calculated_signals", "choose", "packed_count", "read_split"]
 
-#: Lines of a list that are told one by one.
+#: Numbers of lines behind an error.
 _LINES: Final = 8
+#: Lines of a list that are told one by one.
+_NOTES: Final = 50
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)")
 _BYTES: Final = {
     "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
@@ -62,15 +65,16 @@ class Choice:
             SourceError: the list names what does not exist.
             UsageError: nothing is left to measure; an event is for none of it.
         """
-        labels = self._known(catalog, event, skip_unknown=skip_unknown)
+        common = [text for text in self.events if "=" not in text]
+        labels = self._known(catalog, event, skip_unknown=skip_unknown, use_events=not common)
         names = list(dict.fromkeys([*self.signals, *(labels.names if labels else ())]))
         if not names:
             raise UsageError("no signal is left to measure.", hint="Name one, or correct the list.")
-        common = [text for text in self.events if "=" not in text]
         events: dict[str, str | int] = {}
         if common:
             events.update(dict.fromkeys(names, common[-1]))
-        events.update(labels.events if labels else {})
+        elif labels is not None:
+            events.update(labels.events)
         for text in self.events:
             pattern, equals, one = text.rpartition("=")
             if equals:
@@ -79,26 +83,54 @@ class Choice:
         return names, events
 
     def _known(
-        self, catalog: Catalog, event: Callable[[str], int], *, skip_unknown: bool
+        self, catalog: Catalog, event: Callable[[str], int], *, skip_unknown: bool, use_events: bool
     ) -> LabelFile | None:
-        from xcaliper.cli.shell import errors
+        """The list as it can be measured; what is left out or ignored is told.
 
+        Args:
+            catalog: names there are.
+            event: number of an event by its name.
+            skip_unknown: warn instead of refusing the list.
+            use_events: its rasters count, because no event was told for all signals.
+        """
         labels = self.labels
         if labels is None:
             return None
-        problems = labels.check(catalog, event)
+        names = labels.unknown_names(catalog)
+        events = labels.unknown_events(event) if use_events else []
+        problems = sorted([*names, *events], key=lambda one: one.line)
         if problems and not skip_unknown:
-            if len(problems) > 1:
-                problems[0].message += f" ({_further([one.line or 0 for one in problems[1:]])})"
+            further = [one.line for one in problems[1:] if one.line != problems[0].line]
+            if further:
+                problems[0].message += f" ({_further(list(dict.fromkeys(further)))})"
             problems[0].hint = f"{problems[0].hint} --skip-unknown leaves such lines out.".strip()
             raise problems[0]
-        for one in problems:
-            errors().print(f"skipped: {one.message}", markup=False, soft_wrap=True)
-        for line, name in labels.skipped:
-            errors().print(
-                f"skipped: {labels.source}:{line}: section [{name}]", markup=False, soft_wrap=True
-            )
-        return labels.without({one.line for one in problems})
+        left_out = {one.line for one in names}
+        notes = [f"skipped: {one.message}" for one in names]
+        notes += [f"event ignored: {one.message}" for one in events if one.line not in left_out]
+        notes += [f"skipped: {labels.source}:{at}: section [{name}]" for at, name in labels.skipped]
+        _tell([*notes, *(_further_rasters(labels) if use_events else ())])
+        return labels.without(left_out).without_events({one.line for one in events})
+
+
+def _further_rasters(labels: LabelFile) -> list[str]:
+    """What the list wants and nobody can give: a signal of several events."""
+    return [
+        f"note: {labels.source}:{entry.line}: {entry.name} is measured with {entry.raster}, "
+        f"not with {' and '.join(entry.further)} as well."
+        for entry in labels.measurements
+        if entry.further
+    ]
+
+
+def _tell(notes: Sequence[str]) -> None:
+    """On standard error, the first ones of many."""
+    from xcaliper.cli.shell import errors
+
+    for note in notes[:_NOTES]:
+        errors().print(note, markup=False, soft_wrap=True)
+    if len(notes) > _NOTES:
+        errors().print(f"… and {len(notes) - _NOTES} more such lines")
 
 
 def _check_meant(catalog: Catalog, pattern: str, names: Sequence[str]) -> None:
@@ -123,8 +155,22 @@ def _further(lines: list[int]) -> str:
     return f"line{'s' if len(lines) > 1 else ''} {shown}{rest} as well"
 
 
-def choose(verb: str, signals: Sequence[str], events: Sequence[str], listed: Path | None) -> Choice:
+def choose(
+    verb: str,
+    signals: Sequence[str],
+    events: Sequence[str],
+    listed: Path | None,
+    *,
+    url: str = "",
+) -> Choice:
     """What was asked for.
+
+    Args:
+        verb: that asks.
+        signals: names and patterns.
+        events: of ``--event``.
+        listed: of ``--list``.
+        url: what the verb got as such.
 
     Raises:
         UsageError: nothing.
@@ -134,15 +180,41 @@ def choose(verb: str, signals: Sequence[str], events: Sequence[str], listed: Pat
 
     labels = read_label_file(listed) if listed is not None else None
     if labels is not None and not labels.measurements:
-        what = "only parameters ([Label])" if labels.entries else "nothing"
+        what = "only parameters ([Label])" if labels.entries else "no signal"
+        sections = "".join(f", and a section [{name}]" for _, name in labels.skipped[:_LINES])
         raise UsageError(
-            f"{labels.source}: it names {what}.", hint="Signals to measure stand below [RAMCELL]."
+            f"{labels.source}: it names {what}{sections}.",
+            hint="Signals to measure stand below [RAMCELL].",
+        )
+    for name in signals:
+        if not name.strip():
+            raise UsageError(f"{verb}: a signal without a name.", hint="Leave out the quotes.")
+    if not signals and labels is None and url and "://" not in url:
+        raise UsageError(
+            f"{verb}: {url!r} is not an address.",
+            hint=f"xcaliper {verb} udp://127.0.0.1:5555 {url}",
         )
     if not signals and labels is None:
         raise UsageError(
             f"{verb}: no signal given.", hint=f"xcaliper {verb} … 'Engine*', or --list signals.lab"
         )
     return Choice(tuple(signals), tuple(events), labels)
+
+
+@contextmanager
+def settings_as_options(options: Mapping[str, str]) -> Iterator[None]:
+    """Let errors name options of the verb instead of settings.
+
+    Args:
+        options: setting → option.
+    """
+    try:
+        yield
+    except SettingsError as error:
+        begin = f"{error.key} ({error.source}): "
+        if error.key in options and error.message.startswith(begin):
+            error.message = f"{options[error.key]}: {error.message.removeprefix(begin)}"
+        raise
 
 
 def read_split(text: str | None) -> dict[str, Any]:

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from xcaliper.client.block import Block
     from xcaliper.client.measurement import Measurement
 
-__all__ = ["LiveView", "Values", "human_bytes", "state_line"]
+__all__ = ["LiveView", "Values", "human_bytes", "short_text", "state_line"]
 
 _DRAWS_PER_S: Final = 5
 _STALE_S: Final = 1.0
 _STALE_CYCLES: Final = 3
-_LINES_BELOW: Final = 4
+_LINES_BELOW: Final = 5
+#: Columns from which the state has room beside the bar.
+_WIDE: Final = 120
+#: Elements of an array that are all shown.
+_ELEMENTS: Final = 3
 
 
 def human_bytes(count: float) -> str:
@@ -163,9 +167,9 @@ class Values:
         found = self.rows(by=by)
         shown = found[: max(rows, 4)]
         for row in shown:
-            cells = [row["name"], _text(row["value"]), row["unit"]]
+            cells = [row["name"], short_text(row["value"]), row["unit"]]
             if extremes:
-                cells += [_text(row["min"]), _text(row["max"])]
+                cells += [short_text(row["min"]), short_text(row["max"])]
             cells += [row["event"], "stale" if row["stale"] else ""]
             table.add_row(*cells, style="dim" if row["stale"] else None)
         if len(shown) < len(found):
@@ -173,10 +177,17 @@ class Values:
         return table
 
 
-def _text(value: Any) -> str:
+def short_text(value: Any) -> str:
+    """A value in a cell of a table; of a long array its ends and its shape."""
     if value is None:
         return ""
-    return "…" if getattr(value, "shape", ()) else format_number(value)
+    shape = getattr(value, "shape", ())
+    if not shape:
+        return format_number(value)
+    if value.size <= _ELEMENTS:
+        return f"[{' '.join(map(format_number, value.flat))}]"
+    first, last = format_number(value.flat[0]), format_number(value.flat[-1])
+    return f"{first} … {last} ({'×'.join(map(str, shape))})"
 
 
 class LiveView:
@@ -209,13 +220,15 @@ class LiveView:
         self._by = by
         self._extremes = extremes
         self._values = Values(measurement)
-        self._progress = Progress(
+        self._is_wide = console.width >= _WIDE
+        columns = [
             TextColumn("measuring"),
             BarColumn(bar_width=None if duration else 12),
             TimeElapsedColumn(table_column=Column(min_width=len("0:00:00"), no_wrap=True)),
-            TextColumn("{task.fields[state]}", markup=False),
-            console=console,
-        )
+        ]
+        if self._is_wide:
+            columns.append(TextColumn("{task.fields[state]}", markup=False))
+        self._progress = Progress(*columns, console=console)
         self._task = self._progress.add_task("measure", total=duration, state="")
         # drawn by the clock: silence has to be seen as well
         self._live = Live(
@@ -235,12 +248,15 @@ class LiveView:
 
     def _render(self) -> Any:
         from rich.console import Group
+        from rich.text import Text
 
         done = self._measurement.elapsed_s if self._duration else None
-        self._progress.update(self._task, completed=done, state=state_line(self._measurement))
+        state = state_line(self._measurement)
+        self._progress.update(self._task, completed=done, state=state)
         rows = self._console.height - _LINES_BELOW
         table = self._values.table(rows, by=self._by, extremes=self._extremes)
-        return Group(table, self._progress)
+        below = () if self._is_wide else (Text(state),)  # folded where it is too long
+        return Group(table, self._progress, *below)
 
     def finish(self) -> None:
         """The last state, with a full bar."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import xcaliper
 from xcaliper.cli import shell
+from xcaliper.cli.interrupts import first_interrupt_only
 from xcaliper.core.errors import UsageError, XcaliperError
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ VERBS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         (
             f"xcaliper measure {_URL} 'Engine*' Lambda",
             f"xcaliper measure {_URL} 'Engine*' --duration 10 --out run.mf4",
-            f"xcaliper measure {_URL} -l signals.lab --trigger 'EngineSpeed > 3000' --out run.mf4",
+            f"xcaliper measure {_URL} -l signals.lab --event 10ms \\",
+            "      --trigger 'EngineSpeed > 3000' --pre 2 --post 5 --out run.mf4",
             f"xcaliper measure {_URL} EngineSpeed --event Task10ms --plan",
         ),
     ),
@@ -143,6 +145,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         something, 130 interrupted.
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
+    with first_interrupt_only(to_the_end=arguments is None):
+        return _guarded(tokens)
+
+
+def _guarded(tokens: list[str]) -> int:
+    """Run it with every error told in words; gives the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a sign that a terminal lacks is no failure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
@@ -11,13 +11,29 @@ from xcaliper.cli.key_options import KeyOptionsOfVerb
 from xcaliper.cli.opening import open_ecu
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from xcaliper.client.measurement import Block, Measurement
     from xcaliper.client.recording import Recording
 
 __all__ = ["follow", "measure", "summary_table", "written_files"]
 
+#: Setting of a recording → option of this verb.
+_OPTIONS: Final = {
+    "pre_s": "--pre",
+    "post_s": "--post",
+    "split_s": "--split",
+    "split_bytes": "--split",
+    "trigger": "--trigger",
+    "stop": "--stop",
+    "outputs": "--out",
+    "path": "--out",
+    "calculated": "--calc",
+}
 _Flag = Parameter(negative=(), show_default=False)
 _Several = Parameter(negative=(), show_default=False, consume_multiple=False)
+_Events = Parameter(name=["--event", "-e"], negative=(), show_default=False)
+_Out = Parameter(name=["--out", "-o"], negative=(), show_default=False)
 
 
 def measure(  # noqa: PLR0913  # options by name
@@ -25,9 +41,9 @@ def measure(  # noqa: PLR0913  # options by name
     /,
     *signals: str,
     list_: Annotated[Path | None, Parameter(name=["--list", "-l"])] = None,
-    event: Annotated[list[str], Parameter(name=["--event", "-e"], negative=())] = [],  # noqa: B006
+    event: Annotated[list[str], _Events] = [],  # noqa: B006
     duration: Annotated[float | None, Parameter(name=["--duration", "-d"])] = None,
-    out: Annotated[list[Path], Parameter(name=["--out", "-o"], negative=())] = [],  # noqa: B006
+    out: Annotated[list[Path], _Out] = [],  # noqa: B006
     overwrite: Annotated[bool, _Flag] = False,
     trigger: Annotated[list[str], _Several] = [],  # noqa: B006
     stop: Annotated[list[str], _Several] = [],  # noqa: B006
@@ -54,8 +70,8 @@ def measure(  # noqa: PLR0913  # options by name
         url: where the slave listens, such as udp://127.0.0.1:5555.
         signals: names of the A2L; * and ? are wildcards.
         list_: LAB file with more names, each with its event in the second column if wanted.
-        event: event for all signals, by name, number or period (10ms), or for some ('Lambda*=100ms');
-            'polling' reads instead of measuring; without it the A2L chooses.
+        event: name, number or period (10ms), for all signals or for some ('Lambda*=100ms'); 'polling' reads
+            instead of measuring; without it the list or the A2L chooses.
         duration: seconds; without it until Ctrl+C.
         out: file to record into (.mf4, .csv or .parquet); repeat it for several.
         overwrite: replace files that exist.
@@ -78,15 +94,24 @@ def measure(  # noqa: PLR0913  # options by name
         timeout: seconds to wait for an answer.
         keys: of protected resources.
     """
-    from xcaliper.cli.choice import calculated_signals, choose, packed_count, read_split
+    from xcaliper.cli.choice import (
+        calculated_signals,
+        choose,
+        packed_count,
+        read_split,
+        settings_as_options,
+    )
     from xcaliper.cli.plan import show_plan
     from xcaliper.cli.shell import EXIT_OK
     from xcaliper.client.recording import Recording
 
-    choice = choose("measure", signals, event, list_)
+    choice = choose("measure", signals, event, list_, url=url)
     numbered = bool(split or (trigger and repeat))
-    _check_files(
-        out, replaced=overwrite or plan or numbered, started=bool(trigger or stop or split)
+    _check_files(out, replaced=overwrite or plan or numbered)
+    _check_recording(
+        {"--trigger": trigger, "--stop": stop, "--split": split, "--compress": compress},
+        {"--pre": pre, "--post": post is not None, "--repeat": repeat},
+        recorded=bool(out),
     )
     recording = None
     if out:
@@ -113,41 +138,66 @@ def measure(  # noqa: PLR0913  # options by name
         if plan:
             show_plan(ecu.plan(names, **chosen), as_json=json)
             return EXIT_OK
-        measurement = ecu.measure(
-            names,
-            duration_s=duration,
-            record=recording,
-            calculated=computed,
-            reconnect=reconnect,
-            keep=False,
-            **chosen,
-        )
-        return _carry_out(measurement, recording, as_json=json)
+        with settings_as_options(_OPTIONS):
+            measurement = ecu.measure(
+                names,
+                duration_s=duration,
+                record=recording,
+                calculated=computed,
+                reconnect=reconnect,
+                keep=False,
+                **chosen,
+            )
+            return _carry_out(measurement, recording, as_json=json)
 
 
-def _check_files(out: list[Path], *, replaced: bool, started: bool) -> None:
+def _check_files(out: list[Path], *, replaced: bool) -> None:
     """Refuse what cannot be meant before anything is asked of the ECU.
 
     Args:
         out: files to record into.
         replaced: they are, or their names get numbers, which the recorder looks at.
-        started: something tells when to record, or how long a file may get.
     """
     from xcaliper.core.errors import NotFoundError, UsageError
 
     for file in out:
+        if not file.name or file.is_dir():
+            raise UsageError(f"--out: {str(file)!r} is no file.", hint="Name one: --out run.mf4")
         if not file.parent.exists():
             raise NotFoundError(
                 str(file.parent), kind="folder", hint="Make it first, or correct the path."
             )
+        if out.count(file) > 1:
+            raise UsageError(f"--out: {file} is named twice.", hint="Name each file once.")
         if file.exists() and not replaced:
             raise UsageError(
                 f"{file}: the file exists already.", hint="Choose another name, or add --overwrite."
             )
-    if started and not out:
+
+
+def _check_recording(
+    files: Mapping[str, object], moments: Mapping[str, object], *, recorded: bool
+) -> None:
+    """Refuse options that would have no effect.
+
+    Args:
+        files: option → value, of those that need a file to record into.
+        moments: of those that need a trigger as well.
+        recorded: there is such a file.
+    """
+    from xcaliper.core.errors import UsageError
+
+    lost = [name for name, value in {**files, **moments}.items() if value]
+    if lost and not recorded:
         raise UsageError(
-            "measure: --trigger, --stop and --split need a file to record into.",
+            f"measure: {' and '.join(lost)} need{'s' if len(lost) == 1 else ''} a file to record into.",
             hint="Add --out run.mf4.",
+        )
+    lost = [name for name, value in moments.items() if value]
+    if lost and not files["--trigger"]:
+        raise UsageError(
+            f"measure: {' and '.join(lost)} need{'s' if len(lost) == 1 else ''} a trigger.",
+            hint="--trigger 'EngineSpeed > 3000'; --duration is the length of a measurement.",
         )
 
 

@@ -19,6 +19,9 @@ _EXAMPLES: Final = {
     "many-signals": ("Sig00000", "'Sig*'"),
 }
 
+_SETTINGS: Final = Parameter(name="--set", negative=(), show_default=False)
+_LONGEST_S: Final = 1e9
+
 
 def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     name: str = "demo-engine",
@@ -38,6 +41,8 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     quirk: Annotated[list[str] | None, Parameter(negative=(), show_default=False)] = None,
     quirks: Literal["all-compatible"] | None = None,
     list_quirks: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
+    set_: Annotated[list[str] | None, _SETTINGS] = None,
+    list_settings: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     duration: float | None = None,
     seed: int = 1,
     signals: int = 10_000,
@@ -68,6 +73,8 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         quirk: something that the slave shall do differently, as real ones do; may be repeated.
         quirks: all-compatible: every quirk that goes with those before it in the list.
         list_quirks: print the quirks that there are, and end.
+        set_: any other setting of the slave, such as max_daq_lists=4; may be repeated.
+        list_settings: print the settings that there are, and end.
         duration: seconds; without it until Ctrl+C.
         seed: of the noise in the engine model.
         signals: how many signals many-signals has.
@@ -83,11 +90,16 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         return _list_quirks(as_json=json)
     if list_ecus:
         return _list_ecus(as_json=json)
+    if list_settings:
+        return _list_settings(as_json=json)
+    from xcaliper.cli.choice import settings_as_options
     from xcaliper.cli.shell import make_console
+    from xcaliper.cli.vecu_settings import with_settings
     from xcaliper.sim.extensions import ExtensionMap
     from xcaliper.sim.gallery import build_ecu
     from xcaliper.sim.server import EcuServer
 
+    _check_run(duration, nvm, a2l_out)
     settings = _settings(
         byte_order,
         granularity,
@@ -101,11 +113,12 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     settings = _with_options(settings, checksum, tuple(disable or ()), wanted, flash=flash)
     if protect:
         settings = _protected(settings, protect)
+    settings = with_settings(settings, set_ or ())
     if "://" in name:  # a URL alone: the demo engine is meant
         name, urls = "demo-engine", (name, *urls)
 
     def complain(text: str) -> None:
-        make_console(stderr=True).print(text, markup=False, style="yellow")
+        make_console(stderr=True).print(text, markup=False, style="yellow", soft_wrap=True)
 
     listen = urls or ("udp://127.0.0.1:5555", "tcp://127.0.0.1:5555")
     ecu = build_ecu(
@@ -119,7 +132,8 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
         on_problem=complain,
     )
     ecu.log.told = lambda entry: complain(str(entry))
-    server = EcuServer(ecu, listen, datagram_limit=datagram)
+    with settings_as_options({"limit": "--datagram"}):
+        server = EcuServer(ecu, listen, datagram_limit=datagram)
     try:
         if a2l_out is not None:
             a2l_out.write_text(server.ecu.a2l, encoding="utf-8-sig")
@@ -128,6 +142,24 @@ def vecu(  # noqa: PLR0913  # each option is one setting of the slave
     finally:
         server.close()
     return 0
+
+
+def _check_run(duration: float | None, nvm: Path | None, a2l_out: Path | None) -> None:
+    """Refuse what would fail, or do harm, later on."""
+    from xcaliper.core.errors import NotFoundError, UsageError
+    from xcaliper.sim.nvm import is_stored
+
+    if duration is not None and not 0 < duration < _LONGEST_S:
+        raise UsageError(f"--duration: {duration} s is not a length of time.")
+    for file in (nvm, a2l_out):
+        if file is not None and not file.parent.is_dir():
+            hint = "Make it first, or correct the path."
+            raise NotFoundError(str(file.parent), kind="folder", hint=hint)
+    if nvm is not None and nvm.exists() and not (nvm.is_file() and is_stored(nvm)):
+        raise UsageError(
+            f"--nvm: {nvm} is something else, and would be replaced.",
+            hint="Name a file that does not exist, or one that was written by --nvm.",
+        )
 
 
 def _settings(  # one value per option of the shell
@@ -225,6 +257,27 @@ def _list_quirks(*, as_json: bool) -> int:
     for one in Quirk:
         console.print(one.label, style="bold", markup=False, highlight=False)
         console.print(f"  {one.meaning}", markup=False, highlight=False)
+    return 0
+
+
+def _list_settings(*, as_json: bool) -> int:
+    """Print every setting that a word can say."""
+    from xcaliper.cli.shell import print_json, stdout
+    from xcaliper.cli.vecu_settings import known_settings
+
+    if as_json:
+        print_json(
+            [
+                {"name": s.name, "kind": s.kind, "default": s.default, "meaning": s.meaning}
+                for s in known_settings().values()
+            ]
+        )
+        return 0
+    console = stdout(markup=False)
+    for one in known_settings().values():
+        kind = f"{one.kind} or none" if one.may_lack else one.kind
+        console.print(f"{one.name} ({kind}, {one.default})", style="bold", highlight=False)
+        console.print(f"  {one.meaning}", highlight=False)
     return 0
 
 

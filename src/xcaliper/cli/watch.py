@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["watch"]
 
 _Flag = Parameter(negative=(), show_default=False)
+_Events = Parameter(name=["--event", "-e"], negative=(), show_default=False)
 
 
 def watch(  # noqa: PLR0913  # options by name
@@ -24,7 +25,7 @@ def watch(  # noqa: PLR0913  # options by name
     /,
     *signals: str,
     list_: Annotated[Path | None, Parameter(name=["--list", "-l"])] = None,
-    event: Annotated[list[str], Parameter(name=["--event", "-e"], negative=())] = [],  # noqa: B006
+    event: Annotated[list[str], _Events] = [],  # noqa: B006
     duration: Annotated[float | None, Parameter(name=["--duration", "-d"])] = None,
     sort: Literal["name", "event", "order"] = "name",
     calc: Annotated[list[str], Parameter(negative=(), show_default=False)] = [],  # noqa: B006
@@ -62,7 +63,7 @@ def watch(  # noqa: PLR0913  # options by name
     from xcaliper.cli.choice import calculated_signals, choose
     from xcaliper.cli.shell import EXIT_INTERRUPTED, EXIT_OK, errors
 
-    choice = choose("watch", signals, event, list_)
+    choice = choose("watch", signals, event, list_, url=url)
     computed = calculated_signals(calc)
     with open_ecu(url, a2l, timeout=timeout, keys=keys) as ecu:
         names, events = choice.resolve(ecu.catalog, ecu.event_number, skip_unknown=skip_unknown)

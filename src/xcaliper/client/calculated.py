@@ -129,6 +129,30 @@ class Calculator:
         """Nothing is open."""
 
 
+def _signals_of(calculated: Any) -> list[CalculatedSignal]:
+    """Calculated signals, whatever they were told as.
+
+    Raises:
+        UsageError: they are something else.
+    """
+    hint = 'calculated={"Power": "EngineSpeed * Torque / 9549"}'
+    if isinstance(calculated, Mapping):
+        pairs = list(calculated.items())
+    elif isinstance(calculated, str) or not isinstance(calculated, Sequence):
+        raise UsageError(f"calculated: {calculated!r} has no names.", hint=hint)
+    else:
+        pairs = [("", one) for one in calculated]
+    signals = []
+    for name, one in pairs:
+        if isinstance(one, str) and name and isinstance(name, str):
+            signals.append(CalculatedSignal(name, one))
+        elif isinstance(one, CalculatedSignal):
+            signals.append(one)
+        else:
+            raise UsageError(f"calculated: {name or one!r} is not a name with a text.", hint=hint)
+    return signals
+
+
 def make_calculator(
     calculated: Calculated,
 ) -> Callable[[Sequence[RasterDescription], Mapping[str, Any]], Calculator]:
@@ -140,19 +164,7 @@ def make_calculator(
     Raises:
         UsageError: something else is among them.
     """
-    if isinstance(calculated, Mapping):
-        signals = [
-            CalculatedSignal(name, one) if isinstance(one, str) else one
-            for name, one in calculated.items()
-        ]
-    else:
-        signals = list(calculated)
-    for one in signals:
-        if not isinstance(one, CalculatedSignal):
-            raise UsageError(
-                f"calculated: {one!r} is no calculated signal.",
-                hint='calculated={"Power": "EngineSpeed * Torque / 9549"}, or CalculatedSignal(…).',
-            )
+    signals = _signals_of(calculated)
 
     def make(rasters: Sequence[RasterDescription], rules: Mapping[str, Any]) -> Calculator:
         made = Calculator(rasters, signals)

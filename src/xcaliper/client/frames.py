@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from html import escape
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,6 +16,7 @@ from xcaliper.record.libraries import optional_library
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from xcaliper.client.block import Block
@@ -109,6 +112,20 @@ def _drawable(blocks: Sequence[Block]) -> dict[str, Block]:
     return found
 
 
+@cache
+def _picture() -> type[Figure]:
+    """A figure that shows itself in a notebook, whatever has been set up there."""
+    from matplotlib import figure
+
+    class Picture(figure.Figure):
+        def _repr_png_(self) -> bytes:
+            out = BytesIO()
+            self.savefig(out, format="png")
+            return out.getvalue()
+
+    return Picture
+
+
 def plot(blocks: Sequence[Block], names: Sequence[str], units: Mapping[str, str]) -> Any:
     """A figure with one strip per unit; lines stop at gaps, which are shaded.
 
@@ -121,8 +138,6 @@ def plot(blocks: Sequence[Block], names: Sequence[str], units: Mapping[str, str]
         NotFoundError: a signal was not measured.
         UsageError: nothing can be drawn.
     """
-    from matplotlib.figure import Figure
-
     there = _drawable(blocks)
     measured = {name for block in blocks for name in block.names}
     for name in names:
@@ -139,7 +154,7 @@ def plot(blocks: Sequence[Block], names: Sequence[str], units: Mapping[str, str]
     strips: dict[str, list[str]] = {}
     for name in chosen:
         strips.setdefault(units.get(name, ""), []).append(name)
-    figure = Figure(figsize=(9, 1.2 + 1.8 * len(strips)), layout="constrained")
+    figure = _picture()(figsize=(9, 1.2 + 1.8 * len(strips)), layout="constrained")
     axes = figure.subplots(len(strips), 1, sharex=True, squeeze=False)[:, 0]
     for axis, (unit, signals) in zip(axes, strips.items(), strict=True):
         _draw_strip(axis, unit, [(name, there[name]) for name in signals])

@@ -11,6 +11,8 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, Self
 
+import numpy as np
+
 from xcaliper.client import frames
 from xcaliper.client.block import Block, ColumnRule, join_blocks
 from xcaliper.client.callbacks import Callback
@@ -80,8 +82,11 @@ class Measurement:
         outputs: Callable[[Measurement, int], list[tuple[str, Output]]] | None = None,
         calculator: MakeCalculator | None = None,
     ) -> None:
-        if duration_s is not None and not 0 < duration_s < inf:
-            raise UsageError(f"duration: {duration_s} s is not a length of time.")
+        number = isinstance(duration_s, int | float | np.number)
+        if duration_s is not None and not (number and 0 < duration_s < inf):
+            raise UsageError(
+                f"duration: {duration_s!r} is not a length of time.", hint="In seconds, above 0."
+            )
         self.acquisitions = tuple(acquisitions)
         self.duration_s = duration_s
         self.recorders: list[Output] = []
@@ -175,12 +180,15 @@ class Measurement:
             self._state = "ended"
             try:
                 self._begin()
+                self._watcher = threading.Thread(
+                    target=self._watch, name="xcaliper-watch", daemon=True
+                )
+                self._watcher.start()
+                self._state = "running"
             except BaseException:
+                self._stopping.set()
                 self._end_quietly()
                 raise
-            self._state = "running"
-            self._watcher = threading.Thread(target=self._watch, name="xcaliper-watch", daemon=True)
-            self._watcher.start()
 
     def _begin(self) -> None:
         """Prepare every slave first, so that all start with as little time between as can be."""
@@ -222,17 +230,11 @@ class Measurement:
                 return
             self._state = "ended"
             self._stopping.set()
-            watcher = self._watcher
-            if watcher is not None and watcher is not threading.current_thread():
-                watcher.join(_WATCHER_STOP_S)
-            problems = [self._error] if self._error is not None else []
-            self._error = None
-            self._ended_ns = time.monotonic_ns()
-            halts = [one.halt for one in self.acquisitions]
-            problems += _failures_of(halts)
-            for step in (self._finish_calculated, *self._closers()):
-                problems += _failures_of([step])
-            problems += [e for e in (one.close() for one in self._callbacks) if e is not None]
+            try:
+                problems = self._wind_up()
+            except BaseException:  # Ctrl+C in the middle of it
+                self._end_quietly()
+                raise
         told = self._record_error  # the reader has heard of it
         problems = [problem for problem in problems if problem is not told]
         first = self._raised or next(iter(problems), None)
@@ -241,6 +243,21 @@ class Measurement:
                 first.add_note(f"also: {further}")
         if first is not None and first is not self._raised:
             raise first
+
+    def _wind_up(self) -> list[XcaliperError]:
+        """Stop the lists, close files and callbacks; gives what went wrong, what came first first."""
+        watcher = self._watcher
+        if watcher is not None and watcher is not threading.current_thread():
+            watcher.join(_WATCHER_STOP_S)
+        problems = [self._error] if self._error is not None else []
+        self._error = None
+        self._ended_ns = time.monotonic_ns()
+        halts = [one.halt for one in self.acquisitions]
+        problems += _failures_of(halts)
+        for step in (self._finish_calculated, *self._closers()):
+            problems += _failures_of([step])
+        problems += [e for e in (one.close() for one in self._callbacks) if e is not None]
+        return problems
 
     def run(self) -> Self:
         """Measure for the whole duration, then stop; take ``to_pandas()`` or ``blocks()`` after.

@@ -103,7 +103,7 @@ class NotFoundError(UsageError, LookupError):
         self.kind = kind
         self.nearest = nearest
         hint = f"Did you mean {', '.join(nearest)}?" if nearest else hint
-        super().__init__(f"{name}: no such {kind}.", hint=hint)
+        super().__init__(f"{name or repr(name)}: no such {kind}.", hint=hint)
 
 
 class GapError(UsageError):

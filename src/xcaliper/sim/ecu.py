@@ -74,6 +74,13 @@ class MemoryMaker(Protocol):
         ...
 
 
+#: There is no sample of a task that did not run, so nothing is lost either; only the times tell.
+_GIVEN_UP: Final = (
+    "this machine let the ECU wait too long, tasks did not run and have no samples; "
+    "give it fewer signals or a slower event, or the machine less to do"
+)
+
+
 class VirtualEcu:
     """An ECU that runs its application and serves XCP, on a clock that the caller owns.
 
@@ -259,8 +266,11 @@ class VirtualEcu:
         return min(due_ns, self._reboots_ns[0]) if self._reboots_ns else due_ns
 
     def skip_to(self, now_ns: int) -> None:
-        """Give up tasks that are due before a time."""
-        self.scheduler.skip_to(now_ns - self._boot_ns)
+        """Give up tasks that are due before a time; noted while they are being measured."""
+        if self.scheduler.skip_to(now_ns - self._boot_ns) and self.slave.daq_running:
+            self.log.now_ns = now_ns
+            self.log.turn += 1
+            self.log.add("tasks-given-up", _GIVEN_UP)
 
     def on_time(self, now_ns: int) -> None:
         """Run every task due up to a time and sample its event's DAQ lists."""

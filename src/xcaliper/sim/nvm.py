@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["NvmFile", "decode", "encode"]
+__all__ = ["NvmFile", "decode", "encode", "is_stored"]
 
 _FORMAT: Final = "xcaliper-nvm"
 _VERSION: Final = 1
@@ -88,6 +88,17 @@ def encode(memory: NonVolatile, *, ecu: str) -> bytes:
     }
     text = {"format": _FORMAT, "version": _VERSION, "crc32": _crc(content), "content": content}
     return json.dumps(text, indent=1).encode()
+
+
+def is_stored(path: Path) -> bool:
+    """True for a file that was written here, damaged or not, and for an empty one.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    mark = json.dumps({"format": _FORMAT}, indent=1).removesuffix("\n}").encode()
+    with path.open("rb") as file:
+        return mark.startswith(file.read(len(mark)))
 
 
 def _crc(content: Any) -> int:

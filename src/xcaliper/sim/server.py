@@ -114,7 +114,9 @@ class EcuServer:
     """Serves one virtual ECU, in the calling thread or in one of its own.
 
     The newest CONNECT owns the session; packets of others are counted and ignored. On UDP another
-    host has to wait for the end of a session. An ECU that comes too late (a stopped process, a sleeping laptop) skips tasks and counts them.
+    host has to wait for the end of a session. An ECU that comes too late (a stopped process, a sleeping
+    laptop) skips tasks, counts them (``ecu.scheduler.skipped``) and notes it in its log when they are
+    being measured.
 
     Args:
         ecu: the ECU; its A2L is written anew with the real ports.

@@ -44,6 +44,26 @@ __all__ = [
     "SlaveMemory",
 ]
 
+#: Setting → smallest and largest value: what its field in an answer holds, or what works at all.
+_RANGES: Final = {
+    "max_checksum_block": (0, 0xFFFF_FFFF),
+    "id_in_packet_limit": (0, 0xFF),
+    "max_bs": (0, 0xFF),
+    "min_st": (0, 0xFF),
+    "queue_size_commands": (1, 0xFF),
+    "max_odt_entry_size": (1, 0xFF * 4),
+    "max_odt_entry_size_stim": (1, 0xFF * 4),
+    "max_dto_stim": (8, 0xFFFF),
+    "max_daq_lists": (0, 0xFFFF),
+    "max_odt_entries_total": (0, 0xFFFF_FFFF),
+    "cpu_load_max_total": (0, 1e9),
+    "queue_size": (1, 1 << 24),
+    "link_burst_bytes": (1, 1 << 30),
+    "protocol_version": (0, 0xFF),
+    "transport_version": (0, 0xFF),
+    "transport_major": (0, 0xFF),
+    "driver_version": (0, 0xFF),
+}
 _ALLOCATION: Final = frozenset({"FREE_DAQ", "ALLOC_DAQ", "ALLOC_ODT", "ALLOC_ODT_ENTRY"})
 
 
@@ -237,10 +257,10 @@ class SlaveConfig:
         ):
             if not 8 <= value <= top or value % self.ag:
                 raise SettingsError(key, f"{value} is not a multiple of AG between 8 and {top}")
-        if not 1 <= self.queue_size_commands <= 0xFF:
-            raise SettingsError(
-                "queue_size_commands", f"{self.queue_size_commands} is not 1 to 255"
-            )
+        for key, (low, high) in _RANGES.items():
+            chosen = getattr(self, key)
+            if chosen is not None and not low <= chosen <= high:
+                raise SettingsError(key, f"{chosen} is not {low} to {high:.10g}")
         if self.timestamp.size_bytes not in (0, 1, 2, 4):
             raise SettingsError("timestamp", f"{self.timestamp.size_bytes} bytes is not 0, 1, 2, 4")
         if not self.timestamp.tick_ns > 0:

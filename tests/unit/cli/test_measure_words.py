@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from xcaliper.cli.choice import Choice, calculated_signals, packed_count, read_split
-from xcaliper.cli.live_view import human_bytes
+from xcaliper.cli.live_view import human_bytes, short_text
 from xcaliper.client.label_file import parse_label_file
-from xcaliper.core.errors import UsageError
+from xcaliper.core.errors import NotFoundError, SourceError, UsageError
 
 
 @pytest.mark.parametrize(
@@ -83,5 +84,51 @@ def test_events_of_the_command_line_beat_those_of_the_list():
     with pytest.raises(UsageError, match=r"Lamb\* is none of the signals"):
         Choice(("S*",), ("Lamb*=1ms",), None).resolve(Names, lambda text: 1, skip_unknown=False)
     assert list(events.items()) == [
-        ("S*", "10ms"), ("Lambda", "100ms"), ("Speed", "10ms"), ("Lamb*", "1ms"),
+        ("S*", "10ms"), ("Lambda", "10ms"), ("Speed", "10ms"), ("Lamb*", "1ms"),
+    ]  # fmt: skip
+    assert Choice(("S*",), ("Lamb*=1ms",), labels).resolve(
+        Names, lambda text: 1, skip_unknown=False
+    )[1] == {"Lambda": "100ms", "Lamb*": "1ms"}
+
+
+def test_events_for_all_signals_make_those_of_the_list_unimportant(capsys):
+    labels = parse_label_file("Lambda;segment\nSpeed;10ms&100ms\n", "x.lab")
+
+    def event(text):
+        if text == "10ms":
+            return 1
+        raise NotFoundError(text, kind="event", nearest=("Task1",))
+
+    choice = Choice((), ("20ms",), labels)
+    assert choice.resolve(Names, event, skip_unknown=False)[1] == {
+        "Lambda": "20ms",
+        "Speed": "20ms",
+    }
+    assert capsys.readouterr().err == ""
+    choice = Choice((), (), labels)
+    with pytest.raises(SourceError, match=r"x\.lab:1: Lambda: no such event: 'segment'"):
+        choice.resolve(Names, event, skip_unknown=False)
+    names, events = choice.resolve(Names, event, skip_unknown=True)
+    assert (names, events) == (["Lambda", "Speed"], {"Speed": "10ms"}), "only the event is unknown"
+    assert capsys.readouterr().err.splitlines() == [
+        "event ignored: x.lab:1: Lambda: no such event: 'segment'.",
+        "note: x.lab:2: Speed is measured with 10ms, not with 100ms as well.",
+    ]
+
+
+def test_many_unknown_lines_are_told_in_short(capsys):
+    labels = parse_label_file("Speed\n" + "".join(f"Spead{n}\n" for n in range(3000)), "x.lab")
+    choice = Choice((), (), labels)
+    with pytest.raises(SourceError, match=r"x\.lab:2: .* and 2991 more as well"):
+        choice.resolve(Names, lambda text: 1, skip_unknown=False)
+    assert choice.resolve(Names, lambda text: 1, skip_unknown=True)[0] == ["Speed"]
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 51
+    assert told[-1] == "… and 2950 more such lines"
+
+
+def test_values_in_cells():
+    values = [None, 2.5, "RUN", np.arange(3), np.arange(12.0).reshape(3, 4), np.zeros((0, 2))]
+    assert [short_text(value) for value in values] == [
+        "", "2.5", "RUN", "[0 1 2]", "0 … 11 (3×4)", "[]",
     ]  # fmt: skip

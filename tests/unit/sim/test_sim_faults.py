@@ -151,3 +151,19 @@ def test_a_liar_announces_what_it_does_not_keep() -> None:
 def test_chances_are_chances(settings: dict) -> None:
     with pytest.raises(SettingsError):
         Faults(**settings)
+
+
+def test_tasks_that_did_not_run_are_noted_once_while_they_are_measured() -> None:
+    """A machine that lets the ECU wait makes holes in the times, not losses: the log tells why."""
+    idle = build_ecu("many-signals", signals=8)
+    idle.skip_to(500 * MS)
+    assert not len(idle.log)
+    assert idle.scheduler.skipped
+    master = Master(None)
+    master.run(20)
+    for late_ms in (300, 600):
+        master.ecu.skip_to(late_ms * MS)
+    (entry,) = master.ecu.log
+    assert (entry.slug, entry.count, entry.t_ns) == ("tasks-given-up", 2, 300 * MS)
+    counters = master.counters(master.run(600))
+    assert counters[-1] - counters[0] == len(counters) - 1, "runs that were given up count nowhere"
