@@ -142,11 +142,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         0 ok, 1 failure, 2 usage, 3 not found, 4 connection, 5 refused by the ECU, 6 a check found
-        something, 130 interrupted.
+        something, 130 interrupted with Ctrl+C, 143 by SIGTERM, 129 by SIGHUP.
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
-    with first_interrupt_only(to_the_end=arguments is None):
-        return _guarded(tokens)
+    with first_interrupt_only(to_the_end=arguments is None) as came:
+        return came.exit_code(_guarded(tokens))
 
 
 def _guarded(tokens: list[str]) -> int:
