@@ -97,6 +97,11 @@ VERBS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         ("xcaliper plan ecu.a2l 'Engine*'", "xcaliper plan ecu.a2l --list signals.lab --json"),
     ),
     (
+        "repair",
+        "Mend a recording that a loss of power or a broken copy cut short.",
+        ("xcaliper repair run.mf4", "xcaliper repair run.mf4 --out whole.mf4 --json"),
+    ),
+    (
         "conformance",
         "Check any slave against the standard, with a report of what was asked and what came.",
         (
