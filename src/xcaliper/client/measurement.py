@@ -463,8 +463,19 @@ class Measurement:
                 self._remember(samples)
         return [self._block(join_blocks(list(blocks))) for _, blocks in sorted(self._kept.items())]
 
+    def gaps(self) -> dict[str, list[dict[str, Any]]]:
+        """Event name → where samples are missing in :meth:`blocks`, in order; empty = nowhere.
+
+        Of each: ``t_from`` and ``t_to``, seconds of the samples at its ends; ``lost``, how many are
+        missing, 0 = unknown; ``reason``, such as ``counter``, ``overload``, ``reconnect`` or ``queue``.
+
+        Raises:
+            UsageError: nothing was kept, because of ``keep=False``.
+        """
+        return {block.event: frames.gap_rows(block) for block in self.blocks()}
+
     def to_pandas(self) -> dict[str, Any]:
-        """Event name → DataFrame with the time in seconds as index.
+        """Event name → DataFrame with the time in seconds as index; ``attrs["gaps"]`` as of :meth:`gaps`.
 
         Raises:
             UsageError: pandas is not installed.
@@ -472,7 +483,7 @@ class Measurement:
         return frames.to_pandas(self.blocks())
 
     def to_polars(self) -> dict[str, Any]:
-        """Event name → DataFrame with a column ``t [s]``.
+        """Event name → DataFrame with a column ``t [s]``; :meth:`gaps` tells where samples are missing.
 
         Raises:
             UsageError: polars is not installed.
@@ -481,6 +492,9 @@ class Measurement:
 
     def to_xarray(self) -> dict[str, Any]:
         """Event name → Dataset over ``t`` in seconds; arrays keep their shape, units are attributes.
+
+        So are its gaps: their number in ``gaps``, and the fields of :meth:`gaps` as lists in
+        ``gap_t_from``, ``gap_t_to``, ``gap_lost`` and ``gap_reason``.
 
         Raises:
             UsageError: xarray is not installed.
