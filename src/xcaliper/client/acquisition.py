@@ -102,6 +102,7 @@ class Acquisition:
         self.axis: SharedAxis | None = None
         self._time: SlaveTime | None = None
         self._decoder: DaqDecoder | None = None
+        self._numbered: dict[int, int] = {}
         self._poller: Poller | None = None
         self._before: dict[str, int] = dict.fromkeys(_SUMMED, 0)
         self._begin_ns = 0
@@ -168,8 +169,8 @@ class Acquisition:
 
     def prepare(
         self, deliver: Callable[[list[SampleBlock]], None], lost: Callable[[str], None]
-    ) -> int:
-        """Set the lists up and listen; gives the host's time of the slave's time 0.
+    ) -> None:
+        """Set the lists up.
 
         Args:
             deliver: gets blocks, numbered and placed; called in several threads.
@@ -179,7 +180,11 @@ class Acquisition:
             NegativeResponseError: the slave refused.
         """
         self._deliver, self._lost = deliver, lost
-        self._decoder, self._origin_ns = self.port.setup(self.plan)
+        self._numbered = self.port.allocate(self.plan)
+
+    def begin(self) -> int:
+        """Begin its time and listen; gives the host's time of the slave's time 0."""
+        self._decoder, self._origin_ns = self.port.begin_time(self.plan, self._numbered)
         self._begin_time(self._decoder)
         self._listen()
         if self.plan.polled:

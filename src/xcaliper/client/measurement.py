@@ -17,7 +17,7 @@ from xcaliper.client import frames
 from xcaliper.client.block import Block, ColumnRule, join_blocks
 from xcaliper.client.callbacks import Callback
 from xcaliper.client.quality import Quality, QueueState, Track
-from xcaliper.client.recording import describe_track, discard
+from xcaliper.client.recording import describe_track, discard, tell_begin
 from xcaliper.client.slave_time import axis_error_ns, share_axis
 from xcaliper.client.waiting import Waiting, block_bytes
 from xcaliper.core.errors import LinkError, LocalProtocolError, PlanError, UsageError, XcaliperError
@@ -191,18 +191,21 @@ class Measurement:
                 raise
 
     def _begin(self) -> None:
-        """Prepare every slave first, so that all start with as little time between as can be."""
+        """Prepare every slave and file first, so that all start soon behind time 0 and together."""
         if self.multicast is not None:
             for one in self.acquisitions:
                 one.port.cluster = self.multicast.cluster
-        begin_ns = min(one.prepare(self._accept, self._note) for one in self.acquisitions)
+        for one in self.acquisitions:
+            one.prepare(self._accept, self._note)
+        if self._outputs is not None:
+            for name, output in self._outputs(self, time.monotonic_ns()):
+                self._recorder_names.append(name)
+                self.recorders.append(output)
+        begin_ns = min(one.begin() for one in self.acquisitions)
         if len(self.acquisitions) > 1:
             shared = share_axis(self.acquisitions)
             begin_ns = begin_ns if shared is None else shared
-        if self._outputs is not None:
-            for name, output in self._outputs(self, begin_ns):
-                self._recorder_names.append(name)
-                self.recorders.append(output)
+        tell_begin(self, begin_ns)
         self._started_ns = time.monotonic_ns()
         for one in self.acquisitions:
             one.go(begin_ns)
