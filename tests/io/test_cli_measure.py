@@ -173,15 +173,18 @@ def drain(terminal):
 
 def test_what_is_ignored_stays_ignored(url):
     """``nohup`` is obeyed, and a watched value ends by SIGTERM as well."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "xcaliper", "watch", url, "TaskCounter1ms", "--json", "--interval",
-         "0.2"],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
-    )  # fmt: skip
+    words = ["watch", url, "TaskCounter1ms", "--json", "--interval", "0.2"]
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which a child inherits
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "xcaliper", *words],
+            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        signal.signal(signal.SIGHUP, before)
     assert child.stdout is not None
     assert child.stdout.readline()
     child.send_signal(signal.SIGHUP)

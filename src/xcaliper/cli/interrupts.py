@@ -93,6 +93,8 @@ def first_interrupt_only(*, to_the_end: bool) -> Iterator[Interrupts]:
     try:
         yield came
     finally:
-        stays = to_the_end and came.number is not None  # ours would go before the interpreter has ended
+        stays = (
+            to_the_end and came.number is not None
+        )  # ours would go before the interpreter has ended
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if stays else handler)

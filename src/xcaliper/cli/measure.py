@@ -215,7 +215,7 @@ def _carry_out(measurement: Measurement, recording: Recording | None, *, as_json
                 follow(measurement, measurement.duration_s)
     except KeyboardInterrupt as asked:
         measurement.stop()
-        errors().print(f"Stopped by {asked or 'Ctrl+C'}.")
+        errors().print(f"Stopped by {str(asked) or 'Ctrl+C'}.")
         code = EXIT_INTERRUPTED
     finally:
         for finding in measurement.diagnostics:

@@ -40,7 +40,9 @@ def repair(
     from xcaliper.record.files import repair_file
 
     if in_place and (out is not None or overwrite):
-        raise UsageError("repair: --in-place has no other file.", hint="Leave --out and --overwrite.")
+        raise UsageError(
+            "repair: --in-place has no other file.", hint="Leave --out and --overwrite."
+        )
     if not file.is_file():
         raise NotFoundError(str(file), kind="file", hint="Name the recording, such as run.mf4.")
     target = file if in_place else out or file.with_name(f"{file.stem}_repaired{file.suffix}")

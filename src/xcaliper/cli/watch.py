@@ -81,7 +81,7 @@ def watch(  # noqa: PLR0913  # options by name
                 _follow(measurement, sort, interval if json else None)
         except KeyboardInterrupt as asked:
             measurement.stop()
-            errors().print(f"Stopped by {asked or 'Ctrl+C'}.")
+            errors().print(f"Stopped by {str(asked) or 'Ctrl+C'}.")
             return EXIT_INTERRUPTED
     return EXIT_OK
 

@@ -185,9 +185,7 @@ class MdfWriter:
         self._check_open()
         comment = self._place(blocks.MdBlock.of(header_comment(header)))
         for name, value in (("hd_md_comment", comment), ("hd_start_time_ns", header.start_ns)):
-            self._file.write_at(
-                blocks.ID_SIZE + blocks.HdBlock.position(name), _U64.pack(value)
-            )
+            self._file.write_at(blocks.ID_SIZE + blocks.HdBlock.position(name), _U64.pack(value))
         begun = self._fh + blocks.FhBlock.position("fh_time_ns")
         self._file.write_at(begun, _U64.pack(header.start_ns))
         self._header = header

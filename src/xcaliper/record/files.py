@@ -210,9 +210,7 @@ def repair_file(
     return report
 
 
-def _mended(
-    path: Path, act: Callable[[DiskFile], RepairReport], *, writable: bool
-) -> RepairReport:
+def _mended(path: Path, act: Callable[[DiskFile], RepairReport], *, writable: bool) -> RepairReport:
     """What is done to a file, errors told with its name."""
     file = DiskFile(path, writable=writable)
     try:
@@ -230,7 +228,9 @@ def _copy(source: Path, target: Path, *, overwrite: bool) -> None:
     """A copy to mend; none stays where it failed."""
     if target.exists() and target.samefile(source):
         raise SettingsError(
-            "out", f"{target} is the recording itself", hint="Name another file, or mend it in place."
+            "out",
+            f"{target} is the recording itself",
+            hint="Name another file, or mend it in place.",
         )
     old, new = DiskFile(source, writable=False), None
     try:

@@ -222,9 +222,7 @@ class Recorder:
         if not self._begins_later:
             return
         self._begins_later = False
-        self.description = replace(
-            self.description, start_ns=start_ns, properties=dict(properties)
-        )
+        self.description = replace(self.description, start_ns=start_ns, properties=dict(properties))
         self._outputs.begins(start_ns, properties)
 
     def discard(self) -> None:

@@ -102,5 +102,7 @@ def test_what_cannot_be_mended_is_told_and_nothing_is_written(
     err = capsys.readouterr().err
     assert told in err
     assert "Traceback" not in err
-    assert [path.name for path in tmp_path.iterdir()] == (["run.mf4"] if content is not None else [])
+    assert [path.name for path in tmp_path.iterdir()] == (
+        ["run.mf4"] if content is not None else []
+    )
     assert content is None or file.read_bytes() == content

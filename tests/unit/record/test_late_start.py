@@ -7,10 +7,10 @@ import pytest
 from asammdf import MDF
 
 from xcaliper.core.samples import SampleBlock
+from xcaliper.mdf.reader import MdfReader
 from xcaliper.record.description import RasterDescription, RecordingDescription, SignalDescription
 from xcaliper.record.files import DiskFile
 from xcaliper.record.recorder import Recorder
-from xcaliper.mdf.reader import MdfReader
 
 DTYPE = np.dtype([("n", "<u2")])
 GUESSED = 1_700_000_000_000_000_000
