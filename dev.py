@@ -56,16 +56,17 @@ LEVELS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "dev": (("mdf", "fast"), ("dev",)),
 }
 
-#: Test folders in the order they run; True where several processes may share the work.
-PARTS: Final[dict[str, bool]] = {
-    "unit": True,
-    "property": True,
-    "pair": True,
-    "faults": True,
-    "meta": True,
-    "io": False,
-    "interop": False,
+#: Test folders in the order they run, and the worker processes for each core: more than one where tests wait.
+PARTS: Final[dict[str, float]] = {
+    "unit": 1,
+    "property": 1,
+    "pair": 1,
+    "faults": 1,
+    "meta": 1,
+    "io": 1.5,
+    "interop": 1,
 }
+MOST_WORKERS: Final = 12
 
 NO_TESTS: Final = 5  # pytest's exit code for an empty selection
 SETUP_FAILED: Final = 3
@@ -181,7 +182,8 @@ def install(uv: str | None, packages: list[str]) -> None:
     """
     tail = ["-c", str(ROOT / "constraints.txt"), *packages]
     if uv:
-        if run_install([uv, "pip", "install", "--python", str(venv_python()), *tail]) == 0:
+        target = ["--python", str(venv_python()), "--compile-bytecode"]  # as pip does
+        if run_install([uv, "pip", "install", *target, *tail]) == 0:
             return
         say("uv could not install; trying pip")
     pip = [
@@ -282,9 +284,9 @@ def read_stamp_level() -> str:
 # --- running ---------------------------------------------------------------------------------------------------------
 
 
-def run(command: list[str], *, cwd: Path | None = ROOT) -> int:
+def run(command: list[str], *, cwd: Path | None = ROOT, env: dict[str, str] | None = None) -> int:
     """Run a command on our own output; the exit code a shell would show."""
-    code = subprocess.run(command, cwd=cwd, check=False).returncode
+    code = subprocess.run(command, cwd=cwd, env=env, check=False).returncode
     return 128 - code if code < 0 else code
 
 
@@ -443,7 +445,7 @@ def test(args: list[str]) -> int:
                 f"test {rest[0]}: no such part. Choose from: {', '.join(parts)}; or give a path below tests/."
             )
             return USAGE
-        return run([ensure("test"), "-m", "pytest", *rest])
+        return run([ensure("test"), "-m", "pytest", *rest], env=test_environment())
     python = ensure("test")
     results = {name: run_part(python, name, rest) for name in chosen or parts}
     return sum_up(results)
@@ -457,10 +459,21 @@ def run_part(python: str, name: str, extra: list[str]) -> tuple[int, dict[str, i
         report = Path(folder) / "report.xml"
         command = [python, "-m", "pytest", "-q", f"tests/{name}", f"--junitxml={report}"]
         own_workers = any(re.match(r"-n|--numprocesses|-p$|--pdb|--co", arg) for arg in extra)
-        if PARTS.get(name, False) and not own_workers:
-            command += ["-n", "2"]
-        code = run([*command, *extra])
+        if name in PARTS and not own_workers:
+            command += ["-n", str(workers(PARTS[name])), "--dist", "worksteal"]
+        code = run([*command, *extra], env=test_environment())
         return code, read_counts(report), time.monotonic() - began
+
+
+def workers(per_core: float) -> int:
+    """Worker processes for a part on this machine, from two to MOST_WORKERS."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(max(2, round(per_core * (cores or 1))), MOST_WORKERS)
+
+
+def test_environment() -> dict[str, str]:
+    """Ours, with bytecode kept: hundreds of processes start, and each would compile every module again."""
+    return {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 #: Tests that show the protocol; nothing in them is drawn by chance. Paths below tests/.
@@ -507,14 +520,17 @@ def sum_up(results: dict[str, tuple[int, dict[str, int], float]]) -> int:
         print(f"{name:<12}{word:<6}  {numbers}  {seconds:7.1f}")
     bad = [code for code, _, _ in results.values() if code not in (0, NO_TESTS)]
     ran = sum(counts["passed"] + counts["failed"] for _, counts, _ in results.values())
-    if bad:
-        print("tests: FAILED", flush=True)
-        return bad[0]
-    if not ran:
-        print("tests: FAILED, not one test ran", flush=True)
-        return NO_TESTS
-    print(f"tests: ok, {ran} passed", flush=True)
-    return 0
+    code = bad[0] if bad else 0 if ran else NO_TESTS
+    print(f"tests: {'FAILED' if code else 'ok'}, {closing_line(results)}", flush=True)
+    return code
+
+
+def closing_line(results: dict[str, tuple[int, dict[str, int], float]]) -> str:
+    """What pytest prints last, over all parts."""
+    kinds = ("failed", "passed", "skipped")
+    sums = {kind: sum(counts[kind] for _, counts, _ in results.values()) for kind in kinds}
+    told = ", ".join(f"{count} {kind}" for kind, count in sums.items() if count)
+    return f"{told or 'no tests ran'} in {sum(seconds for *_, seconds in results.values()):.2f}s"
 
 
 COMMANDS: Final[dict[str, Callable[[list[str]], int]]] = {

@@ -379,7 +379,9 @@ def test_many_commits_then_close(open_mdf):
 
 
 def test_mdfreader_agrees(tmp_path):
-    mdfreader = pytest.importorskip("mdfreader")
+    mdfreader = pytest.importorskip(
+        "mdfreader", reason="its licence keeps it out of the test packages"
+    )
     dtype = np.dtype([("a", ">u2"), ("b", "<f4"), ("m", "<f8", (2, 2)), ("e", "u1")])
     rows = random_rows(dtype, 100, 9)
     rows["e"] %= 3

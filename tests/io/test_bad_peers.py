@@ -19,6 +19,7 @@ from asammdf import MDF
 
 import xcaliper
 from pair.faulty_link import FaultyLink
+from support.served import wait_for
 from xcaliper.client.compare import compare
 from xcaliper.client.facts import live_facts
 from xcaliper.core.diagnostics import Severity
@@ -246,9 +247,12 @@ def test_lost_repeated_and_swapped_daq_is_counted(link, ecu):
             return [(0.0, datagram), (0.0, datagram)]
         return [(0.0, datagram)]
 
-    measurement = ecu.measure(["TaskCounter1ms", "WaveCounter"], duration_s=2.0)
+    measurement = ecu.measure(["TaskCounter1ms", "WaveCounter"])
     link.up = unreliable
-    measurement.run()
+    measurement.start()
+    # samples of 2 s; a busy machine puts more of them into a datagram, so there are fewer to drop
+    wait_for(lambda: measurement.quality.samples >= 2000 and dropped > 20, 30)
+    measurement.stop()
     (block,) = measurement.blocks()
     counts = block["TaskCounter1ms"].astype(np.int64)
     assert (np.diff(counts) >= 1).all()

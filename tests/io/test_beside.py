@@ -8,7 +8,7 @@ import pytest
 
 import xcaliper
 from pair.faulty_link import FaultyLink
-from support.served import wait_for
+from support.served import hasty, wait_for
 from xcaliper.client import beside
 from xcaliper.core.errors import LocalProtocolError, SettingsError, UsageError
 from xcaliper.sim.gallery import build_ecu
@@ -203,7 +203,7 @@ def test_a_bypass_goes_on_after_the_slave_has_restarted(box, tmp_path) -> None:
 
 
 def test_a_stimulation_is_given_up_when_the_slave_stays_away(box) -> None:
-    with xcaliper.connect(box.url, cache=False, timeout_s=0.2) as ecu:
+    with hasty(box.url, 0.2) as ecu:
         values = {"StimulusTorque": 5.0}
         stimulation = ecu.stimulate(values, event=1, reconnect=0.5, measure="EngineSpeed").start()
         wait_for(lambda: stimulation.sent > 0)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import xcaliper
+from support.served import hasty
 from xcaliper.calib.groups import Brackets
 from xcaliper.calib.history import Kind, State
 from xcaliper.calib.settle import Settle
@@ -38,7 +39,7 @@ def server():
 
 @pytest.fixture
 def ecu(server):
-    with xcaliper.connect(server.url, cache=False, timeout_s=0.3) as connection:
+    with hasty(server.url) as connection:
         yield connection
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import xcaliper
+from support.served import hasty
 from xcaliper.calib.history import Kind
 from xcaliper.calib.outcomes import Outcome as Entered
 from xcaliper.cli.main import main
@@ -29,7 +30,7 @@ def server():
 
 @pytest.fixture
 def ecu(server):
-    with xcaliper.connect(server.url, cache=False, timeout_s=0.3) as connection:
+    with hasty(server.url) as connection:
         yield connection
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
+import socket
 
 import pytest
 
-from xcaliper.core.errors import LinkError, UsageError
+from support.served import multicasts_pass, wait_for
+from xcaliper.core.errors import UsageError
 from xcaliper.sim.gallery import build_ecu
 from xcaliper.sim.server import EcuServer
 from xcaliper.transport.multicast import ClockMulticast, MulticastPort
@@ -18,40 +19,15 @@ from xcaliper.xcp.procedures.connect import connect
 from xcaliper.xcp.slave_clock import ClockModel, ClockSettings
 from xcaliper.xcp.slave_config import SlaveConfig
 
-LIMIT_S = 5.0
-
-
-def wait_for(found, what: str) -> None:
-    end = time.monotonic() + LIMIT_S
-    while not found():
-        assert time.monotonic() < end, f"no {what} within {LIMIT_S} s"
-        time.sleep(0.01)
-
 
 @pytest.fixture
 def multicast_works() -> None:
-    """This host lets multicasts pass on its loopback interface."""
-    port = MulticastPort(lambda: 0x1234, interface="127.0.0.1")
-    sender = ClockMulticast(0x1234, interface="127.0.0.1")
-    heard: list[bytes] = []
-    try:
-        sender.send()
-        end = time.monotonic() + 1.0
-        while not heard and time.monotonic() < end:
-            heard += port.read()
-            time.sleep(0.01)
-    except LinkError as error:
-        pytest.skip(f"no multicast on the loopback interface: {error}")
-    finally:
-        port.close()
-        sender.close()
-    if not heard:
+    if not multicasts_pass():
         pytest.skip("no multicast on the loopback interface of this host")
 
 
 @pytest.mark.usefixtures("multicast_works")
 def test_every_slave_of_the_cluster_answers_over_its_own_link() -> None:
-    clusters = (0x0105, 0x0105, 0x0106)
     servers = [
         EcuServer(
             build_ecu(
@@ -61,23 +37,25 @@ def test_every_slave_of_the_cluster_answers_over_its_own_link() -> None:
         ).start()
         for at in range(3)
     ]
+    # the numbers of ports: nobody else on this host has them now, and all hear the same port
+    cluster, other = servers[0].endpoints[0].port, servers[2].endpoints[0].port
+    clusters = (cluster, cluster, other)
     links = []
-    sender = ClockMulticast(0x0105, interface="127.0.0.1")
+    sender = ClockMulticast(cluster, interface="127.0.0.1")
     try:
-        for server, cluster in zip(servers, clusters, strict=True):
+        for server, number in zip(servers, clusters, strict=True):
             link = Link(open_transport(server.url), MasterMachine())
             links.append(link)
             session = link.run(connect())
             found = link.run(
-                clock_properties(session, response_fmt=COMMON_INITIATORS, cluster=cluster)
+                clock_properties(session, response_fmt=COMMON_INITIATORS, cluster=number)
             )
-            assert found.cluster == cluster
+            assert found.cluster == number
         wait_for(
             lambda: all(
-                s.multicast.address[0] == f"239.255.1.{c & 255}"
+                s.multicast.address[0] == f"239.255.{c >> 8}.{c & 255}"
                 for s, c in zip(servers, clusters, strict=True)
-            ),
-            "new groups",
+            )
         )
         for _ in range(3):
             sender.send()
@@ -88,11 +66,11 @@ def test_every_slave_of_the_cluster_answers_over_its_own_link() -> None:
                 seen += [e for e in link.events() if e.name == "EV_TIME_SYNC"]
             return len(events[0]) == len(events[1]) == 3
 
-        wait_for(collect, "EV_TIME_SYNC of both slaves")
+        wait_for(collect)
         assert events[2] == []
         for at, seen in enumerate(events[:2]):
             samples = [sample_of_event(e.content, e.t_ns) for e in seen]
-            assert [s.cluster for s in samples] == [(0x0105, n) for n in range(3)]
+            assert [s.cluster for s in samples] == [(cluster, n) for n in range(3)]
             assert all(s.slave.ticks // 10**9 >= at for s in samples)
     finally:
         sender.close()
@@ -104,8 +82,12 @@ def test_every_slave_of_the_cluster_answers_over_its_own_link() -> None:
 
 @pytest.mark.usefixtures("multicast_works")
 def test_other_packets_to_the_group_are_counted_and_ignored() -> None:
-    port = MulticastPort(lambda: 7, interface="127.0.0.1")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("", 0))
+        alone = probe.getsockname()[1]  # the standard's port hears the other programs of this host
+    port = MulticastPort(lambda: 7, interface="127.0.0.1", port=alone)
     sender = ClockMulticast(7, interface="127.0.0.1")
+    sender._address = ("239.255.0.7", alone)
     try:
         for data in (
             b"",
@@ -113,10 +95,10 @@ def test_other_packets_to_the_group_are_counted_and_ignored() -> None:
             b"\x02\x00\x00\x00\xff\x00",
             b"\x03\x00\x00\x00\xf2\xfa\x07",
         ):
-            sender._sock.sendto(data, ("239.255.0.7", 5557))
+            sender._sock.sendto(data, sender._address)
         sender.send()
         heard: list[bytes] = []
-        wait_for(lambda: heard.extend(port.read()) or heard, "multicast")
+        wait_for(lambda: heard.extend(port.read()) or heard)
         assert heard == [b"\xf2\xfa\x07\x00\x00"]
         assert port.strangers == 2
     finally:

@@ -24,6 +24,8 @@ from xcaliper.xcp.slave_security import SecuritySettings
 
 pytestmark = pytest.mark.timeout(120)
 
+#: A busy machine answers late; the rules of these slaves wait for no silence that would take as long.
+PATIENT = ("--timeout", "10")
 SRC = Path(__file__).resolve().parents[2] / "src"
 
 
@@ -46,6 +48,7 @@ def test_the_virtual_ecu_breaks_no_rule_over_udp(server, tmp_path, capsys):
         [
             "conformance",
             urls(server)[0],
+            *PATIENT,
             *allow,
             "--a2l",
             str(a2l),
@@ -70,7 +73,8 @@ def test_the_virtual_ecu_breaks_no_rule_over_udp(server, tmp_path, capsys):
 
 
 def test_the_same_over_tcp(server, capsys):
-    assert main(["conformance", urls(server)[1], "--group", "session,memory,transport"]) == 0
+    words = ("--group", "session,memory,transport")
+    assert main(["conformance", urls(server)[1], *PATIENT, *words]) == 0
     assert "passed" in capsys.readouterr().out
 
 
@@ -115,7 +119,7 @@ def test_a_protected_slave_with_keys_and_its_own_a2l(tmp_path, capsys):
     with EcuServer(build_ecu("demo-engine", config), ("udp://127.0.0.1:0",)) as made:
         url = urls(made)[0]
         allow = ["--allow", "write,page,keys,stim,store"]
-        assert main(["conformance", url, *words, *keys, *allow, "--json", str(data)]) == 0
+        assert main(["conformance", url, *PATIENT, *words, *keys, *allow, "--json", str(data)]) == 0
         assert not made.ecu.slave.connected
     results = {one["id"]: one for one in json.loads(data.read_text("utf-8"))["results"]}
     assert not [one["id"] for one in results.values() if one["verdict"] in ("failed", "error")]
@@ -201,7 +205,9 @@ def run_pytest(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
 def test_the_plugin_makes_each_rule_a_test(server, tmp_path):
     (tmp_path / "test_other.py").write_text("def test_other(): raise SystemError\n")
     done = run_pytest(
-        "--xcp-slave", urls(server)[0], "--xcp-select", "SES,MEM", "-v", folder=tmp_path
+        *("--xcp-slave", urls(server)[0], "--xcp-timeout", "10"),
+        *("--xcp-select", "SES,MEM", "-v"),
+        folder=tmp_path,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "xcp::MEM-001 PASSED" in done.stdout

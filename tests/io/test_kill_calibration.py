@@ -25,6 +25,7 @@ ALIVE_S = 300.0
 PATIENCE_S = 10.0
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(os.name != "posix", reason="kill -9 is POSIX"),
     pytest.mark.timeout(900),
 ]

@@ -20,6 +20,7 @@ CONCURRENT = 4
 ALLOWED_LOSS_S = 1.0
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(os.name != "posix", reason="kill -9 and file size limits are POSIX"),
 ]
 

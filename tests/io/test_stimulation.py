@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import xcaliper
-from support.served import wait_for
+from support.served import hasty, wait_for
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.errors import AlgorithmError, PlanError, UsageError
 from xcaliper.sim.gallery import build_ecu
@@ -183,7 +183,7 @@ def test_a_slow_algorithm_is_late_and_the_slave_says_so(ecu) -> None:
     bypass = ecu.bypass("EngineSpeed", "IdleThrottle", slow, event=1)
     with bypass:
         wait_for(lambda: ecu.counters().missing >= 5)
-        bypass.wait(0.1)
+        wait_for(lambda: bypass.late > 0 and bypass.timeouts >= 1, 20)
     result = bypass.result()
     assert result.late > 0
     assert result.timeouts >= 1
@@ -314,7 +314,7 @@ def test_a_slave_that_goes_ends_a_stimulation(monkeypatch, how) -> None:
     monkeypatch.setattr("xcaliper.client.stim_session.SILENCE_NS", 300_000_000)
     with (
         serve() as server,
-        xcaliper.connect(server.url, cache=False, timeout_s=0.2) as ecu,
+        hasty(server.url, 0.2) as ecu,
     ):
         stimulation = ecu.stimulate({"StimulusTorque": 5.0}, event=1).start()
         wait_for(lambda: stimulation.sent > 0)
@@ -357,7 +357,7 @@ def test_single_bits(order) -> None:
 
 def test_a_link_that_goes_ends_a_stimulation() -> None:
     server = serve("tcp://127.0.0.1:0").start()
-    with xcaliper.connect(server.url, cache=False, timeout_s=0.3) as ecu:
+    with hasty(server.url) as ecu:
         stimulation = ecu.stimulate({"StimulusTorque": 5.0}, event=1).start()
         wait_for(lambda: stimulation.sent > 0)
         server.close()

@@ -102,7 +102,37 @@ def test_closing_summary_gives_the_exit_code(
         for name, (part, ran) in results.items()
     }
     assert dev.sum_up(full) == code
-    assert ("FAILED" in capsys.readouterr().out) == (code != 0)
+    last = capsys.readouterr().out.splitlines()[-1]
+    ran = sum(count for _, count in results.values())
+    told = f"{ran} passed" if ran else "no tests ran"
+    assert last.startswith(f"tests: {'FAILED' if code else 'ok'}, {told} in 0.")
+
+
+def test_a_part_runs_in_several_processes_that_keep_bytecode(
+    dev: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = []
+    monkeypatch.setattr(dev, "run", lambda command, env: ran.append((command, env)) or 0)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("XCALIPER_CACHE", "kept")
+    for name in dev.test_parts():
+        dev.run_part("python", name, ["-x"])
+        dev.run_part("python", name, ["-n", "0"])
+    assert [command.count("-n") for command, _ in ran] == [1] * len(ran)
+    assert {command[-1] for command, _ in ran[::2]} == {"-x"}
+    assert {command[command.index("-n") + 1] for command, _ in ran[1::2]} == {"0"}
+    for _, env in ran:
+        assert "PYTHONDONTWRITEBYTECODE" not in env
+        assert env["XCALIPER_CACHE"] == "kept"
+
+
+@pytest.mark.parametrize(("cores", "expected"), [(1, 2), (2, 3), (4, 6), (64, 12)])
+def test_workers_follow_the_cores(
+    dev: ModuleType, monkeypatch: pytest.MonkeyPatch, cores: int, expected: int
+) -> None:
+    monkeypatch.delattr(dev.os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(dev.os, "cpu_count", lambda: cores)
+    assert dev.workers(1.5) == expected
 
 
 def test_counts_come_from_the_report(dev: ModuleType, tmp_path: Path) -> None:

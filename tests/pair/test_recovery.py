@@ -19,6 +19,7 @@ from xcaliper.core.errors import (
 from xcaliper.proto.procedure import Burst, Tell, ask
 from xcaliper.xcp import cal, daq, std
 from xcaliper.xcp.daq_lists import DaqListSetup, OdtEntry, OdtSetup
+from xcaliper.xcp.procedures.clock import clock_properties
 from xcaliper.xcp.procedures.connect import connect, disconnect, synchronise
 from xcaliper.xcp.procedures.daq_info import daq_info
 from xcaliper.xcp.procedures.daq_setup import setup, start, stop
@@ -26,6 +27,7 @@ from xcaliper.xcp.procedures.identify import identify, upload_a2l
 from xcaliper.xcp.procedures.memory import XcpMemory, read, upload, write
 from xcaliper.xcp.procedures.pages import page_info
 from xcaliper.xcp.recovery import RECOVERY, Timers
+from xcaliper.xcp.slave_clock import ClockModel, ClockSettings
 from xcaliper.xcp.table import COMMANDS
 
 MS = 1_000_000
@@ -378,6 +380,40 @@ def test_text_uploads_start_again_after_a_loss(pair: Pair) -> None:
     pair.to_master.lose(3)
     assert pair.run(upload_a2l(pair.session)) == b"/begin PROJECT demo\n" * 50
     assert pair.seen.count("GET_ID") == 2
+
+
+def test_the_name_of_an_event_is_asked_for_again_after_a_loss() -> None:
+    quiet = Pair()
+    quiet.forget()
+    expected = quiet.run(daq_info(quiet.session)).events
+    uploads = [n for n, name in enumerate(quiet.seen) if name == "UPLOAD"]
+    assert [one.name for one in expected] == ["1ms", "10ms", "crank"]
+    for at in uploads:
+        pair = Pair()
+        pair.forget()
+        pair.to_master.lose(at)
+        assert pair.run(daq_info(pair.session)).events == expected
+        assert pair.seen.count("GET_DAQ_EVENT_INFO") == 3 + 1
+
+
+def test_the_name_of_an_event_that_is_lost_again_and_again() -> None:
+    pair = Pair()
+    pair.to_slave.hook = lambda packet, n: [] if packet[:1] == b"\xf5" else [(0, packet)]
+    with pytest.raises(ExchangeTimeoutError, match="UPLOAD"):
+        pair.run(daq_info(pair.session))
+
+
+def test_what_a_slave_tells_of_its_clocks_is_asked_for_again_after_a_loss() -> None:
+    pair = Pair(config(clocks=ClockSettings(slave=ClockModel())))
+    pair.forget()
+    expected = pair.run(clock_properties(pair.session))
+    assert pair.seen == ["TIME_CORRELATION_PROPERTIES", "UPLOAD"]
+    pair.to_master.lose(1)
+    assert pair.run(clock_properties(pair.session)) == expected
+    assert pair.seen.count("TIME_CORRELATION_PROPERTIES") == 3
+    pair.to_slave.hook = lambda packet, n: [] if packet[:1] == b"\xf5" else [(0, packet)]
+    with pytest.raises(ExchangeTimeoutError, match="UPLOAD"):
+        pair.run(clock_properties(pair.session))
 
 
 #: What a slave must have; all other commands are optional (XCP Base, table of commands, 1.0).

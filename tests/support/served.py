@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xcaliper.core.address import Address
 from xcaliper.core.memory import SparseMemory
@@ -23,6 +24,8 @@ from xcaliper.xcp.std import Connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from xcaliper.client.connection import Connection
 
 BASE = 0x1000
 CONTENT = bytes(range(256))
@@ -131,6 +134,19 @@ def open_link(url: str, *, timers: Timers | None = None, **options: object) -> L
     return Link(open_transport(url), MasterMachine(timers=timers), **options)
 
 
+def hasty(url: str, timeout_s: float = 0.3, **options: Any) -> Connection:
+    """A connection made at leisure, that then waits shortly for its answers.
+
+    A busy machine may answer late; what is asked while connecting is asked once.
+    """
+    from xcaliper.client.connecting import connect
+    from xcaliper.client.timing import timers_of
+
+    connection = connect(url, cache=False, **options)
+    connection.link.machine.timers = timers_of(timeout_s)
+    return connection
+
+
 FAST = Timers.of_ms(60, 60, 60, 60, 60, 60, 20)
 
 
@@ -161,12 +177,32 @@ def scripted(answer: Callable[[bytes], list[bytes]]) -> Iterator[str]:
         sock.close()
 
 
+@functools.cache
+def multicasts_pass() -> bool:
+    """This host brings a multicast on its loopback interface to a socket that has joined the group."""
+    group, here = "239.255.255.77", socket.inet_aton("127.0.0.1")
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mouth,
+        contextlib.suppress(OSError),
+    ):
+        ear.bind(("", 0))
+        ear.settimeout(0.5)
+        ear.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group) + here)
+        mouth.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, here)
+        for _ in range(10):
+            mouth.sendto(b"heard", (group, ear.getsockname()[1]))
+            with contextlib.suppress(TimeoutError):
+                return ear.recv(100) == b"heard"
+    return False
+
+
 def message(counter: int, packet: bytes) -> bytes:
     """One Ethernet message."""
     return len(packet).to_bytes(2, "little") + counter.to_bytes(2, "little") + packet
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     """Wait until it is true; fail when it does not become so."""
     end = time.monotonic() + seconds
     while not condition():

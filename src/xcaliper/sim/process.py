@@ -42,6 +42,7 @@ class EcuProcess:
         datagram_limit: bytes of one UDP datagram that the server sends.
         nvm: file that keeps what SET_REQUEST stored, for the next process.
         extensions: which memory has which address extension; None = all have 0.
+        max_late_s: seconds that tasks may run late before they are skipped; None = as usual.
 
     Attributes:
         endpoints: where it listens; known after :meth:`start`.
@@ -60,6 +61,7 @@ class EcuProcess:
         datagram_limit: int = 1472,
         nvm: Path | None = None,
         extensions: ExtensionMap | None = None,
+        max_late_s: float | None = None,
     ) -> None:
         self.endpoints: tuple[Endpoint, ...] = ()
         options = {
@@ -70,11 +72,14 @@ class EcuProcess:
             "nvm": nvm,
             "extensions": extensions,
         }
+        serving: dict[str, Any] = {"datagram_limit": datagram_limit}
+        if max_late_s is not None:
+            serving["max_late_s"] = max_late_s
         context = multiprocessing.get_context("spawn")
         self._pipe, self._child_pipe = context.Pipe()
         self._process = context.Process(
             target=_run,
-            args=(self._child_pipe, name, tuple(urls), settings, options, datagram_limit),
+            args=(self._child_pipe, name, tuple(urls), settings, options, serving),
             name=f"virtual-ecu-{name}",
             daemon=True,
         )
@@ -139,7 +144,7 @@ def _run(  # what the parent was given
     urls: tuple[str, ...],
     settings: SlaveConfig | None,
     options: dict[str, Any],
-    datagram_limit: int,
+    serving: dict[str, Any],
 ) -> None:
     """Body of the child: serve until the pipe closes or a signal comes."""
     from xcaliper.sim.gallery import build_ecu
@@ -149,9 +154,7 @@ def _run(  # what the parent was given
         if hasattr(signal, ends):
             signal.signal(getattr(signal, ends), signal.SIG_IGN)
     try:
-        server = EcuServer(
-            build_ecu(name, settings, **options), urls, datagram_limit=datagram_limit
-        )
+        server = EcuServer(build_ecu(name, settings, **options), urls, **serving)
     except XcaliperError as error:
         pipe.send(error)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import threading
 import time
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EcuServer"]
 
-_MAX_LATE_NS: Final = 200_000_000
+#: How late the tasks of an ECU may run before they are given up, unless told otherwise.
+MAX_LATE_S: Final = 0.2
 #: Tasks wait for each other so long: waking up for every single one costs more than its work.
 _PACE_NS: Final = 4_000_000
 #: The same while nobody measures; a command is served with what is due until then.
@@ -46,8 +48,9 @@ class _Paced:
     Their times are those at which they are due, so nobody can tell but by the time of arrival.
     """
 
-    def __init__(self, ecu: VirtualEcu) -> None:
+    def __init__(self, ecu: VirtualEcu, max_late_s: float) -> None:
         self._ecu = ecu
+        self._max_late_ns = int(max_late_s * 1e9)
         self._ran_ns = 0
         self.outgoing = ecu.outgoing
         self.outgoing_blocks = ecu.outgoing_blocks
@@ -90,7 +93,7 @@ class _Paced:
         self._ran_ns = now_ns
         ecu = self._ecu
         slave = ecu.slave
-        if now_ns - ecu.due() > _MAX_LATE_NS:
+        if now_ns - ecu.due() > self._max_late_ns:
             ecu.skip_to(now_ns)
         ecu.on_time(now_ns)
         if self.reboot_wanted.is_set():
@@ -114,15 +117,16 @@ class EcuServer:
     """Serves one virtual ECU, in the calling thread or in one of its own.
 
     The newest CONNECT owns the session; packets of others are counted and ignored. On UDP another
-    host has to wait for the end of a session. An ECU that comes too late (a stopped process, a sleeping
-    laptop) skips tasks, counts them (``ecu.scheduler.skipped``) and notes it in its log when they are
-    being measured.
+    host has to wait for the end of a session. An ECU that comes too late (a stopped process, a
+    sleeping laptop) skips tasks, counts them (``ecu.scheduler.skipped``) and notes it in its log when
+    they are being measured.
 
     Args:
         ecu: the ECU; its A2L is written anew with the real ports.
         urls: where to listen, ``udp://127.0.0.1:5555``; port 0 takes any.
         datagram_limit: bytes of one UDP datagram that the server sends.
         rules: what becomes of a master that comes while another one has the session.
+        max_late_s: seconds that tasks may run late; what is later is skipped, all else made up for.
         clock: nanoseconds that never go back.
 
     Attributes:
@@ -143,10 +147,13 @@ class EcuServer:
         *,
         datagram_limit: int = DATAGRAM_LIMIT,
         rules: SessionRules | None = None,
+        max_late_s: float = MAX_LATE_S,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         if not urls:
             raise UsageError("virtual ECU: give at least one URL to listen on.")
+        if not 0 <= max_late_s < math.inf:
+            raise UsageError(f"virtual ECU: {max_late_s} s is not how late a task may run.")
         self.ecu = ecu
         self._clock = clock
         self._zero_ns = 0
@@ -164,7 +171,7 @@ class EcuServer:
         self.multicast = self._open_multicast(ports[0].address[0])
         self.discovery = self._open_discovery(ports[0].address[0])
         shared = [port for port in (self.multicast, self.discovery) if port is not None]
-        self._paced = _Paced(ecu)
+        self._paced = _Paced(ecu, max_late_s)
         self._server = SlaveServer(self._paced, [*ports, *shared], rules=rules, clock=self._now_ns)
         self._paced.hang_up = self._hang_up
         self._server.resumed = lambda: ecu.slave.resumed

@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from support.served import wait_for
 from xcaliper.core.errors import LinkError, NotFoundError, UsageError
 from xcaliper.sim.gallery import build_ecu
 from xcaliper.sim.process import EcuProcess
@@ -37,7 +38,7 @@ class Peer:
         stream = endpoint.scheme == "tcp"
         kind = socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
         self.sock = socket.socket(family, kind)
-        self.sock.settimeout(2)
+        self.sock.settimeout(20)  # a busy machine answers late
         try:
             self.sock.connect((endpoint.host, endpoint.port))
         except OSError:
@@ -261,3 +262,21 @@ def test_a_signal_ends_the_foreground_server(number):
         out, _ = child.communicate(timeout=10)
     assert out.strip() == "end"
     assert child.returncode == 0
+
+
+@pytest.mark.parametrize("late_s", [-1.0, float("nan"), float("inf")])
+def test_how_late_tasks_may_run_is_a_time(late_s):
+    with pytest.raises(UsageError, match="how late"):
+        EcuServer(build_ecu("demo-engine"), max_late_s=late_s)
+    with pytest.raises(UsageError, match="how late"):
+        EcuProcess(max_late_s=late_s).start()
+
+
+@pytest.mark.parametrize(("max_late_s", "made_up"), [(0.2, False), (60.0, True)])
+def test_what_is_too_late_is_skipped_and_all_else_made_up_for(max_late_s, made_up):
+    now_ns = [0]
+    ecu = build_ecu("demo-engine")
+    with EcuServer(ecu, max_late_s=max_late_s, clock=lambda: now_ns[0]):
+        now_ns[0] = 3_000_000_000
+        wait_for(lambda: ecu.due() > 2_900_000_000)
+        assert (ecu.scheduler.skipped == 0) == made_up

@@ -56,6 +56,8 @@ ALL_INITIATORS: Final = 2
 
 _FIRST_VERSION: Final = (1, 3)
 _DWORD: Final = 4
+#: How often the properties are asked for when the upload behind them is lost.
+_RESTARTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +155,21 @@ def clock_properties(
         get_properties_request=GetPropertiesRequest.of(get_clk_info=int(info)),
         cluster_identifier=cluster or 0,
     )
-    try:
-        reply = yield from attempt(session, request, attempts=1)
-    except UnknownCommandError:
-        return None
-    except ExchangeTimeoutError:  # old slaves may stay silent
-        session.refused.add(request.__command__.name)
-        return None
-    return (yield from _with_blocks(session, reply))
+    turn = 0
+    while True:
+        try:
+            reply = yield from attempt(session, request, attempts=1)
+        except UnknownCommandError:
+            return None
+        except ExchangeTimeoutError:  # old slaves may stay silent
+            session.refused.add(request.__command__.name)
+            return None
+        try:
+            return (yield from _with_blocks(session, reply))
+        except ExchangeTimeoutError:  # nobody knows where the MTA is now
+            turn += 1
+            if turn == _RESTARTS:
+                raise
 
 
 def _with_blocks(

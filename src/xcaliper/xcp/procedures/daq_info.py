@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.address import Address
@@ -11,7 +12,7 @@ from xcaliper.proto.procedure import ask
 from xcaliper.xcp import daq, level1
 from xcaliper.xcp.daq_lists import OdtEntry, OdtSetup
 from xcaliper.xcp.procedures.connect import Session, optional
-from xcaliper.xcp.procedures.memory import upload
+from xcaliper.xcp.procedures.memory import told_and_uploaded
 
 if TYPE_CHECKING:
     from xcaliper.proto.procedure import Procedure
@@ -92,24 +93,24 @@ def daq_info(session: Session, *, max_events: int = _MAX_EVENTS) -> Procedure[Da
     events: list[EventInfo] = []
     told = processor is not None and processor.max_event_channel > 0
     for channel in range(min(processor.max_event_channel, max_events) if processor else 0):
-        info = yield from optional(session, daq.GetDaqEventInfo(event_channel=channel))
+        request = daq.GetDaqEventInfo(event_channel=channel)
+        info, name = yield from told_and_uploaded(
+            session, partial(optional, session, request), _name_size
+        )
         if info is None:
             told = bool(events)
             break
-        name = b""
-        if info.name_length:
-            try:
-                name = yield from upload(session, -(-info.name_length // session.profile.ag))
-            except NegativeResponseError:
-                name = b""
-        text = name[: info.name_length].rstrip(b"\0").decode("utf-8", "replace")
-        events.append(EventInfo(channel, text, info))
+        events.append(EventInfo(channel, name.rstrip(b"\0").decode("utf-8", "replace"), info))
     count = 0
     if processor is not None:
         dynamic = processor.daq_properties.dynamic
         count = processor.min_daq if dynamic else max(processor.max_daq, processor.min_daq)
     lists = yield from list_info(session, count)
     return DaqInfo(processor, resolution, tuple(events) if told else None, lists)
+
+
+def _name_size(info: daq.GetDaqEventInfoResponse | None) -> int:
+    return 0 if info is None else info.name_length
 
 
 def list_info(session: Session, count: int) -> Procedure[tuple[ListInfo, ...]]:

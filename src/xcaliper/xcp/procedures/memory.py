@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from xcaliper.core.errors import (
     ExchangeTimeoutError,
+    NegativeResponseError,
     OutOfRangeError,
     RemoteProtocolError,
     UnknownCommandError,
@@ -31,13 +32,26 @@ if TYPE_CHECKING:
     from xcaliper.proto.procedure import Procedure
     from xcaliper.xcp.procedures.connect import Session
 
-__all__ = ["BlockChecksum", "XcpMemory", "checksum", "modify_bits", "read", "upload", "write"]
+__all__ = [
+    "BlockChecksum",
+    "XcpMemory",
+    "checksum",
+    "modify_bits",
+    "read",
+    "told_and_uploaded",
+    "upload",
+    "write",
+]
+
+T = TypeVar("T")
 
 #: Stands among the refused commands for UPLOADs with several responses.
 SLAVE_BLOCKS: Final = "UPLOAD, slave block mode"
 #: Commands of one place that are worth to be interleaved; longer ones are read by UPLOAD.
 _FEW_SHORTS: Final = 2
 _MAX_BLOCKS: Final = 1 << 16
+#: How often an answer is asked for when the upload behind it is lost.
+_RESTARTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,39 @@ def upload(
     block = profile.slave_block_mode and SLAVE_BLOCKS not in session.refused
     found: bytes = yield Uploads(upload_counts(count_ag, room, block=block), progress)
     return found
+
+
+def told_and_uploaded(
+    session: Session, asked: Callable[[], Procedure[T]], size_bytes: Callable[[T], int]
+) -> Procedure[tuple[T, bytes]]:
+    """An answer that points the MTA at more, and the bytes there; none where the slave refuses them.
+
+    A lost answer during the upload starts both again: nobody knows where the MTA is then.
+
+    Args:
+        session: of the connection.
+        asked: makes the procedure that asks.
+        size_bytes: of what the MTA points at after an answer; 0 = nothing.
+
+    Raises:
+        ExchangeTimeoutError: the link loses too much.
+    """
+    turn = 0
+    while True:
+        answer = yield from asked()
+        size = size_bytes(answer)
+        if not size:
+            return answer, b""
+        try:
+            found = yield from upload(session, -(-size // session.profile.ag))
+        except NegativeResponseError:
+            return answer, b""
+        except ExchangeTimeoutError:
+            turn += 1
+            if turn == _RESTARTS:
+                raise
+            continue
+        return answer, found[:size]
 
 
 @dataclass(slots=True)

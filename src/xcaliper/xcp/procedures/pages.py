@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.address import Address
@@ -11,7 +12,7 @@ from xcaliper.proto.procedure import ask
 from xcaliper.xcp import pag
 from xcaliper.xcp.codes import SegmentMode
 from xcaliper.xcp.procedures.connect import Session, optional
-from xcaliper.xcp.procedures.memory import upload
+from xcaliper.xcp.procedures.memory import told_and_uploaded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,6 +169,11 @@ def is_frozen(segment: int) -> Procedure[bool | None]:
     return None if reply is None else bool(reply.mode.freeze)
 
 
+def _name_size(reply: pag.GetSegmentInfoResponse | None) -> int:
+    size = reply.value if isinstance(reply, pag.SegmentValueInfo) else 0
+    return size if 0 < size <= _LONGEST_NAME else 0
+
+
 def segment_name(session: Session, segment: int) -> Procedure[str]:
     """Name of a segment, which some slaves have at the MTA; empty when there is none.
 
@@ -175,15 +181,8 @@ def segment_name(session: Session, segment: int) -> Procedure[str]:
     length of a name and point the MTA at it.
     """
     request = pag.GetSegmentInfo(mode=0, segment=segment, segment_info=_NAME)
-    reply = yield from optional(session, request)
-    size = reply.value if isinstance(reply, pag.SegmentValueInfo) else 0
-    if not 0 < size <= _LONGEST_NAME:
-        return ""
-    try:
-        text = yield from upload(session, -(-size // session.profile.ag))
-    except NegativeResponseError:
-        return ""
-    name = text[:size].split(b"\0")[0].decode("utf-8", "replace")
+    _, text = yield from told_and_uploaded(session, partial(optional, session, request), _name_size)
+    name = text.split(b"\0")[0].decode("utf-8", "replace")
     return name if name.isprintable() else ""
 
 
