@@ -57,7 +57,7 @@ def test_list_trigger_calc_and_files_of_all_kinds(url, labels, tmp_path, capsys)
     mdf, csv, parquet = (tmp_path / f"run.{kind}" for kind in ("mf4", "csv", "parquet"))
     code = main(
         [
-            "measure", url, "EngineSpeed", "--list", labels, "--duration", "2.3",
+            "measure", url, "EngineSpeed", "--list", labels, "--duration", "3.3",
             "--trigger", "TaskCounter1ms % 1000 == 500 and t > 0.5", "--pre", "0.1", "--post", "0.2",
             "--calc", "Half = EngineSpeed / 2 [rpm]", "--compress", "--reconnect",
             "--out", str(mdf), "--out", str(csv), "--out", str(parquet), "--event", "Lamb*=100ms",
@@ -244,7 +244,15 @@ def test_what_came_until_an_error_is_told(tmp_path, capsys):
     with EcuProcess() as process:
         with connect(process.url):
             pass  # the description is in the cache
-        ends = threading.Timer(2.5, process.close)
+
+        def end():
+            wait_for(target.exists, 40)
+            time.sleep(1.0)  # description and attachment are in
+            begin = target.stat().st_size
+            wait_for(lambda: target.stat().st_size > begin + 4000, 30)
+            process.close()
+
+        ends = threading.Thread(target=end)
         ends.start()
         words = ["measure", process.url, "TaskCounter1ms", "-d", "30", "-o", str(target)]
         assert main(words) == 4

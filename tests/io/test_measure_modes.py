@@ -453,7 +453,7 @@ def test_plan_without_an_ecu_is_that_with_one(ecu, tmp_path):
         ({"duration_s": "1"}, "'1' is not a length of time"),
         ({"duration_s": float("nan")}, "nan is not a length of time"),
         ({"calculated": "EngineSpeed * 2"}, "has no names"),
-        ({"calculated": {"Twice": 2}}, "Twice is not a name with a text"),
+        ({"calculated": {"Twice": 2}}, "'Twice' is not a name with a text"),
         ({"calculated": ["EngineSpeed * 2"]}, "is not a name with a text"),
     ],
 )

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from xcaliper.quantity.catalog import Catalog
     from xcaliper.record.calculated import CalculatedSignal
 
-__all__ = ["Choice", "calculated_signals", "choose", "packed_count", "read_split"]
+__all__ = [
+    "Choice",
+    "calculated_signals",
+    "choose",
+    "packed_count",
+    "read_split",
+    "settings_as_options",
+]
 
 #: Numbers of lines behind an error.
 _LINES: Final = 8
