@@ -150,7 +150,7 @@ def _signals_of(calculated: Any) -> list[CalculatedSignal]:
             signals.append(one)
         else:
             raise UsageError(
-                f"calculated: {name or repr(one)} is not a name with a text.", hint=hint
+                f"calculated: {name or one!r} is not a name with a text.", hint=hint
             )
     return signals
 
