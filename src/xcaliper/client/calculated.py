@@ -149,9 +149,7 @@ def _signals_of(calculated: Any) -> list[CalculatedSignal]:
         elif isinstance(one, CalculatedSignal):
             signals.append(one)
         else:
-            raise UsageError(
-                f"calculated: {name or one!r} is not a name with a text.", hint=hint
-            )
+            raise UsageError(f"calculated: {name or one!r} is not a name with a text.", hint=hint)
     return signals
 
 
