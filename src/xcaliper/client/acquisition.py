@@ -105,6 +105,7 @@ class Acquisition:
         self._time: SlaveTime | None = None
         self._clock_check = ClockCheck(None)
         self._decoder: DaqDecoder | None = None
+        self._numbered: dict[int, int] = {}
         self._poller: Poller | None = None
         self._before: dict[str, int] = dict.fromkeys(_SUMMED, 0)
         self._begin_ns = 0
@@ -171,8 +172,8 @@ class Acquisition:
 
     def prepare(
         self, deliver: Callable[[list[SampleBlock]], None], lost: Callable[[str], None]
-    ) -> int:
-        """Set the lists up and listen; gives the host's time of the slave's time 0.
+    ) -> None:
+        """Set the lists up.
 
         Args:
             deliver: gets blocks, numbered and placed; called in several threads.
@@ -182,7 +183,11 @@ class Acquisition:
             NegativeResponseError: the slave refused.
         """
         self._deliver, self._lost = deliver, lost
-        self._decoder, self._origin_ns = self.port.setup(self.plan)
+        self._numbered = self.port.allocate(self.plan)
+
+    def begin(self) -> int:
+        """Begin its time and listen; gives the host's time of the slave's time 0."""
+        self._decoder, self._origin_ns = self.port.begin_time(self.plan, self._numbered)
         self._begin_time(self._decoder)
         self._listen()
         if self.plan.polled:
