@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -108,7 +109,20 @@ def test_json_tells_queues_gaps_and_quality(url, capsys):
     assert [row["kind"] for row in summary["events"]] == ["daq", "polling"]
 
 
-def test_ctrl_c_closes_the_file(url, tmp_path):
+def is_closed_and_whole(target):
+    with MDF(target) as mdf:
+        counts = mdf.get("TaskCounter1ms").samples.astype(np.int64)
+        assert len(counts) > 100
+        assert (np.diff(counts) == 1).all()
+        assert mdf.identification.unfinalized_standard_flags == 0, "closed, not only readable"
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "told"),
+    [("SIGINT", 130, "Ctrl+C"), ("SIGTERM", 143, "SIGTERM"), ("SIGHUP", 129, "SIGHUP")],
+)
+def test_whatever_ends_it_closes_the_file(url, tmp_path, name, code, told):
+    number = getattr(signal, name)
     target = tmp_path / "stopped.mf4"
     child = subprocess.Popen(
         [sys.executable, "-m", "xcaliper", "measure", url, "TaskCounter1ms", "-o", str(target)],
@@ -122,17 +136,68 @@ def test_ctrl_c_closes_the_file(url, tmp_path):
     begin = target.stat().st_size
     wait_for(lambda: target.stat().st_size > begin + 2000, 30)
     while child.poll() is None:  # somebody is impatient
-        child.send_signal(signal.SIGINT)
+        child.send_signal(number)
         time.sleep(0.05)
     out, err = child.communicate(timeout=30)
-    assert child.returncode == 130, err
-    assert err == "Stopped by Ctrl+C.\n"
+    assert child.returncode == code, err
+    assert err == f"Stopped by {told}.\n"
     assert "Task1ms" in out
-    with MDF(target) as mdf:
-        counts = mdf.get("TaskCounter1ms").samples.astype(np.int64)
-        assert len(counts) > 100
-        assert (np.diff(counts) == 1).all()
-        assert mdf.identification.unfinalized_standard_flags == 0, "closed, not only readable"
+    is_closed_and_whole(target)
+
+
+def test_a_terminal_that_is_closed_ends_it_in_order(url, tmp_path, monkeypatch):
+    """What draws there must not keep files from being closed."""
+    pty = pytest.importorskip("pty")  # no terminals of POSIX on Windows
+    target = tmp_path / "left.mf4"
+    words = [sys.executable, "-m", "xcaliper", "measure", url, "TaskCounter1ms", "-o", str(target)]
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
+    child, terminal = pty.fork()
+    if not child:
+        os.execv(sys.executable, words)
+    drawn = threading.Thread(target=drain, args=(terminal,), daemon=True)
+    drawn.start()
+    try:
+        wait_for(lambda: target.exists() and target.stat().st_size > 4000, 60)
+        begin = target.stat().st_size
+        wait_for(lambda: target.stat().st_size > begin + 2000, 60)
+    finally:
+        os.kill(child, signal.SIGSTOP)  # the terminal goes while it draws
+        os.close(terminal)
+        os.kill(child, signal.SIGCONT)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 129
+    is_closed_and_whole(target)
+
+
+def drain(terminal):
+    with contextlib.suppress(OSError):
+        while os.read(terminal, 4096):
+            pass
+
+
+def test_what_is_ignored_stays_ignored(url):
+    """``nohup`` is obeyed, and a watched value ends by SIGTERM as well."""
+    words = ["watch", url, "TaskCounter1ms", "--json", "--interval", "0.2"]
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which a child inherits
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "xcaliper", *words],
+            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert child.stdout is not None
+    assert child.stdout.readline()
+    child.send_signal(signal.SIGHUP)
+    assert child.stdout.readline()
+    assert child.stdout.readline(), "goes on"
+    child.send_signal(signal.SIGTERM)
+    _, err = child.communicate(timeout=30)
+    assert child.returncode == 143
+    assert err == "Stopped by SIGTERM.\n"
 
 
 def test_no_file_is_named_that_is_not_there(url, tmp_path, capsys, monkeypatch):
@@ -227,7 +292,10 @@ def test_plan_needs_no_ecu(url, labels, tmp_path, capsys):
                             event={"Lambda": "10ms", "TaskCounter1ms": "Task1ms"})  # fmt: skip
     assert main(["plan", str(file), "--list", labels, "--json"]) == 0
     rows = lines(capsys.readouterr().out)
-    assert [row["event"] for row in rows] == [raster.name for raster in expected.rasters]
+    assert [row["event"] for row in rows[:-1]] == [raster.name for raster in expected.rasters]
+    assert rows[0]["daq_list"] == 0
+    assert rows[0]["link_percent"] > 0
+    assert rows[-1]["summary"]["link_percent"] >= rows[0]["link_percent"]
     assert main(["plan", str(file), "Lambda", "--event", "polling", "--json"]) == 0
     assert lines(capsys.readouterr().out)[0]["event"] == "polling"
     assert main(["plan", str(file), "--list", labels]) == 0

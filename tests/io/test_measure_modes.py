@@ -12,6 +12,7 @@ from asammdf import MDF
 
 import xcaliper
 from xcaliper import Recording
+from xcaliper.client.recording import open_recordings
 from xcaliper.core.errors import MdfError, NotFoundError, PlanError, SettingsError, UsageError
 from xcaliper.record.calculated import CalculatedSignal
 from xcaliper.record.sinks.memory import MemorySink
@@ -276,7 +277,7 @@ def test_all_recordings_can_begin_or_none_does(ecu, tmp_path):
         assert old.read_bytes() == b"precious"
     with pytest.raises(NotFoundError, match="not measured: add Lambda"):
         ecu.measure("EngineSpeed", calculated={"Twice": "Lambda * 2"})
-    with pytest.raises(UsageError, match="no calculated signal"):
+    with pytest.raises(UsageError, match="'Twice' is not a name with a text"):
         ecu.measure("EngineSpeed", calculated={"Twice": 2})
     sink = MemorySink()
     again = Recording([old, sink], numbered=True, signals="EngineSpeed", flush_period_s=0.0)
@@ -477,3 +478,25 @@ def test_what_notebooks_show(ecu):
         measurement.plot("EnginSpeed")
     with pytest.raises(UsageError, match="one number per sample"):
         measurement.plot("WheelSpeed")
+
+
+def test_time_begins_when_the_files_are_open(ecu, tmp_path, monkeypatch):
+    """Else the first samples lie as far behind time 0 as opening took, and "at 0.5" comes too late."""
+    opened = []
+
+    def open_slowly(*given):
+        found = open_recordings(*given)
+        time.sleep(0.3)
+        opened.append((time.monotonic_ns(), time.time_ns()))
+        return found
+
+    monkeypatch.setattr("xcaliper.client.together.open_recordings", open_slowly)
+    files = [tmp_path / f"run{n}.mf4" for n in range(3)]
+    measurement = ecu.measure("EngineSpeed", duration_s=0.3, record=files).run()
+    ((at_ns, utc_ns),) = opened
+    near_ns = 200_000_000  # less than it took, more than clocks are off
+    assert measurement.correlation.offset_ns > at_ns - near_ns, "host's time of the slave's time 0"
+    for file in files:
+        with MDF(file) as mdf:
+            assert int(mdf.header.abs_time) > utc_ns - near_ns, "and the file says that one"
+            assert len(mdf.get("EngineSpeed").samples) == measurement.quality.samples

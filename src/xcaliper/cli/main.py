@@ -97,6 +97,11 @@ VERBS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
         ("xcaliper plan ecu.a2l 'Engine*'", "xcaliper plan ecu.a2l --list signals.lab --json"),
     ),
     (
+        "repair",
+        "Mend a recording that a loss of power or a broken copy cut short.",
+        ("xcaliper repair run.mf4", "xcaliper repair run.mf4 --out whole.mf4 --json"),
+    ),
+    (
         "conformance",
         "Check any slave against the standard, with a report of what was asked and what came.",
         (
@@ -142,11 +147,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         0 ok, 1 failure, 2 usage, 3 not found, 4 connection, 5 refused by the ECU, 6 a check found
-        something, 130 interrupted.
+        something, 130 interrupted with Ctrl+C, 143 by SIGTERM, 129 by SIGHUP.
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
-    with first_interrupt_only(to_the_end=arguments is None):
-        return _guarded(tokens)
+    with first_interrupt_only(to_the_end=arguments is None) as came:
+        return came.exit_code(_guarded(tokens))
 
 
 def _guarded(tokens: list[str]) -> int:

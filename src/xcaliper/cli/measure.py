@@ -202,7 +202,7 @@ def _check_recording(
 
 
 def _carry_out(measurement: Measurement, recording: Recording | None, *, as_json: bool) -> int:
-    """Measure to the end, or to Ctrl+C; files are closed either way."""
+    """Measure to the end, to Ctrl+C or a signal; files are closed either way."""
     from xcaliper.cli.shell import EXIT_INTERRUPTED, EXIT_OK, errors, print_json
 
     code = EXIT_OK
@@ -213,9 +213,9 @@ def _carry_out(measurement: Measurement, recording: Recording | None, *, as_json
                     print_json(_json_block(block))
             else:
                 follow(measurement, measurement.duration_s)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as asked:
         measurement.stop()
-        errors().print("Stopped by Ctrl+C.")
+        errors().print(f"Stopped by {str(asked) or 'Ctrl+C'}.")
         code = EXIT_INTERRUPTED
     finally:
         for finding in measurement.diagnostics:
@@ -234,6 +234,9 @@ def _tell_result(measurement: Measurement, recording: Recording | None, *, as_js
         print_json({"summary": measurement.summary() | {"files": files}})
         return
     print_table(summary_table(measurement))
+    odd = measurement.quality.oddities
+    if odd:
+        stdout().print(f"noticed {odd}", markup=False, soft_wrap=True)
     for file in files:
         stdout().print(f"recorded {file}", markup=False, soft_wrap=True)
     if recording is not None and not files:

@@ -79,9 +79,9 @@ def watch(  # noqa: PLR0913  # options by name
         try:
             with measurement:
                 _follow(measurement, sort, interval if json else None)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as asked:
             measurement.stop()
-            errors().print("Stopped by Ctrl+C.")
+            errors().print(f"Stopped by {str(asked) or 'Ctrl+C'}.")
             return EXIT_INTERRUPTED
     return EXIT_OK
 

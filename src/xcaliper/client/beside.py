@@ -120,9 +120,12 @@ class Beside(Acquisition):
 
     def prepare(
         self, deliver: Callable[[list[SampleBlock]], None], lost: Callable[[str], None]
-    ) -> int:
-        """Get ready for packets; gives the host's time of the slave's time 0."""
+    ) -> None:
+        """Nothing: what stimulates has set the lists up."""
         self._deliver, self._lost = deliver, lost
+
+    def begin(self) -> int:
+        """Get ready for packets; gives the host's time of the slave's time 0."""
         self._decoder = DaqDecoder(self.plan, self._pids, self._start)
         self._begin_time(self._decoder)
         return self._origin_ns

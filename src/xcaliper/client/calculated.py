@@ -140,19 +140,7 @@ def make_calculator(
     Raises:
         UsageError: something else is among them.
     """
-    if isinstance(calculated, Mapping):
-        signals = [
-            CalculatedSignal(name, one) if isinstance(one, str) else one
-            for name, one in calculated.items()
-        ]
-    else:
-        signals = list(calculated)
-    for one in signals:
-        if not isinstance(one, CalculatedSignal):
-            raise UsageError(
-                f"calculated: {one!r} is no calculated signal.",
-                hint='calculated={"Power": "EngineSpeed * Torque / 9549"}, or CalculatedSignal(…).',
-            )
+    signals = _signals_of(calculated)
 
     def make(rasters: Sequence[RasterDescription], rules: Mapping[str, Any]) -> Calculator:
         made = Calculator(rasters, signals)

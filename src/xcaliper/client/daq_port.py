@@ -207,23 +207,45 @@ class DaqPort:
         Raises:
             NegativeResponseError: the slave refused.
         """
-        from xcaliper.daq.decode import DaqDecoder
-        from xcaliper.daq.framed import FramedDecoder, is_suitable
-        from xcaliper.daq.timeline import ClockReading
-        from xcaliper.transport.drain import control_block, drain_kernel, prepare, reside_kernel
+        return self.begin_time(plan, self.allocate(plan))
+
+    def allocate(self, plan: DaqPlan) -> dict[int, int]:
+        """The first half of :meth:`setup`: allocate and fill the lists; gives list → FIRST_PID.
+
+        Raises:
+            NegativeResponseError: the slave refused.
+        """
+        from xcaliper.transport.drain import prepare
 
         prepare()
         if self.resumed is not None and plan is self.resumed.saved.plan:
-            return self._adopt(plan, self.resumed)
+            return {}  # they run
         if self.resumed is not None:  # these lists make room for others
             self.resumed = None
             self.connection.link.stop_daq()
-        link = self.connection.link
         if not plan.lists:
             self._silent = self._terminated = False
+            return {}
+        return self.setup_lists(plan)
+
+    def begin_time(self, plan: DaqPlan, numbered: dict[int, int]) -> tuple[DaqDecoder, int]:
+        """The second half: a decoder whose time 0 is now, and the host's time of that.
+
+        Args:
+            plan: as of the first half.
+            numbered: what that gave.
+        """
+        from xcaliper.daq.decode import DaqDecoder
+        from xcaliper.daq.framed import FramedDecoder, is_suitable
+        from xcaliper.daq.timeline import ClockReading
+        from xcaliper.transport.drain import control_block, drain_kernel, reside_kernel
+
+        if self.resumed is not None and plan is self.resumed.saved.plan:
+            return self._adopt(plan, self.resumed)
+        link = self.connection.link
+        if not plan.lists:
             now = link.clock()
             return DaqDecoder(plan, {}, ClockReading(0, now)), now
-        numbered = self.setup_lists(plan)
         if plan.clock is not None:
             self.clocks()  # before the clock is read: it settles the form of the answer
         start = self.read_clock(plan.clock) if plan.clock is not None else None
@@ -393,7 +415,8 @@ class DaqPort:
             timer=error.timer,
             attempts=error.attempts,
             elapsed_ns=error.elapsed_ns,
-            hint="The slave has gone; what came until then is kept.",
+            hint="The slave has gone or restarted; what came until then is kept. reconnect=… "
+            "(--reconnect) looks for it and goes on.",
         )
 
     # --- events of the slave ---

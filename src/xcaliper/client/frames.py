@@ -21,7 +21,16 @@ if TYPE_CHECKING:
 
     from xcaliper.client.block import Block
 
-__all__ = ["columns", "plot", "summary_html", "to_pandas", "to_polars", "to_xarray", "with_breaks"]
+__all__ = [
+    "columns",
+    "gap_rows",
+    "plot",
+    "summary_html",
+    "to_pandas",
+    "to_polars",
+    "to_xarray",
+    "with_breaks",
+]
 
 MAX_DRAWN: Final = 16
 MAX_POINTS: Final = 20_000
@@ -42,13 +51,28 @@ def columns(block: Block) -> dict[str, NDArray[Any]]:
     return found
 
 
+def gap_rows(block: Block) -> list[dict[str, Any]]:
+    """Places where samples are missing: from and to in seconds, how many were lost, and why."""
+    return [
+        {
+            "t_from": gap.t_from_ns * 1e-9,
+            "t_to": gap.t_to_ns * 1e-9,
+            "lost": int(gap.lost),
+            "reason": gap.reason,
+        }
+        for gap in block.gaps
+    ]
+
+
 def to_pandas(blocks: Sequence[Block]) -> dict[str, Any]:
-    """Event name → DataFrame with the time in seconds as index."""
+    """Event name → DataFrame with the time in seconds as index; its ``attrs["gaps"]`` tell losses."""
     pandas = optional_library("pandas")
-    return {
-        block.event: pandas.DataFrame(columns(block), index=pandas.Index(block.t, name="t [s]"))
-        for block in blocks
-    }
+    found = {}
+    for block in blocks:
+        index = pandas.Index(block.t, name="t [s]")
+        found[block.event] = pandas.DataFrame(columns(block), index=index)
+        found[block.event].attrs["gaps"] = gap_rows(block)
+    return found
 
 
 def to_polars(blocks: Sequence[Block]) -> dict[str, Any]:
@@ -58,7 +82,10 @@ def to_polars(blocks: Sequence[Block]) -> dict[str, Any]:
 
 
 def to_xarray(blocks: Sequence[Block]) -> dict[str, Any]:
-    """Event name → Dataset over ``t``; arrays keep their shape, gaps are an attribute."""
+    """Event name → Dataset over ``t``; arrays keep their shape, gaps are attributes.
+
+    They are plain lists, one per field and one element per gap, because that is what netCDF can hold.
+    """
     xarray = optional_library("xarray")
     found: dict[str, Any] = {}
     for block in blocks:
@@ -68,11 +95,12 @@ def to_xarray(blocks: Sequence[Block]) -> dict[str, Any]:
             dims = ("t", *(f"{name}_{axis}" for axis in range(values.ndim - 1)))
             unit = block.unit(name)
             variables[name] = xarray.Variable(dims, values, {"units": unit} if unit else {})
-        gaps = [gap.t_to_ns * 1e-9 for gap in block.gaps]
+        gaps = gap_rows(block)
+        told = {f"gap_{key}": [row[key] for row in gaps] for key in (gaps[0] if gaps else ())}
         found[block.event] = xarray.Dataset(
             variables,
             coords={"t": xarray.Variable("t", block.t, {"units": "s"})},
-            attrs={"event": block.event, "gaps": gaps},
+            attrs={"event": block.event, "gaps": len(gaps), **told},
         )
     return found
 

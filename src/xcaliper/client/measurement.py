@@ -17,7 +17,7 @@ from xcaliper.client import frames
 from xcaliper.client.block import Block, ColumnRule, join_blocks
 from xcaliper.client.callbacks import Callback
 from xcaliper.client.quality import Quality, QueueState, Track
-from xcaliper.client.recording import describe_track, discard
+from xcaliper.client.recording import describe_track, discard, tell_begin
 from xcaliper.client.slave_time import axis_error_ns, share_axis
 from xcaliper.client.waiting import Waiting, block_bytes
 from xcaliper.core.errors import LinkError, LocalProtocolError, PlanError, UsageError, XcaliperError
@@ -191,18 +191,21 @@ class Measurement:
                 raise
 
     def _begin(self) -> None:
-        """Prepare every slave first, so that all start with as little time between as can be."""
+        """Prepare every slave and file first, so that all start soon behind time 0 and together."""
         if self.multicast is not None:
             for one in self.acquisitions:
                 one.port.cluster = self.multicast.cluster
-        begin_ns = min(one.prepare(self._accept, self._note) for one in self.acquisitions)
+        for one in self.acquisitions:
+            one.prepare(self._accept, self._note)
+        if self._outputs is not None:
+            for name, output in self._outputs(self, time.monotonic_ns()):
+                self._recorder_names.append(name)
+                self.recorders.append(output)
+        begin_ns = min(one.begin() for one in self.acquisitions)
         if len(self.acquisitions) > 1:
             shared = share_axis(self.acquisitions)
             begin_ns = begin_ns if shared is None else shared
-        if self._outputs is not None:
-            for name, output in self._outputs(self, begin_ns):
-                self._recorder_names.append(name)
-                self.recorders.append(output)
+        tell_begin(self, begin_ns)
         self._started_ns = time.monotonic_ns()
         for one in self.acquisitions:
             one.go(begin_ns)
@@ -463,8 +466,19 @@ class Measurement:
                 self._remember(samples)
         return [self._block(join_blocks(list(blocks))) for _, blocks in sorted(self._kept.items())]
 
+    def gaps(self) -> dict[str, list[dict[str, Any]]]:
+        """Event name → where samples are missing in :meth:`blocks`, in order; empty = nowhere.
+
+        Of each: ``t_from`` and ``t_to``, seconds of the samples at its ends; ``lost``, how many are
+        missing, 0 = unknown; ``reason``, such as ``counter``, ``overload``, ``reconnect`` or ``queue``.
+
+        Raises:
+            UsageError: nothing was kept, because of ``keep=False``.
+        """
+        return {block.event: frames.gap_rows(block) for block in self.blocks()}
+
     def to_pandas(self) -> dict[str, Any]:
-        """Event name → DataFrame with the time in seconds as index.
+        """Event name → DataFrame with the time in seconds as index; ``attrs["gaps"]`` as of :meth:`gaps`.
 
         Raises:
             UsageError: pandas is not installed.
@@ -472,7 +486,7 @@ class Measurement:
         return frames.to_pandas(self.blocks())
 
     def to_polars(self) -> dict[str, Any]:
-        """Event name → DataFrame with a column ``t [s]``.
+        """Event name → DataFrame with a column ``t [s]``; :meth:`gaps` tells where samples are missing.
 
         Raises:
             UsageError: polars is not installed.
@@ -481,6 +495,9 @@ class Measurement:
 
     def to_xarray(self) -> dict[str, Any]:
         """Event name → Dataset over ``t`` in seconds; arrays keep their shape, units are attributes.
+
+        So are its gaps: their number in ``gaps``, and the fields of :meth:`gaps` as lists in
+        ``gap_t_from``, ``gap_t_to``, ``gap_lost`` and ``gap_reason``.
 
         Raises:
             UsageError: xarray is not installed.
@@ -585,10 +602,7 @@ class Measurement:
     @property
     def correlations(self) -> dict[str, Correlation | None]:
         """Label of the slave → how its time lies on the host's or a grandmaster's, as known now."""
-        return {
-            one.label: one.correlator.correlation() if one.correlator is not None else None
-            for one in self.acquisitions
-        }
+        return {one.label: one.correlation for one in self.acquisitions}
 
     @property
     def correlation(self) -> Correlation | None:

@@ -35,6 +35,7 @@ __all__ = [
     "discard",
     "open_recordings",
     "recordings_of",
+    "tell_begin",
 ]
 
 _BUS: Final = {"udp": 7, "tcp": 7}
@@ -212,6 +213,23 @@ def open_recordings(
     return found
 
 
+def tell_begin(measurement: Measurement, begin_ns: int) -> None:
+    """Tell files, which are open already, when time 0 was and how well that is known.
+
+    Args:
+        measurement: about to start.
+        begin_ns: host's monotonic time of its time 0.
+
+    Raises:
+        XcaliperError: a file cannot be written.
+    """
+    told = [output for output in measurement.recorders if hasattr(output, "begins")]
+    if told:
+        known = describe_recording(measurement, begin_ns)
+        for output in told:
+            output.begins(known.start_ns, known.properties)
+
+
 def discard(output: Output) -> None:
     """Close what recorded nothing, without a trace where it can."""
     getattr(output, "discard", output.close)()
@@ -237,7 +255,7 @@ def describe_recording(measurement: Measurement, begin_ns: int) -> RecordingDesc
 
     Args:
         measurement: about to start.
-        begin_ns: host's monotonic time of its time 0.
+        begin_ns: host's monotonic time of its time 0, a guess as long as files are opened.
     """
     from xcaliper.record.slaves import combine
 
@@ -264,7 +282,7 @@ def _describe_slave(one: Acquisition, start_ns: int) -> RecordingDescription:
     summer_min = 60 if local.tm_isdst > 0 else 0
     connection = one.port.connection
     info = connection.info
-    line = one.correlator.correlation() if one.correlator is not None else None
+    line = one.correlation
     return RecordingDescription(
         start_ns=start_ns,
         rasters=tuple(describe_track(track, one.label) for track in one.tracks),

@@ -297,6 +297,15 @@ class MdfReader:
         times: NDArray[np.float64] = self.octets(group)[:, :8].copy().view("<f8")[:, 0]
         return times
 
+    def span_s(self, group: ReadGroup) -> tuple[float | None, float | None]:
+        """Time of the first and of the last record, seconds since the start; None without records."""
+        count = self.refresh(group)
+        if not count:
+            return None, None
+        ends = [self.octets(group, at, at + 1)[0, :8].tobytes() for at in (0, count - 1)]
+        first, last = (float(np.frombuffer(end, "<f8")[0]) for end in ends)
+        return first, last
+
     def raw(
         self, group: ReadGroup, name: str, start: int = 0, stop: int | None = None
     ) -> NDArray[Any]:

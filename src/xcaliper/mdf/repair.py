@@ -16,9 +16,9 @@ from xcaliper.mdf.structure import JOURNAL, file_history
 from xcaliper.mdf.walk import BlockReader, walk_data
 
 if TYPE_CHECKING:
-    from xcaliper.mdf.storage import RepairableFile
+    from xcaliper.mdf.storage import ReadableFile, RepairableFile
 
-__all__ = ["GroupRepair", "RepairReport", "repair"]
+__all__ = ["GroupRepair", "RepairReport", "examine", "repair"]
 
 _U64: Final = struct.Struct("<Q")
 
@@ -40,11 +40,13 @@ class RepairReport:
         groups: per group, in file order.
         cuts: links that led nowhere and were cleared.
         changed: whether anything was wrong.
+        bytes_cut: bytes at the end of the damaged file that belong to no whole block and are given up.
     """
 
     groups: tuple[GroupRepair, ...]
     cuts: int
     changed: bool
+    bytes_cut: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,20 @@ class _Data:
     cut: bool
 
 
+class _MarkedReader(BlockReader):
+    """Remembers where the last block ends that was seen."""
+
+    end: int = blocks.ID_SIZE
+
+    def header(self, at: int) -> tuple[bytes, int]:
+        block_id, length = super().header(at)
+        self.end = max(self.end, at + length)
+        return block_id, length
+
+
 class _Repair:
-    def __init__(self, file: RepairableFile) -> None:
-        self.file = file
-        self.reader = BlockReader(file)
+    def __init__(self, file: ReadableFile) -> None:
+        self.reader = _MarkedReader(file)
         self.cuts = 0
         self.patches: list[tuple[int, bytes]] = []
         self.heads: list[tuple[int, int]] = []  # link of a group, its first compressed list
@@ -72,6 +84,7 @@ class _Repair:
     def data(self, at: int, link: int) -> _Data:
         """Follow a data list to its last complete block."""
         size, last_link = 0, link
+        end = self.reader.end
         try:
             if at and self.reader.header(at)[0] == b"##HL":
                 last_link = at + blocks.HlBlock.position("hl_dl_first")
@@ -79,7 +92,9 @@ class _Repair:
                 size += sum(piece.size for piece in pieces)
                 if position:
                     last_link = position + blocks.DlBlock.position("dl_dl_next")
+                end = self.reader.end
         except MdfError:
+            self.reader.end = end
             return _Data(size, last_link, cut=True)
         return _Data(size, last_link, cut=False)
 
@@ -98,12 +113,14 @@ class _Repair:
 
     def complete(self, at: int, kind: type[blocks.Block], following: str) -> blocks.Block | None:
         """Block of a list when it and its texts lie in the file, else nothing."""
+        end = self.reader.end
         try:
             block = self.reader.block(at, kind)
             for name, term in kind.layout.link_terms:
                 if term.role == "link" and name != following and getattr(block, name):
                     self.reader.header(getattr(block, name))
         except MdfError:
+            self.reader.end = end
             return None
         return block
 
@@ -175,11 +192,17 @@ class _Repair:
         else:
             self.patches.append((last_link, _U64.pack(first)))
 
-    def place(self, block: blocks.Block) -> int:
-        """Append a block at the next multiple of eight."""
-        encoded = block.encode()
-        gap = -self.file.size() % 8
-        return self.file.append(bytes(gap) + encoded + bytes(-len(encoded) % 8)) + gap
+
+def examine(file: ReadableFile) -> RepairReport:
+    """What a repair would do; changes nothing.
+
+    Args:
+        file: the file that may be damaged.
+
+    Raises:
+        MdfError: as for :func:`repair`.
+    """
+    return _look(file).report
 
 
 def repair(file: RepairableFile, now_ns: int, *, tool_version: str = "") -> RepairReport:
@@ -193,7 +216,34 @@ def repair(file: RepairableFile, now_ns: int, *, tool_version: str = "") -> Repa
     Raises:
         MdfError: not an MDF4 file, or cut before its description was complete.
     """
+    found = _look(file)
+    if found.report.changed:
+        _finish(found, file, now_ns, tool_version)
+    return found.report
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is to be done, and the last link of the history."""
+
+    work: _Repair
+    report: RepairReport
+    hd: blocks.HdBlock
+    history: int
+
+
+def _look(file: ReadableFile) -> _Found:
+    """What there is to be done, as far as links and counters tell.
+
+    Raises:
+        MdfError: as for :func:`repair`.
+    """
     work = _Repair(file)
+    size = file.size()
+    if size < blocks.ID_SIZE:
+        raise MdfError(
+            f"identification: {size} bytes are too few for one.", hint="This is no MDF4 file."
+        )
     try:
         ident = blocks.IdBlock.decode(work.reader.data(0, blocks.ID_SIZE))
     except WireError as error:
@@ -215,29 +265,35 @@ def repair(file: RepairableFile, now_ns: int, *, tool_version: str = "") -> Repa
     changed = (
         bool(work.patches or work.heads) or ident.id_file != "MDF" or ident.id_unfin_flags != 0
     )
-    if changed:
-        _finish(work, hd, history, now_ns, tool_version)
-    return RepairReport(groups, work.cuts, changed)
+    bytes_cut = max(0, file.size() - work.reader.end) if work.cuts else 0
+    return _Found(work, RepairReport(groups, work.cuts, changed, bytes_cut), hd, history)
 
 
-def _finish(
-    work: _Repair, hd: blocks.HdBlock, history: int, now_ns: int, tool_version: str
-) -> None:
-    comment = work.place(file_history("Recording repaired.", tool_version))
-    entry = work.place(
+def _place(file: RepairableFile, block: blocks.Block) -> int:
+    """Append a block at the next multiple of eight."""
+    encoded = block.encode()
+    gap = -file.size() % 8
+    return file.append(bytes(gap) + encoded + bytes(-len(encoded) % 8)) + gap
+
+
+def _finish(found: _Found, file: RepairableFile, now_ns: int, tool_version: str) -> None:
+    work, hd = found.work, found.hd
+    comment = _place(file, file_history("Recording repaired.", tool_version))
+    entry = _place(
+        file,
         blocks.FhBlock(
             fh_md_comment=comment,
             fh_time_ns=now_ns,
             fh_tz_offset_min=hd.hd_tz_offset_min,
             fh_dst_offset_min=hd.hd_dst_offset_min,
-        )
+        ),
     )
     for link, first in work.heads:
-        head = work.place(blocks.HlBlock(hl_dl_first=first, hl_zip_type=1))
+        head = _place(file, blocks.HlBlock(hl_dl_first=first, hl_zip_type=1))
         work.patches.append((link, _U64.pack(head)))
     for at, patch in work.patches:
-        work.file.write_at(at, patch)
-    work.file.write_at(history, _U64.pack(entry))
-    work.file.sync()
-    work.file.write_at(0, blocks.IdBlock().encode())
-    work.file.sync()
+        file.write_at(at, patch)
+    file.write_at(found.history, _U64.pack(entry))
+    file.sync()
+    file.write_at(0, blocks.IdBlock().encode())
+    file.sync()

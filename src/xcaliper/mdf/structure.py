@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from xcaliper.mdf.description import Attachment, Channel, Group, Header, Source
 
-__all__ = ["JOURNAL", "GroupPlace", "Structure", "build", "file_history"]
+__all__ = ["JOURNAL", "GroupPlace", "Structure", "build", "file_history", "header_comment"]
 
 JOURNAL: Final = "first data list 0x"
 """Text in the comment of a data group in front of 16 hexadecimal digits: its first DL block."""
@@ -137,7 +137,7 @@ def build(
         hd_dg_first=dg_first,
         hd_fh_first=fh,
         hd_at_first=_place_attachments(arena, attachments),
-        hd_md_comment=arena.md(_header_comment(header)),
+        hd_md_comment=arena.md(header_comment(header)),
     )
     ident = blocks.IdBlock("UnFinMF", id_unfin_flags=1) if unfinished else blocks.IdBlock()
     head = ident.encode() + _hd(header, hd_fh_first=fh).encode() + start.data
@@ -153,7 +153,8 @@ def _hd(header: Header, **targets: int) -> blocks.HdBlock:
     )
 
 
-def _header_comment(header: Header) -> str:
+def header_comment(header: Header) -> str:
+    """Comment of the HD block: text and properties *(MDF4, HD block)*."""
     properties = {
         "author": header.author,
         "department": header.department,

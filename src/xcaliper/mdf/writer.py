@@ -20,7 +20,7 @@ from xcaliper.core.rows import RowCopy
 from xcaliper.mdf import blocks
 from xcaliper.mdf.compress import compress
 from xcaliper.mdf.description import Attachment, Channel, Group, Header, Source
-from xcaliper.mdf.structure import GroupPlace, Structure, build, file_history
+from xcaliper.mdf.structure import GroupPlace, Structure, build, file_history, header_comment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -176,6 +176,19 @@ class MdfWriter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def redescribe(self, header: Header) -> None:
+        """Put another start and description in place of those of the beginning; before the first record.
+
+        The file is valid at every instant, with one of the two.
+        """
+        self._check_open()
+        comment = self._place(blocks.MdBlock.of(header_comment(header)))
+        for name, value in (("hd_md_comment", comment), ("hd_start_time_ns", header.start_ns)):
+            self._file.write_at(blocks.ID_SIZE + blocks.HdBlock.position(name), _U64.pack(value))
+        begun = self._fh + blocks.FhBlock.position("fh_time_ns")
+        self._file.write_at(begun, _U64.pack(header.start_ns))
+        self._header = header
 
     @property
     def cycles(self) -> tuple[int, ...]:

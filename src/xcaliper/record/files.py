@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.errors import MdfError, SettingsError
-from xcaliper.mdf.repair import repair
+from xcaliper.mdf.repair import examine, repair
 from xcaliper.mdf.walk import DAMAGED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xcaliper.mdf.repair import RepairReport
 
 __all__ = ["DiskFile", "free_path", "repair_file"]
@@ -22,6 +24,7 @@ _FULL: Final = frozenset(
     {errno.ENOSPC, errno.EFBIG} | {getattr(errno, name, errno.ENOSPC) for name in ("EDQUOT",)}
 )
 MAX_NUMBER: Final = 99_999
+_PIECE: Final = 1 << 24
 
 
 def free_path(path: str | Path) -> Path:
@@ -178,16 +181,40 @@ def _open(path: Path, *, create: bool, overwrite: bool, writable: bool) -> int:
         ) from error
 
 
-def repair_file(path: str | Path) -> RepairReport:
+def repair_file(
+    path: str | Path, out: str | Path | None = None, *, overwrite: bool = False
+) -> RepairReport:
     """Mend a recording of ours that a power loss or a broken copy cut short.
 
+    Args:
+        path: the recording.
+        out: where the mended one goes, the recording itself stays as it is; None = mend it in place.
+            Nothing is written where the recording is whole.
+        overwrite: replace ``out`` if it exists.
+
     Raises:
-        SettingsError: no such file.
-        MdfError: not a recording of ours, or cut before its description was complete.
+        SettingsError: no such file, or ``out`` exists or is the recording itself.
+        MdfError: not a recording of ours, or cut before its description was complete; ``out`` is
+            not made then.
     """
-    file = DiskFile(path)
+    if out is None:
+        return _mended(Path(path), lambda file: repair(file, time.time_ns()), writable=True)
+    report = _mended(Path(path), examine, writable=False)
+    if report.changed:
+        _copy(Path(path), Path(out), overwrite=overwrite)
+        try:
+            _mended(Path(out), lambda file: repair(file, time.time_ns()), writable=True)
+        except BaseException:
+            Path(out).unlink(missing_ok=True)
+            raise
+    return report
+
+
+def _mended(path: Path, act: Callable[[DiskFile], RepairReport], *, writable: bool) -> RepairReport:
+    """What is done to a file, errors told with its name."""
+    file = DiskFile(path, writable=writable)
     try:
-        return repair(file, time.time_ns())
+        return act(file)
     except MdfError as error:
         hint = error.hint
         if hint == DAMAGED:
@@ -195,3 +222,27 @@ def repair_file(path: str | Path) -> RepairReport:
         raise MdfError(error.message, source=error.source or str(path), hint=hint) from error
     finally:
         file.close()
+
+
+def _copy(source: Path, target: Path, *, overwrite: bool) -> None:
+    """A copy to mend; none stays where it failed."""
+    if target.exists() and target.samefile(source):
+        raise SettingsError(
+            "out",
+            f"{target} is the recording itself",
+            hint="Name another file, or mend it in place.",
+        )
+    old, new = DiskFile(source, writable=False), None
+    try:
+        new = DiskFile(target, create=True, overwrite=overwrite)
+        size = old.size()
+        for at in range(0, size, _PIECE):
+            new.append(old.read_at(at, min(_PIECE, size - at)))
+    except BaseException:
+        if new is not None:
+            new.close()
+            target.unlink(missing_ok=True)
+        raise
+    finally:
+        old.close()
+    new.close()

@@ -15,7 +15,7 @@ from xcaliper.record.sinks.mdf4 import Mdf4Sink, attachments_of
 from xcaliper.record.splitting import FileSink, Splitter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from xcaliper.core.samples import SampleBlock
     from xcaliper.mdf.description import Attachment
@@ -104,6 +104,8 @@ class Outputs:
         self._report = report
         self._running = later
         self.files: list[Path] = []
+        self._begun = False
+        self._fresh: list[tuple[FileSink, dict[str, str]]] = []
         given: Sequence[Any] = outputs if isinstance(outputs, (list, tuple)) else [outputs]
         _check_outputs(given)
         self._outputs = [
@@ -226,6 +228,8 @@ class Outputs:
             described = replace(self._description, properties=properties)
             sink = open_file(path, described, self._options, self._attachments)
             self.files += getattr(sink, "paths", None) or [Path(sink.path)]
+            if not self._begun:
+                self._fresh.append((sink, facts))
             return sink
 
         split_bytes, split_ns = self._split
@@ -237,6 +241,21 @@ class Outputs:
             split_ns=split_ns,
             rasters=len(self._description.rasters),
         )
+
+    def begins(self, start_ns: int, properties: Mapping[str, str]) -> None:
+        """Correct the start in files that are open; nothing has been written to them yet.
+
+        Raises:
+            XcaliperError: a file cannot be written.
+        """
+        self._description = replace(
+            self._description, start_ns=start_ns, properties=dict(properties)
+        )
+        self._begun = True
+        fresh, self._fresh = self._fresh, []
+        for sink, facts in fresh:
+            if hasattr(sink, "begins"):  # CSV has no place for a start
+                sink.begins(replace(self._description, properties={**properties, **facts}))
 
     def remove(self) -> None:
         """Remove the files that were begun, as far as the system lets us."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -21,7 +21,7 @@ from xcaliper.record.slaves import SlaveInput
 from xcaliper.record.watch import make_watches
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from xcaliper.core.samples import SampleBlock
@@ -125,6 +125,7 @@ class Recorder:
                 raise SettingsError("signals", "none is chosen", hint="None records all of them.")
         selection = Selection(everything, patterns) if patterns is not None else None
         self.description = selection.description if selection else everything
+        self._begins_later = not at_once
         self._first_rasters = description.first_rasters
         self._measured = len(description.rasters)
         self._lock = threading.Lock()
@@ -205,6 +206,24 @@ class Recorder:
             XcaliperError: one of them cannot be opened.
         """
         self._gate.open_first()
+
+    def begins(self, start_ns: int, properties: Mapping[str, str]) -> None:
+        """Correct the start that was only guessed when files were opened with ``at_once=False``.
+
+        To be called once, before the first block; what was made with ``at_once`` keeps its start.
+
+        Args:
+            start_ns: UTC time of ``t_ns == 0``, ns since 1970.
+            properties: of the recording, in place of those of the description.
+
+        Raises:
+            XcaliperError: a file cannot be written.
+        """
+        if not self._begins_later:
+            return
+        self._begins_later = False
+        self.description = replace(self.description, start_ns=start_ns, properties=dict(properties))
+        self._outputs.begins(start_ns, properties)
 
     def discard(self) -> None:
         """Close, and remove the files if there is no sample in them; nothing is raised."""

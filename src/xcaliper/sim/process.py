@@ -150,7 +150,9 @@ def _run(  # what the parent was given
     from xcaliper.sim.gallery import build_ecu
     from xcaliper.sim.server import EcuServer
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    for ends in ("SIGINT", "SIGHUP"):  # the parent's to handle; its end closes the pipe
+        if hasattr(signal, ends):
+            signal.signal(getattr(signal, ends), signal.SIG_IGN)
     try:
         server = EcuServer(build_ecu(name, settings, **options), urls, **serving)
     except XcaliperError as error:

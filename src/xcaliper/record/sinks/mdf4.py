@@ -95,6 +95,19 @@ class Mdf4Sink:
             self._discard()
             raise
 
+    def begins(self, description: RecordingDescription) -> None:
+        """Take start and properties, known by now, of a description; before the first sample.
+
+        Raises:
+            MdfError: the file cannot be written.
+        """
+        self._check()
+        try:
+            self._writer.redescribe(_header(description))
+        except MdfError as error:
+            self._error = error
+            raise
+
     def write(self, block: SampleBlock) -> None:
         """Take the samples of a block; rows get into the file at the flush period.
 

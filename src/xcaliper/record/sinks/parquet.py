@@ -91,6 +91,11 @@ class ParquetSink:
         for folder in self.paths:
             _make(folder, overwrite=overwrite)
 
+    def begins(self, description: RecordingDescription) -> None:
+        """Take start and properties, known by now, of a description; before the first sample."""
+        for one, raster in zip(self._rasters, description.rasters, strict=True):
+            one.describe(raster, description)
+
     def write(self, block: SampleBlock) -> None:
         """Take samples; they appear with the next part.
 
@@ -153,14 +158,18 @@ class _Dataset:
         self._raster = raster
         self._folder = folder
         self._physical = physical
-        self._facts = _facts(raster, description)
         self._blocks: list[SampleBlock] = []
         self._losses: list[NDArray[np.int64]] = []
         self.waiting_bytes = 0
         self._count = 0
         self._lost = LostColumn()
-        self._schema = self._table(np.empty(0, np.int64), np.zeros(0, raster.dtype), [], ()).schema
         self.since_ns: int | None = None
+        self.describe(raster, description)
+
+    def describe(self, raster: RasterDescription, description: RecordingDescription) -> None:
+        """What the schema says of the recording; before the first part."""
+        self._facts = _facts(raster, description)
+        self._schema = self._table(np.empty(0, np.int64), np.zeros(0, raster.dtype), [], ()).schema
 
     def add(self, block: SampleBlock, now_ns: int) -> None:
         self._blocks.append(block)
