@@ -129,6 +129,30 @@ class Calculator:
         """Nothing is open."""
 
 
+def _signals_of(calculated: Any) -> list[CalculatedSignal]:
+    """Calculated signals, whatever they were told as.
+
+    Raises:
+        UsageError: they are something else.
+    """
+    if isinstance(calculated, Mapping):
+        signals = [
+            CalculatedSignal(name, one) if isinstance(one, str) else one
+            for name, one in calculated.items()
+        ]
+    elif isinstance(calculated, str) or not isinstance(calculated, Sequence):
+        signals = [calculated]
+    else:
+        signals = list(calculated)
+    for one in signals:
+        if not isinstance(one, CalculatedSignal):
+            raise UsageError(
+                f"calculated: {one!r} is no calculated signal.",
+                hint='calculated={"Power": "EngineSpeed * Torque / 9549"}, or CalculatedSignal(…).',
+            )
+    return signals
+
+
 def make_calculator(
     calculated: Calculated,
 ) -> Callable[[Sequence[RasterDescription], Mapping[str, Any]], Calculator]:
