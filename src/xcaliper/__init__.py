@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from xcaliper.client.label_file import read_label_file
     from xcaliper.client.measurement import Measurement
     from xcaliper.client.offline import OfflineImage, open_image
+    from xcaliper.client.offline_plan import plan_offline
     from xcaliper.client.parameter_copy import copy_parameters
     from xcaliper.client.recorded_set import recorded_set
     from xcaliper.client.recording import Recording
-    from xcaliper.client.selection import plan_offline
     from xcaliper.client.set_file import load_set, save_set
     from xcaliper.client.together import measure_together
 
@@ -66,7 +66,7 @@ def __getattr__(name: str) -> Any:
         "Table": "calib.values",
         "Recording": "client.recording",
         "measure_together": "client.together",
-        "plan_offline": "client.selection",
+        "plan_offline": "client.offline_plan",
         "read_a2l": "client.a2l_source",
         "read_label_file": "client.label_file",
     }

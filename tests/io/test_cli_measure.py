@@ -288,7 +288,10 @@ def test_plan_needs_no_ecu(url, labels, tmp_path, capsys):
                             event={"Lambda": "10ms", "TaskCounter1ms": "Task1ms"})  # fmt: skip
     assert main(["plan", str(file), "--list", labels, "--json"]) == 0
     rows = lines(capsys.readouterr().out)
-    assert [row["event"] for row in rows] == [raster.name for raster in expected.rasters]
+    assert [row["event"] for row in rows[:-1]] == [raster.name for raster in expected.rasters]
+    assert rows[0]["daq_list"] == 0
+    assert rows[0]["link_percent"] > 0
+    assert rows[-1]["summary"]["link_percent"] >= rows[0]["link_percent"]
     assert main(["plan", str(file), "Lambda", "--event", "polling", "--json"]) == 0
     assert lines(capsys.readouterr().out)[0]["event"] == "polling"
     assert main(["plan", str(file), "--list", labels]) == 0

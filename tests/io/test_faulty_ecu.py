@@ -72,8 +72,13 @@ def test_ecu_reboots_without_a_word():
         time.sleep(0.4)
         server.reboot()
         wait_for(lambda: measurement.quality.reconnects == 1, 20)
+        before_ns = time.monotonic_ns()
         time.sleep(0.4)
         measurement.stop()
+        newest_ns = int(measurement.correlation.correlate(np.array([measurement.now_ns]))[0])
+        assert before_ns < newest_ns < time.monotonic_ns(), (
+            "times of blocks still lead to the host's"
+        )
         counts, _ = rows(measurement)
         (gap,) = measurement.blocks()[0].gaps
         assert gap.reason == "reconnect"

@@ -59,9 +59,13 @@ CASES = {
         "daq_memory": DaqMemory(4096, 10, 5, 2, 1, 2, (25, 0)),
         "totals": DaqTotals(9, 20, 18, 2, 300, 40),
         "cpu_load_max_total": 90.5,
+        "core_load_max": ((0, 50.0), (1, 60.5)),
+        "core_load_max_total": 100.0,
         "events": events(
             cpu_load=LOAD,
-            queue_load=QueueLoad(0.5, 0.25),
+            queue_load=QueueLoad(0.5, 0.25, ((1, 1.0),)),
+            cpu_load_stim=LOAD,
+            queue_load_stim=QueueLoad(1.5, 0.5),
             cpu_load_max=40.0,
             buffer_reserve=(50, 10),
         ),
@@ -137,6 +141,10 @@ def test_packed_mode_counters_and_costs_are_described() -> None:
     assert (load.cpu_load_max, load.buffer_reserve) == (40.0, (50, 10))
     assert load.cpu_load_daq.size_factors == LOAD.sizes
     assert (load.cpu_load_queue.per_odt, load.cpu_load_queue.per_element) == (0.5, 0.25)
+    assert load.cpu_load_queue.core_loads == ((1, 1.0),)
+    assert load.cpu_load_stim.size_factors == LOAD.sizes
+    assert load.cpu_load_queue_stim.per_odt == 1.5
+    assert (daq.core_load_max, daq.core_load_max_total) == (((0, 50.0), (1, 60.5)), 100.0)
     strict = described("strict optimisation").daq
     assert (strict.optimisation, strict.optimisation_strict, strict.address_extension) == (
         2,

@@ -96,12 +96,16 @@ def test_a_grandmasters_utc_dates_the_recording(tmp_path) -> None:
         server.close()
 
 
-def test_a_legacy_slave_is_correlated_all_the_same() -> None:
-    settings = SlaveConfig(
+def legacy(clocks: ClockSettings) -> SlaveConfig:
+    return SlaveConfig(
         protocol_version=0,
         disabled=frozenset({"TIME_CORRELATION_PROPERTIES", "GET_VERSION"}),
-        clocks=ClockSettings(slave=ClockModel(drift_ppm=1000.0)),
+        clocks=clocks,
     )
+
+
+def test_a_legacy_slave_is_correlated_all_the_same() -> None:
+    settings = legacy(ClockSettings(slave=ClockModel(drift_ppm=1000.0)))
     with EcuServer(build_ecu("demo-engine", settings)) as server:
         connection = connect(server.url)
         try:
@@ -123,6 +127,23 @@ def test_a_clock_that_nobody_can_read_is_no_trouble() -> None:
         measurement.run()
         assert measurement.quality.samples > 20
         assert "arrival" in measurement.correlation.describe()
+    finally:
+        connection.close()
+        server.close()
+
+
+def test_a_reading_that_is_always_the_same_shifts_nothing(monkeypatch) -> None:
+    """A slave whose GET_DAQ_CLOCK is a stub, beside one that is in order."""
+    monkeypatch.setattr("xcaliper.xcp.handlers.clock._DWORD", 0)
+    clocks = ClockSettings(slave=ClockModel(start_ns=3000 * 10**9))
+    server = EcuServer(build_ecu("demo-engine", legacy(clocks))).start()
+    connection = connect(server.url)
+    try:
+        measurement = connection.measure(NAMES, event="10ms", duration_s=0.6).run()
+        (block,) = measurement.blocks()
+        assert 0 <= block.t[0] <= block.t[-1] < 60, "not 1295 s before the start"
+        assert "arrival" in measurement.correlation.describe()
+        assert [one.slug for one in measurement.diagnostics] == ["daq-other-clock"]
     finally:
         connection.close()
         server.close()

@@ -394,6 +394,13 @@ def test_list_modes_that_do_not_work(request_, changes: dict, code: ErrorCode) -
     assert caught.value.code == code
 
 
+def test_a_slave_without_priorities_is_told_of() -> None:
+    pair = Pair(config(priority=False))
+    with pytest.raises(NegativeResponseError, match="refuse 7; use priority 0") as caught:
+        pair.run(setup(pair.session, (DaqListSetup(0, 0, (entries((0, 1)),), priority=7),)))
+    assert caught.value.code == ErrorCode.ERR_OUT_OF_RANGE
+
+
 def test_an_event_takes_only_so_many_lists() -> None:
     one = DaqListSetup(0, 2, (entries((0, 1)),))
     other = DaqListSetup(1, 2, (entries((0, 1)),))

@@ -454,6 +454,25 @@ def test_an_event_may_have_a_reserve_of_its_own() -> None:
     refused(tight, START, ErrorCode.ERR_DAQ_CONFIG)
 
 
+def test_of_static_lists_what_is_written_counts() -> None:
+    """A list of 200 ODTs of which one is used takes no more than a dynamic one of that size."""
+    fixed = (FixedList(max_odt=200, max_odt_entries=50), FixedList(max_odt=200, max_odt_entries=50))
+    for size, totals, fits in (
+        (54, DaqTotals(), True),
+        (56, DaqTotals(), False),
+        (1, DaqTotals(odt_daq=1, odt_entries_daq=1), True),
+        (1, DaqTotals(odt_entries_daq=0), False),
+    ):
+        pair = Pair(config(dynamic=False, fixed_lists=fixed, daq_memory=MEMORY, totals=totals))
+        pair.run(ask(mode(bits=0)))
+        pair.run(ask(daq.SetDaqPtr(daq_list=0, odt=0, odt_entry=0)))
+        pair.run(ask(daq.WriteDaq(size=size, address=RAM.value)))
+        if fits:
+            pair.run(ask(START))
+        else:
+            refused(pair, START, ErrorCode.ERR_DAQ_CONFIG)
+
+
 def test_stim_packets_have_a_limit_of_their_own() -> None:
     pair = Pair(config(events=STIM_EVENTS, max_dto_stim=16))
     allocate(pair, 2)
@@ -497,6 +516,39 @@ def test_cpu_load_of_an_event_and_of_all(entries, load: float) -> None:
     prepared(entries, events=free, cpu_load_max_total=load).run(ask(START))
     tight = prepared(entries, events=free, cpu_load_max_total=load - 1)
     refused(tight, START, ErrorCode.ERR_DAQ_CONFIG)
+
+
+def test_cores_have_limits_of_their_own() -> None:
+    load = CpuLoad(per_list=8, cores=((0, 0.25), (1, 0.75)))
+    queue = QueueLoad(per_odt=2, cores=((1, 1.0),))
+    events = (replace(EVENTS[0], cpu_load=load, queue_load=queue), *EVENTS[1:])
+    for limits, fits in (
+        ({"core_load_max": ((0, 2.0), (1, 8.0)), "core_load_max_total": 10.0}, True),
+        ({"core_load_max": ((0, 1.9),)}, False),
+        ({"core_load_max": ((1, 7.9),)}, False),
+        ({"core_load_max_total": 9.9}, False),
+    ):
+        pair = prepared([(RAM, 1)], events=events, **limits)
+        if fits:
+            pair.run(ask(START))
+        else:
+            refused(pair, START, ErrorCode.ERR_DAQ_CONFIG)
+
+
+@pytest.mark.parametrize(("limit", "fits"), [(13.0, True), (12.9, False)])
+def test_stimulation_costs_too(limit: float, fits: bool) -> None:
+    first = replace(
+        STIM_EVENTS[0],
+        cpu_load=CpuLoad(per_list=99),
+        cpu_load_stim=CpuLoad(per_list=10, per_entry=1),
+        queue_load_stim=QueueLoad(1, 0.5),
+        cpu_load_max=limit,
+    )
+    pair = prepared([(RAM, 2)], events=(first, *STIM_EVENTS[1:]), bits=2)
+    if fits:
+        pair.run(ask(START))
+    else:
+        refused(pair, START, ErrorCode.ERR_DAQ_CONFIG)
 
 
 def test_queueing_costs_too() -> None:

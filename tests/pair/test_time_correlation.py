@@ -144,6 +144,15 @@ def test_a_grandmaster_only_in_events() -> None:
     assert abs(line.drift_ppm - 30) <= line.drift_uncertainty_ppm
 
 
+def test_a_grandmaster_is_believed_once_it_is_synchronised() -> None:
+    slave = BenchSlave(grandmaster(1, lock_after_ns=S), extended=True)
+    for at in range(MS, 2 * S, 100 * MS):
+        slave.read(at)
+        believed = slave.correlator.to_grandmaster() is not None
+        assert believed == (slave.pair.now_ns > S + MS)
+    assert slave.correlator.to_grandmaster().readings == 10
+
+
 def test_a_synchronised_slave_is_on_the_grandmasters_axis_at_once() -> None:
     stamp = TickClock(1, 0, 4)
     model = ClockModel(resolution=TickClock(1, 0, 8))
@@ -156,6 +165,27 @@ def test_a_synchronised_slave_is_on_the_grandmasters_axis_at_once() -> None:
     assert line.uncertainty_ns <= 1_002
     assert slave.errors(line).tolist() == [1_700_000_000 * S]
     assert slave.correlator.to_host() is not None
+
+
+@pytest.mark.parametrize("stamp", [TickClock(1, 0, 4), TickClock(1, 3, 4)], ids=["ns", "us"])
+def test_a_slave_that_synchronises_while_it_is_measured_is_followed(stamp: TickClock) -> None:
+    """Its clock goes on by half a century; readings of 64 bits and timestamps of 32 agree again."""
+    model = ClockModel(drift_ppm=80.0, resolution=TickClock(1, stamp.unit, 8))
+    settings = grandmaster(0, slave=model, discipline="synchronised", lock_after_ns=3 * S)
+    slave = BenchSlave(settings, extended=True, timestamp=stamp)
+    for at in range(MS, 6 * S, READ_NS):
+        slave.read(at)
+        slave.sample(at + READ_NS // 2)
+        if at < 2 * S:
+            assert slave.correlator.correlation().axis == HOST
+    line = slave.correlator.correlation()
+    assert line.method == "a synchronised slave clock"
+    fresh = np.array(slave.truth) > 3 * S + READ_NS
+    off = slave.errors(line)[fresh] - 1_700_000_000 * S
+    assert np.abs(off).max() <= line.uncertainty_ns
+    off = slave.errors(slave.correlator.to_host())[fresh]
+    assert np.abs(off).max() <= 2 * slave.correlator.to_host().uncertainty_ns
+    assert slave.correlator.unplaced <= 2, "the first, and one before the timestamps tell of it"
 
 
 def test_a_syntonised_slave_has_the_rate_and_gets_the_offset_from_the_relation() -> None:

@@ -338,6 +338,43 @@ def test_streams_cut_anywhere_give_what_the_packet_path_gives(kind: int, tier: s
     assert rows > 400
 
 
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_loss_in_the_last_cycle_ends_well(tier: str) -> None:
+    """A sample has begun, a part of its messages is lost, and the answer to the stop comes."""
+    for seed in range(8):
+        rng = random.Random(f"end {seed}")
+        plan = plan_of(rng, seed % 4)
+        while len(plan.rasters[0].odt_sizes) < 3:
+            plan = plan_of(rng, seed % 4)
+        slave = Slave(rng, plan, 0)
+        datagrams = [d for _ in range(5) for d in slave.datagrams(1, 1)]
+        begun = slave.sample(0)[0]
+        ctr = slave.ctr & 0xFFFF
+        datagrams.append(struct.pack("<HH", len(begun), ctr) + begun)
+        datagrams.append(struct.pack("<HHB", 1, (ctr + 2) & 0xFFFF, 0xFF))
+        same(plan, DatagramReader, [[d] for d in datagrams], tier)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_gap_of_more_than_half_a_round_is_a_gap(tier: str) -> None:
+    """And data that overtake some of it are late all the same."""
+    rng = random.Random("long gap")
+    plan = plan_of(rng, 1)
+    while len(plan.rasters) > 1:
+        plan = plan_of(rng, 1)
+    slave = Slave(rng, plan, 0)
+    pieces_at = [slave.datagrams(400, 1)]
+    pieces_at[0] += pieces_at[0][10:40]  # late
+    slave.ctr += 40_000
+    pieces_at += [slave.datagrams(400, 1) for _ in range(12)]
+    oracle = PacketPath(plan, DatagramReader())
+    for pieces in pieces_at:
+        oracle.feed(pieces, 0)
+    assert oracle.reader.lost == 40_000
+    assert oracle.decoder.quality.lost_messages == 40_000
+    same(plan, DatagramReader, pieces_at, tier)
+
+
 class Draining(Framed):
     """The decoder receives by itself, all that waits at once."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from pair.link import RAM, Pair, config
 from xcaliper.core.ticks import TickClock
 from xcaliper.daq import ClockReading, Timeline
-from xcaliper.daq.correlation import Correlator
+from xcaliper.daq.correlation import Correlator, daq_stamp
 from xcaliper.wire.codec import codec_for
 from xcaliper.xcp.daq_lists import DaqListSetup, OdtEntry, OdtSetup
 from xcaliper.xcp.procedures import daq_setup
@@ -65,8 +65,9 @@ class BenchSlave:
             )
         one = DaqListSetup(0, 0, (OdtSetup((OdtEntry(RAM, 1),)),), timestamp=True)
         self.pair.run(daq_setup.setup(self.pair.session, (one,)))
-        ticks = self.pair.run(daq_setup.clock())
-        start = None if ticks is None else ClockReading(ticks, self.pair.now_ns)
+        sample = self.pair.run(read_clocks(self.now))
+        stamp = None if sample is None else daq_stamp(sample, self.properties, timestamp)
+        start = None if stamp is None else ClockReading(stamp.ticks, self.pair.now_ns)
         self.timeline = Timeline(timestamp, [None], start)
         self.correlator = Correlator(self.timeline, self.properties)
         self.pair.run(daq_setup.start())

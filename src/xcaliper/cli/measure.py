@@ -234,6 +234,9 @@ def _tell_result(measurement: Measurement, recording: Recording | None, *, as_js
         print_json({"summary": measurement.summary() | {"files": files}})
         return
     print_table(summary_table(measurement))
+    odd = measurement.quality.oddities
+    if odd:
+        stdout().print(f"noticed {odd}", markup=False, soft_wrap=True)
     for file in files:
         stdout().print(f"recorded {file}", markup=False, soft_wrap=True)
     if recording is not None and not files:

@@ -27,6 +27,8 @@ def plan(  # noqa: PLR0913  # options by name
     prescaler: int = 1,
     polling: float = 0.0,
     packed: str = "0",
+    priority: int = 0,
+    link: str | None = None,
     skip_unknown: Annotated[bool, _Flag] = False,
     json: Annotated[bool, _Flag] = False,
 ) -> int:
@@ -40,14 +42,18 @@ def plan(  # noqa: PLR0913  # options by name
         prescaler: take every n-th event only.
         polling: read what cannot be measured, so many times a second at most.
         packed: samples that one set of packets carries, or 'max', where the slave can.
+        priority: of the lists; 0 = the slave may buffer them.
+        link: which transport of the description, and how fast: can, can:500k, canfd:500k/2M, udp or
+            tcp:100M; without it the first one, as the description has it.
         skip_unknown: leave out lines of the list that the A2L does not know.
-        json: one JSON object per DAQ list.
+        json: one JSON object per DAQ list, a summary last.
     """
     from xcaliper import plan_offline
     from xcaliper.cli.choice import choose, packed_count
     from xcaliper.cli.shell import EXIT_OK, working
     from xcaliper.client.a2l_source import read_a2l
     from xcaliper.client.binding import declared_daq
+    from xcaliper.client.offline_plan import offline_description
     from xcaliper.client.selection import event_number
     from xcaliper.core.errors import UsageError
     from xcaliper.quantity.catalog import Catalog
@@ -61,7 +67,7 @@ def plan(  # noqa: PLR0913  # options by name
     with working(f"reading {a2l.name}"):
         file = read_a2l(a2l)
         catalog = Catalog(file)
-        described = catalog.xcp.merged() if catalog.xcp else None
+        described = offline_description(catalog, link)
         declared = declared_daq(described)
 
         def number(text: str) -> int:
@@ -75,6 +81,8 @@ def plan(  # noqa: PLR0913  # options by name
             prescaler=prescaler,
             polling=polling,
             packed=packed_count(packed),
+            priority=priority,
+            link=link,
         )
     show_plan(made, as_json=json)
     return EXIT_OK
@@ -82,6 +90,7 @@ def plan(  # noqa: PLR0913  # options by name
 
 def plan_rows(made: DaqPlan) -> list[dict[str, Any]]:
     """One entry per DAQ list and one for what is polled, ready for JSON."""
+    rasters = (*made.rasters, *made.stim_rasters)
     rows: list[dict[str, Any]] = [
         {
             "event": raster.name,
@@ -89,8 +98,14 @@ def plan_rows(made: DaqPlan) -> list[dict[str, Any]]:
             "cycle_ns": raster.cycle_ns,
             "signals": list(raster.signals),
             "bytes_per_sample": raster.dtype.itemsize,
+            "daq_list": raster.daq_list,
+            "kind": setup.kind.value,
+            "odts": len(setup.odts),
+            "entries": sum(len(odt.entries) for odt in setup.odts),
+            "bytes_per_second": made.load(raster),
+            "link_percent": made.link_percent(raster),
         }
-        for raster in made.rasters
+        for raster, setup in zip(rasters, made.lists, strict=True)
     ]
     if made.polled:
         rows.append(
@@ -113,10 +128,8 @@ def show_plan(made: DaqPlan, *, as_json: bool) -> None:
     if as_json:
         for row in plan_rows(made):
             print_json(row)
+        whole = made.to_dict()
+        told = ("bytes_per_second", "link_percent", "resources", "notes")
+        print_json({"summary": {name: whole[name] for name in told}})
         return
-    text = made.describe()
-    console = stdout()
-    console.print(text, markup=False, soft_wrap=True)
-    if made.polled and "polled" not in text:
-        for one in made.polled:
-            console.print(f"polled: {one.name}: {one.reason}", markup=False, soft_wrap=True)
+    stdout().print(made.describe(), markup=False, soft_wrap=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from xcaliper.client.clock_check import ClockCheck
 from xcaliper.client.polling import Poller, polled_dtype
 from xcaliper.client.quality import Track
 from xcaliper.client.slave_time import SlaveTime
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from xcaliper.client.daq_port import DaqPort, ListUser
     from xcaliper.client.slave_time import SharedAxis
     from xcaliper.core.frames import DtoBatch
-    from xcaliper.daq.correlation import Correlator
+    from xcaliper.daq.correlation import Correlation, Correlator
     from xcaliper.daq.decode import DaqDecoder
     from xcaliper.daq.plan import DaqPlan
     from xcaliper.daq.quality import Quality as DaqQuality
@@ -101,6 +103,7 @@ class Acquisition:
         self._lost: Callable[[str], None] = lambda _text: None
         self.axis: SharedAxis | None = None
         self._time: SlaveTime | None = None
+        self._clock_check = ClockCheck(None)
         self._decoder: DaqDecoder | None = None
         self._numbered: dict[int, int] = {}
         self._poller: Poller | None = None
@@ -215,6 +218,7 @@ class Acquisition:
 
     def _begin_time(self, decoder: DaqDecoder) -> None:
         if self.has_lists:
+            self._clock_check = ClockCheck(decoder.timeline)
             clocks = self.port.clocks() if self.plan.clock is not None else None
             self._time = SlaveTime(self.port, decoder, clocks)
             self._time.begin()
@@ -224,6 +228,18 @@ class Acquisition:
         """What is known of the slave's time; None before the start, and where all is polled."""
         return self._time.correlator if self._time is not None else None
 
+    @property
+    def correlation(self) -> Correlation | None:
+        """How its time lies on the host's or a grandmaster's clock, as known now.
+
+        With an axis of its own: from the times of its blocks, also behind a reconnection. On an axis of
+        several slaves: from what its ticks say.
+        """
+        found = self.correlator.correlation() if self.correlator is not None else None
+        if found is None or self.axis is not None or not self._offset_ns:
+            return found
+        return replace(found, slave_ns=found.slave_ns + self._offset_ns)
+
     def multicast_sent(self, counter: int, sent_ns: int) -> None:
         """All slaves of the cluster were asked for their clocks."""
         if self._time is not None:
@@ -232,6 +248,7 @@ class Acquisition:
     def _look_at_clock(self, now_ns: int) -> None:
         if self._time is None:
             return
+        self._tell(self._clock_check.findings(self._name))
         fresh = self._time.take_events(self.port.take_events())
         fresh |= self._time.tick(now_ns)
         if fresh and self.axis is not None:
@@ -275,6 +292,7 @@ class Acquisition:
         self._is_quiet = False
         if self._time is not None:
             self._time.take_blocks(blocks, self._last_data_ns)
+            self._clock_check.take(blocks, self._last_data_ns)
         self._deliver([self._placed(block) for block in blocks])
 
     def _placed(self, block: SampleBlock) -> SampleBlock:
@@ -410,17 +428,21 @@ class Acquisition:
         return True
 
     def _note_silence(self, names: Sequence[str]) -> None:
-        if any(one.slug == "daq-silent" for one in self.diagnostics):
-            return
         unknown = self.counters()["unknown"]
         text = f"{', '.join(names)}: no data for {SILENCE_S:g} s, though the slave answers"
         hint = "Does the event occur? Does a firewall drop datagrams?"
         if unknown:
             text += f"; {unknown} packets came that belong to no list of this measurement"
             hint = "The slave numbers its lists otherwise than it said."
-        self.diagnostics.append(
-            Diagnostic(Severity.WARNING, "daq-silent", Where(), f"{text}.", hint, subject="DAQ")
+        self._tell(
+            [Diagnostic(Severity.WARNING, "daq-silent", Where(), f"{text}.", hint, subject="DAQ")]
         )
+
+    def _tell(self, findings: Iterable[Diagnostic]) -> None:
+        """Keep what was odd, each kind once."""
+        for finding in findings:
+            if not any(one.slug == finding.slug for one in self.diagnostics):
+                self.diagnostics.append(finding)
 
     def _go_down(self, now_ns: int, error: XcaliperError) -> None:
         self._trouble = error

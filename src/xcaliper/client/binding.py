@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from xcaliper.a2l.if_xcp import XcpOnCan, XcpOnTcpIp, XcpOnUdpIp
 from xcaliper.core.address import Address
 from xcaliper.daq.capabilities import (
     AddressExtensionScope,
@@ -17,6 +18,7 @@ from xcaliper.daq.capabilities import (
     Overload,
     StaticList,
 )
+from xcaliper.daq.link_load import LinkModel
 from xcaliper.daq.merge import DeclaredDaq, cycle_ns
 from xcaliper.daq.resources import EventLoad, ResourceModel, Totals
 from xcaliper.daq.wanted import WantedSignal
@@ -33,14 +35,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from xcaliper.a2l.if_xcp import XcpDaq, XcpDaqList, XcpDescription, XcpEvent
+    from xcaliper.a2l.if_xcp import XcpDaq, XcpDaqList, XcpDescription, XcpEvent, XcpTransport
     from xcaliper.core.datatypes import DataType
     from xcaliper.quantity.catalog import Bound
     from xcaliper.quantity.memory_values import Read
     from xcaliper.quantity.window import Window
     from xcaliper.record.description import SignalDescription
 
-__all__ = ["Signal", "declared_daq", "recorded_conversion"]
+__all__ = ["Signal", "declared_daq", "described_transport", "recorded_conversion"]
 
 _OVERLOADS = (Overload.NONE, Overload.MSB, Overload.EVENT)
 _SCOPES = {
@@ -48,6 +50,10 @@ _SCOPES = {
     1: AddressExtensionScope.ODT,
     3: AddressExtensionScope.DAQ_LIST,
 }
+#: Bit 31 of a CAN identifier: it has 29 bits (ASAP2, IF_DATA XCP XCP_ON_CAN).
+_EXTENDED: Final = 1 << 31
+#: Mbit/s of a network whose speed (MAX_BIT_RATE) is not told.
+_USUAL_MBIT: Final = 100
 _CONSISTENCY = {"ODT": 0, "DAQ": 1, "EVENT": 2, "NONE": 3}
 #: Numbers, words and operators that ASAP2 and MDF4 formulas read alike; ^ is a xor in one of them.
 _FORMULA_PART: Final = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[A-Za-z_]\w*|[-+*/()]|\s+")
@@ -304,7 +310,51 @@ def declared_daq(described: XcpDescription | None) -> DeclaredDaq | None:
         lists=tuple(_static_list(one, daq) for one in daq.daq_lists),
         can_ids=_can_ids(described),
         resources=_resources(daq),
+        link=_link(described),
     )
+
+
+def described_transport(xcp: XcpDescription, link_name: str) -> XcpTransport | None:
+    """The transport of a description that a link is: of its kind, and of its port where there are several.
+
+    Through a gateway it is another kind; then the first one speaks for the ECU.
+
+    Args:
+        xcp: description.
+        link_name: such as ``udp://127.0.0.1:5555``.
+    """
+    kind = XcpOnTcpIp if link_name.startswith("tcp") else XcpOnUdpIp
+    mine = [one for one in xcp.transports if isinstance(one, kind)]
+    port = link_name.rpartition(":")[2]
+    exact = [one for one in mine if str(one.port) == port]
+    return next(iter((*exact, *mine, *xcp.transports)), None)
+
+
+def _link(described: XcpDescription) -> LinkModel | None:
+    """What the chosen transport is, and how fast; None when that is not known."""
+    transport = next(iter(described.transports), None)
+    if isinstance(transport, XcpOnCan) and transport.baudrate:
+        return LinkModel(
+            "canfd" if transport.can_fd else "can",
+            transport.baudrate,
+            transport.can_fd_data_transfer_baudrate or 0,
+            extended=bool((transport.can_id_slave or 0) & _EXTENDED),
+            max_load=_percent(transport.max_bus_load),
+        )
+    if isinstance(transport, XcpOnTcpIp | XcpOnUdpIp):
+        told = transport.max_bit_rate or 0
+        return LinkModel(
+            "ethernet",
+            (told or _USUAL_MBIT) * 1e6,
+            max_load=_percent(transport.max_bus_load) if told else None,
+            is_assumed=not told,
+        )
+    return None
+
+
+def _percent(told: int | None) -> float | None:
+    """MAX_BUS_LOAD where it is a part of a link; older files have bit/s there."""
+    return float(told) if told is not None and 0 < told <= 100 else None
 
 
 def _can_ids(described: XcpDescription) -> Mapping[int, ListCanId]:

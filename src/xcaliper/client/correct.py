@@ -11,8 +11,6 @@ from xcaliper.a2l.if_xcp import (
     XcpDaq,
     XcpDescription,
     XcpEvent,
-    XcpOnTcpIp,
-    XcpOnUdpIp,
     XcpPag,
     XcpPage,
     XcpProtocolLayer,
@@ -25,6 +23,7 @@ from xcaliper.a2l.if_xcp import (
 )
 from xcaliper.a2l.keywords.memory import MemorySegment, ModPar
 from xcaliper.a2l.xcp_words import COMMAND_CODES
+from xcaliper.client.binding import described_transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,15 +99,8 @@ def _carry(data: IfData, before: IfData, after: IfData) -> None:
 
 
 def transport_of(xcp: XcpDescription, connection: Connection) -> XcpTransport | None:
-    """The transport of the description that the connection uses: of its kind, and of its port where there are several.
-
-    Through a gateway it is another kind; then the first one speaks for the ECU.
-    """
-    kind = XcpOnTcpIp if connection.link.name.startswith("tcp") else XcpOnUdpIp
-    mine = [one for one in xcp.transports if isinstance(one, kind)]
-    port = connection.link.name.rpartition(":")[2]
-    exact = [one for one in mine if str(one.port) == port]
-    return next(iter((*exact, *mine, *xcp.transports)), None)
+    """The transport of the description that the connection uses."""
+    return described_transport(xcp, connection.link.name)
 
 
 def corrected(xcp: XcpDescription, connection: Connection, facts: LiveFacts) -> XcpDescription:

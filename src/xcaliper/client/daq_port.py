@@ -415,7 +415,8 @@ class DaqPort:
             timer=error.timer,
             attempts=error.attempts,
             elapsed_ns=error.elapsed_ns,
-            hint="The slave has gone; what came until then is kept.",
+            hint="The slave has gone or restarted; what came until then is kept. reconnect=… "
+            "(--reconnect) looks for it and goes on.",
         )
 
     # --- events of the slave ---

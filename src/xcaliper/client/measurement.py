@@ -602,10 +602,7 @@ class Measurement:
     @property
     def correlations(self) -> dict[str, Correlation | None]:
         """Label of the slave → how its time lies on the host's or a grandmaster's, as known now."""
-        return {
-            one.label: one.correlator.correlation() if one.correlator is not None else None
-            for one in self.acquisitions
-        }
+        return {one.label: one.correlation for one in self.acquisitions}
 
     @property
     def correlation(self) -> Correlation | None:

@@ -62,6 +62,22 @@ class Quality:
     reconnects: int = 0
     silences: int = 0
 
+    @property
+    def oddities(self) -> str:
+        """What else was not as it should be, in words: all but ``lost`` and ``gaps``; empty if nothing."""
+        words = (
+            (self.incomplete, "incomplete sample", "incomplete samples"),
+            (self.dropped, "sample dropped by a slow reader", "samples dropped by slow readers"),
+            (self.overloads, "overload of the ECU", "overloads of the ECU"),
+            (self.unknown, "packet of an unknown list", "packets of unknown lists"),
+            (self.malformed, "malformed packet", "malformed packets"),
+            (self.late, "packet after the end", "packets after the end"),
+            (self.backward, "timestamp that went back", "timestamps that went back"),
+            (self.silences, "time without data", "times without data"),
+            (self.reconnects, "reconnection", "reconnections"),
+        )
+        return ", ".join(f"{n} {one if n == 1 else many}" for n, one, many in words if n)
+
 
 class Track:
     """One raster as users see it, with its counters.

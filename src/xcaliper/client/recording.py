@@ -282,7 +282,7 @@ def _describe_slave(one: Acquisition, start_ns: int) -> RecordingDescription:
     summer_min = 60 if local.tm_isdst > 0 else 0
     connection = one.port.connection
     info = connection.info
-    line = one.correlator.correlation() if one.correlator is not None else None
+    line = one.correlation
     return RecordingDescription(
         start_ns=start_ns,
         rasters=tuple(describe_track(track, one.label) for track in one.tracks),

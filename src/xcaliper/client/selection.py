@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict
 
-from xcaliper.client.binding import Signal, declared_daq
+from xcaliper.client.binding import Signal
 from xcaliper.client.names import expand_names
 from xcaliper.client.polling import polling_rate
+from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.errors import NotFoundError, UsageError
+from xcaliper.daq.event_choice import some
 from xcaliper.quantity.characteristic import BoundCharacteristic
 from xcaliper.quantity.measurement import BoundMeasurement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from collections.abc import Set as AbstractSet
-    from pathlib import Path
 
-    from xcaliper.a2l import A2lFile
     from xcaliper.client.connection import Connection
-    from xcaliper.core.address import Address
     from xcaliper.daq.capabilities import DaqCapabilities, EventChannel
     from xcaliper.daq.plan import DaqPlan, PolledSignal
     from xcaliper.daq.wanted import WantedSignal
@@ -36,7 +36,6 @@ __all__ = [
     "PlanOptions",
     "Selection",
     "event_number",
-    "plan_offline",
     "select",
 ]
 
@@ -114,8 +113,14 @@ class NameSpace:
     computed: Callable[[str], Dependent | None]
     read: Read | None = None
 
-    def signals(self, names: str | Iterable[str]) -> dict[str, Signal]:
+    def signals(
+        self, names: str | Iterable[str], left_out: dict[str, str] | None = None
+    ) -> dict[str, Signal]:
         """Measurable signals by name; patterns give measurements, and parameters with an event.
+
+        Args:
+            names: names and patterns.
+            left_out: gets what a pattern means and cannot be measured, each with the reason.
 
         Raises:
             NotFoundError: no such name; carries the nearest ones.
@@ -123,16 +128,28 @@ class NameSpace:
         """
         asked = [names] if isinstance(names, str) else list(names)
         found: dict[str, Signal] = {}
+        left_out = {} if left_out is None else left_out
         for name in asked:
+            if not isinstance(name, str):
+                raise UsageError(f"signal: {name!r} is no name.", hint="Names are texts.")
             wild = "*" in name or "?" in name
             for one in expand_names(self.catalog, [name]):
-                signal = self._signal(one, wild=wild)
+                try:
+                    signal = self._signal(one, wild=wild)
+                except UsageError as error:
+                    if not wild:
+                        raise
+                    left_out.setdefault(one, error.message.removeprefix(f"{one}: "))
+                    continue
                 if signal is not None:
                     found.setdefault(one, signal)
+        for name in found:
+            left_out.pop(name, None)
         if not found:
             raise UsageError(
-                f"{', '.join(map(str, asked)) or 'nothing'}: no measurable signal among them.",
-                hint="A pattern means measurements, and parameters that the A2L gives an event; "
+                f"{', '.join(asked) or 'nothing'}: no measurable signal among them.",
+                hint=next((f"{name}: {why}" for name, why in left_out.items()), "")
+                or "A pattern means measurements, and parameters that the A2L gives an event; "
                 "other parameters are named in full.",
             )
         return found
@@ -176,20 +193,31 @@ def event_number(known: Sequence[EventChannel], event: str | int) -> int:
 
     Raises:
         NotFoundError: no such event; carries those that there are.
+        UsageError: several events have the period; or it is no text and no number.
     """
+    if isinstance(event, bool) or not isinstance(event, int | str):
+        raise UsageError(
+            f"event: {event!r} is neither a name nor a number.", hint="'10ms', 'Task1' or 3."
+        )
     if isinstance(event, int):
         return event
+    event = event.strip()
     for channel in known:
         if channel.name.casefold() == event.casefold():
             return channel.number
     if event.isdecimal():
         return int(event)
-    period = _PERIOD.fullmatch(event.strip())
+    period = _PERIOD.fullmatch(event)
     if period is not None:
-        cycle_ns = float(period[1]) * _UNIT_NS[period[2]]
-        same = [channel.number for channel in known if channel.cycle_ns == cycle_ns]
-        if len(same) == 1:
-            return same[0]
+        cycle_ns = round(float(period[1]) * _UNIT_NS[period[2]])
+        same = [channel for channel in known if channel.cycle_ns == cycle_ns]
+        if len(same) > 1:
+            labels = ", ".join(channel.label for channel in same[:8])
+            raise UsageError(
+                f"event: {len(same)} events have {event}.", hint=f"Name one: {labels}."
+            )
+        if same:
+            return same[0].number
     raise NotFoundError(event, kind="event", nearest=tuple(one.label for one in known)[:8])
 
 
@@ -206,7 +234,7 @@ def _choose(
     space: NameSpace, signals: Mapping[str, Signal], known: Sequence[EventChannel], event: Any
 ) -> _Chosen:
     chosen = _Chosen()
-    if isinstance(event, str | int):
+    if event is not None and not isinstance(event, Mapping):
         if event == POLLING:
             chosen.polled = set(signals)
         else:
@@ -254,7 +282,9 @@ def select(  # what there is, and what is wanted
     if unknown:
         known = ", ".join(PlanOptions.__annotations__)
         raise TypeError(f"no such option: {', '.join(sorted(unknown))}; there are {known}")
-    signals = space.signals(names)
+    _check_options(options)
+    left_out: dict[str, str] = {}
+    signals = space.signals(names, left_out)
     poll_hz = polling_rate(options.get("polling", False))
     chosen = _choose(space, signals, daq.events if daq else (), options.get("event"))
     if chosen.polled and not poll_hz:
@@ -277,8 +307,38 @@ def select(  # what there is, and what is wanted
         by_hand += [_polled(one, reason) for one in wanted.values()]
         wanted = {}
     plan = _compile(daq, profile, wanted, chosen, options, poll_hz)
-    plan = replace(plan, polled=(*plan.polled, *by_hand))
+    notes = _left_out_notes(left_out)
+    plan = replace(plan, polled=(*plan.polled, *by_hand), diagnostics=(*plan.diagnostics, *notes))
     return Selection(signals, plan, poll_hz, connection)
+
+
+def _check_options(options: PlanOptions) -> None:
+    """Refuse what is no number where one is due.
+
+    Raises:
+        UsageError: with the option.
+    """
+    for name in ("prescaler", "priority", "packed"):
+        value: object = options.get(name, 0)
+        if not isinstance(value, int) and (name != "packed" or value not in ("max", None)):
+            raise UsageError(f"{name}: {value!r} is no whole number.")
+    polling: object = options.get("polling", False)
+    if not isinstance(polling, int | float):
+        raise UsageError(f"polling: {polling!r} is no number of rounds per second.")
+
+
+def _left_out_notes(left_out: Mapping[str, str]) -> list[Diagnostic]:
+    """What patterns mean and cannot be measured, one note for each reason."""
+    names: dict[str, list[str]] = {}
+    for name, why in left_out.items():
+        names.setdefault(why, []).append(name)
+    hint = "They are left out; other signals of the pattern are not concerned."
+    return [
+        Diagnostic(
+            Severity.WARNING, "daq-left-out", Where(), f"{some(found)}: {why}", hint, subject="DAQ"
+        )
+        for why, found in names.items()
+    ]
 
 
 def _not_measured(
@@ -318,7 +378,8 @@ def _compile(  # all that a plan depends on
     from xcaliper.xcp.profile import DtoFormat
 
     if daq is None or not wanted:
-        return DaqPlan((), (), DtoFormat(), profile.byte_order, None, profile.max_dto)
+        link = daq.link if daq is not None else None
+        return DaqPlan((), (), DtoFormat(), profile.byte_order, None, profile.max_dto, link=link)
     packed = options.get("packed", 0)
     request = Wanted(
         signals=tuple(wanted.values()),
@@ -335,66 +396,3 @@ def _compile(  # all that a plan depends on
         predefined=options.get("predefined", True),
     )
     return compile_plan(request, daq)
-
-
-def plan_offline(a2l: str | Path | A2lFile, names: str | Iterable[str], **options: Any) -> DaqPlan:
-    """The DAQ lists that a measurement would use, from the description alone; no ECU is asked.
-
-    What the description does not say is assumed and noted in ``plan.diagnostics``. A slave may turn out
-    to be able to do more or less than its description says.
-
-    Args:
-        a2l: description, or its path.
-        names: names and patterns with ``*`` and ``?``.
-        options: as those of ``Connection.plan``, see :class:`PlanOptions`.
-
-    Raises:
-        A2lError: the file cannot be read.
-        NotFoundError: no such name or event.
-        PlanError: it does not fit; carries every reason.
-        UsageError: the description says nothing about XCP, or only an ECU knows where a signal is.
-    """
-    from xcaliper.a2l import A2lFile
-    from xcaliper.client.a2l_source import read_a2l
-    from xcaliper.daq.merge import DaqAnswers, merge
-    from xcaliper.quantity.catalog import Catalog
-    from xcaliper.xcp.profile import Profile
-
-    file = a2l if isinstance(a2l, A2lFile) else read_a2l(a2l)
-    catalog = Catalog(file)
-    described = catalog.xcp.merged() if catalog.xcp else None
-    layer = described.protocol_layer if described is not None else None
-    declared = declared_daq(described)
-    if layer is None or declared is None:
-        raise UsageError(
-            f"{file.source}: it does not say what the slave can measure (IF_DATA XCP, DAQ).",
-            hint="Plan with a connection, which asks the slave.",
-        )
-    profile = Profile(
-        byte_order=layer.byte_order,
-        ag=layer.address_granularity,
-        max_cto=layer.max_cto,
-        max_dto=layer.max_dto,
-    )
-    daq, findings = merge(declared, DaqAnswers(), profile)
-    space = _paper(catalog)
-    chosen = select(space, names, daq, profile, subject=file.source, options=_options(options))
-    return replace(chosen.plan, diagnostics=(*findings, *chosen.plan.diagnostics))
-
-
-def _options(options: dict[str, Any]) -> PlanOptions:
-    return cast("PlanOptions", options)  # select() checks the names
-
-
-def _paper(catalog: Catalog) -> NameSpace:
-    """Names of a description without an ECU."""
-    from xcaliper.calib.live import LiveValues
-
-    def read(address: Address, _size_bytes: int) -> bytes:
-        raise UsageError(
-            f"plan: {address} would have to be read, and there is no ECU.",
-            hint="Plan it with a connection.",
-        )
-
-    live = LiveValues(catalog, read)
-    return NameSpace(catalog, live.bound, live.computed)

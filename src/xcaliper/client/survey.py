@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xcaliper.a2l.if_xcp import read_segment
-from xcaliper.client.binding import declared_daq
+from xcaliper.client.binding import declared_daq, described_transport
 from xcaliper.client.info import SegmentInfo
 from xcaliper.core.errors import ProtocolError, UnlockError
 from xcaliper.daq.merge import DaqAnswers, EventAnswer, ListAnswer, merge
@@ -44,7 +44,8 @@ def survey_daq(
         events=tuple(EventAnswer(e.channel, e.info, e.name) for e in told.events or ()),
         lists=tuple(ListAnswer(one.number, one.info, one.odts) for one in told.lists),
     )
-    described = catalog.xcp.merged() if catalog is not None and catalog.xcp else None
+    xcp = catalog.xcp if catalog is not None else None
+    described = xcp.merged(described_transport(xcp, link.name)) if xcp else None
     return merge(declared_daq(described), answers, session.profile)
 
 

@@ -74,8 +74,9 @@ class Assembly:
             polled=tuple(self._findings.polled),
             stim_rasters=tuple(rasters[len(daq) :]),
             stim_format=self._limits.stim if stim else None,
-            use=resource_use(setups, caps.resources),
+            use=resource_use(setups, caps.resources, caps.lists),
             resources=caps.resources,
+            link=caps.link,
         )
 
     def _clock(self) -> TickClock | None:

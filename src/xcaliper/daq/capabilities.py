@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from xcaliper.a2l.xcp_extras import XcpPackedMode
     from xcaliper.core.ticks import TickClock
+    from xcaliper.daq.link_load import LinkModel
     from xcaliper.xcp.daq_lists import OdtSetup
 
 __all__ = [
@@ -158,7 +159,7 @@ class DaqCapabilities:
 
     Attributes:
         dynamic: lists are allocated by the master; False = static lists.
-        max_daq: lists in total; only binding for static lists (slaves count allocated ones).
+        max_daq: lists in total; 0 = not known. Of a slave that allocates lists, as the A2L has it.
         min_daq: predefined lists; dynamic lists are numbered from here.
         max_event_channel: number of event channels, 0 = unknown.
         identification_field: 0 absolute, 1 relative + list u8, 2 + list u16, 3 + fill + list u16.
@@ -187,6 +188,7 @@ class DaqCapabilities:
         lists: static and predefined lists, by number.
         can_ids: list → its CAN identifier.
         resources: what DAQ may cost the ECU.
+        link: what the DTOs travel on; None = not known.
     """
 
     dynamic: bool = True
@@ -219,6 +221,7 @@ class DaqCapabilities:
     lists: tuple[StaticList, ...] = ()
     can_ids: Mapping[int, ListCanId] = field(default_factory=lambda: MappingProxyType({}))
     resources: ResourceModel = field(default_factory=ResourceModel)
+    link: LinkModel | None = None
 
     def dto_format(
         self, *, timestamp: bool = True, dto_ctr: bool = False, pid_off: bool = False

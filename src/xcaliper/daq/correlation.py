@@ -444,6 +444,9 @@ class Correlator:
         self, sample: ClockSample, stamp: Stamp, t_ns: int, tick: Fraction
     ) -> None:
         if sample.grandmaster is not None:
+            state = self._sync_state
+            if state is not None and not state.grandm_clk_sync_state:
+                return  # it runs, but not yet with the grandmaster
             time_ns = int(sample.grandmaster.ticks * tick)
             self.grandmaster.add(t_ns, time_ns, time_ns + int(tick))
         elif self._state == _SYNCHRONISED and stamp.size_bytes == _WIDE:
@@ -478,13 +481,14 @@ class Correlator:
             self._bin = self._bin[0], t_ns, wait
         if not len(self._arrivals):
             self._arrivals.add(t_ns, arrived_ns - _ARRIVAL_NS, arrived_ns)
+            self._known = None
 
     # ------------------------------------------------------------------------------------ results
 
     @property
     def needs_reading(self) -> bool:
         """False where GET_DAQ_CLOCK cannot help: no timestamps, or a clock that nobody may read."""
-        if self._timeline.clock is None:
+        if self._timeline.clock is None or self._timeline.is_other_clock:
             return False
         if self._properties is None or not self._ecu_stamps:
             return True
@@ -498,7 +502,7 @@ class Correlator:
                 return None
             method = "arrival, the samples have no timestamps"
             return Correlation(HOST, method, 0, origin, 0.0, _ARRIVAL_NS, 0.0, 0)
-        if len(self.host):
+        if len(self.host) and not self._timeline.is_other_clock:
             words = []
             if self._answers:
                 words.append("GET_DAQ_CLOCK")
@@ -510,6 +514,8 @@ class Correlator:
 
     def to_grandmaster(self) -> Correlation | None:
         """The line to the grandmaster's clock; None where there is none."""
+        if self._timeline.is_other_clock:
+            return None
         axis, epoch = self.grandmaster_axis, self.epoch
         if self._fixed is not None and self._state in (_SYNCHRONISED, _SYNTONISED):
             slave, axis_ns = self._fixed

@@ -36,6 +36,17 @@ INDEX_BYTES_PER_ODT: Final = 300
 #: Blocks of a raster that may hold the end of the gap that an EV_DAQ_OVERLOAD told of: rows that
 #: were queued before it may share its batch, the first row behind the gap follows it.
 DOUBTFUL_BLOCKS: Final = 2
+#: The slave tells of an overload once; while it lasts, losses follow each other sooner than this, or
+#: than so many periods.
+OVERLOAD_NS: Final = 1_000_000_000
+OVERLOAD_PERIODS: Final = 16
+
+#: The DTO counter has one byte.
+EVENT_MODULUS: Final = 256
+#: Events by which timestamps may be off where they tell how often that counter went round.
+UNSURE_EVENTS: Final = 4
+#: Steps that tell how long the period of a raster really is.
+PACE_STEPS: Final = 1000
 
 #: What a later reason at the same row does not replace.
 _RANK: Final = {"counter": 0, "sequence": 1, "overload": 2, "clock": 3}
@@ -77,8 +88,13 @@ class _Stream:
         parts: (ticks, rows) decoded in this batch.
         row_count: cycles in ``parts``; each is a row, or several where samples are packed.
         counter: last DTO counter.
+        skipped: cycle in the coming block → events that the DTO counter leaves out before it.
+        paced: steps of about one period that were seen, the first ones only.
+        paced_ns: how long they were together.
+        stamp_ns: time of the last cycle, as stamped.
         last_ns: time of the last row.
         doubt: blocks whose times are still to be searched for what an overload has cost.
+        overload_until_ns: time until which the latest overload may last.
         layout: where the bytes of a cycle are, for the lengths seen last.
     """
 
@@ -94,8 +110,13 @@ class _Stream:
     parts: list[tuple[NDArray[Any], NDArray[np.uint8]]] = field(default_factory=list)
     row_count: int = 0
     counter: int | None = None
+    skipped: dict[int, int] = field(default_factory=dict)
+    paced: int = 0
+    paced_ns: int = 0
+    stamp_ns: int | None = None
     last_ns: int | None = None
     doubt: int = 0
+    overload_until_ns: int | None = None
     layout: _Layout | None = None
 
     def blame(self, row: int, lost: int, reason: str) -> None:
@@ -301,9 +322,12 @@ class DaqDecoder:
         """The slave says that it has lost samples, not of which list (EV_DAQ_OVERLOAD).
 
         Rasters whose timestamps should be evenly spaced are marked where they are not; of the
-        others nobody knows, so they are marked before their next row.
+        others nobody knows, so they are marked before their next row. A DTO counter knows better than
+        both.
         """
         self.quality.overloads += 1
+        if self._format.dto_ctr:
+            return
         for stream in self._streams:
             if self._is_even(stream):
                 stream.doubt = DOUBTFUL_BLOCKS
@@ -475,18 +499,26 @@ class DaqDecoder:
             stream.blame(stream.row_count + row, 0, "overload")
 
     def _check_counter(self, stream: _Stream, counters: NDArray[np.uint8]) -> None:
+        """Note where the DTO counter leaves out events; what that means is told with the times."""
+        events = _events(stream.raster)
+        before = int(counters[0]) - events if stream.counter is None else stream.counter
+        counts: NDArray[np.int64] = np.array([before, *counters.tolist()], np.int64)
+        missing = (counts[1:] - counts[:-1] - events) % EVENT_MODULUS
+        for row in np.flatnonzero(missing).tolist():
+            stream.skipped[stream.row_count + row] = int(missing[row])
+        stream.counter = int(counters[-1])
+
+    def _count_skipped(self, stream: _Stream, stamps: NDArray[np.int64]) -> None:
         """Losses by the DTO counter, which counts events and not samples (XCP Base, DTO, 1.3).
 
         Samples whose messages the transport's counter missed at that place are counted already.
         """
-        samples = stream.raster.samples_per_set
-        events = stream.raster.prescaler * samples * (2 if stream.raster.alternating else 1)
-        before = int(counters[0]) - events if stream.counter is None else stream.counter
-        counts: NDArray[np.int64] = np.array([before, *counters.tolist()], np.int64)
-        missing = (counts[1:] - counts[:-1] - events) % 256
-        for row in np.flatnonzero(missing).tolist():
-            lost = max(1, int(missing[row]) // events) * samples
-            place = stream.row_count + row
+        skipped = stream.skipped
+        if self._is_even(stream):
+            self._add_rounds(stream, stamps)
+        events, samples = _events(stream.raster), stream.raster.samples_per_set
+        for place, missing in sorted(skipped.items()):
+            lost = max(1, missing // events) * samples
             known = stream.trouble.get(place)
             if known is None or known.reason != "counter":
                 stream.trouble[place] = _Trouble(lost, "sequence")
@@ -494,7 +526,33 @@ class DaqDecoder:
                 lost = max(lost - known.lost * samples, 0)
                 known.lost += lost
             self.quality.lost_samples += lost
-        stream.counter = int(counters[-1])
+        skipped.clear()
+
+    def _add_rounds(self, stream: _Stream, stamps: NDArray[np.int64]) -> None:
+        """Rounds of the DTO counter that only the timestamps tell of.
+
+        Believed of a raster that was seen to keep its period, and where counter and time agree: an
+        event that paused has lost nothing.
+        """
+        period = stream.raster.set_cycle_ns
+        assert period is not None, "the caller has looked"
+        events = _events(stream.raster)
+        first = stamps[0] if stream.stamp_ns is None else stream.stamp_ns
+        stream.stamp_ns = int(stamps[-1])
+        steps = np.diff(stamps, prepend=first)
+        if stream.paced < PACE_STEPS:
+            ordinary = steps[np.abs(steps - period) * 4 < period]
+            stream.paced += len(ordinary)
+            stream.paced_ns += int(ordinary.sum())
+        if not stream.paced:
+            return
+        per_event = stream.paced_ns / stream.paced / events
+        for row in np.flatnonzero(steps > per_event * EVENT_MODULUS // 2).tolist():
+            by_time = round(int(steps[row]) / per_event) - events
+            missing = stream.skipped.get(row, 0)
+            missing += round((by_time - missing) / EVENT_MODULUS) * EVENT_MODULUS
+            if missing > 0 and abs(missing - by_time) <= UNSURE_EVENTS:
+                stream.skipped[row] = missing
 
     # ------------------------------------------------------------------------- irregular input
 
@@ -556,8 +614,9 @@ class DaqDecoder:
         times = self._times(stream, ticks, t_ns)
         self.quality.backward = self.timeline.backward
         self.quality.samples += len(times)
-        if stream.doubt:
-            stream.doubt -= 1
+        until_ns = stream.overload_until_ns
+        if stream.doubt or (until_ns is not None and times[0] < until_ns):
+            stream.doubt = max(stream.doubt - 1, 0)
             self._search(stream, times)
         gaps = self._gaps(stream, times)
         stream.parts.clear()
@@ -571,6 +630,8 @@ class DaqDecoder:
         """Time of every row; samples of a packed set lie between its timestamp and a neighbour's."""
         raster = stream.raster
         stamps = self.timeline.place(raster.index, ticks, t_ns)
+        if self._format.dto_ctr:
+            self._count_skipped(stream, stamps)
         for row in self.timeline.marks:
             stream.blame(row, 0, "clock")
         if raster.packed is None:
@@ -595,8 +656,13 @@ class DaqDecoder:
         """Blame an overload for every step that leaves out a sample."""
         before = times[0] if stream.last_ns is None else stream.last_ns
         steps = np.diff(times, prepend=before)
-        for row in np.flatnonzero(steps * 2 > 3 * (stream.raster.cycle_ns or 0)).tolist():
+        period = stream.raster.cycle_ns or 0
+        rows = np.flatnonzero(steps * 2 > 3 * period).tolist()
+        for row in rows:
             stream.blame(row, 0, "overload")
+        if rows:
+            lasts_ns = max(OVERLOAD_NS, OVERLOAD_PERIODS * period)
+            stream.overload_until_ns = int(times[rows[-1]]) + lasts_ns
 
     def _gaps(self, stream: _Stream, times: NDArray[np.int64]) -> tuple[Gap, ...]:
         """Gaps of the block; one behind its last row stays for the next block."""
@@ -619,6 +685,11 @@ class DaqDecoder:
             )
         stream.trouble = carried
         return tuple(gaps)
+
+
+def _events(raster: Raster) -> int:
+    """Events between two sets of DTOs."""
+    return raster.prescaler * raster.samples_per_set * (2 if raster.alternating else 1)
 
 
 def _key_slice(head: DtoFormat) -> tuple[int, int]:

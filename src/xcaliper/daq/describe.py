@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from xcaliper.daq.event_choice import some
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from xcaliper.xcp.daq_lists import DaqListSetup
 
 __all__ = ["counted", "describe_plan", "plan_to_dict", "plan_to_html"]
+
+#: Polled signals of one reason that are told by name.
+_SHOWN: Final = 8
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -36,11 +41,12 @@ def _rows(plan: DaqPlan) -> Iterator[tuple[Raster, DaqListSetup]]:
     yield from zip((*plan.rasters, *plan.stim_rasters), plan.lists, strict=True)
 
 
-def _percent(plan: DaqPlan, raster: Raster, link: LinkModel) -> float | None:
-    """Part of the link's time that a list takes."""
-    if not raster.set_cycle_ns:
-        return None
-    return link.time_s(plan.dto_sizes(raster)) * 1e11 / raster.set_cycle_ns
+def _polled_lines(plan: DaqPlan) -> list[str]:
+    """What is polled, signals with the same reason together."""
+    names: dict[str, list[str]] = {}
+    for one in plan.polled:
+        names.setdefault(one.reason, []).append(one.name)
+    return [f"polled: {some(found, _SHOWN)}, {reason}" for reason, found in names.items()]
 
 
 def _features(raster: Raster, setup: DaqListSetup) -> list[str]:
@@ -76,9 +82,9 @@ def _line(
         f"{plan.sample_bytes(raster)} bytes per {per}",
         "not cyclic" if load is None else _rate(load),
     ]
-    percent = _percent(plan, raster, link) if link else None
-    if percent is not None:
-        parts.append(f"{percent:.1f} % of the link")
+    percent = plan.link_percent(raster, link)
+    if link is not None and percent is not None:
+        parts.append(f"{percent:.1f} % of {link.label}")
     return ", ".join(parts)
 
 
@@ -91,20 +97,22 @@ def describe_plan(plan: DaqPlan, overhead_bytes: int, link: LinkModel | None) ->
         f"total: {counted(len(plan.lists), 'DAQ list')}, {counted(dtos, 'ODT')}, "
         f"{_rate(total)} from cyclic events"
     )
-    if link is not None:
+    if link is not None and any(raster.set_cycle_ns for raster, _ in _rows(plan)):
         percent = _total_percent(plan, link)
-        text += f", {percent:.1f} % of the link"
-        if percent > 100:
+        text += f", {percent:.1f} % of {link.label}"
+        if link.max_load is not None:
+            text += f", of which {link.max_load:g} % may be used"
+        if percent > 100 and not link.is_assumed:
             text += ", which is more than it carries"
     lines.append(text)
     lines += [f"ECU: {text}" for text in _use_lines(plan)]
-    lines += [f"polled: {one.name}, {one.reason}" for one in plan.polled]
+    lines += _polled_lines(plan)
     lines += [f"note: {finding.text} {finding.hint}".rstrip() for finding in plan.diagnostics]
     return "\n".join(lines)
 
 
 def _total_percent(plan: DaqPlan, link: LinkModel) -> float:
-    return sum(_percent(plan, raster, link) or 0.0 for raster, _ in _rows(plan))
+    return sum(plan.link_percent(raster, link) or 0.0 for raster, _ in _rows(plan))
 
 
 def _of(value: float, limit: float | None) -> str:
@@ -206,7 +214,7 @@ def _list_to_dict(
             for odt in setup.odts
         ],
         "bytes_per_second": plan.load(raster),
-        "link_percent": _percent(plan, raster, link) if link else None,
+        "link_percent": plan.link_percent(raster, link),
     }
 
 
@@ -218,7 +226,12 @@ def plan_to_html(plan: DaqPlan) -> str:
     head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
     body = []
     for raster, setup in _rows(plan):
-        load = plan.load(raster)
+        load, percent = plan.load(raster), plan.link_percent(raster)
+        part = (
+            ""
+            if percent is None or plan.link is None
+            else f" ({percent:.1f} % of {plan.link.label})"
+        )
         cells = (
             raster.name,
             _period(raster),
@@ -227,12 +240,12 @@ def plan_to_html(plan: DaqPlan) -> str:
             len(setup.odts),
             sum(len(odt.entries) for odt in setup.odts),
             plan.sample_bytes(raster),
-            "" if load is None else _rate(load),
+            "" if load is None else _rate(load) + part,
             ", ".join(_features(raster, setup)),
         )
         body.append("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells) + "</tr>")
     more = [f"ECU: {text}" for text in _use_lines(plan)]
-    more += [f"polled: {one.name}, {one.reason}" for one in plan.polled]
+    more += _polled_lines(plan)
     more += [f"note: {finding.text} {finding.hint}" for finding in plan.diagnostics]
     notes = "".join(f"<li>{escape(text)}</li>" for text in more)
     return (

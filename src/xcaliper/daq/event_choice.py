@@ -20,9 +20,14 @@ __all__ = ["EventChoice", "Findings", "some"]
 PREFERRED_CYCLE_NS: Final = 10_000_000
 
 
-def some(names: Sequence[str]) -> str:
-    """The first three names and how many more there are."""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+#: Events that a message names.
+_SHOWN: Final = 8
+
+
+def some(names: Sequence[str], shown: int = 3) -> str:
+    """The first names and how many more there are."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
 
 
 @dataclass(slots=True)
@@ -40,6 +45,7 @@ class Findings:
     problems: list[str] = field(default_factory=list)
     notes: list[Diagnostic] = field(default_factory=list)
     polled: list[PolledSignal] = field(default_factory=list)
+    _refused: dict[str, list[str]] = field(default_factory=dict)
 
     def problem(self, text: str) -> None:
         """One more reason against the plan."""
@@ -54,7 +60,12 @@ class Findings:
         if self.allow_polling and not signal.stim:
             self.poll(signal, reason)
         else:
-            self.problems.append(f"{signal.name}{link}{reason}")
+            self._refused.setdefault(f"{link}{reason}", []).append(signal.name)
+
+    def gather(self) -> None:
+        """Make one problem of every reason that signals were refused for."""
+        self.problems += [f"{some(names)}{reason}" for reason, names in self._refused.items()]
+        self._refused.clear()
 
     def poll(self, signal: WantedSignal, reason: str) -> None:
         """Read a signal again and again instead of measuring it."""
@@ -98,10 +109,10 @@ class EventChoice:
         if signal.fixed_event is not None:
             allowed = (signal.fixed_event,)
         if allowed and told not in allowed:
-            names = ", ".join(str(number) for number in allowed)
+            names = some([str(number) for number in allowed], _SHOWN)
             what = "stimulated" if signal.stim else "measured"
             self._findings.refuse(
-                signal, f"cannot be {what} on event {told}; it allows event {names}", link=" "
+                signal, f"cannot be {what} on event {told}; the A2L allows event {names}", link=" "
             )
             return None
         return self._check(signal, told)
@@ -126,8 +137,8 @@ class EventChoice:
             if (caps.events or caps.max_event_channel) and not (
                 0 <= number < caps.max_event_channel
             ):
-                known = ", ".join(str(e.number) for e in caps.events if (e.stim if stim else e.daq))
-                hint = known or f"0 to {caps.max_event_channel - 1}"
+                known = [_called(e) for e in caps.events if (e.stim if stim else e.daq)]
+                hint = some(known, _SHOWN) or f"0 to {caps.max_event_channel - 1}"
                 return f"event {number} does not exist; use one of {hint}"
             return None if 0 <= number <= 0xFFFF else f"event {number} is not a number of an event"
         if not (event.stim if stim else event.daq):
@@ -172,6 +183,10 @@ class EventChoice:
                 f"event {event} was chosen for {some(names)}, for which nothing names an event.",
                 "Name an event to choose another.",
             )
+
+
+def _called(event: EventChannel) -> str:
+    return f"{event.number} ({event.name})" if event.name else str(event.number)
 
 
 def _distance(cycle: int) -> float:

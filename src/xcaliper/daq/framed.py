@@ -132,6 +132,7 @@ class FramedDecoder(DaqDecoder):
         Between feeds the reader is always up to date, so it may go on at any time.
         """
         self._reader = reader
+        reader.take_owed()  # before the beginning
         self._published_ns = now_ns
 
     @property
@@ -293,6 +294,7 @@ class FramedDecoder(DaqDecoder):
         count = len(self._streams)
         self._state = np.zeros(len(State), np.int64)
         self._state[State.SEGMENT_END] = -1
+        self._state[State.RUN : State.RUN_EXPECTED + 1] = reader.late_run
         self._table = np.full(256 if head.identification_field < 2 else 65536, -1, np.int32)
         self._lists = np.zeros((count, len(Field)), np.int64)
         self._begins = [0] * count
@@ -597,6 +599,7 @@ class FramedDecoder(DaqDecoder):
     ) -> None:
         """What the packet path does with packets."""
         if not packets:
+            self._owed += reader.take_owed()
             return
         batch = DtoBatch(t_ns)
         missing_at = dict(reader.new_gaps)
@@ -609,6 +612,7 @@ class FramedDecoder(DaqDecoder):
                 batch.lost.append((len(batch.packets), self._owed))
                 self._owed = 0
             batch.packets.append(packet)
+        self._owed += reader.take_owed()
         if batch.packets:
             self.daq_received += len(batch.packets)
             self._fresh, self._data_ns = True, t_ns
@@ -690,5 +694,6 @@ class FramedDecoder(DaqDecoder):
         self._fresh, self._data_ns = True, t_ns
 
     def _put_gap(self) -> None:
-        self.absorb(DtoBatch(self._data_ns, [], [(0, self._owed)]))
+        """Messages are missing at the end; what is left of a cycle is not looked at again."""
+        self._note_lost(self._owed)
         self._owed = 0

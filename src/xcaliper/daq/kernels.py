@@ -10,6 +10,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, Final
 
+from xcaliper.xcp.framing.counter import LATE_PART
+
 __all__ = [
     "FUNCTIONS",
     "JOINED",
@@ -72,16 +74,19 @@ class State(IntEnum):
     RECENT = 11  # datagrams noted
     LAP = 12  # of these, before the buffer was begun anew
     HELD = 13  # 1 = the log points into the buffer
-    LOST = 14
-    LATE = 15
-    MESSAGES = 16
-    EMPTY = 17
-    MALFORMED = 18  # messages, or rests of datagrams
-    DAQ = 19  # DAQ packets
-    LOST_DAQ = 20  # messages missing before a DAQ packet
-    SHORT = 21  # DAQ packets that are malformed
-    INCOMPLETE = 22
-    TAKEN = 23  # bytes received
+    RUN = 14  # late messages in a row
+    RUN_NEXT = 15  # CTR that would follow them
+    RUN_EXPECTED = 16  # CTR that was expected meanwhile
+    LOST = 17
+    LATE = 18
+    MESSAGES = 19
+    EMPTY = 20
+    MALFORMED = 21  # messages, or rests of datagrams
+    DAQ = 22  # DAQ packets
+    LOST_DAQ = 23  # messages missing before a DAQ packet
+    SHORT = 24  # DAQ packets that are malformed
+    INCOMPLETE = 25
+    TAKEN = 26  # bytes received
 
 
 class Field(IntEnum):
@@ -171,6 +176,8 @@ def nap(control: Any) -> None:
 
 #: Datagrams that are remembered, to know a copy by.
 RECENT: Final = 16
+#: Messages in a row that can be late.
+MOST_LATE: Final = 0x1_0000 // LATE_PART
 #: Bytes at the end of the buffer that are never received into, so that words can be read anywhere.
 SLACK: Final = 64
 #: Bytes of the buffer that datagrams go through; some more than what is remembered of them.
@@ -204,6 +211,7 @@ _EXPECTED, _AT, _SEGMENT_END = int(State.EXPECTED), int(State.AT), int(State.SEG
 _SEGMENT, _END, _TRUSTED, _SEEN = map(int, (State.SEGMENT, State.END, State.TRUSTED, State.SEEN))
 _GAP, _LOG, _FULL, _ENDED = int(State.GAP), int(State.LOG), int(State.FULL), int(State.ENDED)
 _RECENT, _LAP, _HELD, _TAKEN = map(int, (State.RECENT, State.LAP, State.HELD, State.TAKEN))
+_RUN, _RUN_NEXT, _RUN_EXPECTED = map(int, (State.RUN, State.RUN_NEXT, State.RUN_EXPECTED))
 _LOST, _LATE, _MESSAGES = int(State.LOST), int(State.LATE), int(State.MESSAGES)
 _EMPTY, _MALFORMED, _DAQ = int(State.EMPTY), int(State.MALFORMED), int(State.DAQ)
 _LOST_DAQ, _SHORT, _INCOMPLETE = map(int, (State.LOST_DAQ, State.SHORT, State.INCOMPLETE))
@@ -242,7 +250,16 @@ def _see(state: Any, log: Any, counter: int) -> None:
         missing = (counter - expected) & 0xFFFF
         if missing >= 0x8000:
             state[_LATE] += 1
-            return
+            if counter == state[_RUN_NEXT] and expected == state[_RUN_EXPECTED]:
+                state[_RUN] += 1
+            else:
+                state[_RUN] = 1
+            state[_RUN_NEXT] = (counter + 1) & 0xFFFF
+            state[_RUN_EXPECTED] = expected
+            if state[_RUN] < MOST_LATE:
+                return
+            state[_LATE] -= state[_RUN]  # too many for that: they are behind a long gap
+            missing -= state[_RUN] - 1
         state[_LOST] += missing
         state[_GAP] += missing
         _note(log, state, _LOG_GAP, missing, 1 - state[_SEEN], 0)

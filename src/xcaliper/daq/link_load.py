@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["LinkModel", "can_fd_time_s", "can_frame_bits"]
+__all__ = ["LinkModel", "can_fd_time_s", "can_frame_bits", "read_rate"]
 
 #: Data bytes that a CAN FD frame can have.
 _FD_SIZES: Final = (*range(9), 12, 16, 20, 24, 32, 48, 64)
@@ -21,6 +22,20 @@ _SHORTEST_DATAGRAM: Final = 46 - 28
 #: LEN and CTR in front of each packet (XCP on Ethernet, header).
 _HEADER: Final = 4
 _KINDS: Final = ("can", "canfd", "ethernet")
+_RATE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kMG]?)(?:bit/s)?")
+_FACTOR: Final = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
+
+
+def read_rate(text: str) -> float:
+    """Bits per second of ``500k``, ``2M`` or ``1000000``.
+
+    Raises:
+        UsageError: it is no speed.
+    """
+    found = _RATE.fullmatch(text.strip())
+    if found is None or not float(found[1]):
+        raise UsageError(f"{text!r} is no speed of a link.", hint="500k, 2M or 1G bit per second.")
+    return float(found[1]) * _FACTOR[found[2]]
 
 
 def can_frame_bits(size_bytes: int, *, extended: bool = False) -> int:
@@ -54,6 +69,14 @@ def can_fd_time_s(
     return slow / bit_rate + fast / data_rate
 
 
+def _frames(sizes: Iterable[int], most: int) -> Iterator[int]:
+    for size in sizes:
+        whole, rest = divmod(size, most)
+        yield from [most] * whole
+        if rest or not whole:
+            yield rest
+
+
 @dataclass(frozen=True, slots=True)
 class LinkModel:
     """A link and its speed.
@@ -64,6 +87,9 @@ class LinkModel:
         data_rate: bit/s of the data phase of CAN FD, 0 = as bit_rate.
         extended: CAN identifiers of 29 bits.
         datagram_bytes: what a datagram may carry.
+        max_load: percent of its time that measuring may take (ASAP2, MAX_BUS_LOAD, 1.1); None = nobody
+            says.
+        is_assumed: True when nobody says how fast it is, and bit_rate is a usual speed.
 
     Raises:
         UsageError: no such kind, or no speed.
@@ -74,6 +100,8 @@ class LinkModel:
     data_rate: float = 0
     extended: bool = False
     datagram_bytes: int = 1472
+    max_load: float | None = None
+    is_assumed: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in _KINDS:
@@ -83,20 +111,30 @@ class LinkModel:
         if not self.bit_rate > 0 or self.data_rate < 0:
             raise UsageError("a link needs a speed above 0 bit/s.")
 
+    @property
+    def label(self) -> str:
+        """What percents are of: the link, or a speed where nobody says how fast it is."""
+        if not self.is_assumed:
+            return "the link"
+        unit = next(u for u in "GMk" if self.bit_rate >= _FACTOR[u] or u == "k")
+        return f"{self.bit_rate / _FACTOR[unit]:g} {unit}bit/s"
+
     def time_s(self, dto_sizes: Sequence[int]) -> float:
         """Seconds that the DTOs of one sample occupy the link.
 
-        On CAN the stuff bits are as many as there can be; on Ethernet DTOs of one sample share
-        datagrams, those of others do not.
+        On CAN the stuff bits are as many as there can be; a DTO that no frame carries counts as several.
+        On Ethernet DTOs of one sample share datagrams, those of others do not.
         """
         if self.kind == "can":
-            bits = sum(can_frame_bits(min(size, 8), extended=self.extended) for size in dto_sizes)
+            bits = sum(
+                can_frame_bits(size, extended=self.extended) for size in _frames(dto_sizes, 8)
+            )
             return bits / self.bit_rate
         if self.kind == "canfd":
             rate = self.data_rate or self.bit_rate
             return sum(
                 can_fd_time_s(size, self.bit_rate, rate, extended=self.extended)
-                for size in dto_sizes
+                for size in _frames(dto_sizes, 64)
             )
         return 8 * sum(self._datagrams(dto_sizes)) / self.bit_rate
 

@@ -387,33 +387,49 @@ def fewest_omitted(
     signals: Sequence[WantedSignal],
     fits: Callable[[tuple[WantedSignal, ...]], bool],
     budget: Budget,
+    order: Sequence[WantedSignal] | None = None,
 ) -> list[WantedSignal]:
-    """The largest signals, as few as it takes for the others to fit; all when nothing fits.
+    """The first signals of an order, as few as it takes for the others to fit; all when nothing fits.
 
     Args:
         signals: what does not fit.
         fits: True when a part of them does.
         budget: when it is spent, those found so far have to do, though fewer might.
+        order: of all the signals; None = the largest first.
     """
-    by_size = sorted(signals, key=lambda signal: -signal.size_bytes)
-    low, high = 1, len(by_size)
+    order = order or sorted(signals, key=lambda signal: -signal.size_bytes)
+    low, high = 1, len(order)
     while low < high and not budget.is_spent:
         middle = (low + high) // 2
-        kept = {signal.name for signal in by_size[middle:]}
+        kept = {signal.name for signal in order[middle:]}
         if fits(tuple(signal for signal in signals if signal.name in kept)):
             high = middle
         else:
             low = middle + 1
-    return by_size[:high]
+    return list(order[:high])
 
 
 def refuse_overflow(
-    group: Group, findings: Findings, omitted: Sequence[WantedSignal], text: str
+    group: Group,
+    findings: Findings,
+    omitted: Sequence[WantedSignal],
+    text: str,
+    *,
+    elsewhere: bool,
 ) -> None:
-    """A group that does not fit: poll what is omitted, or make it a reason against the plan."""
+    """A group that does not fit: poll what is omitted, or make it a reason against the plan.
+
+    Args:
+        group: one event, one direction.
+        findings: gets either.
+        omitted: the fewest signals.
+        text: the reason.
+        elsewhere: another event may have room for them.
+    """
     if findings.allow_polling and not group.stim:
         for signal in omitted:
             findings.poll(signal, text)
         return
     names = some([signal.name for signal in omitted])
-    findings.problem(f"{text}; leave out {names}, or move them to another event")
+    other = ", or move them to another event" if elsewhere else ""
+    findings.problem(f"{text}; leave out {names}{other}")

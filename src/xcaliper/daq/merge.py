@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from xcaliper.core.datatypes import ByteOrder
+    from xcaliper.daq.link_load import LinkModel
     from xcaliper.xcp.daq import (
         GetDaqEventInfoResponse,
         GetDaqListInfoResponse,
@@ -79,6 +80,7 @@ class DeclaredDaq:
     lists: tuple[StaticList, ...] = ()
     can_ids: Mapping[int, ListCanId] = field(default_factory=lambda: MappingProxyType({}))
     resources: ResourceModel = field(default_factory=ResourceModel)
+    link: LinkModel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,8 @@ def merge(
         if values[key] is None:
             values[key] = profile.ag if key == "granularity" else getattr(_DEFAULTS, key)
             found.append(_guess(_NAMES[key], values[key]))
+    if values["dynamic"]:
+        values["max_daq"] = _most_lists(paper, said, values["min_daq"] or 0)
     events = _merge_events(paper.events, answers.events, found)
     made = replace(
         _build(values, events, profile, found),
@@ -192,8 +196,19 @@ def merge(
         lists=_merge_lists(paper.lists, answers.lists, found),
         can_ids=paper.can_ids,
         resources=paper.resources,
+        link=paper.link,
     )
     return made, tuple(found)
+
+
+def _most_lists(paper: DeclaredDaq, said: Mapping[str, Any], min_daq: int) -> int:
+    """Lists that there can be, 0 = not known.
+
+    A slave that allocates lists may count those that there are now, and an A2L may have 0 there. So only
+    the A2L limits, and not where the slave has more.
+    """
+    told = paper.max_daq or 0
+    return max(told, said.get("max_daq") or 0) if told > min_daq else 0
 
 
 def _comparable(key: str, said: dict[str, Any]) -> bool:

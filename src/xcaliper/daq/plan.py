@@ -119,6 +119,7 @@ class DaqPlan:
         stim_format: header of the STIM DTOs, None without any.
         use: what the lists cost the ECU.
         resources: what they may cost it.
+        link: what the DTOs travel on; None = not known.
     """
 
     lists: tuple[DaqListSetup, ...]
@@ -133,6 +134,7 @@ class DaqPlan:
     stim_format: DtoFormat | None = None
     use: ResourceUse | None = None
     resources: ResourceModel | None = None
+    link: LinkModel | None = None
 
     def raster_of(self, signal: str) -> Raster:
         """The raster that a signal is measured in.
@@ -172,27 +174,41 @@ class DaqPlan:
         size = self.sample_bytes(raster) + overhead_bytes * len(raster.odt_sizes)
         return size * 1e9 / raster.set_cycle_ns
 
+    def link_percent(self, raster: Raster, link: LinkModel | None = None) -> float | None:
+        """Part of the link's time that a list takes, percent.
+
+        None when the event is not cyclic, or when nothing is known of the link.
+
+        Args:
+            raster: one of the plan's rasters.
+            link: another link than the plan's.
+        """
+        link = link or self.link
+        if link is None or not raster.set_cycle_ns:
+            return None
+        return link.time_s(self.dto_sizes(raster)) * 1e11 / raster.set_cycle_ns
+
     def describe(self, overhead_bytes: int = 0, link: LinkModel | None = None) -> str:
         """The plan in words: a line per list, totals, and what was decided on the way.
 
         Args:
             overhead_bytes: transport header of each DTO, counted into the load.
-            link: to tell the load in percent; its own headers are counted in place of
-                ``overhead_bytes``.
+            link: to tell the load in percent of another link than the plan's; its own headers are
+                counted in place of ``overhead_bytes``.
         """
         from xcaliper.daq.describe import describe_plan
 
-        return describe_plan(self, overhead_bytes, link)
+        return describe_plan(self, overhead_bytes, link or self.link)
 
     def to_dict(self, link: LinkModel | None = None) -> dict[str, Any]:
         """The plan as plain values, ready for JSON.
 
         Args:
-            link: to tell the load in percent.
+            link: to tell the load in percent of another link than the plan's.
         """
         from xcaliper.daq.describe import plan_to_dict
 
-        return plan_to_dict(self, link)
+        return plan_to_dict(self, link or self.link)
 
     def _repr_html_(self) -> str:
         from xcaliper.daq.describe import plan_to_html

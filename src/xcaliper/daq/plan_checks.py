@@ -76,6 +76,12 @@ def _check_modes(wanted: Wanted, caps: DaqCapabilities, findings: Findings) -> N
         findings.problem(f"priority {wanted.priority} is outside 0 … {MAX_PRIORITY}")
     if wanted.packed is not None and not 0 <= wanted.packed <= MAX_LISTS:
         findings.problem(f"packed={wanted.packed} is outside 0 … {MAX_LISTS} samples")
+    if not wanted.timestamp and caps.clock is not None and caps.timestamp_fixed:
+        findings.note(
+            "daq-timestamp-fixed",
+            "this slave cannot switch timestamps off.",
+            "Samples carry them all the same.",
+        )
     if wanted.dto_ctr and caps.dto_ctr is False:
         findings.problem("the A2L offers no DTO counter; switch dto_ctr off")
     if wanted.pid_off and not caps.pid_off:
@@ -133,7 +139,7 @@ def _no_room(caps: DaqCapabilities, limits: ListLimits, *, stim: bool) -> str:
     text = (
         f"{name} {limits.max_dto(stim=stim)} leaves no room for data behind {header} bytes of header; "
         f"{name} {need} would do"
-    )
+    ).replace(" 1 bytes", " 1 byte")
     if head.timestamp_size and not caps.timestamp_fixed:
         text += ", or switch timestamps off"
     return text

@@ -9,12 +9,13 @@ from xcaliper.core.errors import PlanError
 from xcaliper.daq.assemble import Assembly
 from xcaliper.daq.budget import Budget
 from xcaliper.daq.capabilities import (
+    MAX_ODTS,
     MAX_ODTS_STIM,
     DaqCapabilities,
     EventChannel,
     StaticList,
 )
-from xcaliper.daq.event_choice import EventChoice, Findings, some
+from xcaliper.daq.event_choice import EventChoice, Findings
 from xcaliper.daq.list_drafts import (
     Group,
     ListDraft,
@@ -27,17 +28,17 @@ from xcaliper.daq.list_drafts import (
     refuse_overflow,
 )
 from xcaliper.daq.list_limits import MANY, ListLimits, formats
+from xcaliper.daq.means import Means
 from xcaliper.daq.pack_optimal import least_entries
 from xcaliper.daq.packed_choice import packed_options
 from xcaliper.daq.plan_checks import check_lists, check_prescalers, check_request
 from xcaliper.daq.predefined import offsets_in, take_predefined
 from xcaliper.daq.regions import regions_of
-from xcaliper.daq.resources import ResourceModel, check_use, resource_use
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xcaliper.daq.plan import DaqPlan
+    from xcaliper.daq.plan import DaqPlan, PolledSignal
     from xcaliper.daq.regions import Limits
     from xcaliper.daq.wanted import Wanted, WantedSignal
     from xcaliper.xcp.daq_lists import PackedMode
@@ -100,7 +101,17 @@ class Planner:
         self._stop_if_refused()
         plan = Assembly(self.wanted, self.caps, self.limits, self.findings).plan(drafts)
         self._stop_if_refused()
-        return self._within_resources(plan)
+        return Means(self.wanted, self.caps, self.budget, self._again).within(plan)
+
+    def _again(
+        self, wanted: Wanted, caps: DaqCapabilities, polled: Sequence[PolledSignal]
+    ) -> DaqPlan:
+        """The plan of another request, beside signals that are polled already."""
+        other = Planner(wanted, caps, self.budget)
+        other.findings.polled += polled
+        if not wanted.signals:
+            return Assembly(wanted, caps, other.limits, other.findings).plan(())
+        return other.compile()
 
     def _stop_if_refused(self) -> None:
         if self.findings.problems:
@@ -113,6 +124,7 @@ class Planner:
             event = choice.choose(signal)
             if event is not None and signal.size_bytes > 0:
                 found.setdefault((event, signal.stim), []).append(signal)
+        self.findings.gather()
         choice.note_choices()
         return [
             Group(self._event(number), stim, tuple(signals))
@@ -394,7 +406,9 @@ class Planner:
             )
         else:
             text = self._why(group)
-        refuse_overflow(group, self.findings, omitted, text)
+        shared = self.caps.dynamic and self.caps.identification_field == 0
+        elsewhere = whole is not None or not (shared or "of a plan are left" in text)
+        refuse_overflow(group, self.findings, omitted, text, elsewhere=elsewhere)
 
     def _why(self, group: Group) -> str:
         event, limits = group.event, self._limits(group, 1)
@@ -414,6 +428,12 @@ class Planner:
                     break
             room = max((limits.max_odts - 1) * limits.payload + limits.first_payload, 0)
             room = room if limits.max_odts > 0 else 0
+            count = self._odts_of(group) if limits.crossing and need <= room else 0
+            if count:
+                return (
+                    f"{title} needs {need} bytes per sample, which take {count} ODTs of "
+                    f"{limits.payload} bytes as elements stay whole, and {limits.max_odts} are left"
+                )
             if limits.crossing:
                 return (
                     f"{title} needs {need} bytes per sample, {max(limits.max_odts, 0)} ODTs of "
@@ -431,6 +451,18 @@ class Planner:
             "(ODTs × entries) do not hold"
         )
 
+    def _odts_of(self, group: Group) -> int:
+        """ODTs that a group would need if there were more numbers, 0 when many more do not suffice."""
+
+        def limits_of(used: int) -> Limits:
+            return replace(self._limits(group, 1, used), max_odts=4 * MAX_ODTS - used)
+
+        parts = by_extension(group, self.caps.address_extension)
+        found = [fill_dynamic(part, limits_of, self.budget) for part in parts]
+        if any(drafts is None for drafts in found):
+            return 0
+        return sum(len(draft.packed.odts) for drafts in found if drafts for draft in drafts)
+
     def _fits(self, group: Group, overflow: Overflow) -> bool:
         """Whether dynamic lists hold the signals of a group; else what is left over is told."""
 
@@ -438,45 +470,3 @@ class Planner:
             return self._limits(group, 1, used)
 
         return fill_dynamic(group, limits_of, self.budget, None, overflow) is not None
-
-    # ----------------------------------------------------------------------------- resources
-
-    def _within_resources(self, plan: DaqPlan) -> DaqPlan:
-        """The plan if the ECU can afford it; else polled signals or a refusal."""
-        if plan.use is None:
-            return plan
-        exceeded = check_use(plan.use, self.caps.resources)
-        if not exceeded:
-            return plan
-        stim = tuple(s for s in self.wanted.signals if s.stim)
-        daq = [s for s in self.wanted.signals if not s.stim]
-        if self.wanted.allow_polling and daq:
-            out = fewest_omitted(daq, lambda kept: self._affords(kept + stim), self.budget)
-            smaller = self._without(out)
-            if smaller.wanted.signals:
-                for signal in out:
-                    smaller.findings.poll(signal, "; ".join(exceeded))
-                return smaller.compile()
-        names = some(
-            [s.name for s in fewest_omitted(self.wanted.signals, self._affords, self.budget)]
-        )
-        raise PlanError("plan", tuple(f"{one}; leave out {names}" for one in exceeded))
-
-    def _without(self, out: Sequence[WantedSignal]) -> Planner:
-        names = {signal.name for signal in out}
-        wanted = replace(
-            self.wanted,
-            signals=tuple(s for s in self.wanted.signals if s.name not in names),
-            event_channels={n: e for n, e in self.wanted.event_channels.items() if n not in names},
-        )
-        return Planner(wanted, self.caps, self.budget)
-
-    def _affords(self, kept: tuple[WantedSignal, ...]) -> bool:
-        names, model = {signal.name for signal in kept}, self.caps.resources
-        smaller = self._without([s for s in self.wanted.signals if s.name not in names])
-        smaller.caps = replace(self.caps, resources=ResourceModel())
-        try:
-            plan = smaller.compile()
-        except PlanError:
-            return False
-        return not check_use(resource_use(plan.lists, model), model)

@@ -9,23 +9,29 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import ceil
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from xcaliper.a2l.xcp_extras import XcpCpuLoad, XcpMemoryConsumption, XcpQueueLoad
+    from xcaliper.daq.capabilities import StaticList
     from xcaliper.xcp.daq_lists import DaqListSetup
 
 __all__ = [
+    "ELSEWHERE",
     "EventLoad",
+    "Excess",
     "ResourceModel",
     "ResourceUse",
     "Totals",
-    "check_use",
     "entry_load",
+    "exceeded",
     "resource_use",
 ]
+
+#: What helps where a limit is that of an event, or of lists.
+ELSEWHERE: Final = ", or move them to another event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,12 @@ class EventLoad:
     queue: XcpQueueLoad | None = None
     queue_stim: XcpQueueLoad | None = None
     reserve: tuple[int, int] | None = None
+
+    @property
+    def cores(self) -> frozenset[int]:
+        """Cores that lists at the event keep busy."""
+        costs = (self.daq, self.stim, self.queue, self.queue_stim)
+        return frozenset(core for one in costs if one for core, _ in one.core_loads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +118,21 @@ class ResourceUse:
     core_load: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({}))
 
 
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """A limit that is exceeded.
+
+    Attributes:
+        text: which one, and by what.
+        counts: event channel and direction (True = STIM) of a list → whether it counts for the limit.
+        hint: what helps beside leaving signals out.
+    """
+
+    text: str
+    counts: Callable[[int, bool], bool]
+    hint: str = ""
+
+
 def entry_load(factors: Sequence[tuple[int, float]], size: int) -> float:
     """Cost of the size of an entry (ASAP2, ODT_ENTRY_SIZE_FACTOR_TABLE, 1.2).
 
@@ -134,7 +161,9 @@ def _entry_counts(setup: DaqListSetup) -> dict[int, int]:
     return counts
 
 
-def _memory(setups: Iterable[DaqListSetup], model: ResourceModel) -> int | None:
+def _memory(
+    setups: Iterable[DaqListSetup], model: ResourceModel, idle: Iterable[StaticList]
+) -> int | None:
     memory = model.memory
     if memory is None:
         return None
@@ -149,6 +178,9 @@ def _memory(setups: Iterable[DaqListSetup], model: ResourceModel) -> int | None:
             payload = sum(entry.size for entry in odt.entries) * samples
             total += memory.per_odt + memory.per_odt_entry * len(odt.entries)
             total += ceil(payload * factor * (100 + reserve[setup.stim]) / 100)
+    for one in idle:
+        entries = sum(len(odt.entries) for odt in one.odts)
+        total += memory.per_daq_list + memory.per_odt * one.max_odt + memory.per_odt_entry * entries
     return total
 
 
@@ -176,11 +208,27 @@ def _loads(
     return found
 
 
-def resource_use(setups: Sequence[DaqListSetup], model: ResourceModel) -> ResourceUse:
-    """What lists cost together."""
+def resource_use(
+    setups: Sequence[DaqListSetup], model: ResourceModel, fixed: Iterable[StaticList] = ()
+) -> ResourceUse:
+    """What lists cost together.
+
+    Args:
+        setups: lists that are used.
+        model: what they may cost.
+        fixed: lists that the slave brings along; predefined ones take their place when nobody uses
+            them as well.
+    """
+    used = {setup.daq_list for setup in setups}
+    idle = [one for one in fixed if one.is_predefined and one.number not in used]
     lists, odts, entries = [0, 0], [0, 0], [0, 0]
     cpu: dict[int, float] = {}
     cores: dict[int, float] = {}
+    for one in idle:
+        side = int(one.stim and not one.daq)
+        lists[side] += 1
+        odts[side] += one.max_odt
+        entries[side] += sum(len(odt.entries) for odt in one.odts)
     for setup in setups:
         lists[setup.stim] += 1
         odts[setup.stim] += len(setup.odts)
@@ -193,38 +241,74 @@ def resource_use(setups: Sequence[DaqListSetup], model: ResourceModel) -> Resour
         lists=(lists[0], lists[1]),
         odts=(odts[0], odts[1]),
         entries=(entries[0], entries[1]),
-        memory=_memory(setups, model),
+        memory=_memory(setups, model, idle),
         memory_limit=model.memory.limit if model.memory else None,
         cpu_load=MappingProxyType(cpu),
         core_load=MappingProxyType(cores),
     )
 
 
-def check_use(use: ResourceUse, model: ResourceModel) -> list[str]:
-    """Every limit that is exceeded, as "NAME limit is exceeded: n are needed"."""
+def exceeded(use: ResourceUse, model: ResourceModel) -> list[Excess]:
+    """Every limit that is exceeded, and what counts for it."""
     totals = model.totals
-    rows: list[tuple[str, float | None, float | None]] = [
-        ("MAX_DAQ_TOTAL", totals.daq, sum(use.lists)),
-        ("MAX_ODT_TOTAL", totals.odt, sum(use.odts)),
-        ("MAX_ODT_DAQ_TOTAL", totals.odt_daq, use.odts[0]),
-        ("MAX_ODT_STIM_TOTAL", totals.odt_stim, use.odts[1]),
-        ("MAX_ODT_ENTRIES_TOTAL", totals.entries, sum(use.entries)),
-        ("MAX_ODT_ENTRIES_DAQ_TOTAL", totals.entries_daq, use.entries[0]),
-        ("MAX_ODT_ENTRIES_STIM_TOTAL", totals.entries_stim, use.entries[1]),
-        ("DAQ_MEMORY_LIMIT", use.memory_limit, use.memory),
-        ("CPU_LOAD_MAX_TOTAL", model.cpu_load_max, sum(use.cpu_load.values())),
-        ("CORE_LOAD_MAX_TOTAL", model.core_load_max_total, sum(use.core_load.values())),
+    rows: list[tuple[str, float | None, float | None, Callable[[int, bool], bool]]] = [
+        ("MAX_DAQ_TOTAL", totals.daq, sum(use.lists), _all),
+        ("MAX_ODT_TOTAL", totals.odt, sum(use.odts), _all),
+        ("MAX_ODT_DAQ_TOTAL", totals.odt_daq, use.odts[0], _daq),
+        ("MAX_ODT_STIM_TOTAL", totals.odt_stim, use.odts[1], _stim),
+        ("MAX_ODT_ENTRIES_TOTAL", totals.entries, sum(use.entries), _all),
+        ("MAX_ODT_ENTRIES_DAQ_TOTAL", totals.entries_daq, use.entries[0], _daq),
+        ("MAX_ODT_ENTRIES_STIM_TOTAL", totals.entries_stim, use.entries[1], _stim),
+        ("DAQ_MEMORY_LIMIT", use.memory_limit, use.memory, _all),
+        ("CPU_LOAD_MAX_TOTAL", model.cpu_load_max, sum(use.cpu_load.values()), _at(model.events)),
+        (
+            "CORE_LOAD_MAX_TOTAL",
+            model.core_load_max_total,
+            sum(use.core_load.values()),
+            _at(number for number, load in model.events.items() if load.cores),
+        ),
     ]
     rows += [
-        (f"CORE_LOAD_MAX of core {core}", limit, use.core_load.get(core, 0.0))
+        (
+            f"CORE_LOAD_MAX of core {core}",
+            limit,
+            use.core_load.get(core, 0.0),
+            _at(number for number, load in model.events.items() if core in load.cores),
+        )
         for core, limit in model.core_load_max
     ]
     rows += [
-        (f"CPU_LOAD_MAX of event {number}", load.limit, use.cpu_load.get(number, 0.0))
+        (
+            f"CPU_LOAD_MAX of event {number}",
+            load.limit,
+            use.cpu_load.get(number, 0.0),
+            _at([number]),
+        )
         for number, load in model.events.items()
     ]
     return [
-        f"{name} {limit:g} is exceeded: {need:g} would be used"
-        for name, limit, need in rows
+        Excess(
+            f"{name} {limit:g} is exceeded: {need:g} would be used",
+            counts,
+            ELSEWHERE if name == "MAX_DAQ_TOTAL" or " of event " in name else "",
+        )
+        for name, limit, need, counts in rows
         if limit is not None and need is not None and need > limit * (1 + 1e-9)
     ]
+
+
+def _all(_event: int, _stim: bool) -> bool:  # noqa: FBT001  # an answer for a list
+    return True
+
+
+def _daq(_event: int, stim: bool) -> bool:  # noqa: FBT001
+    return not stim
+
+
+def _stim(_event: int, stim: bool) -> bool:  # noqa: FBT001
+    return stim
+
+
+def _at(events: Iterable[int]) -> Callable[[int, bool], bool]:
+    known = frozenset(events)
+    return lambda event, _stim: event in known

@@ -38,6 +38,8 @@ WINDOW_NS: Final = 5_000_000_000
 MIN_WRAP_NS: Final = 50_000_000
 #: Steps back up to here, or half a period, are scatter of the clock and not somebody setting it.
 SCATTER_NS: Final = 2_000_000
+#: Age of the first timestamp that is believed; lists start behind the reading that begins the axis.
+OLDEST_NS: Final = 10_000_000_000
 #: Steps forward beyond what the host's clock allows, and readings beyond what is expected.
 LEAP_NS: Final = 1_000_000_000
 #: Samples that may have been lost around the moment at which the clock was set.
@@ -97,6 +99,8 @@ class Timeline:
         backward: timestamps that went back.
         steps: how often the clock was set.
         marks: rows of the latest :meth:`place` whose timestamp did not follow from the one before.
+        is_other_clock: the first timestamps cannot be of the clock that was read at the start; the axis
+            then begins with their arrival, and readings are not taken.
     """
 
     def __init__(
@@ -111,6 +115,7 @@ class Timeline:
         self.marks: list[int] = []
         self._shift = 0
         self._wide: tuple[int, int, int] | None = None
+        self._odd: tuple[int, int] | None = None  # the latest reading that did not fit, and when
         self._cycles_ns = tuple(cycles_ns)
         self._origin_host = start.t_ns if start else None
         if clock is not None:
@@ -130,6 +135,8 @@ class Timeline:
         else:
             self._tracks = [_Track(None) for _ in cycles_ns]
         self._origin: int | None = None
+        self.is_other_clock = False
+        self._unconfirmed = start if clock is not None else None
         # largest (slave ticks - host ticks) of this window and the one before: least latency
         self._ahead: list[int | None] = [None, None]
         self._window_ns = 0
@@ -164,6 +171,8 @@ class Timeline:
         if self.clock is None:
             return self._spread(raster, len(ticks), t_ns)
         track = self._tracks[raster]
+        if self._unconfirmed is not None:
+            self._confirm(self._unconfirmed, int(ticks[-1]), t_ns)
         if len(ticks) == 1:
             return self._place_one(track, int(ticks[0]), t_ns)
         extended = self._extend(track, ticks.astype(np.int64), t_ns)
@@ -185,6 +194,20 @@ class Timeline:
             return self._settle(track, times)
         track.last_ns = int(times[-1])
         return times
+
+    def _confirm(self, start: ClockReading, raw: int, t_ns: int) -> None:
+        """See by the first timestamp whether it is of the clock that was read at the start."""
+        self._unconfirmed = None
+        now = self._now(t_ns)
+        if now is None or t_ns == start.t_ns:  # replays may know no time of arrival
+            return
+        age = now - self._newest(raw, t_ns)
+        if -self._leap <= age <= self._ticks(OLDEST_NS):
+            return
+        self.is_other_clock = True
+        self._origin = raw - self._ticks(t_ns - start.t_ns)
+        self._ahead = [raw - self._ticks(t_ns), None]
+        self._window_ns = t_ns
 
     def _place_odd(
         self, track: _Track, extended: NDArray[np.int64], t_ns: int
@@ -224,15 +247,15 @@ class Timeline:
 
         A reading is wider than timestamps often are, so it also tells the epoch after long pauses.
         None without timestamps, before the first of them where no reading began the axis, and when
-        the reading is a second or more off what is expected: the clock was just set, or it is
-        another clock.
+        the reading is a second or more off what is expected: the clock was just set, which the next
+        one confirms, or it is another clock.
 
         Args:
             ticks: as read.
             size_bytes: width of the counter, 4 or 8.
             t_ns: host time of the reading.
         """
-        if self.clock is None or self._origin is None:
+        if self.clock is None or self._origin is None or self.is_other_clock:
             return None
         value = ticks + self._shift
         expected = self._now(t_ns)
@@ -249,10 +272,27 @@ class Timeline:
         else:
             return None
         if expected is not None and abs(extended - expected) > self._leap:
-            return None
+            again = self._behind_step(value, expected, t_ns)
+            if again is None:
+                return None
+            extended = again
+        self._odd = None
         self._wide = value, extended, modulus
         self._note_ahead(extended, t_ns)
         return (extended - self._origin) * self._numerator // self._denominator
+
+    def _behind_step(self, value: int, expected: int, t_ns: int) -> int | None:
+        """A wide reading after the clock was set, placed by the part that timestamps have.
+
+        None for the first that does not fit, for one that does not go on from it, and where the
+        timestamps tell another time.
+        """
+        before, self._odd = self._odd, (value, t_ns)
+        if before is None or abs(value - before[0] - self._ticks(t_ns - before[1])) > self._leap:
+            return None
+        half = self._modulus // 2
+        off = (value - expected + half) % self._modulus - half
+        return expected + off if abs(off) <= self._leap else None
 
     # ------------------------------------------------------------------------ a clock that is set
 

@@ -47,6 +47,7 @@ class Catalog:
         self._dependencies: DependencyGraph | None = None
         self._variants: Variants | None = None
         self._names: dict[str, tuple[str, ...]] | None = None
+        self._known: frozenset[str] | None = None
 
     def _by_kind(self) -> dict[str, tuple[str, ...]]:
         if self._names is None:
@@ -110,6 +111,10 @@ class Catalog:
 
     def find(self, pattern: str) -> list[str]:
         """Names that match a pattern with ``*`` and ``?``; brackets are taken literally."""
+        if "*" not in pattern and "?" not in pattern:  # lists of names have thousands of these
+            if self._known is None:
+                self._known = frozenset(self.names)
+            return [pattern] if pattern in self._known else []
         matches = re.compile(translate(pattern.replace("[", "[[]"))).match
         return [name for name in self.names if matches(name)]
 

@@ -48,6 +48,7 @@ from xcaliper.xcp.table import COMMANDS
 if TYPE_CHECKING:
     from xcaliper.sim.declare import EcuDeclaration
     from xcaliper.sim.items import Event, Page, Segment
+    from xcaliper.xcp.slave_daq_config import CpuLoad, QueueLoad
 
 __all__ = ["Endpoint", "describe_segment", "describe_slave", "slave_config"]
 
@@ -264,6 +265,8 @@ def _daq(config: SlaveConfig, declaration: EcuDeclaration) -> XcpDaq:
         max_odt_entries_daq_total=totals.odt_entries_daq,
         max_odt_entries_stim_total=totals.odt_entries_stim,
         cpu_load_max_total=config.cpu_load_max_total,
+        core_load_max_total=config.core_load_max_total,
+        core_load_max=config.core_load_max,
         memory_consumption=_memory_consumption(config),
         stim=XcpStim(
             config.grain(stim=True),
@@ -401,14 +404,23 @@ def _event(event: EventConfig, short_name: str, config: SlaveConfig) -> XcpEvent
                 dto_ctr_stim_mode=_STIM_MODES[counter.stim_mode],
                 dto_ctr_stim_mode_fixed=counter.stim_mode_fixed,
             )
-    load, queue = event.cpu_load, event.queue_load
-    if load is not None:
-        sizes = load.sizes
-        cpu_load = XcpCpuLoad(load.per_list, load.per_odt, load.per_entry, sizes)
-        made = replace(made, cpu_load_daq=cpu_load)
-    if queue is not None:
-        made = replace(made, cpu_load_queue=XcpQueueLoad(queue.per_odt, queue.per_element))
-    return made
+    return replace(
+        made,
+        cpu_load_daq=_cpu_load(event.cpu_load),
+        cpu_load_stim=_cpu_load(event.cpu_load_stim),
+        cpu_load_queue=_queue_load(event.queue_load),
+        cpu_load_queue_stim=_queue_load(event.queue_load_stim),
+    )
+
+
+def _cpu_load(load: CpuLoad | None) -> XcpCpuLoad | None:
+    if load is None:
+        return None
+    return XcpCpuLoad(load.per_list, load.per_odt, load.per_entry, load.sizes, load.cores)
+
+
+def _queue_load(load: QueueLoad | None) -> XcpQueueLoad | None:
+    return None if load is None else XcpQueueLoad(load.per_odt, load.per_element, load.cores)
 
 
 def describe_segment(segment: Segment, config: SlaveConfig) -> XcpSegment:

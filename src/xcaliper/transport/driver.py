@@ -410,6 +410,8 @@ class Driver:
                 self._careful = self._careful or self.machine.asleep
             else:
                 inbox.put(packet)
+        if missing_at is not None and len(packets) in missing_at:  # the answer behind it is gone
+            inbox.put_gap(missing_at[len(packets)])
 
     def take_one(self) -> None:
         """Hand on one datagram or piece that is known to wait.
@@ -615,8 +617,11 @@ class Driver:
 
     def _close_up(self, taken: int) -> None:
         """Move the gaps behind a packet that was taken out of the list."""
-        gaps = self.reader.new_gaps
-        gaps[:] = [(index - (index > taken), missing) for index, missing in gaps]
+        moved: dict[int, int] = {}
+        for index, missing in self.reader.new_gaps:
+            at = index - (index > taken)
+            moved[at] = moved.get(at, 0) + missing
+        self.reader.new_gaps = list(moved.items())
 
     def _next_packets(self, wait_ns: int) -> list[bytes]:
         self.check()

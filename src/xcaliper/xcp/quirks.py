@@ -191,7 +191,7 @@ class Quirk(Enum):
     )
     SILENT_INFO = (
         "GET_DAQ_PROCESSOR_INFO, GET_DAQ_RESOLUTION_INFO and GET_STATUS are not answered.",
-        "Take the DAQ section of the A2L; each costs one time-out, once.",
+        "Take the DAQ section of the A2L; each costs one time-out, once, and the first one two.",
     )
     PADDED_FRAMES = (
         (

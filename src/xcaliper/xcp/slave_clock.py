@@ -92,7 +92,8 @@ class ClockSettings:
         ecu: a clock of the ECU apart from the slave's.
         discipline: how the slave's clock follows the grandmaster: ``free`` (not at all),
             ``synchronised`` (shows its time) or ``syntonised`` (runs at its rate).
-        lock_after_ns: true time from which it follows; before that it runs freely.
+        lock_after_ns: true time from which it follows; before that it runs freely, and a grandmaster
+            that can be observed is told not to be synchronised yet.
         grandmaster_access: 0 not observable, 1 readable at any time, 2 only in EV_TIME_SYNC.
         ecu_access: 1 readable at any time, 2 only in EV_TIME_SYNC, 3 not readable.
         ecu_stamps: DAQ timestamps are those of the ECU's clock (DAQ_TS_RELATION).
@@ -333,7 +334,9 @@ class SlaveClocks:
             following += 1
         return SyncState.of(
             slv_clk_sync_state=following,
-            grandm_clk_sync_state=int(settings.grandmaster_access > 0),
+            grandm_clk_sync_state=int(
+                settings.grandmaster_access > 0 and now_ns >= settings.lock_after_ns
+            ),
             ecu_clk_sync_state=settings.ecu_synchronised if self.ecu is not None else 0,
         )
 

@@ -156,6 +156,8 @@ class SlaveConfig:
         totals: further limits over all lists.
         daq_memory: what lists cost in memory; None = not counted.
         cpu_load_max_total: what all lists may cost together; None = no limit.
+        core_load_max: (core, what all lists may cost it together).
+        core_load_max_total: what they may cost all cores; None = no limit.
         optimisation_type: 0 default, 1 to 3 ODT_TYPE_16/32/64, 4 alignment, 5 MAX_ENTRY_SIZE.
         optimisation_strict: ODTs that do not follow it are refused at the start; else tolerated.
         address_extension: 0 may differ, 1 same per ODT, 3 same per list.
@@ -224,6 +226,8 @@ class SlaveConfig:
     totals: DaqTotals = field(default_factory=DaqTotals)
     daq_memory: DaqMemory | None = None
     cpu_load_max_total: float | None = None
+    core_load_max: tuple[tuple[int, float], ...] = ()
+    core_load_max_total: float | None = None
     optimisation_type: int = 0
     optimisation_strict: bool = False
     address_extension: int = 0

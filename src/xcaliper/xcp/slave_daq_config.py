@@ -77,20 +77,27 @@ class CpuLoad:
         per_entry: of each entry.
         sizes: (AG elements, cost) of entries by size; a smaller size costs as the next larger one, a
             larger one as many of the largest as cover it.
+        cores: (core, share of the cost); empty = not told.
     """
 
     per_list: float = 0.0
     per_odt: float = 0.0
     per_entry: float = 0.0
     sizes: tuple[tuple[int, float], ...] = ()
+    cores: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class QueueLoad:
-    """What queueing costs, per ODT and per element of its data (ASAP2, CPU_LOAD_CONSUMPTION_QUEUE, 1.2)."""
+    """What queueing costs, per ODT and per element of its data (ASAP2, CPU_LOAD_CONSUMPTION_QUEUE, 1.2).
+
+    Attributes:
+        cores: (core, share of the cost); empty = not told.
+    """
 
     per_odt: float = 0.0
     per_element: float = 0.0
+    cores: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +153,8 @@ class EventConfig:
         counter: properties of the DTO counter; None = DTO_CTR_PROPERTIES does not know the channel.
         cpu_load: cost of DAQ lists; None = not counted.
         queue_load: cost of the queue; None = not counted.
+        cpu_load_stim: cost of lists of direction STIM; None = not counted.
+        queue_load_stim: cost of their queue; None = not counted.
         cpu_load_max: what the lists of the event may cost.
         buffer_reserve: percent of buffers kept free, for DAQ and for STIM; None = as for all events.
     """
@@ -163,6 +172,8 @@ class EventConfig:
     counter: CounterConfig | None = None
     cpu_load: CpuLoad | None = None
     queue_load: QueueLoad | None = None
+    cpu_load_stim: CpuLoad | None = None
+    queue_load_stim: QueueLoad | None = None
     cpu_load_max: float | None = None
     buffer_reserve: tuple[int, int] | None = None
 

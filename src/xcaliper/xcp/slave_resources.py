@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from xcaliper.xcp.codes import ErrorCode
 from xcaliper.xcp.slave_state import refuse
@@ -17,19 +17,37 @@ if TYPE_CHECKING:
 
 __all__ = ["check_resources", "memory_left", "used_entries"]
 
+#: (core, share of a cost).
+_Shares: TypeAlias = tuple[tuple[int, float], ...]
 _SLACK: Final = 1 + 1e-9
 
 
-def memory_left(slave: SlaveState) -> int:
-    """Elements that remain for buffers beside the descriptors of all lists; 0 without a model."""
+def memory_left(slave: SlaveState, starting: Sequence[DaqList] = ()) -> int:
+    """Elements that remain for buffers beside the descriptors of lists; 0 without a model.
+
+    Of static lists those that run or start count, with what is written into them.
+    """
     model = slave.config.daq_memory
     if model is None:
         return 0
-    lists = slave.daq.lists
-    return model.limit - sum(
-        model.per_list + model.per_odt * len(one.odts) + model.per_entry * sum(map(len, one.odts))
-        for one in lists
-    )
+    left = model.limit
+    for one in slave.daq.lists:
+        if _is_static(one) and not (one.running or one in starting):
+            continue
+        odts = _occupied(one)
+        left -= model.per_list + model.per_odt * len(odts) + model.per_entry * sum(odts)
+    return left
+
+
+def _is_static(daq_list: DaqList) -> bool:
+    return daq_list.fixed is not None and not daq_list.predefined
+
+
+def _occupied(daq_list: DaqList) -> list[int]:
+    """Entries of each ODT that a list takes: those allocated, of static lists those written."""
+    if not _is_static(daq_list):
+        return [len(entries) for entries in daq_list.odts]
+    return [len(entries) for entries in used_entries(daq_list) if entries]
 
 
 def used_entries(daq_list: DaqList) -> list[list[OdtEntry]]:
@@ -67,22 +85,24 @@ def _size_cost(model: CpuLoad, size: int) -> float:
     return ceil(size / table[-1][0]) * table[-1][1] if table else 0.0
 
 
-def _load(event: EventConfig, daq_list: DaqList) -> float:
-    """What one list costs at its event."""
+def _loads(event: EventConfig, daq_list: DaqList) -> list[tuple[float, _Shares]]:
+    """What one list costs at its event, and the shares of the cores in it."""
     odts = [entries for entries in used_entries(daq_list) if entries]
-    total = 0.0
-    model: CpuLoad | None = event.cpu_load
+    found: list[tuple[float, _Shares]] = []
+    model: CpuLoad | None = event.cpu_load_stim if daq_list.stim else event.cpu_load
     if model is not None:
-        total += model.per_list + model.per_odt * len(odts)
-        total += sum(
+        load = model.per_list + model.per_odt * len(odts)
+        load += sum(
             model.per_entry + _size_cost(model, entry.size) for entries in odts for entry in entries
         )
-    queue: QueueLoad | None = event.queue_load
+        found.append((load, model.cores))
+    queue: QueueLoad | None = event.queue_load_stim if daq_list.stim else event.queue_load
     if queue is not None:
         elements = sum(entry.size for entries in odts for entry in entries)
-        total += queue.per_odt * len(odts)
-        total += queue.per_element * elements * daq_list.packing.sample_count
-    return total
+        load = queue.per_odt * len(odts)
+        load += queue.per_element * elements * daq_list.packing.sample_count
+        found.append((load, queue.cores))
+    return found
 
 
 def check_resources(slave: SlaveState, starting: Sequence[DaqList]) -> None:
@@ -105,24 +125,29 @@ def check_resources(slave: SlaveState, starting: Sequence[DaqList]) -> None:
         (totals.odt_entries_daq, totals.odt_entries_stim),
         strict=True,
     ):
-        odts = sum(len(one.odts) for one in side)
-        entries = sum(len(odt) for one in side for odt in one.odts)
+        odts = sum(len(_occupied(one)) for one in side)
+        entries = sum(sum(_occupied(one)) for one in side)
         if (odt_limit is not None and odts > odt_limit) or (
             entry_limit is not None and entries > entry_limit
         ):
             raise refuse(ErrorCode.ERR_DAQ_CONFIG)
     model = config.daq_memory
-    if model is not None and _buffers(slave, model, lists) > memory_left(slave):
+    if model is not None and _buffers(slave, model, lists) > memory_left(slave, starting):
         raise refuse(ErrorCode.ERR_DAQ_CONFIG)
     loads: dict[int, float] = {}
+    cores: dict[int, float] = {}
     for one in lists:
-        if one.event_channel is not None and not one.stim:
-            load = _load(config.events[one.event_channel], one)
+        if one.event_channel is None:
+            continue
+        for load, shares in _loads(config.events[one.event_channel], one):
             loads[one.event_channel] = loads.get(one.event_channel, 0.0) + load
-    total = config.cpu_load_max_total
-    if total is not None and sum(loads.values()) > total * _SLACK:
+            for core, share in shares:
+                cores[core] = cores.get(core, 0.0) + load * share
+    limits = [
+        (config.cpu_load_max_total, sum(loads.values())),
+        (config.core_load_max_total, sum(cores.values())),
+        *((config.events[channel].cpu_load_max, load) for channel, load in loads.items()),
+        *((limit, cores.get(core, 0.0)) for core, limit in config.core_load_max),
+    ]
+    if any(limit is not None and load > limit * _SLACK for limit, load in limits):
         raise refuse(ErrorCode.ERR_DAQ_CONFIG)
-    for channel, load in loads.items():
-        limit = config.events[channel].cpu_load_max
-        if limit is not None and load > limit * _SLACK:
-            raise refuse(ErrorCode.ERR_DAQ_CONFIG)

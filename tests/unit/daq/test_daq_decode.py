@@ -256,9 +256,13 @@ def test_what_an_overload_has_cost_is_found_on_the_time_axis():
     assert queued.gaps == ()
     (block,) = feed(decoder, stamped(4000), stamped(9000), stamped(10_000))
     assert [(g.before_row, g.lost, g.reason) for g in block.gaps] == [(1, 4, "overload")]
-    (later,) = feed(decoder, stamped(12_000))
+    (soon,) = feed(decoder, stamped(11_000), stamped(13_000))
+    assert [(g.before_row, g.lost, g.reason) for g in soon.gaps] == [(1, 1, "overload")]
+    (later,) = feed(decoder, *(stamped(ticks) for ticks in range(14_000, 1_200_000, 1000)))
     assert later.gaps == ()
-    assert decoder.quality.lost_samples == 4
+    (pause,) = feed(decoder, stamped(1_202_000))
+    assert pause.gaps == ()
+    assert decoder.quality.lost_samples == 5
     assert decoder.quality.overloads == 1
 
 

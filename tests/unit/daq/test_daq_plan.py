@@ -207,6 +207,15 @@ def test_events_as_told_beat_the_a2l_which_beats_the_cyclic_choice():
     assert [s.daq_list for s in plan.lists] == [2, 3, 4]
 
 
+def test_a_timestamp_that_cannot_be_switched_off_is_told():
+    caps = DaqCapabilities(
+        clock=TickClock(1, 3, 2), timestamp_fixed=True, events=(EventChannel(0, "e", 1000),)
+    )
+    plan = compile_plan(Wanted((signal("a", 0x100, fixed_event=0),), timestamp=False), caps)
+    assert plan.dto_format.timestamp_size == 2
+    assert [note.slug for note in plan.diagnostics] == ["daq-timestamp-fixed"]
+
+
 def test_a_refused_plan_names_every_reason_and_what_helps():
     found = problems(
         CAN,
@@ -221,8 +230,8 @@ def test_a_refused_plan_names_every_reason_and_what_helps():
     text = "; ".join(found)
     for part in (
         "a: event 3 (bypass) does not measure",
-        "b cannot be measured on event 2; it allows event 0, 1",
-        "c: event 9 does not exist; use one of 0, 1, 2",
+        "b cannot be measured on event 2; the A2L allows event 0, 1",
+        "c: event 9 does not exist; use one of 0 (",
         "d: event 4 (full) cannot be used now",
         "'c' is used twice",
         "ghost",

@@ -475,3 +475,28 @@ def test_packed_lists_among_static_ones():
         max_dto=32,
     )
     assert [s.daq_list for s in compile_plan(Wanted(words(2), packed=2), told).lists] == [1]
+
+
+def test_a_reason_tells_the_odts_that_whole_elements_take_and_where_another_event_helps():
+    def refusal(count, **more):
+        wanted = tuple(
+            WantedSignal(f"s{i}", Address(0x1000 + 16 * i), np.dtype("<u4"), default_event=0)
+            for i in range(count)
+        )
+        caps = DaqCapabilities(
+            **{"max_dto": 8, "identification_field": 0, "events": (EventChannel(0, "e", 1000),)}
+            | more
+        )
+        with pytest.raises(PlanError) as caught:
+            compile_plan(Wanted(wanted), caps)
+        (problem,) = caught.value.problems
+        return problem
+
+    assert refusal(300) == (
+        "event 0 (e) needs 1200 bytes per sample, which take 300 ODTs of 7 bytes as elements stay "
+        "whole, and 252 are left; leave out s0, s1, s2 and 45 more"
+    )
+    assert "252 ODTs of 7 bytes hold at most 1764; leave out s0" in refusal(3000)
+    assert "move them" not in refusal(3000)
+    static = (StaticList(0, 2, 1),)
+    assert refusal(4, dynamic=False, lists=static).endswith("or move them to another event")

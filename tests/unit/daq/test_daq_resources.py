@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -12,15 +14,23 @@ from xcaliper.core.address import Address
 from xcaliper.core.errors import PlanError, UsageError
 from xcaliper.core.ticks import TickClock
 from xcaliper.daq import (
+    DaqAnswers,
     DaqCapabilities,
+    DeclaredDaq,
     EventChannel,
     ResourceModel,
+    StaticList,
     Wanted,
     WantedSignal,
     compile_plan,
+    merge,
 )
-from xcaliper.daq.link_load import LinkModel, can_fd_time_s, can_frame_bits
+from xcaliper.daq.link_load import LinkModel, can_fd_time_s, can_frame_bits, read_rate
 from xcaliper.daq.resources import EventLoad, Totals, entry_load
+from xcaliper.xcp.codes import DaqKeyByte, DaqProperties
+from xcaliper.xcp.daq import GetDaqProcessorInfoResponse
+from xcaliper.xcp.daq_lists import OdtEntry, OdtSetup
+from xcaliper.xcp.profile import Profile
 
 MS = 1_000_000
 
@@ -37,10 +47,12 @@ def signals(count, size=4, event=0):
     )
 
 
+EVENTS = (EventChannel(0, "a<b", MS, stim=True), EventChannel(1, "slow", 10 * MS))
+
+
 def caps_of(model, **more):
-    events = (EventChannel(0, "a<b", MS, stim=True), EventChannel(1, "slow", 10 * MS))
     return DaqCapabilities(
-        **({"max_dto": 18, "identification_field": 1, "events": events, "resources": model} | more)
+        **({"max_dto": 18, "identification_field": 1, "events": EVENTS, "resources": model} | more)
     )
 
 
@@ -113,7 +125,10 @@ LOAD = EventLoad(limit=10, daq=XcpCpuLoad(0, 0, 1.0))
         (
             ResourceModel(events={0: LOAD}),
             12,
-            "CPU_LOAD_MAX of event 0 10 is exceeded: 12 would be used; leave out s0_0, s0_1",
+            (
+                "CPU_LOAD_MAX of event 0 10 is exceeded: 12 would be used; leave out s0_0, s0_1, "
+                "or move them to another event"
+            ),
         ),
         (
             ResourceModel(cpu_load_max=4, events={0: LOAD}),
@@ -127,8 +142,85 @@ def test_what_exceeds_a_limit_is_refused_with_the_fewest_signals_to_leave_out(mo
         compile_plan(Wanted(signals(count)), caps_of(model))
     assert caught.value.problems == (text,)
     polled = compile_plan(Wanted(signals(count), allow_polling=True), caps_of(model)).polled
-    assert [one.name for one in polled] == text.split("leave out ")[1].split(", ")
+    names = text.removesuffix(", or move them to another event").split("leave out ")[1]
+    assert [one.name for one in polled] == names.split(", ")
     assert {one.reason for one in polled} == {text.split(";")[0]}
+
+
+def large(count, event=0):
+    return tuple(
+        WantedSignal(
+            f"large{i}", Address(0x8000 + 128 * i), np.dtype(("u1", (100,))), default_event=event
+        )
+        for i in range(count)
+    )
+
+
+def test_only_what_counts_for_a_limit_is_named_and_the_fewest_of_that():
+    wide = {"max_dto": 1000}
+    at_slow = caps_of(ResourceModel(events={1: LOAD}), **wide)
+    with pytest.raises(PlanError, match=r"of event 1 10 .*leave out s1_0, s1_1, or move") as caught:
+        compile_plan(Wanted(large(10) + signals(12, size=1, event=1)), at_slow)
+    assert "large" not in str(caught.value)
+    one_list = caps_of(ResourceModel(Totals(daq=1)), **wide)
+    with pytest.raises(PlanError, match=r"2 would be used; leave out s1_0, or move"):
+        compile_plan(Wanted(large(30) + signals(1, event=1)), one_list)
+    wanted = Wanted(large(30) + signals(1, event=1), allow_polling=True)
+    assert [one.name for one in compile_plan(wanted, one_list).polled] == ["s1_0"]
+    core = EventLoad(daq=XcpCpuLoad(0, 0, 1.0, (), ((3, 1.0),)))
+    cores = ResourceModel(events={1: core}, core_load_max=((3, 1.0),))
+    with pytest.raises(PlanError, match=r"CORE_LOAD_MAX of core 3 .*leave out s1_0\.$"):
+        compile_plan(Wanted(large(3) + signals(2, event=1)), caps_of(cores, **wide))
+
+
+def test_everything_is_polled_where_no_list_can_be_afforded():
+    none = caps_of(ResourceModel(Totals(daq=0)))
+    plan = compile_plan(Wanted(signals(3), allow_polling=True), none)
+    assert (plan.rasters, len(plan.polled)) == ((), 3)
+    assert plan.describe().count("polled: s0_0, s0_1, s0_2, MAX_DAQ_TOTAL 0") == 1
+
+
+def test_predefined_lists_count_whether_they_are_used_or_not():
+    odts = (OdtSetup((OdtEntry(Address(0x500), 4), OdtEntry(Address(0x600), 2))),)
+    ready = StaticList(0, 1, 2, is_predefined=True, odts=odts, event=1)
+    more = {"lists": (ready,), "min_daq": 1}
+    used = caps_of(ResourceModel(memory=MEMORY), **more)
+    plan = compile_plan(Wanted(signals(1)), used)
+    assert plan.use.lists == (2, 0)
+    assert plan.use.entries == (3, 0)
+    assert plan.use.memory == 2 * 10 + 2 * 20 + 3 * 3 + 4 * 2 * 1.5
+    with pytest.raises(PlanError, match="MAX_DAQ_TOTAL 1 is exceeded: 2 would be used"):
+        compile_plan(Wanted(signals(1)), caps_of(ResourceModel(Totals(daq=1)), **more))
+
+
+def test_max_daq_of_an_a2l_limits_the_lists_that_are_allocated():
+    wanted = Wanted(signals(3) + signals(1, event=1))
+    for told, live, most in ((2, 0, 2), (1, 2, 2), (0, 0, 0), (1, None, 1)):
+        answers = DaqAnswers()
+        if live is not None:
+            info = GetDaqProcessorInfoResponse(
+                daq_properties=DaqProperties(1),
+                max_daq=live,
+                max_event_channel=2,
+                min_daq=0,
+                daq_key_byte=DaqKeyByte(0x40),
+            )
+            answers = DaqAnswers(processor=info)
+        paper = DeclaredDaq(
+            dynamic=True, max_daq=told, min_daq=0, identification_field=1, events=EVENTS
+        )
+        caps, _ = merge(paper, answers, Profile(max_dto=40))
+        caps = dataclasses.replace(caps, identification_field=1)
+        assert caps.max_daq == most
+        if most == 1:
+            with pytest.raises(
+                PlanError, match=r"MAX_DAQ 1 is exceeded: 2 .*leave out s1_0, or mo"
+            ):
+                compile_plan(wanted, caps)
+            polled = compile_plan(dataclasses.replace(wanted, allow_polling=True), caps)
+            assert [one.name for one in polled.polled] == ["s1_0"]
+        else:
+            assert len(compile_plan(wanted, caps).lists) == 2
 
 
 def test_every_limit_at_once_and_stim_is_never_polled():
@@ -203,6 +295,62 @@ def test_the_load_of_the_link_in_percent():
     assert fd == pytest.approx(sum(can_fd_time_s(n, 500_000, 2_000_000) for n in sizes))
 
 
+def can_caps(**link):
+    return caps_of(
+        ResourceModel(),
+        max_dto=8,
+        identification_field=0,
+        prescaler=True,
+        link=LinkModel("can", 500_000, **link),
+    )
+
+
+def test_the_plan_keeps_below_the_load_that_the_link_may_have():
+    # 1 PID + 4 data bytes each: 31 signals at 1 kHz, one at 100 Hz
+    wanted = Wanted(signals(31, size=4) + signals(1, event=1))
+    frame = can_frame_bits(5) / 500_000 * 1e3 * 100
+    percent = 31 * frame + frame / 10
+    with pytest.raises(PlanError) as caught:
+        compile_plan(wanted, can_caps(max_load=50.0))
+    (problem,) = caught.value.problems
+    out = 31 - int((50 - frame / 10) // frame)
+    assert problem.startswith(
+        f"MAX_BUS_LOAD 50 % is exceeded: {percent:.1f} % would be used; leave"
+    )
+    assert f"s0_2 and {out - 3} more, or use prescaler {-(-percent // 50):.0f}" in problem
+    polled = compile_plan(dataclasses.replace(wanted, allow_polling=True), can_caps(max_load=50.0))
+    assert len(polled.polled) == out
+    slower = dataclasses.replace(wanted, prescaler=int(-(-percent // 50)))
+    plan = compile_plan(slower, can_caps(max_load=50.0))
+    assert "of which 50 % may be used" in plan.describe()
+    assert "daq-link-full" not in {one.slug for one in plan.diagnostics}
+
+
+def test_a_link_that_is_too_slow_is_told_and_an_assumed_one_is_not():
+    wanted = Wanted(signals(31, size=4))
+    plan = compile_plan(wanted, can_caps())
+    (note,) = [one for one in plan.diagnostics if one.slug == "daq-link-full"]
+    prescaler = int(re.search(r"prescaler (\d+)", note.hint)[1])
+    assert sum(map(plan.link_percent, plan.rasters)) / prescaler <= 100
+    assert sum(map(plan.link_percent, plan.rasters)) / (prescaler - 1) > 100
+    assert "which is more than it carries" in plan.describe()
+    guess = dataclasses.replace(can_caps(), link=LinkModel("ethernet", 1e6, is_assumed=True))
+    plan = compile_plan(wanted, guess)
+    assert "daq-link-full" not in {one.slug for one in plan.diagnostics}
+    assert "% of 1 Mbit/s" in plan.describe()
+    assert "% of 1 Mbit/s" in plan._repr_html_()
+    assert "carries" not in plan.describe()
+
+
+def test_speeds_as_they_are_said():
+    assert [read_rate(text) for text in ("500k", "2M", "1 Gbit/s", "9600")] == [5e5, 2e6, 1e9, 9600]
+    for text in ("", "0", "fast", "-1", "1e9", "nan"):
+        with pytest.raises(UsageError, match="no speed"):
+            read_rate(text)
+    # more than a frame carries counts as several frames
+    assert LinkModel("can", 1).time_s([17]) == 2 * can_frame_bits(8) + can_frame_bits(1)
+
+
 def test_a_plan_as_plain_values_and_as_html():
     wanted = Wanted(
         (*signals(2), WantedSignal("<x>", Address(0), np.dtype("u1"), fixed_event=8)),
@@ -224,7 +372,9 @@ def test_a_plan_as_plain_values_and_as_html():
         None,
         10,
     )
-    assert made["polled"] == [{"name": "<x>", "reason": "event 8 does not exist; use one of 0, 1"}]
+    assert made["polled"] == [
+        {"name": "<x>", "reason": "event 8 does not exist; use one of 0 (a<b), 1 (slow)"}
+    ]
     assert made["resources"]["memory"] == plan.use.memory
     html = plan._repr_html_()
     assert html.count("<tr>") == 2

@@ -166,6 +166,38 @@ def test_event_between_command_and_answer() -> None:
     assert link.lost_messages == 0
 
 
+def test_loss_around_an_answer_is_told_of_the_data_behind_it() -> None:
+    """Missing before the answer, behind it, and before a message without a packet: all of it."""
+    line = LoopbackLine()
+    answers = iter(
+        (
+            [message(0, CONNECTED)],
+            [message(1, b"\x05a") + message(4, b"\xff" + b"data") + message(9, b"\x05b")],
+            [message(12, b"\x05c") + message(14, b"\xff" + b"data")],
+            [message(16, b"") + message(18, b"\xff" + b"data") + message(20, b"")],
+            [message(21, b"\x05d") + message(22, b"\xff" + b"data")],
+        )
+    )
+    line.attach(lambda _data, _now_ns: next(answers))
+    link = link_on(line)
+    packets: list[bytes] = []
+    lost: list[tuple[int, int]] = []
+
+    def sink(batch: object) -> None:
+        lost.extend((len(packets) + at, missing) for at, missing in batch.lost)
+        packets.extend(batch.packets)
+
+    link.run(ask(Connect()))
+    link.start_daq(sink)
+    for _ in range(4):
+        assert link.short_upload(BASE, 4) == b"data"
+    link.stop_daq()
+    link.poll()
+    assert packets == [b"\x05a", b"\x05b", b"\x05c", b"\x05d"]
+    assert lost == [(1, 6), (2, 2), (3, 4)]
+    assert link.lost_messages == 12
+
+
 def test_pending_event_gives_more_time() -> None:
     line = LoopbackLine()
     sent: list[int] = []

@@ -8,9 +8,11 @@ from typing import Final, NamedTuple
 
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 
-__all__ = ["CounterWatch", "FramingCounts", "Gap"]
+__all__ = ["LATE_PART", "CounterWatch", "FramingCounts", "Gap"]
 
 _MAX_GAPS: Final = 1024
+#: Part of a round of the counter that can be late; more in a row stand behind a long gap.
+LATE_PART: Final = 16
 
 
 class Gap(NamedTuple):
@@ -73,7 +75,9 @@ class CounterWatch:
     """Finds missing messages by a free-running counter.
 
     A step of up to half the modulus is a gap; a larger one is a late or doubled message, which is
-    counted in ``late`` and moves nothing.
+    counted in ``late`` and moves nothing. A sixteenth of a round of them in a row, with nothing else
+    between, is more than any network delays: they are not late, and more than half of a round is
+    missing.
 
     A reader may take a message that carries the expected value by itself, when it sets ``expected``
     and ``last_t_ns`` as :meth:`see` would.
@@ -86,7 +90,10 @@ class CounterWatch:
         gaps: the latest gaps, oldest first, bounded.
     """
 
-    __slots__ = ("_modulus", "expected", "gaps", "last_t_ns", "late", "lost")
+    __slots__ = (
+        "_modulus", "_run", "_run_expected", "_run_next", "expected", "gaps", "last_t_ns", "late",
+        "lost",
+    )  # fmt: skip
 
     def __init__(self, modulus: int) -> None:
         self._modulus = modulus
@@ -94,11 +101,18 @@ class CounterWatch:
         self.last_t_ns = 0
         self.lost = 0
         self.late = 0
+        # late messages in a row, what would follow them, and what was expected meanwhile
+        self._run, self._run_next, self._run_expected = 0, -1, -1
         self.gaps: deque[Gap] = deque(maxlen=_MAX_GAPS)
 
     def reset(self) -> None:
         """Forget where the counter stood; the next message may carry any value."""
         self.expected = -1
+
+    @property
+    def late_run(self) -> tuple[int, int, int]:
+        """Late messages in a row, the counter that would follow, and what is expected meanwhile."""
+        return self._run, self._run_next, self._run_expected
 
     def see(self, counter: int, t_ns: int) -> int:
         """How many messages are missing just before this one."""
@@ -107,9 +121,21 @@ class CounterWatch:
             missing = (counter - self.expected) % self._modulus
             if missing >= self._modulus // 2:
                 self.late += 1
-                return 0
+                missing = self._behind_run(counter, missing)
+                if not missing:
+                    return 0
             self.lost += missing
             self.gaps.append(Gap(self.last_t_ns, t_ns, missing))
         self.expected = (counter + 1) % self._modulus
         self.last_t_ns = t_ns
         return missing
+
+    def _behind_run(self, counter: int, missing: int) -> int:
+        """Messages missing before a run of late ones that is too long to be late; else 0."""
+        goes_on = counter == self._run_next and self.expected == self._run_expected
+        self._run = self._run + 1 if goes_on else 1
+        self._run_next, self._run_expected = (counter + 1) % self._modulus, self.expected
+        if self._run < self._modulus // LATE_PART:
+            return 0
+        self.late -= self._run
+        return missing - self._run + 1

@@ -113,7 +113,9 @@ class _Reader:
 
     Attributes:
         counts: messages given out and damage met.
-        new_gaps: (index into the list just given out, number of missing messages before it).
+        new_gaps: (index into the list just given out, number of missing messages before it), each
+            index once. What is missing before a message without a packet, or before the end, counts
+            for the next packet.
     """
 
     def __init__(self, alignment: int = 1, *, max_packet: int = _MAX_PACKET) -> None:
@@ -122,6 +124,12 @@ class _Reader:
         self._watch = CounterWatch(_MODULUS)
         self.counts = FramingCounts()
         self.new_gaps: list[tuple[int, int]] = []
+        self._owed = 0  # messages missing before the next packet
+
+    def take_owed(self) -> int:
+        """Messages missing before a packet that has not come yet; whoever asks takes care of them."""
+        owed, self._owed = self._owed, 0
+        return owed
 
     @property
     def lost(self) -> int:
@@ -132,6 +140,11 @@ class _Reader:
     def late(self) -> int:
         """Messages that came out of order or twice."""
         return self._watch.late
+
+    @property
+    def late_run(self) -> tuple[int, int, int]:
+        """Where another scanner of the same bytes has to go on, see :class:`CounterWatch`."""
+        return self._watch.late_run
 
     @property
     def gaps(self) -> deque[Gap]:
@@ -182,6 +195,7 @@ class _Reader:
         unpack, watch = _HEADER.unpack_from, self._watch
         limit, alignment, end = self._max_packet, self._alignment, len(data)
         expected = watch.expected
+        owed = self._owed
         at = 0
         while end - at >= HEADER_SIZE:
             size, counter = unpack(data, at)
@@ -197,9 +211,11 @@ class _Reader:
                 watch.expected = expected
                 missing = watch.see(counter, t_ns)
                 expected = watch.expected
-                if missing:
-                    self.new_gaps.append((len(packets), missing))
+                owed += missing
             if size:
+                if owed:
+                    self.new_gaps.append((len(packets), owed))
+                    owed = 0
                 packets.append(data[start:stop])
             else:
                 self.counts.empty += 1
@@ -207,6 +223,7 @@ class _Reader:
         if at:
             watch.expected = expected
             watch.last_t_ns = t_ns
+            self._owed = owed
             self.counts.messages += len(packets)
         return at
 
@@ -239,6 +256,7 @@ class DatagramReader(_Reader):
         self._recent.clear()
         self._answers.clear()
         self.new_gaps = []
+        self._owed = 0
 
     def remember(self, datagram: bytes) -> None:
         """Know a datagram that somebody else has scanned, should its copy come."""
@@ -317,7 +335,7 @@ class DatagramReader(_Reader):
         length = len(data) - HEADER_SIZE
         if length > 0:
             size, counter = _read_header(data)
-            if counter == watch.expected and size == length <= self._max_packet:
+            if counter == watch.expected and size == length <= self._max_packet and not self._owed:
                 # One message that is in order, as answers are: the same as below in one step.
                 watch.expected = (counter + 1) & 0xFFFF
                 watch.last_t_ns = t_ns
@@ -354,6 +372,7 @@ class StreamReader(_Reader):
         """Begin a new stream: drop the rest of the old one and forget the counter."""
         self._watch.reset()
         self.new_gaps = []
+        self._owed = 0
         self._rest = b""
         self._skip = 0
         self._broken = False
@@ -361,6 +380,7 @@ class StreamReader(_Reader):
     def restart_counter(self) -> None:
         """Forget the counter but keep the stream, as after CONNECT."""
         self._watch.reset()
+        self._owed = 0
 
     def _broken_error(self) -> FramingError:
         return FramingError(

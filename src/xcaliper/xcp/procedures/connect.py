@@ -44,6 +44,7 @@ class Session:
         queue_size: commands that may wait besides the one that is worked on, 0 = no interleaved mode.
         refused: optional commands that this device refused as unknown or left unanswered; no procedure
             sends them again.
+        unanswered: those that it left unanswered twice; a device that ignores what it lacks.
     """
 
     profile: Profile = field(default_factory=Profile)
@@ -58,10 +59,12 @@ class Session:
     transport_version: tuple[int, int] = (1, 0)
     queue_size: int = 0
     refused: set[str] = field(default_factory=set, compare=False)
+    unanswered: set[str] = field(default_factory=set, compare=False)
 
     def forget(self) -> None:
         """Optional commands that were refused may be tried again."""
         self.refused.clear()
+        self.unanswered.clear()
 
 
 def attempt(session: Session | None, request: Request[R], *, attempts: int = 0) -> Procedure[R]:
@@ -94,7 +97,8 @@ def optional(
     """The answer, or the default when the slave refuses the command or leaves it unanswered.
 
     Small slaves lack commands that others need: each costs one time-out once per device, for the session
-    remembers. Refusals of a number, a mode or the moment are not remembered.
+    remembers. The first one is asked for twice, since an answer can get lost, too. Refusals of a number,
+    a mode or the moment are not remembered.
 
     Args:
         session: remembers; None = of no session yet.
@@ -104,20 +108,25 @@ def optional(
     Raises:
         ExchangeTimeoutError: the slave does not answer SYNCH either; it is gone.
     """
-    refused = session.refused if session is not None else set()
+    known = session if session is not None else Session()
     name = request.__command__.name
-    if name in refused:
+    if name in known.refused:
         return default
-    try:
-        return (yield from ask(request, attempts=1))
-    except UnknownCommandError:
-        refused.add(name)
-    except NegativeResponseError:
-        pass
-    except ExchangeTimeoutError:
-        yield from ask(std.Synch())
-        if not request.__command__.mandatory:
-            refused.add(name)
+    for last in (bool(known.unanswered), True):
+        try:
+            return (yield from ask(request, attempts=1))
+        except UnknownCommandError:
+            known.refused.add(name)
+            break
+        except NegativeResponseError:
+            break
+        except ExchangeTimeoutError:
+            yield from ask(std.Synch())
+        if last:
+            if not request.__command__.mandatory:
+                known.refused.add(name)
+                known.unanswered.add(name)
+            break
     return default
 
 
@@ -177,6 +186,7 @@ def connect(
         else (reply.transport_layer_version, 0),
         queue_size=modes.queue_size if modes and interleaved else 0,
         refused=known.refused,
+        unanswered=known.unanswered,
     )
 
 

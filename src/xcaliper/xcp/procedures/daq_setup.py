@@ -10,6 +10,7 @@ from xcaliper.core.errors import (
     DaqActiveError,
     ExchangeTimeoutError,
     NegativeResponseError,
+    OutOfRangeError,
     RemoteProtocolError,
     SequenceError,
     UnknownCommandError,
@@ -204,15 +205,19 @@ def _set_modes(session: Session, lists: Sequence[DaqListSetup]) -> Procedure[Non
             timestamp=int(one.timestamp),
             pid_off=int(one.pid_off),
         )
-        yield from ask(
-            daq.SetDaqListMode(
-                mode=mode,
-                daq_list=one.daq_list,
-                event_channel=one.event_channel,
-                prescaler=one.prescaler,
-                priority=one.priority,
-            )
+        request = daq.SetDaqListMode(
+            mode=mode,
+            daq_list=one.daq_list,
+            event_channel=one.event_channel,
+            prescaler=one.prescaler,
+            priority=one.priority,
         )
+        try:
+            yield from ask(request)
+        except OutOfRangeError as error:
+            if one.priority:  # nothing tells beforehand whether a slave has priorities
+                error.hint = f"Slaves without priorities refuse {one.priority}; use priority 0."
+            raise
         if one.stim:
             yield from _check_direction(session, one.daq_list)
         if one.packed is not None:

@@ -100,6 +100,24 @@ def test_gaps_are_counted_with_their_time_and_place():
     assert list(reader.gaps) == [(100, 250, 2), (250, 250, 2)]
 
 
+@pytest.mark.parametrize("reader", [DatagramReader, StreamReader])
+def test_a_gap_before_an_empty_message_counts_for_the_next_packet(reader):
+    reader = reader()
+    texts = [b"" if i in (2, 6, 9) else bytes([i]) for i in range(14)]
+    frames = [bytes([len(text), 0, i, 0]) + text for i, text in enumerate(texts)]
+    assert reader.feed(frames[0] + frames[2] + frames[4]) == [b"\0", b"\4"]
+    assert reader.new_gaps == [(1, 2)]
+    assert reader.feed(frames[6]) == []
+    assert reader.new_gaps == []
+    assert reader.feed(frames[7]) == [b"\7"]
+    assert reader.new_gaps == [(0, 1)]
+    assert reader.feed(frames[9] + frames[10]) == [b"\n"]
+    assert reader.new_gaps == [(0, 1)]
+    assert reader.feed(frames[13]) == [b"\r"]
+    assert reader.new_gaps == [(0, 2)]
+    assert reader.lost == 6
+
+
 def test_late_messages_are_not_gaps():
     framing, reader = EthFraming(), DatagramReader()
     a, b, c = (framing.frame(bytes([i])) for i in range(3))

@@ -1,0 +1,162 @@
+"""Samples that a slave drops on purpose, told in every way there is: what is counted is the truth."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from xcaliper.core.address import Address
+from xcaliper.core.datatypes import ByteOrder
+from xcaliper.core.frames import DtoBatch
+from xcaliper.core.ticks import TickClock
+from xcaliper.daq import ClockReading, DaqDecoder, DaqPlan, EventChannel, Raster
+from xcaliper.xcp.daq_lists import DaqListSetup, OdtEntry, OdtSetup
+from xcaliper.xcp.profile import DtoFormat
+
+MS = 1_000_000
+SIZES = (4, 1)
+COUNT = 3000
+BURSTS = {
+    "one": [(100, 1)],
+    "some": [(100, 5), (500, 50)],
+    "a round of the counter": [(100, 255), (500, 256), (1000, 257)],
+    "rounds": [(100, 1000)],
+    "every other": [(200 + 2 * n, 1) for n in range(500)],
+    "again and again": [(200 + 100 * n, 7) for n in range(20)],
+}
+
+
+class Slave:
+    """A slave that drops samples of one list of two ODTs, and the decoder of what it sends.
+
+    Args:
+        told: how it tells of that: ``dto``, ``bit``, ``event``, ``event once``, or ``transport``,
+            where the network drops.
+        timestamp: bytes.
+        prescaler: events per sample.
+        period_ns: between two samples, really.
+        stated_ns: between two events, as it says.
+    """
+
+    def __init__(self, told, *, timestamp=4, prescaler=1, period_ns=MS, stated_ns=None) -> None:
+        self.told, self.prescaler, self.period_ns = told, prescaler, period_ns
+        head = DtoFormat(1, timestamp, dto_ctr=told == "dto", overload_msb=told == "bit")
+        event = EventChannel(0, "e", stated_ns or period_ns // prescaler)
+        dtype = np.dtype([("number", "<u4"), ("x", "u1")])
+        odts = tuple(OdtSetup((OdtEntry(Address(0), size),)) for size in SIZES)
+        self.plan = DaqPlan(
+            (DaqListSetup(0, 0, odts),),
+            (Raster(0, "e", event, 0, prescaler, dtype, SIZES),),
+            head,
+            ByteOrder.INTEL,
+            TickClock(1, 3, timestamp) if timestamp else None,
+            1400,
+        )
+        self.decoder = DaqDecoder(self.plan, start=ClockReading(0, 0))
+        self.blocks = []
+        self.is_overloaded = self.has_told = False
+
+    def sample(self, number: int, event: int, t_ns: int) -> list[bytes]:
+        head = self.plan.dto_format
+        first = 0x80 if self.is_overloaded and head.overload_msb else 0
+        packet = bytes([first, 0]) + (bytes([event & 0xFF]) if head.dto_ctr else b"")
+        stamp = t_ns // 1000 % (1 << (8 * head.timestamp_size))
+        packet += stamp.to_bytes(head.timestamp_size, "little")
+        return [packet + number.to_bytes(4, "little"), bytes([1, 0, 9])]
+
+    def drop(self, batch: DtoBatch) -> None:
+        if self.told == "transport":
+            batch.lost.append((len(batch.packets), len(SIZES)))
+        tells = {"event": not self.is_overloaded, "event once": not self.has_told}
+        if tells.get(self.told):
+            self.decoder.note_overload()
+        self.is_overloaded = self.has_told = True
+
+    def run(self, dropped: set[int], *, pause_ns=0, pause_at=-1, jitter_ns=0) -> None:
+        """Samples 0 … COUNT, in batches as they come from a network."""
+        rng = random.Random(1)
+        batch, t_ns = DtoBatch(0), 0
+        for number in range(COUNT):
+            t_ns += pause_ns if number == pause_at else 0
+            if number in dropped:
+                self.drop(batch)
+            else:
+                stamp_ns = t_ns + rng.randint(0, jitter_ns)
+                batch.packets += self.sample(number, number * self.prescaler, stamp_ns)
+                self.is_overloaded = False
+            t_ns += self.period_ns
+            if rng.random() < 0.05 or number == COUNT - 1:
+                batch.t_ns = t_ns
+                self.blocks += self.decoder.feed(batch)
+                batch = DtoBatch(0)
+        self.decoder.finish()
+
+    def gaps(self) -> list[tuple[int, int]]:
+        """(number of the sample behind it, lost) of every gap."""
+        return [
+            (int(block.rows["number"][gap.before_row]), gap.lost)
+            for block in self.blocks
+            for gap in block.gaps
+        ]
+
+
+def dropped_by(bursts) -> set[int]:
+    return {number for at, count in bursts for number in range(at, at + count)}
+
+
+def merged(bursts) -> list[tuple[int, int]]:
+    return [(at + count, count) for at, count in bursts]
+
+
+@pytest.mark.parametrize("told", ["dto", "bit", "event", "event once", "transport"])
+@pytest.mark.parametrize("name", BURSTS)
+def test_what_is_counted_is_the_truth_and_stands_in_its_place(told: str, name: str) -> None:
+    bursts = BURSTS[name]
+    truth = dropped_by(bursts)
+    for prescaler, timestamp in ((1, 4), (3, 2), (16, 4)):
+        slave = Slave(told, prescaler=prescaler, timestamp=timestamp)
+        slave.run(truth, jitter_ns=MS // 10)
+        lost, quality = slave.gaps(), slave.decoder.quality
+        if told == "transport":
+            lost = [(at, messages // len(SIZES)) for at, messages in lost]
+            assert quality.lost_messages == len(truth) * len(SIZES)
+        else:
+            assert quality.lost_samples == len(truth)
+        assert lost == merged(bursts)
+        assert quality.samples == COUNT - len(truth)
+        assert quality.incomplete == quality.backward == 0
+        for before, behind in pairwise(slave.blocks):
+            assert behind.t_ns[0] > before.t_ns[-1]
+
+
+def test_the_counter_alone_tells_the_rest_of_its_rounds() -> None:
+    """Nobody can know more without timestamps; where all is a full round, nobody knows at all."""
+    slave = Slave("dto", timestamp=0)
+    slave.run(dropped_by([(100, 5), (400, 258)]))
+    assert slave.gaps() == [(105, 5), (658, 2)]
+
+
+@pytest.mark.parametrize("pause_ms", [100, 200, 400, 920, 5000])
+def test_an_event_that_pauses_has_lost_nothing(pause_ms: int) -> None:
+    slave = Slave("dto")
+    slave.decoder.note_overload()  # the counter knows better what that has cost
+    slave.run(dropped_by([(100, 3)]), pause_ns=pause_ms * MS, pause_at=110)
+    assert slave.gaps() == [(103, 3)]
+
+
+@pytest.mark.parametrize("stated_ns", [1000, 10_000, 20_000, 5 * MS, 50 * MS])
+def test_a_period_that_the_slave_does_not_keep_makes_no_losses(stated_ns: int) -> None:
+    """Only the counter is believed then."""
+    slave = Slave("dto", stated_ns=stated_ns)
+    slave.run(dropped_by([(100, 3), (900, 40)]))
+    assert slave.gaps() == [(103, 3), (940, 40)]
+
+
+def test_a_period_that_is_rounded_is_measured() -> None:
+    """1024 Hz is told as 1 ms."""
+    slave = Slave("dto", period_ns=976_563, stated_ns=MS)
+    slave.run(dropped_by([(100, 256), (900, 1500)]))
+    assert slave.gaps() == [(356, 256), (2400, 1500)]
