@@ -129,6 +129,31 @@ class Calculator:
         """Nothing is open."""
 
 
+def _signals_of(calculated: Any) -> list[CalculatedSignal]:
+    """Calculated signals, whatever they were told as.
+
+    Raises:
+        UsageError: they are something else.
+    """
+    hint = 'calculated={"Power": "EngineSpeed * Torque / 9549"}'
+    if isinstance(calculated, Mapping):
+        pairs = list(calculated.items())
+    elif isinstance(calculated, str) or not isinstance(calculated, Sequence):
+        raise UsageError(f"calculated: {calculated!r} is no calculated signal.", hint=hint)
+    else:
+        pairs = [("", one) for one in calculated]
+    signals = []
+    for name, one in pairs:
+        if isinstance(one, str) and name and isinstance(name, str):
+            signals.append(CalculatedSignal(name, one))
+        elif isinstance(one, CalculatedSignal):
+            signals.append(one)
+        else:
+            told = f"{name!r}: {one!r}" if name else repr(one)
+            raise UsageError(f"calculated: {told} is no calculated signal.", hint=hint)
+    return signals
+
+
 def make_calculator(
     calculated: Calculated,
 ) -> Callable[[Sequence[RasterDescription], Mapping[str, Any]], Calculator]:
