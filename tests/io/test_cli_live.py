@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -238,6 +239,7 @@ def test_ctrl_c_closes_the_recording(url, tmp_path, as_json):
     process = start("measure", url, "EngineSpeed", "-o", str(file), *extra)
     try:
         wait_for(lambda: file.exists() and file.stat().st_size > 4000, 60)
+        time.sleep(1.0)  # description and attachment are in
         begun = file.stat().st_size
         wait_for(lambda: file.stat().st_size > begun, 60)  # samples arrive
         process.send_signal(signal.SIGINT)
