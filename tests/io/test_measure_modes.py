@@ -277,7 +277,7 @@ def test_all_recordings_can_begin_or_none_does(ecu, tmp_path):
         assert old.read_bytes() == b"precious"
     with pytest.raises(NotFoundError, match="not measured: add Lambda"):
         ecu.measure("EngineSpeed", calculated={"Twice": "Lambda * 2"})
-    with pytest.raises(UsageError, match="'Twice' is not a name with a text"):
+    with pytest.raises(UsageError, match="'Twice': 2 is no calculated"):
         ecu.measure("EngineSpeed", calculated={"Twice": 2})
     sink = MemorySink()
     again = Recording([old, sink], numbered=True, signals="EngineSpeed", flush_period_s=0.0)

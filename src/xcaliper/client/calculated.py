@@ -135,21 +135,22 @@ def _signals_of(calculated: Any) -> list[CalculatedSignal]:
     Raises:
         UsageError: they are something else.
     """
+    hint = 'calculated={"Power": "EngineSpeed * Torque / 9549"}'
     if isinstance(calculated, Mapping):
-        signals = [
-            CalculatedSignal(name, one) if isinstance(one, str) else one
-            for name, one in calculated.items()
-        ]
+        pairs = list(calculated.items())
     elif isinstance(calculated, str) or not isinstance(calculated, Sequence):
-        signals = [calculated]
+        raise UsageError(f"calculated: {calculated!r} is no calculated signal.", hint=hint)
     else:
-        signals = list(calculated)
-    for one in signals:
-        if not isinstance(one, CalculatedSignal):
-            raise UsageError(
-                f"calculated: {one!r} is no calculated signal.",
-                hint='calculated={"Power": "EngineSpeed * Torque / 9549"}, or CalculatedSignal(…).',
-            )
+        pairs = [("", one) for one in calculated]
+    signals = []
+    for name, one in pairs:
+        if isinstance(one, str) and name and isinstance(name, str):
+            signals.append(CalculatedSignal(name, one))
+        elif isinstance(one, CalculatedSignal):
+            signals.append(one)
+        else:
+            told = f"{name!r}: {one!r}" if name else repr(one)
+            raise UsageError(f"calculated: {told} is no calculated signal.", hint=hint)
     return signals
 
 
