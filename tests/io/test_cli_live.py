@@ -160,8 +160,9 @@ def test_measure_plan(url, capsys):
     assert main(["measure", url, "EngineSpeed", "-e", "10ms", "--plan"]) == 0
     assert "Task10ms: event 1" in capsys.readouterr().out
     assert main(["measure", url, "EngineSpeed", "-e", "10ms", "--plan", "--json"]) == 0
-    (raster,) = json_lines(capsys.readouterr().out)
+    raster, last = json_lines(capsys.readouterr().out)
     assert raster["signals"] == ["EngineSpeed"]
+    assert last["summary"]["bytes_per_second"] > 0
 
 
 def test_a2l(url, tmp_path, capsys):
