@@ -462,10 +462,12 @@ def test_no_information(quirk: Quirk) -> None:
     bench = works(quirk)
     assert [event.name for event in bench.connection.daq.events] == ["Fast", "Slow", "Rare"]
     assert bench.connection.daq.identification_field == 1
-    assert len(bench.sent(0xDA)) == len(bench.sent(0xD9)) == 1, "asked once"
+    # Of what stays unanswered the first one is asked for again, since an answer can get lost, too.
+    again = quirk is Quirk.SILENT_INFO
+    assert (len(bench.sent(0xDA)), len(bench.sent(0xD9))) == (1 + again, 1)
     begin_ns = bench.line.clock()
     bench.check_samples(bench.measure(EVERYTHING))
-    assert len(bench.sent(0xDA)) == len(bench.sent(0xD9)) == 1
+    assert (len(bench.sent(0xDA)), len(bench.sent(0xD9))) == (1 + again, 1)
     assert bench.line.clock() - begin_ns < S
     assert bench.connection.port.is_running()
     asked = len(bench.sent(0xFD))
