@@ -123,9 +123,9 @@ def optional(
         except ExchangeTimeoutError:
             yield from ask(std.Synch())
         if last:
+            known.unanswered.add(name)
             if not request.__command__.mandatory:
                 known.refused.add(name)
-                known.unanswered.add(name)
             break
     return default
 
@@ -162,7 +162,7 @@ def connect(
         )
     profile = Profile.from_connect(reply, transport)
     known = Session(profile=profile, refused=set() if refused is None else refused)
-    status = yield from optional(None, std.GetStatus())
+    status = yield from optional(known, std.GetStatus())
     modes = None
     if profile.comm_mode_optional:
         modes = yield from optional(known, std.GetCommModeInfo())
