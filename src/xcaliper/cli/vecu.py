@@ -149,7 +149,7 @@ def _check_run(duration: float | None, nvm: Path | None, a2l_out: Path | None) -
     from xcaliper.core.errors import NotFoundError, UsageError
     from xcaliper.sim.nvm import is_stored
 
-    if duration is not None and not 0 < duration < _LONGEST_S:
+    if duration is not None and not 0 <= duration < _LONGEST_S:
         raise UsageError(f"--duration: {duration} s is not a length of time.")
     for file in (nvm, a2l_out):
         if file is not None and not file.parent.is_dir():
