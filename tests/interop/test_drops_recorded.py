@@ -35,17 +35,17 @@ def check_tier(request, monkeypatch):
         monkeypatch.setattr(drain, "drain_kernel", lambda: None)
     if request.param == "packets":
         monkeypatch.setattr(framed, "is_suitable", lambda _: False)
-    decoders, plain = [], DaqPort.setup
+    decoders, plain = [], DaqPort.begin_time
 
-    def setup(port, plan):
-        decoder, origin_ns = plain(port, plan)
+    def begin_time(port, plan, numbered):
+        decoder, origin_ns = plain(port, plan, numbered)
         decoders.append(decoder)
         return decoder, origin_ns
 
     def check() -> None:
         assert getattr(decoders[-1], "tier", "packets") == request.param
 
-    monkeypatch.setattr(DaqPort, "setup", setup)
+    monkeypatch.setattr(DaqPort, "begin_time", begin_time)
     return check
 
 
