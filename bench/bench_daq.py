@@ -8,7 +8,7 @@ the decoder against: losses and shares of a core are measured as before, and in 
 those to a bare loop over recv in Python are printed, for information. That sender needs a good part of a
 core for itself, so rows may be lost at rates where the one in C loses none.
 
-Idle cores are kept from halting meanwhile (see :func:`awake`; --halting lets them): what that costs in a
+Idle cores are kept from halting meanwhile (see awake.py; --halting lets them): what that costs in a
 virtual machine is the host's, and it is printed.
 
     python bench/bench_daq.py [--rounds 5] [--only kernel,tcp,udp,line,busy,pyxcp] [--check] [--python] [--halting]
@@ -30,6 +30,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from awake import awake, waking_up
 
 HERE = Path(__file__).parent
 PIECE = 256 << 10
@@ -393,52 +394,6 @@ def lossless(programs, tier: str) -> float:
         if best != rate:
             break
     return best
-
-
-# --- the machine ---
-
-
-@contextlib.contextmanager
-def awake():
-    """Keep every core awake by processes that run only when nobody else wants to (SCHED_IDLE).
-
-    A virtual machine whose core halts loses its memory mappings to the host, and what wakes up next is
-    charged for getting them back: work of 0.5 ms was seen to take 0.6 to 12 ms of CPU time after a pause
-    of 0.2 s, whichever the host pleased. Whoever sleeps looks dear then, whoever polls looks cheap.
-    """
-    lazy = "import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile 1: pass"
-    processes = []
-    if hasattr(os, "SCHED_IDLE"):
-        processes = [
-            subprocess.Popen([sys.executable, "-c", lazy], stderr=subprocess.DEVNULL)
-            for _ in os.sched_getaffinity(0)
-        ]
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-
-
-def waking_up() -> float:
-    """How many times its hot CPU time a piece of work costs after pauses of 50 ms."""
-
-    def work() -> float:
-        begin = time.thread_time()
-        values = {str(number): number for number in range(200)}
-        for _ in range(20):
-            np.linalg.inv(np.eye(4) + len(values))
-        return time.thread_time() - begin
-
-    for _ in range(20):
-        work()
-    hot = statistics.median(work() for _ in range(20))
-    cold = []
-    for _ in range(20):
-        time.sleep(0.05)
-        cold.append(work())
-    return statistics.median(cold) / hot
 
 
 def main() -> int:
