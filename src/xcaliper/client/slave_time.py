@@ -42,6 +42,8 @@ FEW_MISSES: Final = 3
 #: Longest pause of readings then, seconds.
 LONGEST_PAUSE_S: Final = 60.0
 _TIMEOUT_S: Final = 1.0
+#: After so long a group ends for now: on a slow link others want to be served, too.
+LONGEST_GROUP_NS: Final = 200_000_000
 #: One answer; a lost one shall not keep the link from other commands for long.
 ANSWER_NS: Final = 200_000_000
 #: Counters of multicasts repeat after 256.
@@ -87,15 +89,18 @@ class SlaveTime:
         pause_s = next(gap for until, gap in PACE if since_s < until)
         if self._missed >= FEW_MISSES:
             pause_s = max(pause_s, min(2.0 ** (self._missed - FEW_MISSES), LONGEST_PAUSE_S))
-        taken = self._read(self._left or GROUP)
-        self._left = (self._left or GROUP) - taken
+        wanted = self._left or GROUP
+        taken = self._read(wanted)
+        self._left = wanted - taken
         if self._left and self._missed < FEW_MISSES:
             pause_s = REST_S
         self._due_ns = now_ns + int(pause_s * 1e9)
         return taken > 0
 
     def _read(self, count: int) -> int:
-        """Read up to so many times while nobody else drives the link; ends with a lost answer.
+        """Read up to so many times while nobody else drives the link.
+
+        It ends early with a lost answer, or when it takes too long.
 
         Returns:
             The number of readings.
@@ -104,7 +109,8 @@ class SlaveTime:
 
         def procedure() -> Procedure[None]:
             nonlocal taken
-            while taken < count:
+            until_ns = time.monotonic_ns() + LONGEST_GROUP_NS
+            while taken < count and time.monotonic_ns() < until_ns:
                 sample = yield from read_clocks(time.monotonic_ns, timeout_ns=ANSWER_NS)
                 if sample is None:
                     return

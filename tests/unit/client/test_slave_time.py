@@ -26,6 +26,7 @@ class Slave:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now_ns = 1000 * SECOND
         self.asked = 0
+        self.way_ns = WAY_NS
         self.lost: set[int] = set()
         clock = TickClock(1, 3, 4)
         monkeypatch.setattr(slave_time, "time", SimpleNamespace(monotonic_ns=lambda: self.now_ns))
@@ -49,9 +50,9 @@ class Slave:
                     procedure.send(answer)
                 number, self.asked = self.asked, self.asked + 1
                 lost = number in self.lost
-                self.now_ns += WAY_NS
+                self.now_ns += self.way_ns
                 answer = DaqClockLegacy(timestamp=self.ticks())
-                self.now_ns += WAY_NS
+                self.now_ns += self.way_ns
         except StopIteration as end:
             return end.value
 
@@ -105,3 +106,11 @@ def test_a_slave_that_never_answers_is_asked_less_and_less(monkeypatch) -> None:
     assert gaps[-1] == slave_time.LONGEST_PAUSE_S
     slave.lost = set()
     assert slave.watch(2 * slave_time.LONGEST_PAUSE_S)[0][1] == GROUP
+
+
+def test_a_slow_link_is_not_kept_for_a_whole_group(monkeypatch) -> None:
+    slave = Slave(monkeypatch)
+    slave.way_ns = SECOND // 50
+    read = slave.watch(1.0)
+    assert [count for _, count in read[:2]] == [5, GROUP - 5]
+    assert len(slave.time.correlator.host) == sum(count for _, count in read)
