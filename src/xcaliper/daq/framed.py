@@ -20,6 +20,7 @@ from xcaliper.daq.kernels import (
     LARGEST,
     RECENT,
     SLACK,
+    TIMESPEC,
     UNTIL,
     Conf,
     Field,
@@ -262,7 +263,7 @@ class FramedDecoder(DaqDecoder):
         others: list[bytes] = []
         size = self._run(descriptor, limit, t_ns, others)
         ended = bool(self._state[State.ENDED])
-        self._close(t_ns)
+        self._close(self._latest(t_ns))
         return size, ended, others
 
     # -------------------------------------------------------------------- compiled tier
@@ -390,8 +391,15 @@ class FramedDecoder(DaqDecoder):
             elif why == Stop.SUSPECT:
                 self._judge()
         size = int(state[State.TAKEN])
-        self._settle(t_ns, gaps)
+        self._settle(self._latest(t_ns), gaps)
         return size
+
+    def _latest(self, t_ns: int) -> int:
+        """The host's time when the kernel last looked at it in a stay; else the one given."""
+        if not self.control[UNTIL] or len(self.control) <= TIMESPEC + 1:
+            return t_ns
+        seconds, rest = self.control[TIMESPEC : TIMESPEC + 2].tolist()
+        return max(t_ns, int(seconds) * 1_000_000_000 + int(rest))
 
     def _settle(self, t_ns: int, gaps: list[tuple[int, bool]]) -> None:
         """Bring reader and quality up to date."""

@@ -22,6 +22,7 @@ __all__ = [
     "PRIMITIVES",
     "RECENT",
     "SLACK",
+    "TIMESPEC",
     "UNTIL",
     "Conf",
     "Field",
@@ -191,6 +192,8 @@ JOINED: Final = 2
 #: Words of the control block: 1 = leave, the time to leave, and bytes of a turn without a nap.
 LEAVE: Final = 24
 UNTIL: Final = 25
+#: Where ``clock_ns`` leaves the seconds and nanoseconds that it has read.
+TIMESPEC: Final = 32
 LARGE: Final = 26
 #: Receives in one drain.
 MAX_RECEIVES: Final = 4096

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xcaliper.daq import kernels
-from xcaliper.daq.kernels import JOINED, LEAVE
+from xcaliper.daq.kernels import JOINED, LEAVE, TIMESPEC
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,6 @@ _ANSWER_BYTES: Final = 64
 _NAP: Final = 27
 _POLLED: Final = 29
 _POLLFD: Final = 30
-_TIMESPEC: Final = 32
 _POLLIN: Final = 1
 _CLOCK_MONOTONIC: Final = 1
 _SOL_UDP: Final = 17
@@ -298,8 +297,8 @@ def _waiting() -> dict[str, Any]:
     )
 
     def clock_ns(control: Any) -> Any:
-        gettime(_CLOCK_MONOTONIC, control.ctypes.data + 8 * _TIMESPEC)
-        return control[_TIMESPEC] * 1_000_000_000 + control[_TIMESPEC + 1]
+        gettime(_CLOCK_MONOTONIC, control.ctypes.data + 8 * TIMESPEC)
+        return control[TIMESPEC] * 1_000_000_000 + control[TIMESPEC + 1]
 
     def nap(control: Any) -> None:
         base = control.ctypes.data
