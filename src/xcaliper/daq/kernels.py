@@ -120,7 +120,7 @@ class Odt(IntEnum):
 class Log(IntEnum):
     """Kinds of log entries, int64[n, 4]: kind and what is said here."""
 
-    OTHER = 0  # position and size of a packet that is not DAQ
+    OTHER = 0  # position and size of a packet that is not DAQ, how far behind the expected CTR it is
     GAP = 1  # messages missing, 1 = the first message of the feed
     BLAME = 2  # list, row, messages
     SEQUENCE = 3  # list, row
@@ -246,8 +246,8 @@ def _note(log: Any, state: Any, kind: int, first: int, second: int, third: int) 
     state[_LOG] = entry + 1
 
 
-def _see(state: Any, log: Any, counter: int) -> None:
-    """A CTR that is not the expected one."""
+def _see(state: Any, log: Any, counter: int) -> int:
+    """A CTR that is not the expected one; gives how far behind a late one is, else 0."""
     expected = state[_EXPECTED]
     if expected >= 0:
         missing = (counter - expected) & 0xFFFF
@@ -260,13 +260,14 @@ def _see(state: Any, log: Any, counter: int) -> None:
             state[_RUN_NEXT] = (counter + 1) & 0xFFFF
             state[_RUN_EXPECTED] = expected
             if state[_RUN] < MOST_LATE:
-                return
+                return 0x1_0000 - missing
             state[_LATE] -= state[_RUN]  # too many for that: they are behind a long gap
             missing -= state[_RUN] - 1
         state[_LOST] += missing
         state[_GAP] += missing
         _note(log, state, _LOG_GAP, missing, 1 - state[_SEEN], 0)
     state[_EXPECTED] = (counter + 1) & 0xFFFF
+    return 0
 
 
 def _blame_all(state: Any, lists: Any, log: Any) -> None:
@@ -490,10 +491,11 @@ def scan(  # arrays are the only state there is
         if stop > end or size > max_packet:
             break
         counter = header >> 16
+        behind = 0
         if counter == state[_EXPECTED]:
             state[_EXPECTED] = (counter + 1) & 0xFFFF
         else:
-            _see(state, log, counter)
+            behind = _see(state, log, counter)
         state[_SEEN] = 1
         at = stop
         if alignment > 1:
@@ -503,7 +505,7 @@ def scan(  # arrays are the only state there is
             continue
         state[_MESSAGES] += 1
         if load_u8(buffer, start) >= _SERV:
-            _note(log, state, _LOG_OTHER, start, size, 0)
+            _note(log, state, _LOG_OTHER, start, size, behind)
             state[_HELD] = 1
             continue
         state[_DAQ] += 1
