@@ -54,6 +54,7 @@ class Slave:
         self.counters = [rng.randrange(256) for _ in plan.rasters]
         self.ticks = rng.randrange(1 << 16)
         self.fill = [rng.choice((0, 0, 3)) for _ in plan.rasters]
+        self.answers = 0.0  # how often one comes behind a packet
 
     def sample(self, index: int) -> list[bytes]:
         raster, head = self.plan.rasters[index], self.plan.dto_format
@@ -101,6 +102,8 @@ class Slave:
                     found.append(self.odd(packet))
                 else:
                     found.append(packet)
+                if self.answers and rng.random() < self.answers:
+                    found.append(bytes([rng.choice((0xFF, 0xFF, 0xFE))]) + rng.randbytes(2))
         return found
 
     def odd(self, packet: bytes) -> bytes:
@@ -185,6 +188,32 @@ def test_datagrams_give_what_the_packet_path_gives(kind: int, tier: str) -> None
             del datagrams[:take]
         rows += same(plan, lambda a=alignment: DatagramReader(a), pieces_at, tier)
     assert rows > 400
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_answers_that_come_late_or_twice_are_the_same_for_all(tier: str) -> None:
+    overtaken = duplicates = 0
+    for seed in range(40):
+        rng = random.Random(f"late {seed}")
+        slave = Slave(rng, plan_of(rng, seed % 4), rng.choice((0, 0, 0.02)))
+        slave.answers = rng.choice((0.02, 0.2, 0.5))
+        datagrams = slave.datagrams(80, 1)
+        for _ in range(len(datagrams) // 8):
+            at = rng.randrange(len(datagrams))
+            moved = datagrams[at] if rng.random() < 0.3 else datagrams.pop(at)
+            datagrams.insert(at + rng.choice((1, 2, 5, 30)), moved)
+        pieces_at = []
+        while datagrams:
+            take = rng.choice((1, 2, 12, 40))
+            pieces_at.append(datagrams[:take])
+            del datagrams[:take]
+        same(slave.plan, DatagramReader, pieces_at, tier)
+        oracle = PacketPath(slave.plan, DatagramReader())
+        for pieces in pieces_at:
+            oracle.feed(pieces, 0)
+        overtaken += oracle.reader.counts.overtaken
+        duplicates += oracle.reader.counts.duplicates
+    assert min(overtaken, duplicates) > 40
 
 
 @pytest.mark.parametrize("tier", TIERS)
