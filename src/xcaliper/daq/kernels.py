@@ -78,16 +78,17 @@ class State(IntEnum):
     RUN = 14  # late messages in a row
     RUN_NEXT = 15  # CTR that would follow them
     RUN_EXPECTED = 16  # CTR that was expected meanwhile
-    LOST = 17
-    LATE = 18
-    MESSAGES = 19
-    EMPTY = 20
-    MALFORMED = 21  # messages, or rests of datagrams
-    DAQ = 22  # DAQ packets
-    LOST_DAQ = 23  # messages missing before a DAQ packet
-    SHORT = 24  # DAQ packets that are malformed
-    INCOMPLETE = 25
-    TAKEN = 26  # bytes received
+    LONGEST = 17  # bytes of the longest datagram so far
+    LOST = 18
+    LATE = 19
+    MESSAGES = 20
+    EMPTY = 21
+    MALFORMED = 22  # messages, or rests of datagrams
+    DAQ = 23  # DAQ packets
+    LOST_DAQ = 24  # messages missing before a DAQ packet
+    SHORT = 25  # DAQ packets that are malformed
+    INCOMPLETE = 26
+    TAKEN = 27  # bytes received
 
 
 class Field(IntEnum):
@@ -181,7 +182,7 @@ RECENT: Final = 16
 MOST_LATE: Final = 0x1_0000 // LATE_PART
 #: Bytes at the end of the buffer that are never received into, so that words can be read anywhere.
 SLACK: Final = 64
-#: Bytes of the buffer that datagrams go through; some more than what is remembered of them.
+#: Bytes of the buffer that datagrams go through, at least; more where it takes more to remember them.
 WINDOW: Final = 48 << 10
 #: Bytes of the buffer that a stream goes through, and of one receive; half of a usual second-level cache.
 PIECE: Final = 256 << 10
@@ -215,6 +216,7 @@ _SEGMENT, _END, _TRUSTED, _SEEN = map(int, (State.SEGMENT, State.END, State.TRUS
 _GAP, _LOG, _FULL, _ENDED = int(State.GAP), int(State.LOG), int(State.FULL), int(State.ENDED)
 _RECENT, _LAP, _HELD, _TAKEN = map(int, (State.RECENT, State.LAP, State.HELD, State.TAKEN))
 _RUN, _RUN_NEXT, _RUN_EXPECTED = map(int, (State.RUN, State.RUN_NEXT, State.RUN_EXPECTED))
+_LONGEST = int(State.LONGEST)
 _LOST, _LATE, _MESSAGES = int(State.LOST), int(State.LATE), int(State.MESSAGES)
 _EMPTY, _MALFORMED, _DAQ = int(State.EMPTY), int(State.MALFORMED), int(State.DAQ)
 _LOST_DAQ, _SHORT, _INCOMPLETE = map(int, (State.LOST_DAQ, State.SHORT, State.INCOMPLETE))
@@ -566,7 +568,9 @@ def _receive_more(  # arrays are the only state there is
         if room <= 0:
             return False
     else:
-        if end >= WINDOW and not state[_HELD]:
+        # Those that are remembered lie behind what the next receive may overwrite.
+        kept = RECENT * state[_LONGEST] + (LARGEST if control[JOINED] else state[_LONGEST])
+        if end >= max(WINDOW, kept) and not state[_HELD]:
             end = 0
             state[_LAP] = state[_RECENT]
         room = buffer.shape[0] - SLACK - end
@@ -578,6 +582,7 @@ def _receive_more(  # arrays are the only state there is
     if not conf[_STREAM]:
         state[_AT] = end
         state[_SEGMENT] = control[0] if control[0] else size
+        state[_LONGEST] = max(state[_LONGEST], state[_SEGMENT])
     elif size == 0:
         state[_ENDED] = 1
         return False

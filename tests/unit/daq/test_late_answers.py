@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from support.framed_tiers import TIERS, Framed, PacketPath, joined
+from support.framed_tiers import TIERS, Framed, PacketPath, joined, reader_state
 from xcaliper.core.address import Address
 from xcaliper.core.datatypes import ByteOrder
-from xcaliper.daq import DaqPlan, EventChannel, Raster
+from xcaliper.daq import DaqPlan, EventChannel, Raster, kernels
 from xcaliper.xcp.daq_lists import DaqListSetup, OdtEntry, OdtSetup
 from xcaliper.xcp.framing.eth import DatagramReader
 from xcaliper.xcp.profile import DtoFormat
@@ -124,6 +124,12 @@ CASES = {
         late=2,
         counts={"overtaken": 1},
     ),
+    "a copy among empty datagrams": Case(
+        [*(piece for n in range(60) for piece in (dto(n), b"")), dto(46), res(60)],
+        answers=[60],
+        samples=list(range(60)),
+        counts={"duplicates": 1},
+    ),
     "an answer in time, a round of the counter later": Case(
         # 100 below the last one, which is 65,436 messages ago
         [res(298), res(299), res(300), dto(30_000), dto(60_000), dto(199), res(200) + dto(201)],
@@ -174,3 +180,50 @@ def test_datagrams(name: str, tier: str, together: int) -> None:
     assert {name: getattr(reader.counts, name) for name in counts} == counts
     assert reader.counts.messages == len(case.answers) + len(case.samples)
     assert path.finish().lost_messages == case.lost
+
+
+def filled(counter: int, size: int) -> bytes:
+    """A datagram of one DTO and fill."""
+    return (size - 4).to_bytes(2, "little") + dto(counter)[2:] + bytes(size - 8)
+
+
+#: Bytes of a datagram, and how many of them a system joins.
+SIZES = {"small": (1400, 1), "large": (11_000, 1), "largest": (65_000, 1), "joined": (1400, 40)}
+
+
+@pytest.mark.parametrize("back", [1, 8, 16])
+@pytest.mark.parametrize("name", SIZES)
+def test_a_copy_is_known_however_large_the_datagrams_are(
+    name: str, back: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They go through a small part of the buffer, but what is remembered stays as it came."""
+    size, count = SIZES[name]
+    sent = [filled(n, size) for n in range(80)]
+    sent.insert(80, sent[-back])
+    sent += [filled(n, size) for n in range(80, 119)]
+    sent.append(res(119))
+    waiting = [sent[at : at + count] for at in range(0, len(sent), count)]
+    furthest = 0
+
+    def receive(descriptor, buffer, at: int, room: int, control) -> int:
+        nonlocal furthest
+        if not waiting:
+            return -1
+        data = np.frombuffer(b"".join(waiting.pop(0)), np.uint8)
+        assert len(data) <= room
+        control[0] = size if count > 1 else 0
+        buffer[at : at + len(data)] = data
+        furthest = max(furthest, at + len(data))
+        return len(data)
+
+    monkeypatch.setattr(kernels, "receive", receive)
+    path = PacketPath(plan(), DatagramReader())
+    framed = Framed(plan(), DatagramReader(), TIERS["twin"](), joined)
+    expected = path.feed(sent, 0)
+    size_in, ended, others = framed.decoder.drain(7, 1 << 30, 0, joined=count > 1)
+    assert (size_in, ended, others) == (sum(map(len, sent)), False, path.others)
+    assert numbers(framed.decoder.take_ready()) == numbers(expected) == list(range(119))
+    assert reader_state(framed.reader) == reader_state(path.reader)
+    assert framed.reader.counts.duplicates == 1
+    assert framed.finish() == path.finish()
+    assert furthest < max(64 << 10, 18 * size, (count > 1) * (200 << 10))
