@@ -465,7 +465,7 @@ class FramedDecoder(DaqDecoder):
         """Act on what the kernel noted."""
         for kind, first, second, third in self._log[: self._state[State.LOG]].tolist():
             if kind == Log.OTHER:
-                self._admit_other(first, self._view[first : first + second].tobytes(), third, others)
+                self._admit_other(first, second, third, others)
             elif kind == Log.GAP:
                 gaps.append((first, bool(second)))
             elif kind == Log.UNKNOWN:
@@ -481,10 +481,11 @@ class FramedDecoder(DaqDecoder):
                     stream.blame(row, 0, "overload")
         self._state[State.LOG] = self._state[State.HELD] = 0
 
-    def _admit_other(self, at: int, packet: bytes, behind: int, others: list[bytes]) -> None:
+    def _admit_other(self, at: int, size: int, behind: int, others: list[bytes]) -> None:
         """Hand a packet on unless it is an answer that later ones have overtaken."""
         reader = self._reader
         assert reader is not None, "attached before it is fed"
+        packet = self._view[at : at + size].tobytes()
         counter = int.from_bytes(self._view[at - 2 : at], "little")
         if reader.admit(packet, counter, behind):
             self._put_other(packet, others)

@@ -121,7 +121,7 @@ class Odt(IntEnum):
 class Log(IntEnum):
     """Kinds of log entries, int64[n, 4]: kind and what is said here."""
 
-    OTHER = 0  # position and size of a packet that is not DAQ, how far behind the expected CTR it is
+    OTHER = 0  # position and size of a packet that is not DAQ, how far it is behind EXPECTED
     GAP = 1  # messages missing, 1 = the first message of the feed
     BLAME = 2  # list, row, messages
     SEQUENCE = 3  # list, row
@@ -262,7 +262,7 @@ def _see(state: Any, log: Any, counter: int) -> int:
             state[_RUN_NEXT] = (counter + 1) & 0xFFFF
             state[_RUN_EXPECTED] = expected
             if state[_RUN] < MOST_LATE:
-                return 0x1_0000 - missing
+                return int(0x1_0000 - missing)
             state[_LATE] -= state[_RUN]  # too many for that: they are behind a long gap
             missing -= state[_RUN] - 1
         state[_LOST] += missing
