@@ -49,8 +49,8 @@ MAX_KEPT_BYTES: Final = 512 << 20
 RECORD_BYTES: Final = 64 << 20
 #: Seconds between two GET_DAQ_CLOCK_MULTICAST.
 MULTICAST_S: Final = 0.1
-_BLOCK_S: Final = 0.1
-_WATCH_S: Final = 0.1
+#: About how many seconds of samples a block holds.
+BLOCK_S: Final = 0.1
 _WATCHER_STOP_S: Final = 10.0
 
 
@@ -68,6 +68,8 @@ class Measurement:
         signals: name → how to read the column.
         duration_s: length in seconds, None = until stopped.
         recorders: what records; filled at the start.
+        block_s: about how many seconds of samples a block holds, 0.1 unless set before the start. What is
+            looked at as it comes wants less, what is only kept may have more: each block costs the same.
         multicast: when set before the start, asks all slaves of its cluster for their clocks at once,
             as often as :data:`MULTICAST_S` says; whoever set it closes it.
     """
@@ -90,6 +92,7 @@ class Measurement:
         self.acquisitions = tuple(acquisitions)
         self.duration_s = duration_s
         self.recorders: list[Output] = []
+        self.block_s = BLOCK_S
         self.multicast: ClockMulticast | None = None
         self._multicast_ns = 0
         self._recorder_names: list[str] = []
@@ -122,6 +125,7 @@ class Measurement:
         self._state_lock = threading.Lock()
         self._data_lock = threading.Lock()
         self._stopping = threading.Event()
+        self._news = threading.Event()
         self._error: XcaliperError | None = None
         self._raised: XcaliperError | None = None  # on its way to whoever iterates
         self._watcher: threading.Thread | None = None
@@ -186,7 +190,7 @@ class Measurement:
                 self._watcher.start()
                 self._state = "running"
             except BaseException:
-                self._stopping.set()
+                self._let_go()
                 self._end_quietly()
                 raise
 
@@ -196,6 +200,9 @@ class Measurement:
             for one in self.acquisitions:
                 one.port.cluster = self.multicast.cluster
         for one in self.acquisitions:
+            one.news = self._news.set
+            one.is_hurried = self.multicast is not None
+            one.block_s = self.block_s
             one.prepare(self._accept, self._note)
         if self._outputs is not None:
             for name, output in self._outputs(self, time.monotonic_ns()):
@@ -232,7 +239,7 @@ class Measurement:
             if self._state != "running":
                 return
             self._state = "ended"
-            self._stopping.set()
+            self._let_go()
             try:
                 problems = self._wind_up()
             except BaseException:  # Ctrl+C in the middle of it
@@ -278,16 +285,29 @@ class Measurement:
         return self
 
     def _watch(self) -> None:
-        """Body of the watching thread: look after every slave until the end."""
-        while not self._stopping.wait(_WATCH_S):
+        """Body of the watching thread: look after every slave until the end.
+
+        It sleeps until something is due, or until a slave has told something: waking up for nothing
+        would be most of what a slow measurement costs.
+        """
+        while True:
+            self._news.wait(min(one.rest_s(time.monotonic_ns()) for one in self.acquisitions))
+            self._news.clear()
+            if self._stopping.is_set():
+                return
             self._ask_clocks(time.monotonic_ns())
             for one in self.acquisitions:
                 try:
                     one.watch(time.monotonic_ns())
                 except XcaliperError as error:
                     self._error = error
-                    self._stopping.set()
+                    self._let_go()
                     return
+
+    def _let_go(self) -> None:
+        """Whoever waits shall look whether it is over."""
+        self._stopping.set()
+        self._news.set()
 
     def _ask_clocks(self, now_ns: int) -> None:
         """Send GET_DAQ_CLOCK_MULTICAST when it is time; without a network nothing is lost."""
@@ -342,9 +362,9 @@ class Measurement:
     def _next_wait_s(self) -> float | None:
         """How long to let data gather; None when the duration is over."""
         if self.duration_s is None:
-            return _BLOCK_S
+            return self.block_s
         left_s = self.duration_s - (time.monotonic_ns() - self._started_ns) * 1e-9
-        return None if left_s <= 0 else min(_BLOCK_S, left_s)
+        return None if left_s <= 0 else min(self.block_s, left_s)
 
     def _raise_trouble(self) -> None:
         """End with the trouble of a recording (a full disk) or a slave when it comes."""
