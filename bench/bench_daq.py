@@ -35,8 +35,6 @@ PIECE = 256 << 10
 NARROW = [[20, 38, 1], [20, 38, 2], [20, 38, 10], [20, 38, 10]]
 WIDE = [[20, 381, 1], [20, 381, 2], [20, 381, 10], [20, 381, 10]]
 PARTS = ("kernel", "tcp", "udp", "line", "busy", "pyxcp")
-#: How much is handed out together: nobody looks at it as it comes.
-BLOCK_S = 0.5
 #: The highest rates that are tried for a rate without loss, MB/s.
 RATES = (2, 4, 8, 15, 30, 60, 120, 240, 400)
 
@@ -315,7 +313,7 @@ def measure(programs, tier, rate, megabytes, *, busy=False, max_dto=1396, signal
         return run_python(
             {
                 "kind": "pyxcp" if tier == "pyxcp" else "api", "tier": tier, "mode": "udp",
-                "port": port, "signals": signals, "busy": busy, "send_s": megabytes / rate + 0.4, "block_s": BLOCK_S,
+                "port": port, "signals": signals, "busy": busy, "send_s": megabytes / rate + 0.4,
                 "core": None,
             }
         )  # fmt: skip

@@ -211,7 +211,6 @@ def api(job: dict) -> dict:
         measurement = connection.measure(
             "*", event=events, keep=False, raw=True, duration_s=job["send_s"]
         )
-        measurement.block_s = job.get("block_s", measurement.block_s)
         stop = threading.Event()
         if job["busy"]:
             thread = threading.Thread(target=burn, args=(stop,), daemon=True)

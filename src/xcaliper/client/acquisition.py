@@ -82,7 +82,6 @@ class Acquisition:
         axis: that of a measurement of several slaves; None = the slave's own time counts.
         news: called when the slave has told something or the link has failed, so that :meth:`watch` is
             worth it.
-        block_s: about how many seconds of samples are handed out together, 0 = as the link likes.
         is_hurried: the slave is asked for its clock by others, too, so events are to be taken soon.
     """
 
@@ -112,7 +111,6 @@ class Acquisition:
         self.axis: SharedAxis | None = None
         self.news: Callable[[], object] = lambda: None
         self.is_hurried = False
-        self.block_s = 0.0
         self._time: SlaveTime | None = None
         self._clock_check = ClockCheck(None)
         self._decoder: DaqDecoder | None = None
@@ -277,8 +275,6 @@ class Acquisition:
                 self._on_blocks(blocks)
 
         self.port.listen(decoder, self._on_batch, take, self.news)
-        if self.block_s:
-            self.port.gather(self.block_s)
         if self._is_fresh or self.is_hurried:
             self.port.keep_fresh()
 

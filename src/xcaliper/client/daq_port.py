@@ -306,10 +306,6 @@ class DaqPort:
         else:
             self.connection.link.start_daq(sink)
 
-    def gather(self, seconds: float) -> None:
-        """Hand out about so many seconds of samples together, until it ends."""
-        self.connection.link.gather(seconds)
-
     def keep_fresh(self) -> None:
         """Somebody looks at the blocks as they come: hand them out often, until it ends."""
         self.connection.link.keep_fresh()

@@ -49,8 +49,7 @@ MAX_KEPT_BYTES: Final = 512 << 20
 RECORD_BYTES: Final = 64 << 20
 #: Seconds between two GET_DAQ_CLOCK_MULTICAST.
 MULTICAST_S: Final = 0.1
-#: About how many seconds of samples a block holds.
-BLOCK_S: Final = 0.1
+_BLOCK_S: Final = 0.1
 _WATCHER_STOP_S: Final = 10.0
 
 
@@ -68,8 +67,6 @@ class Measurement:
         signals: name → how to read the column.
         duration_s: length in seconds, None = until stopped.
         recorders: what records; filled at the start.
-        block_s: about how many seconds of samples a block holds, 0.1 unless set before the start. What is
-            looked at as it comes wants less, what is only kept may have more: each block costs the same.
         multicast: when set before the start, asks all slaves of its cluster for their clocks at once,
             as often as :data:`MULTICAST_S` says; whoever set it closes it.
     """
@@ -92,7 +89,6 @@ class Measurement:
         self.acquisitions = tuple(acquisitions)
         self.duration_s = duration_s
         self.recorders: list[Output] = []
-        self.block_s = BLOCK_S
         self.multicast: ClockMulticast | None = None
         self._multicast_ns = 0
         self._recorder_names: list[str] = []
@@ -202,7 +198,6 @@ class Measurement:
         for one in self.acquisitions:
             one.news = self._news.set
             one.is_hurried = self.multicast is not None
-            one.block_s = self.block_s
             one.prepare(self._accept, self._note)
         if self._outputs is not None:
             for name, output in self._outputs(self, time.monotonic_ns()):
@@ -362,9 +357,9 @@ class Measurement:
     def _next_wait_s(self) -> float | None:
         """How long to let data gather; None when the duration is over."""
         if self.duration_s is None:
-            return self.block_s
+            return _BLOCK_S
         left_s = self.duration_s - (time.monotonic_ns() - self._started_ns) * 1e-9
-        return None if left_s <= 0 else min(self.block_s, left_s)
+        return None if left_s <= 0 else min(_BLOCK_S, left_s)
 
     def _raise_trouble(self) -> None:
         """End with the trouble of a recording (a full disk) or a slave when it comes."""

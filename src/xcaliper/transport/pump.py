@@ -65,10 +65,9 @@ _LATE_NS: Final = 3_000_000
 #: Late drains of much data after which threads shall take turns more often, and how often.
 _MANY_WAITS: Final = 3
 _HURRY_S: Final = 0.001
-#: How long the pump stays in the receive: when somebody looks at what comes, else, and at most.
+#: How long the pump stays in the receive: when somebody looks at what comes, and else.
 _STAY_NS: Final = 20_000_000
 _LONG_STAY_NS: Final = 100_000_000
-_LONGEST_STAY_NS: Final = 1_000_000_000
 #: How long it does not stay after a command.
 _COMMANDED_NS: Final = 3_000_000
 _SETTLING_NS: Final = 500_000_000
@@ -143,7 +142,6 @@ class Link:
         self._stay: Stay | None = None
         self._stay_ns = _STAY_NS
         self._is_fresh = False
-        self._gathered_ns = _LONG_STAY_NS
         self._sent = 0
         self._commanded_ns = 0
         self._was_full = self._came_late = False
@@ -356,10 +354,6 @@ class Link:
         by_buffer = self.transport.buffer_size / _BURST_BYTES_PER_S
         return min(max(by_buffer, _SLOW_TICK_S), _LONGEST_TICK_S)
 
-    def gather(self, seconds: float) -> None:
-        """Hand out blocks about so often until DAQ ends, 20 ms to 1 s; 0.1 s if nobody says."""
-        self._gathered_ns = max(_STAY_NS, min(int(seconds * 1e9), _LONGEST_STAY_NS))
-
     def keep_fresh(self) -> None:
         """Hand out blocks every 20 ms, whatever it costs, until DAQ ends: somebody looks at them."""
         self._is_fresh = True
@@ -446,7 +440,7 @@ class Link:
         if not self._inbox.running:
             return None
         self._prompt = None
-        self._settling, self._is_fresh, self._gathered_ns = 0, False, _LONG_STAY_NS
+        self._settling, self._is_fresh = 0, False
         self._switch_back()
         self._leave()
         if self._lock.acquire(timeout=_STOP_S):
@@ -601,7 +595,7 @@ class Link:
         if stayed:
             size //= self._stay_ns // 1_000_000
         is_much = size > self._driver.worthwhile_bytes
-        self._stay_ns = _STAY_NS if self._is_fresh else self._gathered_ns
+        self._stay_ns = _STAY_NS if self._is_fresh else _LONG_STAY_NS
         if is_much:
             self._pause_s = self._daq_tick_s
         else:
