@@ -62,6 +62,7 @@ Unlocker: TypeAlias = "Callable[[Resource], Procedure[Any]]"
 _ATTEMPTS: Final = 3
 _MALFORMED_TOLERANCE: Final = 3
 _QUIET_LIMIT: Final = 12
+_TRANSPORT_LAYER_CMD: Final = 0xF2
 _LEAST_CTO: Final = 8
 _SYNCH: Final = bytes((0xFC,))
 #: What changes memory.
@@ -120,7 +121,7 @@ class Exchanger:
         perform: Callable[[Step], Carrying],
     ) -> None:
         self.timers = timers
-        self.profile = profile
+        self.profile = self._told = profile
         self.counters = MasterCounters()
         self.pointers = Pointers()
         self.now_ns = 0
@@ -186,7 +187,8 @@ class Exchanger:
         """
         profile = self.profile
         packet = codec_for(type(request), profile.byte_order, profile.ag).encode(request)
-        if self.connected and len(packet) > self.max_cto:  # discovery comes before CONNECT
+        may_be_long = not self.connected and packet[0] == _TRANSPORT_LAYER_CMD  # discovery
+        if len(packet) > self.max_cto and not may_be_long:
             raise LocalProtocolError(
                 f"{request.__command__.name}: {len(packet)} bytes exceed MAX_CTO, "
                 f"which is {self.max_cto}.",
@@ -249,6 +251,7 @@ class Exchanger:
         last = requests[-1]
         if isinstance(last, std.Disconnect | pgm.ProgramReset):
             self.connected = False
+            self.profile = self._told
         elif isinstance(last, pgm.ProgramStart):
             answer = answers[0]
             assert isinstance(answer, pgm.ProgramStartResponse), "decoded by the table"
@@ -462,7 +465,7 @@ class Exchanger:
         if not isinstance(request, std.Connect):
             return decode_answer(request, packet, self.profile, self.max_cto, index, count)
         response = decode_connect(packet)
-        self.profile = Profile.from_connect(response, self.profile.transport)
+        self.profile = self._told = Profile.from_connect(response, self.profile.transport)
         self.connected = True
         self.ended = ""
         self.text.clear()
