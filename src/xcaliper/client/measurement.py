@@ -372,7 +372,8 @@ class Measurement:
         raise error
 
     def __iter__(self) -> Iterator[Block]:
-        """Blocks as they come, about ten per second and event; ends with the duration or a stop.
+        """Blocks as they come, about ten per second and event, more of them where much comes; ends with
+        the duration or a stop.
 
         What nobody took while it ran can still be taken after it ended.
 

@@ -49,6 +49,7 @@ _NAP: Final = 27
 _POLLED: Final = 29
 _POLLFD: Final = 30
 _POLLIN: Final = 1
+_MOST_WISHES: Final = 1 << 20
 _CLOCK_MONOTONIC: Final = 1
 _SOL_UDP: Final = 17
 _UDP_GRO: Final = 104
@@ -339,7 +340,7 @@ class Stay:
         if self._control[LEAVE]:
             self._control[LEAVE] = 0
             with contextlib.suppress(BlockingIOError):
-                os.read(self._reader, 4096)
+                os.read(self._reader, _MOST_WISHES)  # as much as a pipe holds
 
     def end(self) -> None:
         """Let it leave at the next opportunity; from any thread, harmless when nobody stays."""
