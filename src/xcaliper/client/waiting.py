@@ -79,7 +79,9 @@ class Waiting:
         by_raster: dict[int, list[SampleBlock]] = {}
         for block in blocks:
             by_raster.setdefault(block.raster, []).append(block)
-        joined = [join_blocks(part) for _, group in sorted(by_raster.items()) for part in _parts(group)]
+        joined = [
+            join_blocks(part) for _, group in sorted(by_raster.items()) for part in _parts(group)
+        ]
         return [_mark_dropped(block, lost.pop(block.raster, None)) for block in joined]
 
     def wait(self, timeout_s: float) -> bool:
