@@ -372,10 +372,9 @@ class Measurement:
         raise error
 
     def __iter__(self) -> Iterator[Block]:
-        """Blocks as they come, about ten per second and event, more of them where much comes; ends with
-        the duration or a stop.
+        """Blocks as they come, about ten per second and event; ends with the duration or a stop.
 
-        What nobody took while it ran can still be taken after it ended.
+        Where much comes there are more of them, because joining would copy it. What nobody took while it ran can still be taken after it ended.
 
         Raises:
             LinkError: the link failed.
