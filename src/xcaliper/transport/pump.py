@@ -52,6 +52,10 @@ T = TypeVar("T")
 _MAX_EVENTS: Final = 4096
 _DAQ_TICK_S: Final = 0.001
 _SLOW_TICK_S: Final = 0.004
+#: A tick is at most so long when little comes, and what a burst of two Gbit/s puts into the kernel's
+#: buffer meanwhile, with what the kernel adds to each datagram, has to fit.
+_LONGEST_TICK_S: Final = 0.02
+_BURST_BYTES_PER_S: Final = 400e6
 _SHORT_TICK_S: Final = 0.0004  # a default buffer of 208 KiB holds 1.1 ms of a Gbit/s
 #: Bytes of one tick from which joined datagrams are worth a dearer system call per answer.
 _BATCHING_BYTES: Final = 32 << 10
@@ -61,7 +65,7 @@ _LATE_NS: Final = 3_000_000
 #: Late drains of much data after which threads shall take turns more often, and how often.
 _MANY_WAITS: Final = 3
 _HURRY_S: Final = 0.001
-#: How long the pump stays in the receive: when much comes or somebody waits for it, and else.
+#: How long the pump stays in the receive: when somebody looks at what comes, and else.
 _STAY_NS: Final = 20_000_000
 _LONG_STAY_NS: Final = 100_000_000
 #: How long it does not stay after a command.
@@ -96,6 +100,7 @@ class Link:
         transport: as given.
         machine: as given; touch it only inside procedures.
         diagnostics: what is not as good as it could be.
+        on_news: called when there are new :meth:`events`, and when the link fails; by any thread.
     """
 
     def __init__(  # noqa: PLR0913  # options by name
@@ -117,6 +122,7 @@ class Link:
         self._inbox = DaqInbox()
         self._driver = Driver(transport, machine, self._inbox, alignment=alignment, clock=clock)
         self._driver.on_wait = on_wait
+        self.on_news: Callable[[], object] = lambda: None
         self._events: deque[MasterEvent] = deque(maxlen=_MAX_EVENTS)
         self._lock = threading.Lock()
         self._turn = threading.Lock()
@@ -334,7 +340,7 @@ class Link:
         def begin() -> None:
             # A large buffer holds what a burst brings meanwhile, and timestamps do not care.
             patient = decoder.is_patient and self._daq_tick_s == _DAQ_TICK_S
-            self._longest_s = _SLOW_TICK_S if patient else self._daq_tick_s
+            self._longest_s = self._patient_tick_s() if patient else self._daq_tick_s
             if self._thread is not None and self._clock is time.monotonic_ns and can_stay:
                 decoder.control[LARGE] = self._large
                 self._stay = Stay(decoder.control)
@@ -342,6 +348,11 @@ class Link:
             self._inbox.start_blocks(decoder, sink)
 
         self._begin_daq(begin)
+
+    def _patient_tick_s(self) -> float:
+        """The longest tick for whose time the kernel's buffer surely suffices."""
+        by_buffer = self.transport.buffer_size / _BURST_BYTES_PER_S
+        return min(max(by_buffer, _SLOW_TICK_S), _LONGEST_TICK_S)
 
     def keep_fresh(self) -> None:
         """Hand out blocks every 20 ms, whatever it costs, until DAQ ends: somebody looks at them."""
@@ -472,7 +483,10 @@ class Link:
         return size
 
     def _collect(self) -> None:
-        self._events.extend(self.machine.events())
+        fresh = self.machine.events()
+        if fresh:
+            self._events.extend(fresh)
+            self.on_news()
 
     def _leave(self) -> None:
         """Get the pump out of a long stay; harmless when it does not stay."""
@@ -487,7 +501,7 @@ class Link:
 
     def _pump(self) -> None:
         self._pump_id = threading.get_ident()
-        more = False
+        more = told = False
         while not self._driver.closing:
             prompt = self._prompt if self._inbox.running else None
             if not more and prompt is None:
@@ -502,6 +516,9 @@ class Link:
             if self._driver.failure is not None:
                 self._inbox.deliver(self._clock())
                 self._fail_submitted()
+                if not told:
+                    self.on_news()
+                told = True
 
     def _turn_promptly(self, is_readable: Callable[[float], bool]) -> bool:
         """Wait for the socket, a few ms at most, and hand on what has come."""
@@ -578,11 +595,12 @@ class Link:
         if stayed:
             size //= self._stay_ns // 1_000_000
         is_much = size > self._driver.worthwhile_bytes
-        self._stay_ns = _STAY_NS if is_much or self._is_fresh else _LONG_STAY_NS
+        self._stay_ns = _STAY_NS if self._is_fresh else _LONG_STAY_NS
         if is_much:
             self._pause_s = self._daq_tick_s
-        elif self._pause_s < self._longest_s:
-            self._pause_s = min(2 * self._pause_s, self._longest_s)
+        else:
+            longest_s = min(self._longest_s, _SLOW_TICK_S) if self._is_fresh else self._longest_s
+            self._pause_s = min(2 * self._pause_s, longest_s)
 
     def _share(self) -> int:
         """Bytes that one drain may take: much when the last one is long ago, or was full.
