@@ -50,6 +50,8 @@ RECORD_BYTES: Final = 64 << 20
 #: Seconds between two GET_DAQ_CLOCK_MULTICAST.
 MULTICAST_S: Final = 0.1
 _BLOCK_S: Final = 0.1
+#: News that come within so many seconds are looked at together: a slave may tell much.
+_NEWS_S: Final = 0.02
 _WATCHER_STOP_S: Final = 10.0
 
 
@@ -286,8 +288,10 @@ class Measurement:
         would be most of what a slow measurement costs.
         """
         while True:
-            self._news.wait(min(one.rest_s(time.monotonic_ns()) for one in self.acquisitions))
-            self._news.clear()
+            rest_s = min(one.rest_s(time.monotonic_ns()) for one in self.acquisitions)
+            if self._news.wait(rest_s):
+                self._stopping.wait(_NEWS_S)
+                self._news.clear()
             if self._stopping.is_set():
                 return
             self._ask_clocks(time.monotonic_ns())
