@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import random
 import struct
-from dataclasses import asdict
-from functools import cache
 
 import numpy as np
 import pytest
 
+from support.framed_tiers import TIERS, Framed, PacketPath, joined, pids_of, same
 from xcaliper.core.address import Address
 from xcaliper.core.datatypes import ByteOrder
-from xcaliper.core.frames import DtoBatch
 from xcaliper.core.ticks import TickClock
-from xcaliper.daq import DaqDecoder, DaqPlan, EventChannel, Raster, kernels
+from xcaliper.daq import DaqPlan, EventChannel, Raster, kernels
 from xcaliper.daq.framed import FramedDecoder
 from xcaliper.xcp.daq_lists import DaqListSetup, OdtEntry, OdtSetup
 from xcaliper.xcp.framing.eth import DatagramReader, StreamReader
@@ -46,14 +44,6 @@ def plan_of(rng: random.Random, kind: int) -> DaqPlan:
     return DaqPlan(tuple(setups), tuple(rasters), head, order, clock, 1400)
 
 
-def pids_of(plan: DaqPlan) -> dict[int, int]:
-    pids, free = {}, 3
-    for raster in plan.rasters:
-        pids[raster.daq_list] = free
-        free += len(raster.odt_sizes)
-    return pids
-
-
 class Slave:
     """Sends what a slave might, and what none should."""
 
@@ -64,6 +54,7 @@ class Slave:
         self.counters = [rng.randrange(256) for _ in plan.rasters]
         self.ticks = rng.randrange(1 << 16)
         self.fill = [rng.choice((0, 0, 3)) for _ in plan.rasters]
+        self.answers = 0.0  # how often one comes behind a packet
 
     def sample(self, index: int) -> list[bytes]:
         raster, head = self.plan.rasters[index], self.plan.dto_format
@@ -111,6 +102,8 @@ class Slave:
                     found.append(self.odd(packet))
                 else:
                     found.append(packet)
+                if self.answers and rng.random() < self.answers:
+                    found.append(bytes([rng.choice((0xFF, 0xFF, 0xFE))]) + rng.randbytes(2))
         return found
 
     def odd(self, packet: bytes) -> bytes:
@@ -164,77 +157,6 @@ class Slave:
         return found
 
 
-class PacketPath:
-    """Reader, inbox and DaqDecoder as they work together without the framed decoder."""
-
-    def __init__(self, plan: DaqPlan, reader: DatagramReader | StreamReader) -> None:
-        self.decoder = DaqDecoder(plan, pids_of(plan))
-        self.reader, self.others, self.missing = reader, [], 0
-
-    def feed(self, pieces: list[bytes], t_ns: int):
-        batch = DtoBatch(t_ns)
-        for piece in pieces:
-            packets = self.reader.feed(piece, t_ns)
-            missing_at = dict(self.reader.new_gaps)
-            for index, packet in enumerate(packets):
-                self.missing += missing_at.get(index, 0)
-                if packet[0] >= 0xFC:
-                    self.others.append(packet)
-                    continue
-                if self.missing:
-                    batch.lost.append((len(batch.packets), self.missing))
-                    self.missing = 0
-                batch.packets.append(packet)
-        return self.decoder.feed(batch) if batch.packets else []
-
-    def finish(self):
-        if self.missing:
-            self.decoder.feed(DtoBatch(0, [], [(0, self.missing)]))
-        return self.decoder.finish()
-
-
-class Framed:
-    def __init__(self, plan, reader, kernel, received) -> None:
-        self.decoder = FramedDecoder(
-            plan, pids_of(plan), kernel=kernel, period_ns=0, storage_bytes=1 << 20
-        )
-        self.reader, self.others, self._received = reader, [], received
-        self.decoder.attach(reader)
-
-    def feed(self, pieces: list[bytes], t_ns: int):
-        if len(pieces) == 1:
-            self.others += self.decoder.feed_bytes(pieces[0], t_ns)
-        else:
-            room = self.decoder.room()
-            data = b"".join(pieces)
-            room[: len(data)] = data
-            self.others += self.decoder.decode(self._received(pieces), t_ns)
-        return self.decoder.take_ready()
-
-    def finish(self):
-        self.decoder.detach(0)
-        assert self.decoder.take_ready() == []
-        return self.decoder.finish()
-
-
-def joined(pieces: list[bytes]) -> list[tuple[int, int]]:
-    """How a system tells of datagrams of one size that it has joined; the last may be shorter."""
-    found: list[tuple[int, int]] = []
-    for piece in pieces:
-        size = len(piece)
-        if (
-            found
-            and found[-1][1]
-            and size
-            and found[-1][0] % found[-1][1] == 0
-            and size <= found[-1][1]
-        ):
-            found[-1] = (found[-1][0] + size, found[-1][1])
-        else:
-            found.append((size, size))
-    return [(total, segment if segment < total else 0) for total, segment in found]
-
-
 def rows_and_gaps(blocks):
     """What does not depend on where blocks end."""
     rows: dict[int, bytes] = {}
@@ -248,57 +170,6 @@ def rows_and_gaps(blocks):
         )
         seen += b.t_ns.tolist()
     return rows, times, gaps
-
-
-def shown(blocks):
-    return [(b.raster, b.t_ns.tolist(), b.rows.tobytes(), b.rows.dtype, b.gaps) for b in blocks]
-
-
-def reader_state(reader):
-    return (
-        reader.lost, reader.late, asdict(reader.counts), list(reader.gaps), reader.expected,
-    )  # fmt: skip
-
-
-def late_kernel(after: int):
-    """A kernel that becomes available in the middle of a measurement."""
-    calls = iter(range(1 << 30))
-    return lambda: kernels.drain if next(calls) >= after else None
-
-
-@cache
-def compiled():
-    pytest.importorskip("numba", reason="the extra fast is not installed")
-    from xcaliper.transport.drain import compile_drain
-
-    return compile_drain()
-
-
-def at_once(kernel):
-    return lambda: kernel
-
-
-TIERS = {
-    "numpy": lambda: lambda: None,
-    "compiled": lambda: at_once(compiled()),
-    "twin": lambda: lambda: kernels.drain,
-    "change-over": lambda: late_kernel(3),
-}
-
-
-def same(plan, make_reader, pieces_at, tier) -> int:
-    oracle = PacketPath(plan, make_reader())
-    framed = Framed(plan, make_reader(), TIERS[tier](), joined)
-    rows = 0
-    for number, pieces in enumerate(pieces_at):
-        t_ns = 1_000_000 * number
-        expected, got = oracle.feed(pieces, t_ns), framed.feed(pieces, t_ns)
-        assert shown(got) == shown(expected)
-        assert framed.others == oracle.others
-        assert reader_state(framed.reader) == reader_state(oracle.reader)
-        rows += sum(map(len, got))
-    assert framed.finish() == oracle.finish()
-    return rows
 
 
 @pytest.mark.parametrize("tier", TIERS)
@@ -317,6 +188,32 @@ def test_datagrams_give_what_the_packet_path_gives(kind: int, tier: str) -> None
             del datagrams[:take]
         rows += same(plan, lambda a=alignment: DatagramReader(a), pieces_at, tier)
     assert rows > 400
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_answers_that_come_late_or_twice_are_the_same_for_all(tier: str) -> None:
+    overtaken = duplicates = 0
+    for seed in range(40):
+        rng = random.Random(f"late {seed}")
+        slave = Slave(rng, plan_of(rng, seed % 4), rng.choice((0, 0, 0.02)))
+        slave.answers = rng.choice((0.02, 0.2, 0.5))
+        datagrams = slave.datagrams(80, 1)
+        for _ in range(len(datagrams) // 8):
+            at = rng.randrange(len(datagrams))
+            moved = datagrams[at] if rng.random() < 0.3 else datagrams.pop(at)
+            datagrams.insert(at + rng.choice((1, 2, 5, 30)), moved)
+        pieces_at = []
+        while datagrams:
+            take = rng.choice((1, 2, 12, 40))
+            pieces_at.append(datagrams[:take])
+            del datagrams[:take]
+        same(slave.plan, DatagramReader, pieces_at, tier)
+        oracle = PacketPath(slave.plan, DatagramReader())
+        for pieces in pieces_at:
+            oracle.feed(pieces, 0)
+        overtaken += oracle.reader.counts.overtaken
+        duplicates += oracle.reader.counts.duplicates
+    assert min(overtaken, duplicates) > 40
 
 
 @pytest.mark.parametrize("tier", TIERS)

@@ -465,7 +465,7 @@ class FramedDecoder(DaqDecoder):
         """Act on what the kernel noted."""
         for kind, first, second, third in self._log[: self._state[State.LOG]].tolist():
             if kind == Log.OTHER:
-                self._put_other(self._view[first : first + second].tobytes(), others)
+                self._admit_other(first, second, third, others)
             elif kind == Log.GAP:
                 gaps.append((first, bool(second)))
             elif kind == Log.UNKNOWN:
@@ -480,6 +480,17 @@ class FramedDecoder(DaqDecoder):
                     self.quality.overloads += 1
                     stream.blame(row, 0, "overload")
         self._state[State.LOG] = self._state[State.HELD] = 0
+
+    def _admit_other(self, at: int, size: int, behind: int, others: list[bytes]) -> None:
+        """Hand a packet on unless it is an answer that later ones have overtaken."""
+        reader = self._reader
+        assert reader is not None, "attached before it is fed"
+        packet = self._view[at : at + size].tobytes()
+        counter = int.from_bytes(self._view[at - 2 : at], "little")
+        if reader.admit(packet, counter, behind):
+            self._put_other(packet, others)
+        else:
+            self._state[State.MESSAGES] -= 1
 
     def _put_other(self, packet: bytes, others: list[bytes]) -> None:
         """Hand a packet on; of an overload the coming blocks have to know."""

@@ -79,16 +79,17 @@ class State(IntEnum):
     RUN = 14  # late messages in a row
     RUN_NEXT = 15  # CTR that would follow them
     RUN_EXPECTED = 16  # CTR that was expected meanwhile
-    LOST = 17
-    LATE = 18
-    MESSAGES = 19
-    EMPTY = 20
-    MALFORMED = 21  # messages, or rests of datagrams
-    DAQ = 22  # DAQ packets
-    LOST_DAQ = 23  # messages missing before a DAQ packet
-    SHORT = 24  # DAQ packets that are malformed
-    INCOMPLETE = 25
-    TAKEN = 26  # bytes received
+    LONGEST = 17  # bytes of the longest datagram so far
+    LOST = 18
+    LATE = 19
+    MESSAGES = 20
+    EMPTY = 21
+    MALFORMED = 22  # messages, or rests of datagrams
+    DAQ = 23  # DAQ packets
+    LOST_DAQ = 24  # messages missing before a DAQ packet
+    SHORT = 25  # DAQ packets that are malformed
+    INCOMPLETE = 26
+    TAKEN = 27  # bytes received
 
 
 class Field(IntEnum):
@@ -121,7 +122,7 @@ class Odt(IntEnum):
 class Log(IntEnum):
     """Kinds of log entries, int64[n, 4]: kind and what is said here."""
 
-    OTHER = 0  # position and size of a packet that is not DAQ
+    OTHER = 0  # position and size of a packet that is not DAQ, how far it is behind EXPECTED
     GAP = 1  # messages missing, 1 = the first message of the feed
     BLAME = 2  # list, row, messages
     SEQUENCE = 3  # list, row
@@ -182,7 +183,7 @@ RECENT: Final = 16
 MOST_LATE: Final = 0x1_0000 // LATE_PART
 #: Bytes at the end of the buffer that are never received into, so that words can be read anywhere.
 SLACK: Final = 64
-#: Bytes of the buffer that datagrams go through; some more than what is remembered of them.
+#: Bytes of the buffer that datagrams go through, at least; more where it takes more to remember them.
 WINDOW: Final = 48 << 10
 #: Bytes of the buffer that a stream goes through, and of one receive; half of a usual second-level cache.
 PIECE: Final = 256 << 10
@@ -219,6 +220,7 @@ _SEGMENT, _END, _TRUSTED, _SEEN = map(int, (State.SEGMENT, State.END, State.TRUS
 _GAP, _LOG, _FULL, _ENDED = int(State.GAP), int(State.LOG), int(State.FULL), int(State.ENDED)
 _RECENT, _LAP, _HELD, _TAKEN = map(int, (State.RECENT, State.LAP, State.HELD, State.TAKEN))
 _RUN, _RUN_NEXT, _RUN_EXPECTED = map(int, (State.RUN, State.RUN_NEXT, State.RUN_EXPECTED))
+_LONGEST = int(State.LONGEST)
 _LOST, _LATE, _MESSAGES = int(State.LOST), int(State.LATE), int(State.MESSAGES)
 _EMPTY, _MALFORMED, _DAQ = int(State.EMPTY), int(State.MALFORMED), int(State.DAQ)
 _LOST_DAQ, _SHORT, _INCOMPLETE = map(int, (State.LOST_DAQ, State.SHORT, State.INCOMPLETE))
@@ -250,8 +252,8 @@ def _note(log: Any, state: Any, kind: int, first: int, second: int, third: int) 
     state[_LOG] = entry + 1
 
 
-def _see(state: Any, log: Any, counter: int) -> None:
-    """A CTR that is not the expected one."""
+def _see(state: Any, log: Any, counter: int) -> int:
+    """A CTR that is not the expected one; gives how far behind a late one is, else 0."""
     expected = state[_EXPECTED]
     if expected >= 0:
         missing = (counter - expected) & 0xFFFF
@@ -264,13 +266,14 @@ def _see(state: Any, log: Any, counter: int) -> None:
             state[_RUN_NEXT] = (counter + 1) & 0xFFFF
             state[_RUN_EXPECTED] = expected
             if state[_RUN] < MOST_LATE:
-                return
+                return int(0x1_0000 - missing)
             state[_LATE] -= state[_RUN]  # too many for that: they are behind a long gap
             missing -= state[_RUN] - 1
         state[_LOST] += missing
         state[_GAP] += missing
         _note(log, state, _LOG_GAP, missing, 1 - state[_SEEN], 0)
     state[_EXPECTED] = (counter + 1) & 0xFFFF
+    return 0
 
 
 def _blame_all(state: Any, lists: Any, log: Any) -> None:
@@ -494,10 +497,11 @@ def scan(  # arrays are the only state there is
         if stop > end or size > max_packet:
             break
         counter = header >> 16
+        behind = 0
         if counter == state[_EXPECTED]:
             state[_EXPECTED] = (counter + 1) & 0xFFFF
         else:
-            _see(state, log, counter)
+            behind = _see(state, log, counter)
         state[_SEEN] = 1
         at = stop
         if alignment > 1:
@@ -507,7 +511,7 @@ def scan(  # arrays are the only state there is
             continue
         state[_MESSAGES] += 1
         if load_u8(buffer, start) >= _SERV:
-            _note(log, state, _LOG_OTHER, start, size, 0)
+            _note(log, state, _LOG_OTHER, start, size, behind)
             state[_HELD] = 1
             continue
         state[_DAQ] += 1
@@ -568,7 +572,9 @@ def _receive_more(  # arrays are the only state there is
         if room <= 0:
             return False
     else:
-        if end >= WINDOW and not state[_HELD]:
+        # Those that are remembered lie behind what the next receive may overwrite.
+        kept = RECENT * state[_LONGEST] + (LARGEST if control[JOINED] else state[_LONGEST])
+        if end >= max(WINDOW, kept) and not state[_HELD]:
             end = 0
             state[_LAP] = state[_RECENT]
         room = buffer.shape[0] - SLACK - end
@@ -580,6 +586,7 @@ def _receive_more(  # arrays are the only state there is
     if not conf[_STREAM]:
         state[_AT] = end
         state[_SEGMENT] = control[0] if control[0] else size
+        state[_LONGEST] = max(state[_LONGEST], state[_SEGMENT])
     elif size == 0:
         state[_ENDED] = 1
         return False

@@ -360,7 +360,7 @@ def _gather(buffer: NDArray[np.uint8], at: NDArray[np.intp], size: int) -> NDArr
 
 
 def datagram_borders(begin: int, received: Sequence[tuple[int, int]]) -> list[int]:
-    """Where datagrams begin, and where the last one ends.
+    """Where datagrams begin, and where the last one ends; empty ones are none.
 
     Args:
         begin: of the first one.
@@ -370,6 +370,7 @@ def datagram_borders(begin: int, received: Sequence[tuple[int, int]]) -> list[in
     for size, segment in received:
         end = begin + size
         borders += range(begin + segment, end, segment) if segment else ()
-        borders.append(end)
+        if size:
+            borders.append(end)
         begin = end
     return borders

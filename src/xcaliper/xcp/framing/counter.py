@@ -39,7 +39,7 @@ class FramingCounts:
         empty: messages of length 0, skipped.
         checksum: messages dropped because of a wrong checksum.
         duplicates: datagrams dropped because the net had doubled them.
-        overtaken: answers, or commands, dropped because later ones came before them.
+        overtaken: answers, or commands, dropped because later ones came before them; they count as late, too.
     """
 
     messages: int = 0

@@ -26,9 +26,12 @@ _MODULUS: Final = 1 << 16
 _MAX_PACKET: Final = 0xFFFF
 _RECENT: Final = 16
 _ERR: Final = 0xFE
+#: Above every first byte: nothing that comes in a stream can have been overtaken.
+_NO_ANSWERS: Final = 0x100
 #: Answers that have to count upwards before one with a lower counter is known to be late.
 _COUNTING: Final = 3
 _read_header: Final = _HEADER.unpack_from
+#: What is further behind the latest answer is no late answer, but of a sender that has begun again.
 _FAR_BEHIND: Final = 256
 
 
@@ -118,9 +121,17 @@ class _Reader:
             for the next packet.
     """
 
-    def __init__(self, alignment: int = 1, *, max_packet: int = _MAX_PACKET) -> None:
+    def __init__(
+        self,
+        alignment: int = 1,
+        *,
+        max_packet: int = _MAX_PACKET,
+        answers_from: int = _NO_ANSWERS,
+    ) -> None:
         self._alignment = _check_alignment(alignment)
         self._max_packet = max_packet
+        self._answers_from = answers_from
+        self._answers: deque[int] = deque(maxlen=_COUNTING)
         self._watch = CounterWatch(_MODULUS)
         self.counts = FramingCounts()
         self.new_gaps: list[tuple[int, int]] = []
@@ -186,6 +197,33 @@ class _Reader:
             watch.gaps.append(Gap(watch.last_t_ns if first else t_ns, t_ns, missing))
         watch.last_t_ns = t_ns
 
+    def admit(self, packet: bytes, counter: int, behind: int) -> bool:
+        """Whether a packet may be given out; if not, it is an answer that later ones have overtaken.
+
+        Whoever asked has given such an answer up and asked again: it would pass for the answer to
+        another command, and an old command would be carried out behind newer ones. That an answer is
+        late is believed of a sender only whose answers have counted upwards.
+
+        Args:
+            packet: or its beginning.
+            counter: CTR of it.
+            behind: how far it is behind the expected CTR, 0 for one that is not late.
+        """
+        if packet[0] < self._answers_from:
+            return True
+        answers = self._answers
+        if behind and len(answers) == _COUNTING:
+            first, second, latest = answers
+            half = _MODULUS // 2
+            counts = 0 < (second - first) % _MODULUS < half
+            counts = counts and 0 < (latest - second) % _MODULUS < half
+            # A latest answer of the round before has not overtaken anything.
+            if counts and (latest - counter) % _MODULUS < min(behind, _FAR_BEHIND + 1):
+                self.counts.overtaken += 1
+                return False
+        answers.append(counter)
+        return True
+
     def _scan(self, data: bytes, packets: list[bytes], t_ns: int) -> int:
         """Append the packets of whole messages; gives where it stopped.
 
@@ -195,6 +233,7 @@ class _Reader:
         unpack, watch = _HEADER.unpack_from, self._watch
         limit, alignment, end = self._max_packet, self._alignment, len(data)
         expected = watch.expected
+        answers_from, admit = self._answers_from, self.admit
         owed = self._owed
         at = 0
         while end - at >= HEADER_SIZE:
@@ -203,23 +242,28 @@ class _Reader:
             stop = start + size
             if stop > end or size > limit:
                 break
+            behind = 0
             if counter == expected:
                 expected = (counter + 1) & 0xFFFF
             else:
                 if at:
                     watch.last_t_ns = t_ns
                 watch.expected = expected
-                missing = watch.see(counter, t_ns)
+                owed += watch.see(counter, t_ns)
+                if watch.expected == expected:
+                    behind = (expected - counter) & 0xFFFF
                 expected = watch.expected
-                owed += missing
-            if size:
-                if owed:
-                    self.new_gaps.append((len(packets), owed))
-                    owed = 0
-                packets.append(data[start:stop])
-            else:
-                self.counts.empty += 1
             at = stop if alignment == 1 else stop + -stop % alignment
+            if not size:
+                self.counts.empty += 1
+                continue
+            packet = data[start:stop]
+            if packet[0] >= answers_from and not admit(packet, counter, behind):
+                continue
+            if owed:
+                self.new_gaps.append((len(packets), owed))
+                owed = 0
+            packets.append(packet)
         if at:
             watch.expected = expected
             watch.last_t_ns = t_ns
@@ -245,10 +289,8 @@ class DatagramReader(_Reader):
         max_packet: int = _MAX_PACKET,
         answers_from: int = _ERR,
     ) -> None:
-        super().__init__(alignment, max_packet=max_packet)
+        super().__init__(alignment, max_packet=max_packet, answers_from=answers_from)
         self._recent: deque[bytes] = deque(maxlen=_RECENT)
-        self._answers_from = answers_from
-        self._answers: deque[int] = deque(maxlen=_COUNTING)
 
     def reset(self) -> None:
         """Forget the counter, as after CONNECT; totals stay."""
@@ -279,7 +321,6 @@ class DatagramReader(_Reader):
         """
         packets: list[bytes] = []
         self.new_gaps = []
-        piece = piece[self._overtaken(piece) :]
         at = self._scan(piece, packets, t_ns)
         if ends and at < len(piece):
             self.counts.malformed += 1
@@ -293,34 +334,6 @@ class DatagramReader(_Reader):
         """
         recent = self._recent
         return data in recent and any(other[2:4] != data[2:4] for other in recent)
-
-    def _overtaken(self, data: bytes) -> int:
-        """Where a datagram goes on behind answers that later ones have overtaken.
-
-        Whoever asked has given such an answer up and asked again: it would pass for the answer to
-        another command, and an old command would be carried out behind newer ones. That an answer is
-        late is believed of a sender only whose answers have counted upwards.
-        """
-        at = 0
-        answers = self._answers
-        while len(data) - at > HEADER_SIZE and data[at + HEADER_SIZE] >= self._answers_from:
-            size, counter = _HEADER.unpack_from(data, at)
-            if not size:
-                break
-            if len(answers) < _COUNTING or not self._is_behind(counter):
-                answers.append(counter)
-                break
-            self.counts.overtaken += 1
-            stop = at + HEADER_SIZE + size
-            at = min(stop + -stop % self._alignment, len(data))
-        return at
-
-    def _is_behind(self, counter: int) -> bool:
-        """True for a counter not above that of the latest answer, when the sender counts."""
-        first, second, latest = self._answers
-        step = _MODULUS // 2
-        counts = 0 < (second - first) % _MODULUS < step and 0 < (latest - second) % _MODULUS < step
-        return counts and (latest - counter) % _MODULUS <= _FAR_BEHIND
 
     def feed(self, datagram: bytes | bytearray | memoryview, t_ns: int = 0) -> list[bytes]:
         """The packets of one datagram, in order.
