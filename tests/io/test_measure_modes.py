@@ -58,11 +58,11 @@ def test_callbacks_get_every_sample_in_a_thread_of_their_own(ecu):
     def collect(block):
         threads.add(threading.current_thread().name)
         seen.append(block["TaskCounter1ms"].astype(np.int64))
-        freshness.append(ecu.link._is_fresh)
+        freshness.append(ecu.link._pace.is_fresh)
 
     measurement.run()
     assert freshness[0]  # the last ones come when it has ended
-    assert not ecu.link._is_fresh
+    assert not ecu.link._pace.is_fresh
     counts = np.concatenate(seen)
     assert len(counts) == measurement.quality.samples > 20
     assert (np.diff(counts) == 1).all()

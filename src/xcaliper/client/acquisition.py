@@ -39,11 +39,15 @@ __all__ = ["Acquisition", "renamed_dtype"]
 
 #: Silence after which the slave is asked whether it is still there.
 SILENCE_S: Final = 2.0
+#: How soon the slave is looked after again: at most, and while it is polled, lost or asked for its clock.
+LONGEST_REST_S: Final = 0.5
+SHORT_REST_S: Final = 0.1
 #: How long a slave that said so may sleep while something is measured.
 ASLEEP_S: Final = 600.0
 #: Between two attempts to find a slave again: the first and the longest wait.
 FIRST_WAIT_S: Final = 0.2
 LONGEST_WAIT_S: Final = 2.0
+_LEAST_REST_S: Final = 0.02
 _SUMMED: Final = (
     "lost_messages",
     "lost_samples",
@@ -76,6 +80,9 @@ class Acquisition:
         silences: how often cyclic data stopped although the slave answered.
         diagnostics: what was odd, each told once.
         axis: that of a measurement of several slaves; None = the slave's own time counts.
+        news: called when the slave has told something or the link has failed, so that :meth:`watch` is
+            worth it.
+        is_hurried: the slave is asked for its clock by others, too, so events are to be taken soon.
     """
 
     def __init__(  # options by name
@@ -102,6 +109,8 @@ class Acquisition:
         self._deliver: Callable[[list[SampleBlock]], None] = lambda _blocks: None
         self._lost: Callable[[str], None] = lambda _text: None
         self.axis: SharedAxis | None = None
+        self.news: Callable[[], object] = lambda: None
+        self.is_hurried = False
         self._time: SlaveTime | None = None
         self._clock_check = ClockCheck(None)
         self._decoder: DaqDecoder | None = None
@@ -266,8 +275,8 @@ class Acquisition:
             if self._decoder is decoder:  # and not one of a session that was given up
                 self._on_blocks(blocks)
 
-        self.port.listen(decoder, self._on_batch, take)
-        if self._is_fresh:
+        self.port.listen(decoder, self._on_batch, take, self.news)
+        if self._is_fresh or self.is_hurried:
             self.port.keep_fresh()
 
     def keep_fresh(self) -> None:
@@ -349,8 +358,16 @@ class Acquisition:
         slowest = max((track.cycle_ns or 0 for track in self.tracks), default=0)
         return max(SILENCE_S * 1e9, 3 * slowest)
 
+    def rest_s(self, now_ns: int) -> float:
+        """How long it may take until :meth:`watch` is called again, unless there is news."""
+        if self._down_since_ns or self._poller is not None or self.is_hurried:
+            return SHORT_REST_S
+        if self._time is None:
+            return LONGEST_REST_S
+        return max(min(self._time.rest_s(now_ns), LONGEST_REST_S), _LEAST_REST_S)
+
     def watch(self, now_ns: int) -> None:
-        """Look after the slave; to be called several times a second.
+        """Look after the slave; to be called again after :meth:`rest_s`.
 
         Raises:
             XcaliperError: it is lost, for good where reconnecting is allowed.

@@ -283,6 +283,7 @@ class DaqPort:
         decoder: DaqDecoder,
         sink: Callable[[DtoBatch], object],
         block_sink: Callable[[list[SampleBlock]], object],
+        news: Callable[[], object] = lambda: None,
     ) -> None:
         """Hand every batch of DAQ packets to a function from now on.
 
@@ -290,11 +291,13 @@ class DaqPort:
             decoder: of :meth:`setup`.
             sink: gets batches for a decoder of packets.
             block_sink: gets blocks of a decoder that takes bytes as they are received.
+            news: called when the slave has told something, or the link has failed; in any thread.
         """
         from xcaliper.daq.framed import FramedDecoder
 
         self.take_overloads()
         self._terminated = False
+        self.connection.link.on_news = news
         if self._adopted is not None:
             self._adopted_sink = sink
             return

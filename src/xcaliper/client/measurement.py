@@ -50,7 +50,8 @@ RECORD_BYTES: Final = 64 << 20
 #: Seconds between two GET_DAQ_CLOCK_MULTICAST.
 MULTICAST_S: Final = 0.1
 _BLOCK_S: Final = 0.1
-_WATCH_S: Final = 0.1
+#: News that come within so many seconds are looked at together: a slave may tell much.
+_NEWS_S: Final = 0.02
 _WATCHER_STOP_S: Final = 10.0
 
 
@@ -122,6 +123,7 @@ class Measurement:
         self._state_lock = threading.Lock()
         self._data_lock = threading.Lock()
         self._stopping = threading.Event()
+        self._news = threading.Event()
         self._error: XcaliperError | None = None
         self._raised: XcaliperError | None = None  # on its way to whoever iterates
         self._watcher: threading.Thread | None = None
@@ -186,7 +188,7 @@ class Measurement:
                 self._watcher.start()
                 self._state = "running"
             except BaseException:
-                self._stopping.set()
+                self._let_go()
                 self._end_quietly()
                 raise
 
@@ -196,6 +198,8 @@ class Measurement:
             for one in self.acquisitions:
                 one.port.cluster = self.multicast.cluster
         for one in self.acquisitions:
+            one.news = self._news.set
+            one.is_hurried = self.multicast is not None
             one.prepare(self._accept, self._note)
         if self._outputs is not None:
             for name, output in self._outputs(self, time.monotonic_ns()):
@@ -232,7 +236,7 @@ class Measurement:
             if self._state != "running":
                 return
             self._state = "ended"
-            self._stopping.set()
+            self._let_go()
             try:
                 problems = self._wind_up()
             except BaseException:  # Ctrl+C in the middle of it
@@ -278,16 +282,31 @@ class Measurement:
         return self
 
     def _watch(self) -> None:
-        """Body of the watching thread: look after every slave until the end."""
-        while not self._stopping.wait(_WATCH_S):
+        """Body of the watching thread: look after every slave until the end.
+
+        It sleeps until something is due, or until a slave has told something: waking up for nothing
+        would be most of what a slow measurement costs.
+        """
+        while True:
+            rest_s = min(one.rest_s(time.monotonic_ns()) for one in self.acquisitions)
+            if self._news.wait(rest_s):
+                self._stopping.wait(_NEWS_S)
+                self._news.clear()
+            if self._stopping.is_set():
+                return
             self._ask_clocks(time.monotonic_ns())
             for one in self.acquisitions:
                 try:
                     one.watch(time.monotonic_ns())
                 except XcaliperError as error:
                     self._error = error
-                    self._stopping.set()
+                    self._let_go()
                     return
+
+    def _let_go(self) -> None:
+        """Whoever waits shall look whether it is over."""
+        self._stopping.set()
+        self._news.set()
 
     def _ask_clocks(self, now_ns: int) -> None:
         """Send GET_DAQ_CLOCK_MULTICAST when it is time; without a network nothing is lost."""
@@ -359,7 +378,7 @@ class Measurement:
     def __iter__(self) -> Iterator[Block]:
         """Blocks as they come, about ten per second and event; ends with the duration or a stop.
 
-        What nobody took while it ran can still be taken after it ended.
+        Where much comes there are more of them, because joining would copy it. What nobody took while it ran can still be taken after it ended.
 
         Raises:
             LinkError: the link failed.

@@ -81,6 +81,10 @@ class SlaveTime:
     def _wants_reading(self) -> bool:
         return self._has_clock and self.correlator.needs_reading
 
+    def rest_s(self, now_ns: int) -> float:
+        """Seconds until the next reading is due; without end where none is wanted."""
+        return (self._due_ns - now_ns) * 1e-9 if self._wants_reading else float("inf")
+
     def tick(self, now_ns: int) -> bool:
         """Read when it is time; True when something new is known."""
         if now_ns < self._due_ns or not self._wants_reading:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from xcaliper.client.block import join_blocks
 from xcaliper.core.samples import Gap, SampleBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["Waiting", "block_bytes"]
+
+#: Most bytes of blocks that are joined.
+_JOINED_BYTES: Final = 256 << 10
 
 
 def block_bytes(block: SampleBlock) -> int:
@@ -64,7 +67,11 @@ class Waiting:
             self._filled.notify()
 
     def take(self) -> list[SampleBlock]:
-        """Everything that waits, one block per raster, dropped ones marked as a gap in front."""
+        """Everything that waits, ordered by raster, dropped ones marked as a gap in front.
+
+        What is small is joined, so that there is one block per raster; of much data several are handed
+        out as they are, because copying them would cost more than to look at each.
+        """
         with self._filled:
             blocks, self._blocks, self._bytes = list(self._blocks), deque(), 0
             there = {block.raster for block in blocks}
@@ -72,8 +79,10 @@ class Waiting:
         by_raster: dict[int, list[SampleBlock]] = {}
         for block in blocks:
             by_raster.setdefault(block.raster, []).append(block)
-        joined = [join_blocks(group) for _, group in sorted(by_raster.items())]
-        return [_mark_dropped(block, lost[block.raster]) for block in joined]
+        joined = [
+            join_blocks(part) for _, group in sorted(by_raster.items()) for part in _parts(group)
+        ]
+        return [_mark_dropped(block, lost.pop(block.raster, None)) for block in joined]
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until something is there or nothing will come any more; True once it is closed."""
@@ -90,6 +99,20 @@ class Waiting:
 
     def __len__(self) -> int:
         return len(self._blocks)
+
+
+def _parts(blocks: list[SampleBlock]) -> Iterator[list[SampleBlock]]:
+    """Blocks of one raster in pieces that are worth joining."""
+    part: list[SampleBlock] = []
+    size = 0
+    for block in blocks:
+        more = block_bytes(block)
+        if part and size + more > _JOINED_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(block)
+        size += more
+    yield part
 
 
 def _first_time(block: SampleBlock) -> int:

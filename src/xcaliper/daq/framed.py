@@ -113,7 +113,7 @@ class FramedDecoder(DaqDecoder):
         self._storage_bytes = storage_bytes
         self._kernel_now, self._resident_now = kernel, resident
         self._kernel: Callable[..., int] | None = None
-        self.control = np.zeros(32, np.int64) if control is None else control
+        self.control = np.zeros(40, np.int64) if control is None else control
         self._buffer = np.zeros(BUFFER_BYTES + LARGEST + SLACK, np.uint8)
         self._view = memoryview(self._buffer.data)[: BUFFER_BYTES + LARGEST]
         self._end = self._skip = 0

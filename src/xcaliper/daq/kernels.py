@@ -13,6 +13,7 @@ from typing import Any, Final
 from xcaliper.xcp.framing.counter import LATE_PART
 
 __all__ = [
+    "AWAKE",
     "FUNCTIONS",
     "JOINED",
     "LARGE",
@@ -192,6 +193,9 @@ JOINED: Final = 2
 #: Words of the control block: 1 = leave, the time to leave, and bytes of a turn without a nap.
 LEAVE: Final = 24
 UNTIL: Final = 25
+#: Time until which a stay looks again and again instead of sleeping: an answer is soon there, and
+#: going to sleep for it costs more than looking.
+AWAKE: Final = 34
 #: Where ``clock_ns`` leaves the seconds and nanoseconds that it has read.
 TIMESPEC: Final = 32
 LARGE: Final = 26
@@ -687,9 +691,10 @@ def reside(  # arrays are the only state there is
         )
         if why != _DONE or state[_HELD] or state[_ENDED] or control[LEAVE]:
             return why
-        if clock_ns(control) >= control[UNTIL]:
+        now = clock_ns(control)
+        if now >= control[UNTIL]:
             return why
-        if state[_TAKEN] - before <= control[LARGE]:
+        if now >= control[AWAKE] and state[_TAKEN] - before <= control[LARGE]:
             nap(control)
     return _DONE
 

@@ -20,8 +20,8 @@ __all__ = ["RowStorage", "StoragePool", "move_row"]
 
 _LINE: Final = 64
 _LEAST_ROWS: Final = 8
-_MOST_BYTES: Final = 4 << 20
-_MOST_KEPT: Final = 12
+_MOST_BYTES: Final = 8 << 20
+_MOST_KEPT: Final = 6
 
 
 class RowStorage:

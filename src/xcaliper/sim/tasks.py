@@ -79,6 +79,7 @@ class Scheduler:
                 )
         self.skipped = 0
         self._tasks = tasks
+        self._fixed_ns = [one.period_ns if isinstance(one.period_ns, int) else 0 for one in tasks]
         self._heap = [(task.offset_ns, at) for at, task in enumerate(tasks)]
         heapq.heapify(self._heap)
         self._begun: set[int] = set()
@@ -123,7 +124,7 @@ class Scheduler:
                     heapq.heapreplace(self._heap, (due_ns + task.runtime_ns, at))
                     continue
             task.run(begun_ns)
-            wait_ns = self._wait_ns(task)
+            wait_ns = self._fixed_ns[at] or self._wait_ns(task)
             if not wait_ns:
                 self._standing.add(at)
             heapq.heapreplace(self._heap, (begun_ns + (wait_ns or STANDSTILL_NS), at))

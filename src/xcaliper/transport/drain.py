@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xcaliper.daq import kernels
-from xcaliper.daq.kernels import JOINED, LEAVE, TIMESPEC
+from xcaliper.daq.kernels import AWAKE, JOINED, LEAVE, TIMESPEC
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +49,7 @@ _NAP: Final = 27
 _POLLED: Final = 29
 _POLLFD: Final = 30
 _POLLIN: Final = 1
+_MOST_WISHES: Final = 1 << 20
 _CLOCK_MONOTONIC: Final = 1
 _SOL_UDP: Final = 17
 _UDP_GRO: Final = 104
@@ -324,26 +325,30 @@ class Stay:
             os.set_blocking(end, False)
         control[_POLLFD] = self._reader | _POLLIN << 32
 
-    def begin(self, nap_s: float, descriptor: int = -1) -> None:
+    def begin(self, nap_s: float, descriptor: int = -1, *, awake_ns: int = 0) -> None:
         """Forget earlier wishes to leave; the caller looks for new ones after that.
 
         Args:
             nap_s: how long it sleeps between two ticks, below one second.
             descriptor: of a socket, to wake up with every datagram.
+            awake_ns: monotonic time until which not to sleep at all.
         """
         self._control[_NAP + 1] = int(nap_s * 1e9)
+        self._control[AWAKE] = awake_ns
         self._control[_POLLED] = 1 + (descriptor >= 0)
         self._control[_POLLFD + 1] = (descriptor & 0xFFFFFFFF) | _POLLIN << 32
         if self._control[LEAVE]:
             self._control[LEAVE] = 0
             with contextlib.suppress(BlockingIOError):
-                os.read(self._reader, 4096)
+                os.read(self._reader, _MOST_WISHES)  # as much as a pipe holds
 
     def end(self) -> None:
         """Let it leave at the next opportunity; from any thread, harmless when nobody stays."""
-        self._control[LEAVE] = 1
+        # In this order: a byte that came behind the word would be left in the pipe by begin(), and
+        # naps would be over at once.
         with contextlib.suppress(OSError):  # full: it wakes anyway
             os.write(self._writer, b"x")
+        self._control[LEAVE] = 1
 
     def close(self) -> None:
         """Give the pipe back; nobody may stay any more."""

@@ -53,6 +53,8 @@ _MAX_PASSED: Final = 256
 #: Datagrams of samples met one by one, before everything that waits is taken at once.
 _FEW_PASSED: Final = 4
 _MILLISECOND_NS: Final = 1_000_000
+#: How long to look for an answer before sleeping, while samples come: whoever sleeps is late.
+_AWAKE_NS: Final = 150_000
 #: Bytes taken in one poll, so that a command never waits long for the lock.
 HOLD_BYTES: Final = 256 << 10
 _TELL_NS: Final = 1_000_000_000
@@ -628,8 +630,9 @@ class Driver:
         acquisition, stay = self._acquisition, self._stay
         if acquisition is not None and stay is not None and acquisition.can_stay:
             wait_ns = min(wait_ns, SLICE_NS)
-            stay.begin(wait_ns / 1e9, acquisition.descriptor)
             now = self._clock()
+            awake_ns = now + _AWAKE_NS
+            stay.begin(wait_ns / 1e9, acquisition.descriptor, awake_ns=awake_ns)
             return self._drain(acquisition, HOLD_BYTES, now, now + wait_ns)[1]
         # Whole milliseconds, and the full slice most of the time: changing it costs a system call.
         whole_ms = max(-(-wait_ns // _MILLISECOND_NS), 1) * _MILLISECOND_NS

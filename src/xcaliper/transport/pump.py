@@ -29,8 +29,9 @@ from xcaliper.proto.procedure import ask
 from xcaliper.transport.acquisition import BufferedSource
 from xcaliper.transport.base import readable_within
 from xcaliper.transport.drain import Stay
-from xcaliper.transport.driver import HOLD_BYTES, LATE_BYTES, Driver
+from xcaliper.transport.driver import HOLD_BYTES, Driver
 from xcaliper.transport.inbox import DaqInbox
+from xcaliper.transport.pace import Pace, Turns
 from xcaliper.xcp.std import Disconnect
 
 if TYPE_CHECKING:
@@ -50,23 +51,12 @@ __all__ = ["Link"]
 T = TypeVar("T")
 
 _MAX_EVENTS: Final = 4096
-_DAQ_TICK_S: Final = 0.001
-_SLOW_TICK_S: Final = 0.004
-_SHORT_TICK_S: Final = 0.0004  # a default buffer of 208 KiB holds 1.1 ms of a Gbit/s
+_SHORT_TICK_S: Final = 0.0004
 #: Bytes of one tick from which joined datagrams are worth a dearer system call per answer.
 _BATCHING_BYTES: Final = 32 << 10
-_ENOUGH_BUFFER: Final = 1 << 20
 _IDLE_TICK_S: Final = 0.025
-_LATE_NS: Final = 3_000_000
-#: Late drains of much data after which threads shall take turns more often, and how often.
-_MANY_WAITS: Final = 3
-_HURRY_S: Final = 0.001
-#: How long the pump stays in the receive: when much comes or somebody waits for it, and else.
-_STAY_NS: Final = 20_000_000
-_LONG_STAY_NS: Final = 100_000_000
 #: How long it does not stay after a command.
 _COMMANDED_NS: Final = 3_000_000
-_SETTLING_NS: Final = 500_000_000
 _CLOSE_NS: Final = 500_000_000
 _SLICE_S: Final = 0.1
 #: How long a prompt pump waits for the socket: submitted procedures wait as long.
@@ -96,6 +86,7 @@ class Link:
         transport: as given.
         machine: as given; touch it only inside procedures.
         diagnostics: what is not as good as it could be.
+        on_news: called when there are new :meth:`events`, and when the link fails; by any thread.
     """
 
     def __init__(  # noqa: PLR0913  # options by name
@@ -117,6 +108,7 @@ class Link:
         self._inbox = DaqInbox()
         self._driver = Driver(transport, machine, self._inbox, alignment=alignment, clock=clock)
         self._driver.on_wait = on_wait
+        self.on_news: Callable[[], object] = lambda: None
         self._events: deque[MasterEvent] = deque(maxlen=_MAX_EVENTS)
         self._lock = threading.Lock()
         self._turn = threading.Lock()
@@ -124,27 +116,15 @@ class Link:
         self._submitted: deque[tuple[Procedure[Any], float | None, Future[Any]]] = deque()
         self._closed = False
         self._close_lock = threading.Lock()
-        self._switch_interval_s = switch_interval_s
-        self._may_hurry = may_hurry
-        self._switch_before = self._switch_now = 0.0
-        self._kept_waiting = self._settling = 0
-        self._drained_ns = clock()
+        self._turns = Turns(switch_interval_s, may_hurry=may_hurry)
+        self._pace = Pace(transport.buffer_size)
         self._wake = threading.Lock()
         self._wake.acquire()
         self._pump_id = 0
         self._pump_drives = False
         self._stay: Stay | None = None
-        self._stay_ns = _STAY_NS
-        self._is_fresh = False
         self._sent = 0
         self._commanded_ns = 0
-        self._was_full = self._came_late = False
-        enough = transport.buffer_size >= _ENOUGH_BUFFER or transport.buffer_size == 0
-        self._daq_tick_s = _DAQ_TICK_S if enough else _SHORT_TICK_S
-        #: A drain above an eighth of the kernel's buffer is followed by the next one at once.
-        self._large = min((transport.buffer_size or HOLD_BYTES) // 8, HOLD_BYTES // 2)
-        self._pause_s = self._daq_tick_s
-        self._longest_s = self._daq_tick_s
         self._prompt: Callable[[float], bool] | None = None
         self._thread: threading.Thread | None = None
         if threaded:
@@ -333,10 +313,9 @@ class Link:
 
         def begin() -> None:
             # A large buffer holds what a burst brings meanwhile, and timestamps do not care.
-            patient = decoder.is_patient and self._daq_tick_s == _DAQ_TICK_S
-            self._longest_s = _SLOW_TICK_S if patient else self._daq_tick_s
+            self._pace.begin(self._clock(), patient=decoder.is_patient)
             if self._thread is not None and self._clock is time.monotonic_ns and can_stay:
-                decoder.control[LARGE] = self._large
+                decoder.control[LARGE] = self._pace.large
                 self._stay = Stay(decoder.control)
             self._driver.begin_acquisition(decoder, self._stay)
             self._inbox.start_blocks(decoder, sink)
@@ -345,7 +324,7 @@ class Link:
 
     def keep_fresh(self) -> None:
         """Hand out blocks every 20 ms, whatever it costs, until DAQ ends: somebody looks at them."""
-        self._is_fresh = True
+        self._pace.is_fresh = True
 
     def start_daq(self, sink: DaqSink, *, prompt: bool = False) -> None:
         """Give every DAQ packet from now on to the sink, in batches and in order.
@@ -362,11 +341,15 @@ class Link:
             UsageError: a sink is set already.
             LinkError: the link is closed or failed.
         """
-        self._longest_s = self._daq_tick_s
         transport = self.transport
         if prompt and isinstance(transport, BufferedSource):
             self._prompt = readable_within(transport.fileno())
-        self._begin_daq(lambda: self._inbox.start(sink))
+
+        def begin() -> None:
+            self._pace.begin(self._clock(), patient=False)
+            self._inbox.start(sink)
+
+        self._begin_daq(begin)
 
     def send_data(self, packets: Sequence[bytes]) -> None:
         """Send packets that nobody answers (STIM), in order; any thread may, a sink as well.
@@ -382,37 +365,11 @@ class Link:
             raise UsageError(f"{self.name}: DAQ has a sink already.", hint="Call stop_daq() first.")
         self._acquire(None)
         try:
-            self._pause_s = self._daq_tick_s
             begin()
         finally:
             self._lock.release()
-        self._kept_waiting = 0
-        if self._switch_interval_s is not None:
-            self._switch_faster(self._switch_interval_s)
-        elif self._stay is not None and self._may_hurry:
-            self._settling = _SETTLING_NS
-            self._switch_faster(_HURRY_S)
+        self._turns.begin(stays=self._stay is not None)
         self._wake_pump()
-
-    def _switch_faster(self, interval_s: float) -> None:
-        """Let threads of the interpreter take turns more often until DAQ ends."""
-        before = sys.getswitchinterval()
-        if before > interval_s and not self._switch_before:
-            self._switch_before, self._switch_now = before, interval_s
-            sys.setswitchinterval(interval_s)
-            self._switch_now = sys.getswitchinterval()  # as the interpreter rounds it
-
-    def _switch_back(self) -> None:
-        before, self._switch_before = self._switch_before, 0.0
-        if before and sys.getswitchinterval() == self._switch_now:  # nobody else has set it
-            sys.setswitchinterval(before)
-
-    def _settle(self, size: int) -> None:
-        """Starting takes several turns of several threads; with the first stays the hurry is over."""
-        if self._settling and size:
-            self._settling = max(self._settling - self._stay_ns, 0)
-            if not self._settling:
-                self._switch_back()
 
     def stop_daq(self) -> None:
         """Deliver what has come so far and let the sink go; harmless without one.
@@ -429,8 +386,8 @@ class Link:
         if not self._inbox.running:
             return None
         self._prompt = None
-        self._settling, self._is_fresh = 0, False
-        self._switch_back()
+        self._pace.is_fresh = False
+        self._turns.end()
         self._leave()
         if self._lock.acquire(timeout=_STOP_S):
             try:
@@ -472,7 +429,10 @@ class Link:
         return size
 
     def _collect(self) -> None:
-        self._events.extend(self.machine.events())
+        fresh = self.machine.events()
+        if fresh:
+            self._events.extend(fresh)
+            self.on_news()
 
     def _leave(self) -> None:
         """Get the pump out of a long stay; harmless when it does not stay."""
@@ -487,12 +447,12 @@ class Link:
 
     def _pump(self) -> None:
         self._pump_id = threading.get_ident()
-        more = False
+        more = told = False
         while not self._driver.closing:
             prompt = self._prompt if self._inbox.running else None
             if not more and prompt is None:
                 running = self._inbox.running
-                self._wake.acquire(timeout=self._pause_s if running else _IDLE_TICK_S)
+                self._wake.acquire(timeout=self._pace.pause_s if running else _IDLE_TICK_S)
             try:
                 more = self._tick() if prompt is None else self._turn_promptly(prompt)
             except Exception as error:  # noqa: BLE001 - whatever it is, callers shall hear of it
@@ -502,6 +462,9 @@ class Link:
             if self._driver.failure is not None:
                 self._inbox.deliver(self._clock())
                 self._fail_submitted()
+                if not told:
+                    self.on_news()
+                told = True
 
     def _turn_promptly(self, is_readable: Callable[[float], bool]) -> bool:
         """Wait for the socket, a few ms at most, and hand on what has come."""
@@ -525,18 +488,13 @@ class Link:
 
     def _tick(self) -> bool:
         """One turn of the pump; True when the next one should follow at once."""
-        size, stayed = 0, False
+        size, stayed, pace = 0, False, self._pace
         if self._driver.failure is None and self._lock.acquire(False):
             try:
-                share, stayed = self._share(), self._may_stay()
-                if stayed:
-                    size = self._remain()
-                else:
-                    size = self._driver.poll(share)
-                    self._was_full = size >= HOLD_BYTES
-                self._choose_pause(size, stayed=stayed)
-                if self._came_late and size > self._large and not stayed:
-                    self._note_wait()
+                stayed = self._may_stay()
+                size = self._remain() if stayed else self._drain()
+                if pace.is_late and size > pace.large:
+                    self._turns.note_wait()
                 if size > _BATCHING_BYTES and self._inbox.running:
                     self.transport.set_batching(on=True)
                 self._collect()
@@ -548,7 +506,7 @@ class Link:
             self._run_submitted()
         if stayed and not self._queueing:
             return True
-        return bool(self._submitted) or size > max(self._large, self._driver.worthwhile_bytes)
+        return bool(self._submitted) or size > max(pace.large, self._driver.worthwhile_bytes)
 
     def _may_stay(self) -> bool:
         """Whether nobody needs the link while the pump stays in the receive."""
@@ -560,49 +518,26 @@ class Link:
         if now - self._commanded_ns < _COMMANDED_NS:
             return False
         # Whoever wants it to end after this is seen, by the kernel or here.
-        self._stay.begin(self._pause_s)
+        self._stay.begin(self._pace.pause_s)
         return not (self._queueing or self._submitted or self._driver.closing)
 
     def _remain(self) -> int:
         """Receive tick by tick for a while; gives the number of bytes."""
-        until = self._clock() + self._stay_ns
+        pace = self._pace
+        until = self._clock() + pace.stay_ns
         size = self._driver.poll(HOLD_BYTES, until)
-        self._drained_ns = self._clock()
-        if self._drained_ns - until > _LATE_NS and size > self._large:
-            self._note_wait()
-        self._settle(size)
+        if size:
+            self._turns.stayed(pace.stay_ns)
+        pace.stayed(size, self._driver.worthwhile_bytes, until, self._clock())
         return size
 
-    def _choose_pause(self, size: int, *, stayed: bool) -> None:
-        """Tick less often and stay longer when little comes, so that it costs little."""
-        if stayed:
-            size //= self._stay_ns // 1_000_000
-        is_much = size > self._driver.worthwhile_bytes
-        self._stay_ns = _STAY_NS if is_much or self._is_fresh else _LONG_STAY_NS
-        if is_much:
-            self._pause_s = self._daq_tick_s
-        elif self._pause_s < self._longest_s:
-            self._pause_s = min(2 * self._pause_s, self._longest_s)
-
-    def _share(self) -> int:
-        """Bytes that one drain may take: much when the last one is long ago, or was full.
-
-        Other threads of the application can keep the interpreter for milliseconds at a time; a
-        command that waits meanwhile waits for them, not for the drain. On a saturated link large
-        drains cost less, and nobody waits for it yet.
-        """
-        now = self._clock()
-        self._came_late = now - self._drained_ns > _LATE_NS and self._inbox.running
-        self._drained_ns = now
-        is_saturated = self._was_full and self._inbox.running and not self._queueing
-        return LATE_BYTES if self._came_late or is_saturated else HOLD_BYTES
-
-    def _note_wait(self) -> None:
-        """Another thread kept the interpreter while much came: ask for shorter turns, if allowed."""
-        self._kept_waiting += 1
-        if self._kept_waiting == _MANY_WAITS and self._may_hurry:
-            self._settling = 0  # the hurry of the start goes on
-            self._switch_faster(_HURRY_S)
+    def _drain(self) -> int:
+        """Take what waits; gives the number of bytes."""
+        running, wanted = self._inbox.running, bool(self._queueing)
+        share = self._pace.share(self._clock(), running=running, wanted=wanted)
+        size = self._driver.poll(share)
+        self._pace.drained(size, self._driver.worthwhile_bytes)
+        return size
 
     def _run_submitted(self) -> None:
         try:

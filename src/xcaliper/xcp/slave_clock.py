@@ -254,6 +254,7 @@ class SlaveClocks:
         tick = stamping.resolution.tick_ns
         self._numerator, self._denominator = tick.numerator, tick.denominator
         self._told_state: int | None = None
+        self._told_locked: bool | None = None
 
     # -- readings ---------------------------------------------------------------------------------
 
@@ -352,6 +353,10 @@ class SlaveClocks:
 
     def state_changed(self, now_ns: int) -> bool:
         """True once after each change of SYNC_STATE."""
+        locked = now_ns >= self.settings.lock_after_ns
+        if locked == self._told_locked:  # nothing else changes it
+            return False
+        self._told_locked = locked
         state = int(self.sync_state(now_ns))
         changed = self._told_state is not None and state != self._told_state
         self._told_state = state
@@ -360,6 +365,7 @@ class SlaveClocks:
     def begin_session(self, now_ns: int) -> None:
         """A new session speaks the legacy form (XCP Base, TIME_CORRELATION_PROPERTIES, 1.3)."""
         self.response_fmt = 0
+        self._told_locked = now_ns >= self.settings.lock_after_ns
         self._told_state = int(self.sync_state(now_ns))
 
     def slave_config(self) -> SlaveConfigBits:

@@ -34,6 +34,18 @@ def test_what_fits_comes_out_joined_with_its_gaps():
     assert waiting.take() == []
 
 
+def test_large_blocks_come_out_as_they_are_and_only_the_first_tells_of_what_was_dropped():
+    """262 144 bytes are joined at most: 21 845 rows of twelve bytes."""
+    waiting = Waiting(1_000_000)
+    for first, count in ((0, 70_000), (1, 10_000), (2, 11_000), (3, 900), (4, 30_000), (5, 1)):
+        waiting.put([block(first, count)])
+    assert waiting.dropped == 70_000
+    left = waiting.take()
+    assert [len(one) for one in left] == [21_900 - 900, 900, 30_000, 1]
+    assert [int(one.rows["a"][0]) for one in left] == [1, 3, 4, 5]
+    assert [gap.lost for one in left for gap in one.gaps] == [70_000]
+
+
 def test_oldest_are_dropped_counted_and_marked():
     """Twelve bytes a row: two of the four blocks of ten rows fit."""
     waiting = Waiting(250)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
 
 import numpy as np
@@ -54,6 +56,34 @@ def test_a_wish_to_leave_is_seen_once_and_may_be_repeated() -> None:
         assert block[kernels.LEAVE]
     stay.close()
     stay.end()  # harmless
+
+
+@pytest.mark.parametrize("at", ["before", "between", "behind"])
+def test_a_wish_that_meets_a_new_stay_leaves_no_byte_that_keeps_it_awake(
+    at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block = drain.control_block()
+    stay = drain.Stay(block)
+    write = os.write
+
+    def interrupted(end: int, data: bytes) -> int:
+        if at == "before":
+            stay.begin(0.001)
+        written = write(end, data)
+        if at == "between":
+            stay.begin(0.001)
+        return written
+
+    monkeypatch.setattr(os, "write", interrupted)
+    stay.end()
+    if at == "behind":
+        stay.begin(0.001)
+    reader = int(block[drain._POLLFD]) & 0xFFFFFFFF
+    waiting = select.select([reader], [], [], 0)[0]
+    assert not waiting or block[kernels.LEAVE], "else every nap is over at once"
+    stay.begin(0.001)
+    assert not select.select([reader], [], [], 0)[0]
+    stay.close()
 
 
 def test_without_machine_code_a_stay_is_one_drain() -> None:

@@ -145,6 +145,23 @@ def test_events_are_kept_in_order_and_bounded() -> None:
     assert link.events() == []
 
 
+def test_news_are_told_with_every_event_and_only_then() -> None:
+    line = LoopbackLine()
+    end = SlaveEnd(line, slave())
+    link = link_on(line)
+    told: list[int] = []
+    link.on_news = lambda: told.append(len(link.events()))
+    link.run(ask(Connect()))
+    link.run(ask(GetStatus()))
+    assert told == []
+    end.machine.notify(0x80, b"\x01\x00")
+    end.machine.notify(0x80, b"\x02\x00")
+    end.flush()
+    line.run_until(line.clock() + 1_000_000)
+    link.poll()
+    assert told == [2]
+
+
 def test_event_between_command_and_answer() -> None:
     line = LoopbackLine()
 

@@ -121,7 +121,7 @@ class ManySignals:
         signals = len(declaration.signals) - 1
         order = declaration.byte_order
         self._runs = 0
-        self._views: list[NDArray[Any]] = []
+        self._steps: list[tuple[NDArray[Any], NDArray[Any]]] = []
         self._first: list[tuple[NDArray[Any], NDArray[Any]]] = []
         offset = memory.image["RunCounter"].offset
         self._counter = np.frombuffer(memory.ram, DataType.ULONG.dtype(order), 1, offset)
@@ -134,7 +134,7 @@ class ManySignals:
             view = np.frombuffer(memory.ram, dtype, len(numbers), offsets[0])
             start = np.array(numbers, np.int64).astype(dtype)
             view[:] = start
-            self._views.append(view)
+            self._steps.append((view, np.array(1, dtype)))
             if datatype.is_float:
                 self._first.append((view, start))
         (event,) = declaration.events
@@ -144,8 +144,8 @@ class ManySignals:
         """One cycle."""
         self._runs += 1
         self._counter[0] = self._runs & 0xFFFF_FFFF
-        for view in self._views:
-            np.add(view, 1, out=view)
+        for view, one in self._steps:
+            np.add(view, one, view)  # a one of the same type: turning a number into one costs more
         if not self._runs % _FLOAT_WRAP:
             for view, start in self._first:
                 view[:] = start
