@@ -6,6 +6,7 @@ import pytest
 
 import xcaliper
 from support.served import wait_for
+from xcaliper.cli.main import main
 from xcaliper.core.errors import LibraryError
 from xcaliper.sim.gallery import build_ecu
 from xcaliper.sim.server import EcuServer
@@ -88,3 +89,20 @@ def test_the_blocks_of_the_transport_in_use_decide(server, described, monkeypatc
 def test_the_library_is_that_of_the_transport_in_use(server, described) -> None:
     with pytest.raises(LibraryError, match=r"ethernet\.so"):
         xcaliper.connect(server.url, described, keys="a2l")
+
+
+def test_the_conformance_suite_holds_the_slave_against_its_own_transport(
+    server, tmp_path, capsys
+) -> None:
+    """CAN stands first with sizes that are right for CAN; the common blocks are those of the server."""
+    text = server.ecu.a2l
+    begin = text.index("/begin XCP_ON_UDP_IP")
+    can = CAN.format(own=blocks(1501, 1, "can").replace(" 255 1400 ", " 8 8 "))
+    path = tmp_path / "both.a2l"
+    path.write_text(text[:begin] + can + text[begin:], "utf-8")
+    words = ["conformance", server.url, "--group", "a2l", "--timeout", "5"]
+    assert main([*words, "--a2l", str(path)]) == 0
+    assert " 0 deviations" in capsys.readouterr().out
+    server.ecu.slave.state.config.ids[4] = path.read_bytes()
+    assert main([*words, "--a2l", "slave"]) == 0
+    assert " 0 deviations" in capsys.readouterr().out

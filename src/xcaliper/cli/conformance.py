@@ -142,7 +142,7 @@ def _examine(
     path, address, keys, scratch = given
     own = path is not None and str(path) == _OWN
     file = None if own else path
-    paper = read_paper(file) if file is not None else None
+    paper = read_paper(file, url) if file is not None else None
     options: dict[str, Any] = {
         "limits": limits_of(*seconds),
         "allow": allow,

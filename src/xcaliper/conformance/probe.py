@@ -119,6 +119,7 @@ class Probe:
         connect_packet: the first answer to CONNECT.
         in_flight: True from a question to its answer; after an interrupt nobody knows whether it was served.
         connected: True inside a session.
+        url: of the slave; empty where it has none.
         own_paper: True to take the A2L from the slave at the beginning.
         opened: True when what can be unlocked in this session has been.
         not_opened: resources whose key did not fit.
@@ -146,6 +147,7 @@ class Probe:
         self.limits = limits or Limits()
         self.allow = allow
         self.paper = paper
+        self.url = ""
         self.own_paper = False
         self.given_region = region
         self.key = key
