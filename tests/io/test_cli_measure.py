@@ -306,6 +306,8 @@ BAD = [
     (["measure", "URL"], 2, "no signal given"),
     (["measure", "URL", "EngineSpeed", "--trigger", "x"], 2, "needs a file"),
     (["measure", "URL", "EngineSpeed", "-o", "x.mf4", "--split", "7 parsecs"], 2, "neither a size"),
+    (["measure", "URL", "EngineSpeed", "-o", "x.mf4", "--split", "5B"], 2, "65536 bytes are the least"),
+    (["measure", "URL", "EngineSpeed", "-o", "x.mf4", "--split", "0.01s"], 2, "from 0.1 s"),
     (["measure", "URL", "EngineSpeed", "--calc", "no equals sign"], 2, "name = expression"),
     (["measure", "URL", "EngineSpeed", "--calc", "A = EnginSpeed", "-d", "1"], 3, "EngineSpeed"),
     (["measure", "URL", "EngineSpeed", "--packed", "many"], 2, "packed"),

@@ -92,6 +92,10 @@ def test_a_slave_that_violates_is_told_with_bytes(capsys, tmp_path):
     assert "violation STA-001" in told
     assert "fd → ff 00" in told
     assert "SES-001" in told
+    assert "0 passed, 2 violations, 0 deviations" in told
+    with scripted(answer) as url:
+        assert main(["conformance", url, "--select", "STA-001", "--timeout", "0.5"]) == 6
+    assert "0 passed, 1 violation, 0 deviations" in capsys.readouterr().out
 
 
 def test_nobody_there_is_no_verdict(capsys):

@@ -307,7 +307,7 @@ def test_rows_with_headers_between_them_are_recorded_by_name(tmp_path):
         ("r.mf4", "r.mf4", {"split_s": 1.0}, False),
         ("r_1ms.csv", "r.csv", {}, True),
         ("r_1ms.csv", "r.mf4", {}, False),
-        ("r_002_1ms.parquet", "r.parquet", {"split_bytes": 99}, True),
+        ("r_002_1ms.parquet", "r.parquet", {"split_bytes": 99_000}, True),
     ],
 )
 def test_existing_files_are_found_before_the_measurement(tmp_path, taken, output, settings, clash):
@@ -339,7 +339,9 @@ def test_existing_files_are_found_before_the_measurement(tmp_path, taken, output
         ({"pre_s": -1.0}, SettingsError),
         ({"post_s": float("nan")}, SettingsError),
         ({"split_s": 0.0}, SettingsError),
+        ({"split_s": 0.0999}, SettingsError),
         ({"split_bytes": 0}, SettingsError),
+        ({"split_bytes": 65_535}, SettingsError),
         ({"max_recordings": 0}, SettingsError),
         ({"ring_bytes": 0}, SettingsError),
         ({"calculated": [CalculatedSignal("n", "x")]}, SettingsError),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from support.served import wait_for
 from xcaliper import connect, measure_together
 from xcaliper.core.errors import LinkError
 from xcaliper.core.ticks import TickClock
@@ -127,6 +131,24 @@ def test_a_clock_that_nobody_can_read_is_no_trouble() -> None:
         measurement.run()
         assert measurement.quality.samples > 20
         assert "arrival" in measurement.correlation.describe()
+    finally:
+        connection.close()
+        server.close()
+
+
+def test_a_clock_that_is_set_forward_is_told() -> None:
+    """By less than a second, which its timestamps alone do not show."""
+    server = serve(slave=ClockModel(start_ns=10**12))
+    connection = connect(server.url)
+    try:
+        with connection.measure(NAMES, event="10ms") as measurement:
+            wait_for(lambda: (line := measurement.correlation) and line.readings >= 60)
+            clock = server.ecu.slave.state.clocks.slave
+            clock.model = replace(clock.model, steps=((0, 400_000_000),))
+            wait_for(lambda: measurement.diagnostics)
+        (finding,) = measurement.diagnostics
+        assert finding.slug == "daq-clock-set"
+        assert re.search(r"set forward by 0\.[1-4]\d\d s", finding.text)
     finally:
         connection.close()
         server.close()

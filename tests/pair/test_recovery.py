@@ -527,39 +527,6 @@ def test_burst_as_a_step(pair: Pair) -> None:
     assert pair.run(procedure()) == b"hi"
 
 
-def test_of_unanswered_optional_commands_the_first_one_costs_two_timeouts() -> None:
-    pair = Pair(connected=False)
-    pair.to_slave.hook = lambda packet, n: [] if packet[:1] in b"\xc0\xda\xd9" else [(0, packet)]
-    session = pair.run(connect())
-    assert session.protocol_version == (1, 0)
-    assert pair.now_ns == 2 * T1
-    info = pair.run(daq_info(session))
-    assert (info.processor, info.resolution) == (None, None)
-    assert pair.now_ns == 4 * T1, "a device that ignores one command ignores others"
-    pair.run(daq_info(session))
-    assert pair.now_ns == 4 * T1, "and is not asked again"
-    session.forget()
-    pair.run(daq_info(session))
-    assert pair.now_ns == 7 * T1
-
-
-def test_one_lost_answer_to_an_optional_command_hides_nothing() -> None:
-    pair = Pair(connected=False)
-    lost: list[bytes] = []
-
-    def lose_once(packet: bytes, number: int) -> list[tuple[int, bytes]]:
-        if packet[:1] == b"\xda" and not lost:  # GET_DAQ_PROCESSOR_INFO
-            lost.append(packet)
-            return []
-        return [(0, packet)]
-
-    pair.to_slave.hook = lose_once
-    session = pair.run(connect())
-    assert pair.run(daq_info(session)).processor is not None
-    assert lost
-    assert not session.refused
-
-
 def test_a_slave_that_dies_during_information_is_not_asked_on(pair: Pair) -> None:
     pair.to_slave.hook = lambda packet, n: []
     with pytest.raises(ExchangeTimeoutError):

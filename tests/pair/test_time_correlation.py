@@ -249,6 +249,18 @@ def test_an_ecu_clock_that_nobody_can_read_goes_by_arrival() -> None:
     assert abs(line.drift_ppm + 40) <= line.drift_uncertainty_ppm
 
 
+def test_a_step_forward_that_timestamps_cannot_show_is_proven_by_readings() -> None:
+    model = ClockModel(drift_ppm=20.0, steps=((3 * S, 400 * MS),))
+    slave = BenchSlave(ClockSettings(slave=model), loss=0.2)
+    for at in range(MS, 6 * S, READ_NS):
+        slave.read(at)
+        slave.sample(at + READ_NS // 2)
+    assert slave.timeline.steps == 0
+    at_ns, by_ns = slave.correlator.host.moved
+    assert 3 * S < at_ns < 4 * S
+    assert abs(by_ns - 400 * MS) < 2 * MS
+
+
 def test_a_slave_set_while_it_is_measured_begins_a_new_fit() -> None:
     model = ClockModel(drift_ppm=20.0, steps=((3 * S, -2 * S),))
     slave = BenchSlave(ClockSettings(slave=model))

@@ -142,7 +142,7 @@ def _examine(
     path, address, keys, scratch = given
     own = path is not None and str(path) == _OWN
     file = None if own else path
-    paper = read_paper(file) if file is not None else None
+    paper = read_paper(file, url) if file is not None else None
     options: dict[str, Any] = {
         "limits": limits_of(*seconds),
         "allow": allow,
@@ -220,6 +220,7 @@ def _summary(report: Report) -> None:
 
     from xcaliper.cli.shell import errors, stdout
     from xcaliper.conformance.model import Severity, Verdict
+    from xcaliper.core.wording import counted
 
     console, outcome = stdout(), report.outcome
     for one in outcome.results:
@@ -236,7 +237,7 @@ def _summary(report: Report) -> None:
             came = " | ".join(packet.hex(" ") for packet in step.came) or "nothing"
             line = f"          {asked} → {came}"
             console.print(line if len(line) < 160 else line[:159] + "…", style="dim", markup=False)
-    failed = [f"{outcome.count(Verdict.FAILED, kind)} {kind.value}s" for kind in Severity]
+    failed = [counted(outcome.count(Verdict.FAILED, kind), kind.value) for kind in Severity]
     counts = [f"{outcome.count(Verdict.PASSED)} passed", *failed]
     counts.append(f"{outcome.count(Verdict.SKIPPED)} not run")
     console.print(

@@ -80,7 +80,8 @@ def measure(  # noqa: PLR0913  # options by name
         pre: seconds to record from before the trigger.
         post: seconds to record behind it; without it to the end.
         repeat: record again at each further trigger, into numbered files.
-        split: go on in another file after so much (100MB) or so long (10min).
+        split: go on in another file after so much (100MB) or so long (10min); 64KiB and 0.1s are the
+            least.
         compress: smaller files, more work.
         calc: calculated signal, 'Power = EngineSpeed * Torque / 9549 [kW]'; repeat it for several.
         reconnect: look for an ECU that was lost for a minute, and go on in the same file, gap marked.

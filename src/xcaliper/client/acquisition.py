@@ -257,7 +257,8 @@ class Acquisition:
     def _look_at_clock(self, now_ns: int) -> None:
         if self._time is None:
             return
-        self._tell(self._clock_check.findings(self._name))
+        moved = self._time.correlator.host.moved
+        self._tell(self._clock_check.findings(self._name, moved))
         fresh = self._time.take_events(self.port.take_events())
         fresh |= self._time.tick(now_ns)
         if fresh and self.axis is not None:

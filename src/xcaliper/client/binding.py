@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 
     from xcaliper.a2l.if_xcp import XcpDaq, XcpDaqList, XcpDescription, XcpEvent, XcpTransport
     from xcaliper.core.datatypes import DataType
-    from xcaliper.quantity.catalog import Bound
+    from xcaliper.quantity.catalog import Bound, Catalog
     from xcaliper.quantity.memory_values import Read
     from xcaliper.quantity.window import Window
     from xcaliper.record.description import SignalDescription
 
-__all__ = ["Signal", "declared_daq", "described_transport", "recorded_conversion"]
+__all__ = ["Signal", "declared_daq", "described_transport", "described_xcp", "recorded_conversion"]
 
 _OVERLOADS = (Overload.NONE, Overload.MSB, Overload.EVENT)
 _SCOPES = {
@@ -328,6 +328,17 @@ def described_transport(xcp: XcpDescription, link_name: str) -> XcpTransport | N
     port = link_name.rpartition(":")[2]
     exact = [one for one in mine if str(one.port) == port]
     return next(iter((*exact, *mine, *xcp.transports)), None)
+
+
+def described_xcp(catalog: Catalog | None, link_name: str) -> XcpDescription | None:
+    """What a description says about XCP on the transport that a link is; None when it says nothing.
+
+    Args:
+        catalog: of the description; None = there is none.
+        link_name: such as ``udp://127.0.0.1:5555``.
+    """
+    xcp = catalog.xcp if catalog is not None else None
+    return xcp.merged(described_transport(xcp, link_name)) if xcp is not None else None
 
 
 def _link(described: XcpDescription) -> LinkModel | None:

@@ -71,7 +71,7 @@ class Block:
         return len(self.t)
 
     def __repr__(self) -> str:
-        from xcaliper.daq.describe import counted
+        from xcaliper.core.wording import counted
 
         samples, signals = counted(len(self), "sample"), counted(len(self.names), "signal")
         return f"<Block {self.event}: {samples} of {signals}>"

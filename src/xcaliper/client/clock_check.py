@@ -43,11 +43,12 @@ class ClockCheck:
             self._first = newest, now_ns
         self._latest = newest, now_ns
 
-    def findings(self, name: str) -> Iterable[Diagnostic]:
+    def findings(self, name: str, moved: tuple[int, int] | None = None) -> Iterable[Diagnostic]:
         """What is odd, again and again.
 
         Args:
             name: of the slave.
+            moved: when its clock was set and by how much, as :attr:`ClockFit.moved` of the readings.
         """
         timeline = self._timeline
         if timeline is None or timeline.clock is None:
@@ -58,6 +59,16 @@ class ClockCheck:
                 f"{name}: the timestamps are not of the clock that GET_DAQ_CLOCK shows.",
                 "The axis begins when the first sample came, and goes on by the timestamps; the "
                 "host's time is known by arrival only.",
+            )
+        if moved is not None:
+            at_ns, by_ns = moved
+            yield _warning(
+                "daq-clock-set",
+                f"{name}: its clock was set {'forward' if by_ns > 0 else 'back'} by "
+                f"{abs(by_ns) * 1e-9:.3f} s or more while it was measured, "
+                f"{at_ns * 1e-9:.1f} s behind the start at the latest.",
+                "Timestamps alone do not show a step forward of less than a second: times of samples "
+                "behind it are off by as much against those before.",
             )
         if self._first is None:
             return

@@ -123,8 +123,8 @@ def connect(  # noqa: PLR0913  # options by name
         made.restores = restore
         if resume is not None:
             made.adopt(saved, early)
-        described = made.catalog.xcp.merged() if found.file and made.catalog.xcp else None
-        timers = timers_of(timeout_s, described.protocol_layer if described else None)
+        layer = made.described.protocol_layer if made.described is not None else None
+        timers = timers_of(timeout_s, layer)
         link.machine.timers = timers
     except BaseException:
         link.close()

@@ -8,6 +8,7 @@ from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
+from xcaliper.client.binding import described_xcp
 from xcaliper.client.checksums import verify
 from xcaliper.client.commands import Commands
 from xcaliper.client.connection_lists import bypass, stimulate, store_measurement
@@ -72,6 +73,8 @@ class Connection(NamedObjects):
         link: the road to the slave.
         session: what CONNECT settled.
         description: where names come from.
+        described: what the description says about XCP, the blocks of the transport in use over the
+            common ones; None when it says nothing.
         confirmed: True once the user says that a description with another EPK may be written
             with; see :meth:`confirm`.
         restores: whether :meth:`reconnect` sets pages and opens locks again.
@@ -98,12 +101,11 @@ class Connection(NamedObjects):
             Catalog(description.file, ag=session.profile.ag) if description.file else None
         )
         self._memoir = SlaveMemoir()
-        ring.described = described_keys(self._catalog)
+        self.described = described_xcp(self._catalog, link.name)
+        ring.described = described_keys(self.described)
         ring.serve(link, session)
         self._security = Security(self, ring)
         self._notes = (*link.diagnostics, *description.diagnostics)
-        described = self._catalog.xcp.merged() if self._catalog and self._catalog.xcp else None
-        self._pgm = described.pgm if described is not None else None
         self._look()
         if session.protection and ring.keys is not None:  # looking may have opened something
             self.session = replace(session, protection=link.run(protection()))
@@ -113,7 +115,7 @@ class Connection(NamedObjects):
 
     def _look(self) -> None:
         """Ask the slave what it can and has."""
-        self._daq, self._found = survey_daq(self.link, self.session, self._catalog)
+        self._daq, self._found = survey_daq(self.link, self.session, self.described)
         self._segments = survey_segments(self.link, self.session, self.description.file)
         self._program = survey_program(self.link, self.session)
         self._memory.know(self._segments)
@@ -374,7 +376,8 @@ class Connection(NamedObjects):
     @property
     def program(self) -> Programming:
         """The flash of the slave."""
-        return Programming(self.link, self.session, self._pgm, self.check_confirmed)
+        pgm = self.described.pgm if self.described is not None else None
+        return Programming(self.link, self.session, pgm, self.check_confirmed)
 
     # --- pages ---
 

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from xcaliper.core.address import Address
 from xcaliper.core.errors import (
-    ExchangeTimeoutError,
     NegativeResponseError,
     ProtocolError,
     UnknownCommandError,
 )
-from xcaliper.proto.procedure import ask
 from xcaliper.xcp import daq, level1, pag, pgm, std, timecorr
-from xcaliper.xcp.procedures.connect import attempt, optional
+from xcaliper.xcp.procedures.connect import optional, probe
 from xcaliper.xcp.procedures.daq_info import daq_info
 from xcaliper.xcp.procedures.pages import page_info
 
@@ -113,17 +111,16 @@ def live_facts(connection: Connection) -> LiveFacts:
 
 
 def _served(session: Session, request: Any) -> Procedure[bool]:
-    """Whether the slave has a command; one that it leaves unanswered it has not."""
+    """Whether the slave has a command; one that it leaves unanswered it has not.
+
+    That it was unanswered here does not keep it from being sent again: it may concern one number only.
+    """
     try:
-        yield from attempt(session, request, attempts=1)
+        return (yield from probe(session, request)) is not None
     except UnknownCommandError:
         return False
     except NegativeResponseError:
         return True  # it is there and dislikes the number
-    except ExchangeTimeoutError:
-        yield from ask(std.Synch())
-        return False
-    return True
 
 
 def _checksums(session: Session, segments: tuple[SegmentState, ...]) -> Procedure[dict[int, int]]:

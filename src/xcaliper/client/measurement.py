@@ -713,7 +713,7 @@ class Measurement:
         return found
 
     def __repr__(self) -> str:
-        from xcaliper.daq.describe import counted
+        from xcaliper.core.wording import counted
 
         events = ", ".join(track.name for track in self.tracks)
         count = self.quality.samples

@@ -72,8 +72,8 @@ class Recording:
         pre_s: seconds before the trigger.
         post_s: seconds behind it; None = until the measurement ends.
         repeat: record again at each further trigger, into files with numbers.
-        split_bytes: go on in another file after so many bytes of samples.
-        split_s: go on in another file after so many seconds.
+        split_bytes: go on in another file after so many bytes of samples, 64 KiB or more.
+        split_s: go on in another file after so many seconds, 0.1 or more.
         compressed: smaller files, more work.
         overwrite: replace files that exist.
         numbered: take a free name, ``name_001`` and so on, where a file exists.

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from xcaliper.a2l.if_xcp import XcpDescription
     from xcaliper.client.connection import Connection
     from xcaliper.proto.procedure import Procedure
-    from xcaliper.quantity.catalog import Catalog
     from xcaliper.transport.pump import Link
     from xcaliper.xcp.procedures.connect import Session
     from xcaliper.xcp.seed_key import KeyFunction
@@ -96,9 +96,8 @@ def _open_on_demand(
     return (yield from _open(session, Resource(wanted), function))
 
 
-def described_keys(catalog: Catalog | None) -> str | None:
+def described_keys(xcp: XcpDescription | None) -> str | None:
     """The library that a description names (ASAP2, IF_DATA XCP, SEED_AND_KEY_EXTERNAL_FUNCTION)."""
-    xcp = catalog.xcp.merged() if catalog is not None and catalog.xcp else None
     layer = xcp.protocol_layer if xcp is not None else None
     return layer.seed_and_key if layer is not None else None
 

@@ -475,7 +475,6 @@ def _stop_lists(numbers: Iterable[int]) -> Procedure[Any]:
 
 def _separation_ns(connection: Connection) -> int:
     """Time between two STIM packets that the slave needs (MIN_ST_STIM of the A2L)."""
-    catalog = connection.memory.catalog
-    described = catalog.xcp.merged() if catalog.xcp else None
+    described = connection.described
     stim = described.daq.stim if described is not None and described.daq is not None else None
     return (stim.min_st_stim or 0) * _MIN_ST_NS if stim is not None else 0

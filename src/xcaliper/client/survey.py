@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xcaliper.a2l.if_xcp import read_segment
-from xcaliper.client.binding import declared_daq, described_transport
+from xcaliper.client.binding import declared_daq
 from xcaliper.client.info import SegmentInfo
 from xcaliper.core.errors import ProtocolError, UnlockError
 from xcaliper.daq.merge import DaqAnswers, EventAnswer, ListAnswer, merge
@@ -15,10 +15,9 @@ from xcaliper.xcp.procedures.program import program_info
 
 if TYPE_CHECKING:
     from xcaliper.a2l import A2lFile
-    from xcaliper.a2l.if_xcp import XcpSegment
+    from xcaliper.a2l.if_xcp import XcpDescription, XcpSegment
     from xcaliper.core.diagnostics import Diagnostic
     from xcaliper.daq.capabilities import DaqCapabilities
-    from xcaliper.quantity.catalog import Catalog
     from xcaliper.transport.pump import Link
     from xcaliper.xcp.page_access import PageRules
     from xcaliper.xcp.procedures.connect import Session
@@ -28,7 +27,7 @@ __all__ = ["survey_daq", "survey_program", "survey_segments"]
 
 
 def survey_daq(
-    link: Link, session: Session, catalog: Catalog | None
+    link: Link, session: Session, described: XcpDescription | None
 ) -> tuple[DaqCapabilities | None, tuple[Diagnostic, ...]]:
     """DAQ abilities, the slave's answers over the A2L's words; contradictions are reported.
 
@@ -44,8 +43,6 @@ def survey_daq(
         events=tuple(EventAnswer(e.channel, e.info, e.name) for e in told.events or ()),
         lists=tuple(ListAnswer(one.number, one.info, one.odts) for one in told.lists),
     )
-    xcp = catalog.xcp if catalog is not None else None
-    described = xcp.merged(described_transport(xcp, link.name)) if xcp else None
     return merge(declared_daq(described), answers, session.profile)
 
 

@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.conformance.model import Group, Severity, Verdict
+from xcaliper.core.wording import counted
 
 if TYPE_CHECKING:
     from xcaliper.conformance.model import Result, Step
@@ -112,18 +113,19 @@ def _kind(one: Result) -> str:
 def _head(report: Report) -> str:
     outcome = report.outcome
     counts = [
-        ("passed", outcome.count(Verdict.PASSED), "p"),
-        ("violations", outcome.count(Verdict.FAILED, Severity.VIOLATION), "v"),
-        ("deviations", outcome.count(Verdict.FAILED, Severity.DEVIATION), "d"),
-        ("notes", outcome.count(Verdict.FAILED, Severity.NOTE), "n"),
-        ("not run", outcome.count(Verdict.SKIPPED), ""),
-        ("errors", outcome.count(Verdict.ERROR), ""),
+        (outcome.count(Verdict.PASSED), "passed", "passed", "p"),
+        (outcome.count(Verdict.FAILED, Severity.VIOLATION), "violation", "", "v"),
+        (outcome.count(Verdict.FAILED, Severity.DEVIATION), "deviation", "", "d"),
+        (outcome.count(Verdict.FAILED, Severity.NOTE), "note", "", "n"),
+        (outcome.count(Verdict.SKIPPED), "not run", "not run", ""),
+        (outcome.count(Verdict.ERROR), "error", "", ""),
     ]
-    total = sum(count for _, count, _ in counts) or 1
-    tiles = "".join(f"<div class=tile><b>{count}</b>{name}</div>" for name, count, _ in counts)
+    total = sum(count for count, *_ in counts) or 1
+    words = (counted(count, one, many).partition(" ") for count, one, many, _ in counts)
+    tiles = "".join(f"<div class=tile><b>{count}</b>{word}</div>" for count, _, word in words)
     parts = "".join(
         f"<i class={mark} style='width:{100 * count / total:.2f}%'></i>"
-        for _, count, mark in counts
+        for count, _, _, mark in counts
         if mark
     )
     stopped = ""

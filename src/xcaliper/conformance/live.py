@@ -154,7 +154,7 @@ def opened(  # noqa: PLR0913  # options by name
             key=key,
             scratch=scratch,
         )
-        probe.own_paper = own_paper
+        probe.url, probe.own_paper = str(where), own_paper
         yield probe
     finally:
         port.close()
@@ -172,15 +172,16 @@ def limits_of(timeout_s: float, limit_s: float) -> Limits:
     )
 
 
-def read_paper(path: Path) -> Paper:
-    """What an A2L says about XCP and calibration memory.
+def read_paper(path: Path, url: str) -> Paper:
+    """What an A2L says about XCP on a link and about calibration memory.
 
     Raises:
         A2lError: the file cannot be read.
+        UsageError: the URL is wrong.
     """
     from xcaliper.client.a2l_source import read_a2l
 
-    return paper_of(read_a2l(path))
+    return paper_of(read_a2l(path), str(parse_url(url)))
 
 
 def keys_for(keys: Keys | None, a2l: Path | None, paper: Paper | None) -> KeyFunction | None:

@@ -61,8 +61,15 @@ class Paper:
         return None
 
 
-def paper_of(tree: A2lFile) -> Paper:
-    """What a description says that rules look at."""
+def paper_of(tree: A2lFile, url: str) -> Paper:
+    """What a description says that rules look at.
+
+    Args:
+        tree: the description.
+        url: of the slave, as ``udp://host:port``: blocks of the transport that it is go before common ones.
+    """
+    from xcaliper.client.binding import described_transport
+
     module = tree.module
     found = read_xcp(module.if_data)
     held = module.mod_par
@@ -73,7 +80,7 @@ def paper_of(tree: A2lFile) -> Paper:
             segments.append(PaperSegment(one.name, one.address, one.size, told))
     epk = held.epk if held is not None else None  # without MOD_PAR, or without EPK in it
     return Paper(
-        found.merged() if found is not None else None,
+        found.merged(described_transport(found, url)) if found is not None else None,
         epk or "",
         tuple(segments),
     )
@@ -89,7 +96,7 @@ def take_from_slave(probe: Probe) -> None:
         data = identification(probe, IdType.A2L)
     except (SkippedError, FaultError) as error:
         raise NotFoundError("the slave's own A2L", kind="description", hint=_HINT) from error
-    paper = paper_of(parse(decode_text(data)[0], source="the slave's A2L"))
+    paper = paper_of(parse(decode_text(data)[0], source="the slave's A2L"), probe.url)
     probe.paper = paper
     if probe.given_region is None:
         probe.given_region = paper.region

@@ -122,12 +122,13 @@ class _Suite:
             allow.add(Permission.DAQ)
         path, address = option("--xcp-a2l"), option("--xcp-address")
         file = Path(path) if path and path != "slave" else None
-        paper = read_paper(file) if file is not None else None
+        url = _url(self._config)
+        paper = read_paper(file, url) if file is not None else None
         python, library = option("--xcp-key-python"), option("--xcp-key-library")
         keys = python_function(python) if python else library or None
         return self._stack.enter_context(
             opened(
-                _url(self._config),
+                url,
                 limits=limits_of(option("--xcp-timeout"), 3600.0),
                 allow=frozenset(allow),
                 paper=paper,

@@ -42,6 +42,9 @@ _BUSY: Final = (
     ErrorCode.ERR_RESOURCE_TEMPORARY_NOT_ACCESSIBLE,
 )
 
+#: Times of an answer after which a late one does not come any more.
+_LATEST: Final = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -116,6 +119,7 @@ class Probe:
         connect_packet: the first answer to CONNECT.
         in_flight: True from a question to its answer; after an interrupt nobody knows whether it was served.
         connected: True inside a session.
+        url: of the slave; empty where it has none.
         own_paper: True to take the A2L from the slave at the beginning.
         opened: True when what can be unlocked in this session has been.
         not_opened: resources whose key did not fit.
@@ -124,6 +128,7 @@ class Probe:
         dtos: DAQ packets with their time, since the last :meth:`take_dtos`.
         observed: what came besides answers.
         silent: questions in a row that were not answered.
+        unsettled: True while the answer to some question may still come.
     """
 
     def __init__(  # noqa: PLR0913  # options by name
@@ -142,6 +147,7 @@ class Probe:
         self.limits = limits or Limits()
         self.allow = allow
         self.paper = paper
+        self.url = ""
         self.own_paper = False
         self.given_region = region
         self.key = key
@@ -167,6 +173,7 @@ class Probe:
         self._rule_end_ns = self._end_ns
         self._last_asked = b""
         self._owed = 0
+        self.unsettled = False
         self.in_flight = False
 
     # -- packets ----------------------------------------------------------------------------------
@@ -198,29 +205,53 @@ class Probe:
         if not wait_ns:
             self.silent = self.silent + 1 if answer is None else 0
             self._owed += answer is None
+        self.unsettled |= answer is None
         return answer
 
+    def settle(self) -> None:
+        """Behind a rule: let no late answer pass for that of the next question; bounded in time."""
+        if self.unsettled and self.connected:
+            self.connected = self.synchronise()
+        elif self._owed:  # outside a session SYNCH is not answered
+            self._await_late()
+
     def synchronise(self) -> bool:
-        """Send SYNCH and take what comes until its answer; False when nothing came.
+        """Send SYNCH and take what comes until its answer; False when that did not come.
 
         An answer that was late for its question so does not pass for that of the next one.
         """
         self._clear_line()
         self._go_on()
-        sent_ns, came = self.port.now_ns(), False
+        came = found = False
         self._last_asked = b"\xfc"
         self._send(b"\xfc")
-        until = sent_ns + self.limits.answer_ns
-        while (left := until - self.port.now_ns()) > 0:
+        until = self.port.now_ns() + _LATEST * self.limits.answer_ns
+        while not found and (left := until - self.port.now_ns()) > 0:
             answer = self._answer(self.port.now_ns(), left)
             if answer is None:
                 break
             came = True
-            if answer[:2] == bytes((PID_ERR, ErrorCode.ERR_CMD_SYNCH)):
-                self._owed = 0
-                break
+            found = answer[:2] == bytes((PID_ERR, ErrorCode.ERR_CMD_SYNCH))
         self.silent = 0 if came else self.silent + 1
-        return came
+        if found:
+            if self._owed:  # that was the late answer to another SYNCH, perhaps
+                self._take_late(self.port.now_ns() + self.limits.quiet_ns)
+            self._owed, self.unsettled = 0, False
+        return found
+
+    def _await_late(self) -> None:
+        """Take late answers, as many as are missing, for a while."""
+        self._take_late(self.port.now_ns() + _LATEST * self.limits.answer_ns, missing_only=True)
+        self._take_late(self.port.now_ns() + self.limits.quiet_ns)
+
+    def _take_late(self, until_ns: int, *, missing_only: bool = False) -> None:
+        until_ns = min(until_ns, self._rule_end_ns)
+        while not missing_only or self._owed:
+            message = self._receive(until_ns)
+            if message is None:
+                return
+            if self._sort(message):
+                self._note_stray(message.packet)
 
     def ask_together(self, *packets: bytes) -> list[bytes]:
         """Send several commands in one datagram and give their answers in order, as many as came."""
@@ -237,6 +268,7 @@ class Probe:
         while len(came) < count:
             answer = self._answer(self.port.now_ns(), self.limits.answer_ns)
             if answer is None:
+                self.unsettled = True
                 break
             came.append(answer)
             if answer[0] == PID_ERR and len(packets) == 1:

@@ -137,6 +137,7 @@ def begin(probe: Probe, *, take_over_lists: bool = False) -> None:
             hint="Check address and power, and that no other master is connected.",
         )
     probe.note_status()
+    probe.settle()
     if probe.running_at_start and not take_over_lists:
         probe.allow -= {Permission.DAQ}
     if probe.own_paper:
@@ -146,7 +147,12 @@ def begin(probe: Probe, *, take_over_lists: bool = False) -> None:
 
 def _connected(probe: Probe) -> bool:
     """Be in a session, after a slave that may need a second CONNECT."""
-    return any(probe.connected or probe.connect() is not None for _ in range(_TRIES))
+    if not any(probe.connected or probe.connect() is not None for _ in range(_TRIES)):
+        return False
+    if probe.unsettled:  # the answer to another CONNECT may come, or one from before
+        probe.synchronise()
+        probe.unsettled = False  # also for slaves without SYNCH, which are not asked on and on
+    return True
 
 
 def judge(probe: Probe, rule: Rule) -> Result:
@@ -175,7 +181,8 @@ def judge(probe: Probe, rule: Rule) -> Result:
     except XcaliperError as error:
         verdict, reason = Verdict.ERROR, f"{type(error).__name__}: {error}"
     steps, left_out = probe.transcript()
-    _settle(probe, steps)
+    probe.begin_rule()
+    probe.settle()
     took = probe.port.now_ns() - begun
     return Result(rule, verdict, reason, steps, took, left_out)
 
@@ -197,16 +204,6 @@ def _not_allowed(probe: Probe, rule: Rule) -> str:
         why = "lists ran at the first CONNECT" if probe.running_at_start else "not allowed"
         return f"{why}; --allow {','.join(missing)} runs it."
     return ""
-
-
-def _settle(probe: Probe, steps: tuple[object, ...]) -> None:
-    """After a question without an answer the next one must not get a late one."""
-    last = steps[-1] if steps else None
-    if last is None or not probe.silent or not probe.connected:
-        return
-    probe.begin_rule()
-    if not probe.synchronise():
-        probe.connected = False
 
 
 def leave(probe: Probe) -> None:

@@ -56,6 +56,12 @@ _WINDOW_NS: Final = 300_000_000_000
 _STEP_NS: Final = 1_000_000
 _STEP_READINGS: Final = 3
 _MIN_CHECKED: Final = 8
+#: Steps up to here may be those of a slave that reads its clock in a slow task only.
+_MOVED_NS: Final = 100_000_000
+#: By how much a clock may run otherwise than it did, as a part of the time without readings.
+_DRIFT_CHANGE: Final = 1e-4
+#: Readings that agree for so long tell how a clock goes on.
+_SURE_NS: Final = 1_000_000_000
 #: Arrival of data says when it was measured, but for buffers, the network and the host's scheduler.
 _ARRIVAL_NS: Final = 20_000_000
 _ARRIVAL_BIN_NS: Final = 500_000_000
@@ -178,11 +184,14 @@ class ClockFit:
     Attributes:
         steps: how often the clock was set.
         outliers: readings that were left out.
+        moved: the slave's time at which its clock was first set by more than drift, scatter and slow
+            tasks explain, and by how much, both ns; None = it was not.
     """
 
     def __init__(self, resolution_ns: float = 0.0) -> None:
         self.steps = 0
         self.outliers = 0
+        self.moved: tuple[int, int] | None = None
         self._resolution = resolution_ns
         self._readings: list[tuple[int, int, int]] = []
         self._odd: list[tuple[int, int, int]] = []
@@ -202,6 +211,7 @@ class ClockFit:
             if len(self._odd) < _STEP_READINGS:
                 return
             self.steps += 1
+            self._note_move()
             self._readings, self._odd = self._odd, []
             self._guard = None
         else:
@@ -211,18 +221,41 @@ class ClockFit:
         self._line = None
         self._thin()
 
+    def _note_move(self) -> None:
+        """See whether the readings that do not fit prove that the clock was set."""
+        first, last, after = self._readings[0], self._readings[-1], self._odd[0]
+        gap, sure = after[2] - last[1], last[1] - first[2]
+        offs = [self._off(one) for one in self._odd]
+        least = min(offs, key=abs)
+        if (
+            self.moved is None
+            and sure >= max(_SURE_NS, gap)
+            and (min(offs) > 0 or max(offs) < 0)
+            and abs(least) > _MOVED_NS + _DRIFT_CHANGE * gap
+        ):
+            self.moved = after[0], round(least)
+
+    def _off(self, reading: tuple[int, int, int]) -> float:
+        """By how much the slave's clock is ahead of the line at least; 0 where a reading meets it."""
+        assert self._guard is not None, "a reading is odd only where it was held against one"
+        (line, (x0, y0)), (slave, earliest, latest) = self._guard, reading
+        expected = line.value(float(slave - x0))
+        ahead, behind = expected - (latest - slave - y0), earliest - slave - y0 - expected
+        return ahead if ahead > 0 else -max(behind, 0.0)
+
     def _is_odd(self, reading: tuple[int, int, int]) -> bool:
         if len(self._readings) < _MIN_CHECKED:
             return False
-        slave, earliest, latest = reading
+        slave = reading[0]
         if self._guard is None or len(self._readings) >= self._guard_until:
             line = self.line()  # a new one for each reading would tell nothing more
             self._guard = line, self._base
             self._guard_until = min(len(self._readings) * 2, _MAX_READINGS)
-        line, (x0, y0) = self._guard
-        expected = line.value(float(slave - x0))
-        off = max(earliest - slave - y0 - expected, expected - (latest - slave - y0), 0.0)
-        return off > _STEP_NS + 2 * line.bound(float(slave - x0)) + 6 * line.scatter_ns
+        line, (x0, _) = self._guard
+        return (
+            abs(self._off(reading))
+            > _STEP_NS + 2 * line.bound(float(slave - x0)) + 6 * line.scatter_ns
+        )
 
     def _thin(self) -> None:
         """Forget what is old, then the wider one of each two of the older half."""

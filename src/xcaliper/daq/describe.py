@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from xcaliper.core.wording import counted
 from xcaliper.daq.event_choice import some
 
 if TYPE_CHECKING:
@@ -14,15 +15,10 @@ if TYPE_CHECKING:
     from xcaliper.daq.plan import DaqPlan, Raster
     from xcaliper.xcp.daq_lists import DaqListSetup
 
-__all__ = ["counted", "describe_plan", "plan_to_dict", "plan_to_html"]
+__all__ = ["describe_plan", "plan_to_dict", "plan_to_html"]
 
 #: Polled signals of one reason that are told by name.
 _SHOWN: Final = 8
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """A number and its word, ``1 signal`` or ``2 signals``."""
-    return f"{number} {one}" if number == 1 else f"{number} {many or one + 's'}"
 
 
 def _rate(load: float) -> str:

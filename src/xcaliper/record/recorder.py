@@ -34,6 +34,9 @@ __all__ = ["CalculatedSignal", "FileOptions", "Recorder", "RecorderStats"]
 
 RING_BYTES: Final = 256 << 20
 MAX_SECONDS: Final = 1e9
+#: Files of fewer bytes of samples, or of less time, would be hardly more than their headers.
+MIN_SPLIT_BYTES: Final = 1 << 16
+MIN_SPLIT_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +82,8 @@ class Recorder:
             ``stop`` = until closed.
         max_recordings: how often to record; ``None`` = each trigger again until closed. Each
             recording has its own files, ``name_001`` and so on, unless it is the only one.
-        split_bytes: go on in another file when one has so many bytes of samples.
-        split_s: go on in another file after so many seconds.
+        split_bytes: go on in another file when one has so many bytes of samples, 64 KiB or more.
+        split_s: go on in another file after so many seconds, 0.1 or more.
         options: how files are written.
         ring_bytes: bound of what is kept for ``pre_s``; what exceeds it is said in the recording.
         queue_bytes: bound of what waits for the thread.
@@ -331,7 +334,7 @@ def _check_times(pre_s: Any, post_s: Any, split_s: Any) -> None:
     for name, seconds, least in (
         ("pre_s", pre_s, 0),
         ("post_s", post_s, 0),
-        ("split_s", split_s, 1e-3),
+        ("split_s", split_s, MIN_SPLIT_S),
     ):
         if seconds is None and name != "pre_s":
             continue
@@ -345,13 +348,19 @@ def _check_times(pre_s: Any, post_s: Any, split_s: Any) -> None:
 
 def _check_counts(split_bytes: Any, max_recordings: Any, ring_bytes: Any, queue_bytes: Any) -> None:
     for name, number, what in (
-        ("split_bytes", 1 if split_bytes is None else split_bytes, "size of a file"),
         ("max_recordings", 1 if max_recordings is None else max_recordings, "count"),
         ("ring_bytes", ring_bytes, "size"),
         ("queue_bytes", queue_bytes, "size"),
     ):
         if not (isinstance(number, Integral) and int(number) >= 1):
             raise SettingsError(name, f"{number!r} is no {what}")
+    if split_bytes is not None and not (
+        isinstance(split_bytes, Integral) and int(split_bytes) >= MIN_SPLIT_BYTES
+    ):
+        raise SettingsError(
+            "split_bytes",
+            f"{split_bytes!r} is no size of a file; {MIN_SPLIT_BYTES} bytes are the least",
+        )
 
 
 def _check_untriggered(pre_s: float, max_recordings: int | None) -> None:

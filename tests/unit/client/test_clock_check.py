@@ -45,6 +45,18 @@ def test_other_ticks_than_told_are_noticed(ticks_per_ms: int) -> None:
     assert "daq-clock-rate" not in slugs, "nobody knows yet"
 
 
+def test_a_clock_that_was_set_is_told_with_time_and_amount() -> None:
+    line = Timeline(TickClock(1, 3, 4), [10 * MS], ClockReading(0, 0))
+    check = ClockCheck(line)
+    assert list(check.findings("udp://ecu", None)) == []
+    (one,) = check.findings("udp://ecu", (5 * S + 300 * MS, 400 * MS))
+    assert one.slug == "daq-clock-set"
+    assert "udp://ecu: its clock was set forward by 0.400 s" in one.text
+    assert "5.3 s behind the start" in one.text
+    (one,) = check.findings("udp://ecu", (5 * S, -300 * MS))
+    assert "set back by 0.300 s" in one.text
+
+
 @pytest.mark.parametrize("apart", [2_000_000, 100_000_000, 2_000_000_000, 4_200_000_000])
 def test_a_reading_of_another_clock_does_not_shift_the_axis(apart: int) -> None:
     """A GET_DAQ_CLOCK that always answers 0, or with the time of another core."""

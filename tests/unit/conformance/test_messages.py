@@ -271,6 +271,14 @@ def test_the_page_needs_nothing_else_and_escapes_what_comes_from_outside():
     assert "udp://&lt;host&gt;" in page
     for one in report().outcome.results:
         assert one.rule.id in page
+    for tile in (
+        "1</b>passed",
+        "1</b>violation<",
+        "1</b>deviation<",
+        "0</b>notes<",
+        "0</b>errors<",
+    ):
+        assert f"<b>{tile}" in page
 
 
 def test_exit_codes():

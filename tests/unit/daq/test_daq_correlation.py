@@ -117,6 +117,48 @@ def test_a_wild_reading_is_left_out_and_three_begin_anew() -> None:
     assert abs(int(there[0]) - 29 * S) < 1_000
 
 
+def groups(shown, *, pace_ns=500 * MS, count=30, size=10) -> ClockFit:
+    """Readings as a measurement takes them, in groups: what a slave's clock shows, by the true time."""
+    fit = ClockFit()
+    for group in range(count):
+        for at in range(group * pace_ns, group * pace_ns + size * 200_000, 200_000):
+            fit.add(int(shown(at + 40_000)), at, at + 100_000)
+    return fit
+
+
+@pytest.mark.parametrize("by_ns", [150 * MS, 400 * MS, 990 * MS, -300 * MS])
+def test_readings_prove_that_a_clock_was_set(by_ns: int) -> None:
+    when = 6 * S - 100 * MS
+    fit = groups(lambda at: at * 1.0001 + (by_ns if at >= when else 0))
+    at_ns, moved_ns = fit.moved
+    assert abs(at_ns - 6 * S - by_ns) < 2 * MS
+    assert abs(moved_ns - by_ns) < 2 * MS
+    twice = groups(lambda at: at + (by_ns if at >= 6 * S else 0) + (by_ns if at >= 9 * S else 0))
+    assert twice.moved[0] < 8 * S, "the first one is told"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        lambda at: at * 1.0001,
+        lambda at: at + 50 * MS * (at >= 6 * S),  # too little
+        lambda at: at + 400 * MS * (at >= 500 * MS),  # nothing to hold it against yet
+        lambda at: at * 1.2,  # other ticks than told
+        lambda at: at * 0.1,
+        lambda at: at * 2,
+        lambda at: at // (10 * MS) * 10 * MS,  # read by a task only
+        lambda at: (at + at // 97) // (90 * MS) * 90 * MS,
+        lambda at: at + 5e-5 * max(at - 8 * S, 0),  # it got warmer
+        lambda at: 7 * S,  # a stub
+    ],
+)
+@pytest.mark.parametrize("pace_ns", [500 * MS, 2500 * MS, 10 * S])
+def test_odd_clocks_that_nobody_has_set_are_not_told_as_set(shown, pace_ns: int) -> None:
+    if pace_ns > 500 * MS and shown(S) == S + 400 * MS:
+        pace_ns = 500 * MS  # else it is before the second reading
+    assert groups(shown, pace_ns=pace_ns).moved is None
+
+
 def test_equal_times_and_no_width_are_no_trouble() -> None:
     fit = ClockFit()
     for _ in range(10):

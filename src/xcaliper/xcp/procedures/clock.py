@@ -12,7 +12,7 @@ from xcaliper.core.errors import (
 )
 from xcaliper.proto.procedure import Tell, ask
 from xcaliper.xcp.events import EvTimeSyncExtended, EvTimeSyncLegacy, EvTimeSyncShort
-from xcaliper.xcp.procedures.connect import attempt
+from xcaliper.xcp.procedures.connect import probe
 from xcaliper.xcp.procedures.memory import upload
 from xcaliper.xcp.timecorr import (
     ClockBlocks,
@@ -143,6 +143,7 @@ def clock_properties(
 
     Raises:
         NegativeResponseError: the slave refuses a setting; nothing has changed then.
+        ExchangeTimeoutError: it does not answer SYNCH either, or the link loses too much.
     """
     if (1, 0) < session.protocol_version < _FIRST_VERSION:
         return None  # it said so; minor 0 only means that it does not tell
@@ -158,10 +159,10 @@ def clock_properties(
     turn = 0
     while True:
         try:
-            reply = yield from attempt(session, request, attempts=1)
+            reply = yield from probe(session, request)
         except UnknownCommandError:
             return None
-        except ExchangeTimeoutError:  # old slaves may stay silent
+        if reply is None:  # old slaves may stay silent
             session.refused.add(request.__command__.name)
             return None
         try:

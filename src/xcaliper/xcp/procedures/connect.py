@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xcaliper.proto.command import Request, Response
     from xcaliper.proto.procedure import Procedure
 
-__all__ = ["Session", "attempt", "connect", "disconnect", "optional", "synchronise"]
+__all__ = ["Session", "attempt", "connect", "disconnect", "optional", "probe", "synchronise"]
 
 R = TypeVar("R", bound="Response")
 
@@ -91,14 +91,37 @@ def attempt(session: Session | None, request: Request[R], *, attempts: int = 0) 
         raise
 
 
+def probe(session: Session, request: Request[R]) -> Procedure[R | None]:
+    """The answer to an optional command; None when the device leaves it unanswered.
+
+    An answer can get lost, too: the first command that stays unanswered is asked for twice. Once a device
+    has ignored one, each of the others costs one time-out.
+
+    Args:
+        session: remembers what was left unanswered; whether it is never sent again is the caller's choice.
+        request: the command.
+
+    Raises:
+        NegativeResponseError: the slave refuses it, see :func:`attempt`.
+        ExchangeTimeoutError: the slave does not answer SYNCH either; it is gone.
+    """
+    for _ in range(1 if session.unanswered else 2):
+        try:
+            return (yield from attempt(session, request, attempts=1))
+        except ExchangeTimeoutError:
+            yield from ask(std.Synch())
+    session.unanswered.add(request.__command__.name)
+    return None
+
+
 def optional(
     session: Session | None, request: Request[R], default: R | None = None
 ) -> Procedure[R | None]:
     """The answer, or the default when the slave refuses the command or leaves it unanswered.
 
     Small slaves lack commands that others need: each costs one time-out once per device, for the session
-    remembers. The first one is asked for twice, since an answer can get lost, too. Refusals of a number,
-    a mode or the moment are not remembered.
+    remembers, and the first one a second, see :func:`probe`. Refusals of a number, a mode or the moment
+    are not remembered.
 
     Args:
         session: remembers; None = of no session yet.
@@ -109,25 +132,15 @@ def optional(
         ExchangeTimeoutError: the slave does not answer SYNCH either; it is gone.
     """
     known = session if session is not None else Session()
-    name = request.__command__.name
-    if name in known.refused:
+    try:
+        reply = yield from probe(known, request)
+    except NegativeResponseError:
         return default
-    for last in (bool(known.unanswered), True):
-        try:
-            return (yield from ask(request, attempts=1))
-        except UnknownCommandError:
-            known.refused.add(name)
-            break
-        except NegativeResponseError:
-            break
-        except ExchangeTimeoutError:
-            yield from ask(std.Synch())
-        if last:
-            known.unanswered.add(name)
-            if not request.__command__.mandatory:
-                known.refused.add(name)
-            break
-    return default
+    if reply is None:
+        if not request.__command__.mandatory:
+            known.refused.add(request.__command__.name)
+        return default
+    return reply
 
 
 def connect(
