@@ -378,7 +378,8 @@ class Measurement:
     def __iter__(self) -> Iterator[Block]:
         """Blocks as they come, about ten per second and event; ends with the duration or a stop.
 
-        Where much comes there are more of them, because joining would copy it. What nobody took while it ran can still be taken after it ended.
+        Where much comes there are more of them, because joining would copy it. What nobody took while
+        it ran can still be taken after it ended.
 
         Raises:
             LinkError: the link failed.
