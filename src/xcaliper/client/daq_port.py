@@ -39,6 +39,8 @@ _MAX_EVENTS: Final = 4096
 _SETTLE_S: Final = 0.02
 _STOP_TIMEOUT_NS: Final = 500_000_000
 _STOP_S: Final = 1.5
+#: Time-outs that pass until SYNCH is sure that no older answer comes any more, and one for what follows.
+_SILENT_TIMEOUTS: Final = 3.5
 #: The same while data comes: the receiver may be too slow for it.
 _STOP_LIMIT_S: Final = 10.0
 _FREE_S: Final = 1.0
@@ -341,21 +343,29 @@ class DaqPort:
             link.run(daq_setup.free(attempts=1), _FREE_S)
 
     def _stop(self) -> None:
-        """Stop every list; a slave whose data keeps coming is there, though its answer got lost.
+        """Stop every list; a slave whose data or answers come is there, though the answer got lost.
+
+        Behind lost answers SYNCH has to wait for silence, longer than two time-outs.
 
         Raises:
             ExchangeTimeoutError: there is no answer.
         """
         link = self.connection.link
         until = time.monotonic() + _STOP_LIMIT_S
+        within_s = _STOP_S
         while True:
+            answers = link.messages - link.daq_received
             try:
-                link.run(daq_setup.stop(timeout_ns=_STOP_TIMEOUT_NS), _STOP_S)
+                link.run(daq_setup.stop(timeout_ns=_STOP_TIMEOUT_NS), within_s)
             except ExchangeTimeoutError:
                 seen = link.daq_received
+                answered = link.messages - seen != answers
                 time.sleep(_SETTLE_S)
-                if link.daq_received == seen or time.monotonic() > until:
+                if (link.daq_received == seen and not answered) or time.monotonic() > until:
                     raise
+                if answered:
+                    silent_s = _SILENT_TIMEOUTS * link.machine.timers.t1_ns * 1e-9
+                    within_s = min(_STOP_S + silent_s, _STOP_LIMIT_S)
             else:
                 return
 
