@@ -354,12 +354,12 @@ class DaqPort:
         until = time.monotonic() + _STOP_LIMIT_S
         within_s = _STOP_S
         while True:
-            answers = link.messages - link.daq_received
+            answers = link.machine.counters.answers
             try:
                 link.run(daq_setup.stop(timeout_ns=_STOP_TIMEOUT_NS), within_s)
             except ExchangeTimeoutError:
                 seen = link.daq_received
-                answered = link.messages - seen != answers
+                answered = link.machine.counters.answers != answers
                 time.sleep(_SETTLE_S)
                 if (link.daq_received == seen and not answered) or time.monotonic() > until:
                     raise

@@ -172,11 +172,6 @@ class Link:
         return self._driver.reader.lost
 
     @property
-    def messages(self) -> int:
-        """Messages of any kind that have come so far."""
-        return self._driver.reader.counts.messages
-
-    @property
     def gaps(self) -> list[Gap]:
         """The latest gaps of the transport counter with their time range, oldest first."""
         return list(self._driver.reader.gaps)

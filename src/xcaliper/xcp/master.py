@@ -262,6 +262,7 @@ class MasterMachine:
         self._x.now_ns = now_ns
         pid = packet[0] if packet else 0
         if pid == PID_RES or (pid == PID_ERR and len(packet) > 1):
+            self.counters.answers += 1
             # Nobody answers what was not sent; of a stream, the first commands may have been.
             unsent = self._x.out and (self.asleep or not self._streaming)
             if self._action is None or unsent:

@@ -35,9 +35,10 @@ class MasterEvent:
 
 @dataclass(slots=True)
 class MasterCounters:
-    """What was unusual since the machine was made.
+    """What happened since the machine was made.
 
     Attributes:
+        answers: responses and errors that came, whoever waited for them.
         exchanges: commands that were answered.
         timeouts: attempts without an answer.
         stray: answers that nobody waited for: late, repeated, or to nothing.
@@ -46,6 +47,7 @@ class MasterCounters:
             been carried out: what the ECU changed there in between is then overwritten.
     """
 
+    answers: int = 0
     exchanges: int = 0
     timeouts: int = 0
     stray: int = 0
