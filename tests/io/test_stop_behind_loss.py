@@ -22,16 +22,16 @@ SYNCH, CLOCK, STOP = 0xFC, 0xDC, 0xDD
 class Slave:
     """Answers, but not the clock, and not the first SYNCH; DAQ is over."""
 
-    def __init__(self, *, dead: bool) -> None:
+    def __init__(self, *, dead: bool = False, deaf: int = 0) -> None:
         self.asked: list[int] = []
-        self.dead = dead
+        self.dead, self.deaf = dead, deaf
         self.counter = -1
 
     def __call__(self, data: bytes, _now_ns: int) -> list[bytes]:
         self.asked.append(data[4])
         answers = {0xFF: CONNECTED, SYNCH: b"\xfe\x00", STOP: b"\xff", 0xFE: b"\xff"}
         lost = data[4] == CLOCK or (data[4] == SYNCH and self.asked.count(SYNCH) == 1)
-        if lost or (self.dead and data[4] != 0xFF):
+        if lost or data[4] == self.deaf or (self.dead and data[4] != 0xFF):
             return []
         self.counter += 1
         return [message(self.counter, answers[data[4]])]
@@ -51,7 +51,7 @@ def behind_loss(slave: Slave) -> tuple[DaqPort, Link]:
 
 
 def test_lists_are_stopped_behind_a_lost_answer_and_a_lost_synch():
-    slave = Slave(dead=False)
+    slave = Slave()
     port, link = behind_loss(slave)
     port._stop()
     assert slave.asked.count(STOP) == 1
@@ -65,4 +65,13 @@ def test_a_slave_that_says_nothing_is_not_asked_for_longer():
     with pytest.raises(ExchangeTimeoutError):
         port._stop()
     assert link.clock() - before_ns < 2_000_000_000
+    link.close()
+
+
+def test_a_slave_that_answers_but_ignores_the_stop_is_told():
+    slave = Slave(deaf=STOP)
+    port, link = behind_loss(slave)
+    with pytest.raises(ExchangeTimeoutError):
+        port._stop()
+    assert 1 <= slave.asked.count(STOP) <= 6, "asked, and not without end"
     link.close()

@@ -353,20 +353,24 @@ class DaqPort:
         link = self.connection.link
         until = time.monotonic() + _STOP_LIMIT_S
         within_s = _STOP_S
+        lost: ExchangeTimeoutError | None = None
         while True:
             answers = link.machine.counters.answers
             try:
-                link.run(daq_setup.stop(timeout_ns=_STOP_TIMEOUT_NS), within_s)
-            except ExchangeTimeoutError:
+                agreed = link.run(daq_setup.stop(timeout_ns=_STOP_TIMEOUT_NS), within_s)
+            except ExchangeTimeoutError as error:
                 seen = link.daq_received
-                answered = link.machine.counters.answers != answers
+                answered = lost is None and link.machine.counters.answers != answers
                 time.sleep(_SETTLE_S)
                 if (link.daq_received == seen and not answered) or time.monotonic() > until:
                     raise
                 if answered:
+                    lost = error
                     silent_s = _SILENT_TIMEOUTS * link.machine.timers.t1_ns * 1e-9
                     within_s = min(_STOP_S + silent_s, _STOP_LIMIT_S)
             else:
+                if lost is not None and not agreed:
+                    raise lost
                 return
 
     def read(self, address: Address, size_bytes: int) -> bytes:

@@ -51,7 +51,8 @@ __all__ = ["Link"]
 T = TypeVar("T")
 
 _MAX_EVENTS: Final = 4096
-_SHORT_TICK_S: Final = 0.0004
+#: How long a prompt pump waits while somebody else has the link, who takes what comes.
+_HELD_TICK_S: Final = 0.0004
 #: Bytes of one tick from which joined datagrams are worth a dearer system call per answer.
 _BATCHING_BYTES: Final = 32 << 10
 _IDLE_TICK_S: Final = 0.025
@@ -472,7 +473,7 @@ class Link:
         if self._driver.failure is not None:
             self._wake.acquire(timeout=_IDLE_TICK_S)
         elif self._lock.locked():  # whoever holds it takes what comes
-            self._wake.acquire(timeout=_SHORT_TICK_S)
+            self._wake.acquire(timeout=_HELD_TICK_S)
         else:
             ready = is_readable(_PROMPT_TICK_S)
         if ready and self._lock.acquire(False):
