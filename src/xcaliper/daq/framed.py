@@ -61,6 +61,8 @@ STORAGE_BYTES: Final = 1 << 20
 #: How often the templates are tried on what one drain brought; in between go single datagrams.
 _ATTEMPTS: Final = 8
 _QUICKLY_NS: Final = 100_000_000
+#: A time to leave that has passed.
+_OVER: Final = 1
 
 
 def is_suitable(plan: DaqPlan) -> bool:
@@ -385,9 +387,11 @@ class FramedDecoder(DaqDecoder):
             if why == Stop.DONE:
                 break
             if why == Stop.ROWS_FULL:
-                self._data_ns = t_ns
-                self._change_storage(t_ns)
+                self._data_ns = self._latest(t_ns)
+                self._change_storage(self._data_ns)
                 storage = self._storage
+                if self.control[UNTIL]:  # the stay is over: what is published once costs once
+                    self.control[UNTIL] = _OVER
             elif why == Stop.SUSPECT:
                 self._judge()
         size = int(state[State.TAKEN])

@@ -12,6 +12,8 @@ __all__ = ["Pace", "Turns"]
 _TICK_S: Final = 0.001
 _SHORT_TICK_S: Final = 0.0004  # a default buffer of 208 KiB holds 1.1 ms of a Gbit/s
 _SLOW_TICK_S: Final = 0.004
+#: Much comes while the pump stays: a tick lasts so long, if what comes fits a quarter of the buffer.
+_BUSY_TICK_S: Final = 0.004
 #: A tick is at most so long when little comes, and what a burst of two Gbit/s puts into the kernel's
 #: buffer meanwhile, with what the kernel adds to each datagram, has to fit.
 _LONGEST_TICK_S: Final = 0.02
@@ -46,6 +48,7 @@ class Pace:
         self._tick_s = _TICK_S if enough else _SHORT_TICK_S
         by_buffer = buffer_size / _BURST_BYTES_PER_S
         self._patient_tick_s = min(max(by_buffer, _SLOW_TICK_S), _LONGEST_TICK_S)
+        self._busy_tick_s = max(min(by_buffer / 4, _BUSY_TICK_S), self._tick_s)
         self._longest_s = self._tick_s
         self._was_full = False
         self._drained_ns = 0
@@ -88,24 +91,26 @@ class Pace:
     def drained(self, size: int, worthwhile: int) -> None:
         """A drain has brought so many bytes; the next pause depends on it."""
         self._was_full = size >= HOLD_BYTES
-        self._choose(size, worthwhile)
+        self._choose(size, worthwhile, self._tick_s)
 
     def stayed(self, size: int, worthwhile: int, until_ns: int, now_ns: int) -> None:
         """A stay that should have ended at a time has brought so many bytes."""
         self._drained_ns = now_ns
         self.is_late = now_ns - until_ns > _LATE_NS
-        self._choose(size // (self.stay_ns // 1_000_000), worthwhile)
+        busy_s = self._tick_s if self.is_fresh else self._busy_tick_s
+        self._choose(size // (self.stay_ns // 1_000_000), worthwhile, busy_s)
 
-    def _choose(self, size: int, worthwhile: int) -> None:
-        """Tick less often when little comes; the size is that of one tick.
+    def _choose(self, size: int, worthwhile: int, busy_s: float) -> None:
+        """Tick less often when little comes; the size is that of one millisecond.
 
         Args:
             size: bytes.
-            worthwhile: bytes of a tick that are much.
+            worthwhile: bytes that are much.
+            busy_s: length of a tick when much comes.
         """
         self.stay_ns = _FRESH_STAY_NS if self.is_fresh else _STAY_NS
         longest_s = min(self._longest_s, _SLOW_TICK_S) if self.is_fresh else self._longest_s
-        self.pause_s = self._tick_s if size > worthwhile else min(2 * self.pause_s, longest_s)
+        self.pause_s = busy_s if size > worthwhile else min(2 * self.pause_s, longest_s)
 
 
 class Turns:
