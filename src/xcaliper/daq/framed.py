@@ -16,7 +16,9 @@ from xcaliper.core.errors import UsageError
 from xcaliper.core.frames import DtoBatch
 from xcaliper.daq.decode import DaqDecoder
 from xcaliper.daq.kernels import (
+    EMPTIED,
     JOINED,
+    JOINS,
     LARGEST,
     RECENT,
     SLACK,
@@ -261,12 +263,18 @@ class FramedDecoder(DaqDecoder):
         self.room()
         self._open(self._end, self._end, 0)
         self.control[JOINED] = joined
+        self.control[JOINS] = self.control[EMPTIED] = 0
         self.control[UNTIL] = until_ns
         others: list[bytes] = []
         size = self._run(descriptor, limit, t_ns, others)
         ended = bool(self._state[State.ENDED])
         self._close(self._latest(t_ns))
         return size, ended, others
+
+    @property
+    def receives(self) -> tuple[int, bool]:
+        """Receives of the latest :meth:`drain` that brought joined datagrams, and whether none waited then."""
+        return int(self.control[JOINS]), bool(self.control[EMPTIED])
 
     # -------------------------------------------------------------------- compiled tier
 
