@@ -383,3 +383,31 @@ def linked_threaded():
         link.run(ask(Connect()))
         slave.sock.recv(100)
         yield slave, link
+
+
+def test_a_full_storage_ends_the_stay_and_is_handed_out_once() -> None:
+    """Rows that are left over when a storage is full wait for the next stay."""
+    kernel, staying = compiled(), resident()
+    with linked("udp") as (slave, link):
+        decoder = FramedDecoder(
+            plan(),
+            kernel=lambda: kernel,
+            resident=lambda: staying,
+            control=drain.control_block(),
+            storage_bytes=4096,
+        )
+        blocks = []
+        link.start_blocks(decoder, blocks.extend)
+        count = 2 * 50 + 10
+        slave.send_samples(count)
+        begin = time.monotonic_ns()
+        size, ended, others = decoder.drain(
+            link.transport.fileno(), 1 << 20, begin, until_ns=begin + 10_000_000_000
+        )
+        took = time.monotonic_ns() - begin
+        assert size
+        assert not ended
+        assert not others
+        assert took < 5_000_000_000, "it stayed although the storage was full"
+        link.stop_daq()
+        assert values(blocks) == list(range(count))

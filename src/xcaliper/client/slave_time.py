@@ -31,10 +31,10 @@ __all__ = ["SharedAxis", "SlaveTime", "axis_error_ns", "share_axis"]
 #: Readings before the start, so that there is a correlation from the first sample on.
 FIRST_READINGS: Final = 8
 #: (seconds since the start, seconds between groups of readings): often at first, then rarely.
-PACE: Final = ((10.0, 0.5), (60.0, 2.5), (float("inf"), 10.0))
+PACE: Final = ((10.0, 1.0), (60.0, 2.5), (float("inf"), 10.0))
 #: Readings of a group, one right after the other: waking up for one costs more than the others, and
 #: among answers of nearly one instant the quickest tells most.
-GROUP: Final = 10
+GROUP: Final = 20
 #: Pause before the rest of a group of which an answer was lost, seconds.
 REST_S: Final = 0.1
 #: Readings in a row without an answer, refused or lost, before the slave is asked less and less.

@@ -16,7 +16,9 @@ from xcaliper.core.errors import UsageError
 from xcaliper.core.frames import DtoBatch
 from xcaliper.daq.decode import DaqDecoder
 from xcaliper.daq.kernels import (
+    EMPTIED,
     JOINED,
+    JOINS,
     LARGEST,
     RECENT,
     SLACK,
@@ -61,6 +63,8 @@ STORAGE_BYTES: Final = 1 << 20
 #: How often the templates are tried on what one drain brought; in between go single datagrams.
 _ATTEMPTS: Final = 8
 _QUICKLY_NS: Final = 100_000_000
+#: A time to leave that has passed.
+_OVER: Final = 1
 
 
 def is_suitable(plan: DaqPlan) -> bool:
@@ -259,12 +263,18 @@ class FramedDecoder(DaqDecoder):
         self.room()
         self._open(self._end, self._end, 0)
         self.control[JOINED] = joined
+        self.control[JOINS] = self.control[EMPTIED] = 0
         self.control[UNTIL] = until_ns
         others: list[bytes] = []
         size = self._run(descriptor, limit, t_ns, others)
         ended = bool(self._state[State.ENDED])
         self._close(self._latest(t_ns))
         return size, ended, others
+
+    @property
+    def receives(self) -> tuple[int, bool]:
+        """Receives of the latest :meth:`drain` that brought joined datagrams, and whether none waited then."""
+        return int(self.control[JOINS]), bool(self.control[EMPTIED])
 
     # -------------------------------------------------------------------- compiled tier
 
@@ -385,9 +395,11 @@ class FramedDecoder(DaqDecoder):
             if why == Stop.DONE:
                 break
             if why == Stop.ROWS_FULL:
-                self._data_ns = t_ns
-                self._change_storage(t_ns)
+                self._data_ns = self._latest(t_ns)
+                self._change_storage(self._data_ns)
                 storage = self._storage
+                if self.control[UNTIL]:  # the stay is over: what is published once costs once
+                    self.control[UNTIL] = _OVER
             elif why == Stop.SUSPECT:
                 self._judge()
         size = int(state[State.TAKEN])

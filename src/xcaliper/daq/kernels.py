@@ -14,8 +14,10 @@ from xcaliper.xcp.framing.counter import LATE_PART
 
 __all__ = [
     "AWAKE",
+    "EMPTIED",
     "FUNCTIONS",
     "JOINED",
+    "JOINS",
     "LARGE",
     "LARGEST",
     "LEAVE",
@@ -200,6 +202,9 @@ AWAKE: Final = 34
 #: Where ``clock_ns`` leaves the seconds and nanoseconds that it has read.
 TIMESPEC: Final = 32
 LARGE: Final = 26
+#: Receives of several datagrams, and 1 = nothing waited any more; both only grow.
+JOINS: Final = 35
+EMPTIED: Final = 36
 #: Receives in one drain.
 MAX_RECEIVES: Final = 4096
 #: Turns of one stay.
@@ -582,10 +587,14 @@ def _receive_more(  # arrays are the only state there is
             return False
     size = receive(descriptor, buffer, end, room, control)
     if size < 0:
+        control[EMPTIED] = 1
         return False
     if not conf[_STREAM]:
         state[_AT] = end
-        state[_SEGMENT] = control[0] if control[0] else size
+        state[_SEGMENT] = size
+        if control[0]:
+            state[_SEGMENT] = control[0]
+            control[JOINS] += 1
         state[_LONGEST] = max(state[_LONGEST], state[_SEGMENT])
     elif size == 0:
         state[_ENDED] = 1

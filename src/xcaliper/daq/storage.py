@@ -20,7 +20,10 @@ __all__ = ["RowStorage", "StoragePool", "move_row"]
 
 _LINE: Final = 64
 _LEAST_ROWS: Final = 8
-_MOST_BYTES: Final = 8 << 20
+_MOST_BYTES: Final = 12 << 20
+#: Size of a huge page: memory that begins and ends at one needs a page table entry where it would need
+#: 512, which have left the caches whenever they are wanted again.
+_HUGE: Final = 2 << 20
 _MOST_KEPT: Final = 6
 
 
@@ -33,14 +36,20 @@ class RowStorage:
     """
 
     def __init__(self, size_bytes: int) -> None:
-        self.ticks: NDArray[np.int64] = np.empty(-(-size_bytes // 8), np.int64)
+        size, spare = size_bytes, 0
+        if size_bytes >= _HUGE:  # numpy asks for huge pages where an array is large enough
+            size, spare = -(-size_bytes // _HUGE) * _HUGE, _HUGE
+        # Views of views refer to the array that owns the memory.
+        self._owner: NDArray[np.int64] = np.empty(-(-size // 8) + spare // 8, np.int64)
+        at = -self._owner.ctypes.data % _HUGE // 8 if spare else 0
+        self.ticks: NDArray[np.int64] = self._owner[at : at - (-size // 8)]
         self.rows: NDArray[np.uint8] = self.ticks.view(np.uint8)
-        self._own_references = sys.getrefcount(self.ticks)
+        self._own_references = sys.getrefcount(self._owner)
 
     @property
     def is_free(self) -> bool:
         """True when no array that was handed out looks at this memory."""
-        return sys.getrefcount(self.ticks) <= self._own_references
+        return sys.getrefcount(self._owner) <= self._own_references
 
 
 class StoragePool:

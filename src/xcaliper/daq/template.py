@@ -7,6 +7,7 @@ samples of a list at once.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +32,8 @@ FILL_AT: Final = 1
 #: Position of what tells the list, by type of the identification field, and from which on it has two bytes.
 _KEY_AT: Final = (0, 1, 1, 2)
 _WIDE: Final = 2
+#: Place of CTR in the first eight bytes of a message.
+_COUNTER_BIT: Final = 16
 
 
 @dataclass(slots=True)
@@ -63,9 +66,7 @@ class Template:
 
     Attributes:
         size: bytes of a sample, with headers and fill.
-        padded: the same, up to whole words.
         counter_at: position of the DTO counter in a sample.
-        counters: intp[messages], positions of CTR.
         borders: bool[size + 1], where a message begins or the last one ends.
     """
 
@@ -84,18 +85,16 @@ class Template:
             at += HEADER_SIZE + length
             at += -at % alignment
         self.size = at
-        self.padded = -(-at // 8) * 8
-        text, mask = np.zeros(self.padded, np.uint8), np.zeros(self.padded, np.uint8)
-        for start, head, length in zip(starts, heads, lengths, strict=True):
-            packet = start + HEADER_SIZE
-            text[start : start + 2] = np.frombuffer(length.to_bytes(2, "little"), np.uint8)
-            mask[start : start + 2] = 0xFF
-            text[packet : packet + len(head)] = np.frombuffer(head, np.uint8)
-            mask[packet : packet + len(head)] = 0xFF
+        texts, masks = [], []
+        for head, length in zip(heads, lengths, strict=True):
+            mask = bytearray(b"\xff" * (HEADER_SIZE + len(head)))
             if len(head) == 4:
-                mask[packet + FILL_AT] = 0  # also where the DTO counter stands
-        self._text, self._mask = text.view(np.uint64) & mask.view(np.uint64), mask.view(np.uint64)
-        self.counters = np.array(starts, np.intp) + 2
+                mask[HEADER_SIZE + FILL_AT] = 0  # also where the DTO counter stands
+            text = bytes(a & b for a, b in zip(_message(length, head), mask, strict=True))
+            texts.append(int.from_bytes(text, "little"))
+            masks.append(int.from_bytes(mask, "little"))
+        self._texts, self._masks = np.array(texts, np.uint64), np.array(masks, np.uint64)
+        self._starts = np.array(starts, np.intp)
         self.borders = np.zeros(self.size + 1, np.bool_)
         self.borders[[*starts, self.size]] = True
         self._order = np.arange(len(starts), dtype=np.uint16)
@@ -109,22 +108,21 @@ class Template:
         self.counter_at = HEADER_SIZE + counter_at
 
     def wrong(
-        self, framed: NDArray[np.uint8], words: NDArray[np.uint16], at: Any, first: Any
+        self, words: NDArray[np.uint64], at: NDArray[np.intp], first: NDArray[np.uint16]
     ) -> NDArray[np.bool_]:
         """Which samples are not as expected, bool[n].
 
         Args:
-            framed: uint8[n, padded].
-            words: uint16 at every position of the buffer.
-            at: intp[n], positions of the samples in the buffer.
-            first: uint16[n], expected CTR of their first message.
+            words: eight bytes at every position of the buffer.
+            at: positions of the samples in the buffer.
+            first: expected CTR of their first message.
         """
-        bad: NDArray[np.bool_] = ((framed.view(np.uint64) & self._mask) != self._text).any(axis=1)
-        if len(self.counters) == 1:
-            bad |= words[at + 2] != first
-            return bad
-        counters = words[at[:, None] + self.counters]
-        bad |= (counters != first[:, None] + self._order).any(axis=1)
+        counters = (first[:, None] + self._order).astype(np.uint64)
+        counters <<= np.uint64(_COUNTER_BIT)
+        counters |= self._texts
+        found = words[at[:, None] + self._starts]
+        found &= self._masks
+        bad: NDArray[np.bool_] = (found != counters).any(axis=1)
         return bad
 
     def data(self, framed: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -138,7 +136,7 @@ class Template:
         for at, size, step, times in self._runs:
             shape = (count, times, size)
             into = np.ndarray(shape, np.uint8, rows.data, to, (self._row_size, size, 1))
-            into[:] = np.ndarray(shape, np.uint8, framed.data, at, (self.padded, step, 1))
+            into[:] = np.ndarray(shape, np.uint8, framed.data, at, (self.size, step, 1))
             to += size * times
         return rows
 
@@ -148,6 +146,11 @@ class Template:
             return np.zeros(len(framed), np.uint8)
         at, dtype = self._stamp
         return np.ascontiguousarray(framed[:, at : at + dtype.itemsize]).view(dtype)[:, 0]
+
+
+def _message(length: int, head: bytes) -> bytes:
+    """What is known of the beginning of a message: LEN and identification field, CTR left out."""
+    return length.to_bytes(2, "little") + bytes(2) + head
 
 
 def _runs(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int, int, int]]:
@@ -177,6 +180,8 @@ class Templates:
         self._streams = streams
         self._made: list[tuple[list[int], Template] | None] = [None] * len(streams)
         self._alignment = 0
+        self._borders = np.empty(0, np.bool_)
+        self._lengths = self._borders_at = np.empty(0, np.intp)
         self._sizes: dict[int, int] = {}
         self._steps: NDArray[np.int64] = np.array([len(s.planned) for s in streams])
         self._keys = {self._key(stream): which for which, stream in enumerate(streams)}
@@ -203,13 +208,19 @@ class Templates:
 
     def refresh(self, alignment: int) -> None:
         """Make templates anew where the lengths have changed."""
-        stale = alignment != self._alignment
+        stale = fresh = alignment != self._alignment
         self._alignment = alignment
         for which, stream in enumerate(self._streams):
             made = self._made[which]
             if made is None or stale or made[0] != stream.lengths:
                 self._made[which] = list(stream.lengths), self._make(stream)
                 self._sizes[self._key(stream)] = self.of(which).size
+                fresh = True
+        if fresh:
+            borders = [self.of(which).borders for which in range(len(self._streams))]
+            self._borders = np.concatenate(borders)
+            self._lengths = np.array([len(one) - 1 for one in borders], np.intp)
+            self._borders_at = np.cumsum(self._lengths + 1) - self._lengths - 1
 
     def of(self, which: int) -> Template:
         """The template of a list; :meth:`refresh` comes before."""
@@ -257,45 +268,43 @@ class Templates:
         steps = self._steps[which]
         behind = np.cumsum(steps)
         first = ((behind - steps + expected) & 0xFFFF).astype(np.uint16)
-        words: NDArray[np.uint16] = np.ndarray((len(buffer) - 1,), "<u2", buffer, 0, (1,))
+        words: NDArray[np.uint64] = np.ndarray((len(buffer) - 7,), "<u8", buffer, 0, (1,))
         good = len(at)
-        samples: list[tuple[int, NDArray[np.intp], NDArray[np.uint8]]] = []
+        samples: list[tuple[int, NDArray[np.intp], NDArray[np.intp]]] = []
         for one in range(len(self._streams)) if len(self._streams) > 1 else (0,):
             places = np.flatnonzero(which == one) if len(self._streams) > 1 else np.arange(good)
             if not len(places):
                 continue
             template = self.of(one)
-            framed = _gather(buffer, at[places], template.padded)
-            wrong = template.wrong(framed, words, at[places], first[places])
+            mine = at[places]
+            wrong = template.wrong(words, mine, first[places])
             if wrong.any():
                 good = min(good, int(places[wrong.argmax()]))
-            samples.append((one, places, framed))
+            samples.append((one, places, mine))
         if not good:
             return None
-        taken = [(one, framed[: np.searchsorted(places, good)]) for one, places, framed in samples]
+        taken = []
+        for one, places, mine in samples:
+            count = int(np.searchsorted(places, good))
+            if count:
+                taken.append((one, _gather(buffer, mine[:count], self.of(one).size)))
         messages = int(behind[good - 1])
         last = int(at[good - 1]) + self.of(int(which[good - 1])).size
-        taken = [(one, framed) for one, framed in taken if len(framed)]
         return Found(taken, (expected + messages) & 0xFFFF, messages, last)
 
     def _first_crossed(
         self, at: NDArray[np.intp], which: NDArray[np.intp], datagrams: Sequence[int]
     ) -> int:
         """The first sample with a message that crosses the border of a datagram."""
-        borders = np.array(datagrams, np.intp)
-        borders = borders[borders > at[0]]
+        borders = np.array(datagrams[bisect_right(datagrams, at[0]) :], np.intp)
+        if not len(borders):
+            return len(at)
         sample = np.searchsorted(at, borders, "right") - 1
-        inside = borders - at[sample]
-        sizes = np.array([self.of(one).size for one in range(len(self._streams))])
-        for one in np.unique(which[sample]).tolist():
-            mine = which[sample] == one
-            # what lies behind the last sample is not asked for
-            places = np.minimum(inside[mine], sizes[one])
-            crossing = np.flatnonzero(~self.of(one).borders[places])
-            if len(crossing):
-                first = int(sample[mine][crossing[0]])
-                at, sample = at[:first], np.minimum(sample, first)
-        return len(at)
+        lists = which[sample]
+        # what lies behind the last sample is not asked for
+        places = np.minimum(borders - at[sample], self._lengths[lists])
+        crossing = ~self._borders[places + self._borders_at[lists]]
+        return int(sample[crossing.argmax()]) if crossing.any() else len(at)
 
     def _positions(
         self, buffer: NDArray[np.uint8], begin: int, end: int

@@ -175,11 +175,10 @@ class Timeline:
             self._confirm(self._unconfirmed, int(ticks[-1]), t_ns)
         if len(ticks) == 1:
             return self._place_one(track, int(ticks[0]), t_ns)
-        extended = self._extend(track, ticks.astype(np.int64), t_ns)
-        if self._origin is None:
-            self._origin = int(extended[0])
-        steps = extended[1:] - extended[:-1]
+        extended, steps = self._extend(track, ticks.astype(np.int64, copy=False), t_ns)
         first, last = int(extended[0]), int(extended[-1])
+        if self._origin is None:
+            self._origin = first
         if (
             int(steps.min()) < 0
             or (track.last is not None and first < track.last)
@@ -357,11 +356,21 @@ class Timeline:
             return ticks * whole
         return ticks * whole + ticks * rest // self._denominator
 
-    def _extend(self, track: _Track, raw: NDArray[np.int64], t_ns: int) -> NDArray[np.int64]:
+    def _extend(
+        self, track: _Track, raw: NDArray[np.int64], t_ns: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Counters without wraps, and the steps between them."""
         low = self._lowest_step(track)
+        first, last = int(raw[0]), int(raw[-1])
+        steps = raw[1:] - raw[:-1]
+        if low <= int(steps.min()) and int(steps.max()) < low + self._modulus:  # no wrap in here
+            return raw + (self._first(track, first, last, last - first, t_ns) - first), steps
+        steps -= low
+        steps %= self._modulus
+        steps += low
         travelled = np.zeros(len(raw), np.int64)
-        np.cumsum((raw[1:] - raw[:-1] - low) % self._modulus + low, out=travelled[1:])
-        return travelled + self._first(track, int(raw[0]), int(raw[-1]), int(travelled[-1]), t_ns)
+        np.cumsum(steps, out=travelled[1:])
+        return travelled + self._first(track, first, last, int(travelled[-1]), t_ns), steps
 
     def _first(self, track: _Track, first: int, last: int, travelled: int, t_ns: int) -> int:
         """Extended value of the first counter of a batch."""

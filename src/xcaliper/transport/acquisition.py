@@ -27,6 +27,16 @@ class BufferedSource(Protocol):
         """True when several datagrams may come as one."""
         ...
 
+    def note_received(self, size: int, joins: int, *, emptied: bool) -> None:
+        """Others have received from the descriptor.
+
+        Args:
+            size: bytes.
+            joins: receives that brought several datagrams.
+            emptied: nothing waited any more.
+        """
+        ...
+
     def take_pending(self) -> list[bytes]:
         """Datagrams that were received but not given out."""
         ...
@@ -115,6 +125,8 @@ class Acquisition:
         )
         if drained is not None:
             more, self.ended, found = drained
+            joins, emptied = self.decoder.receives
+            source.note_received(more, joins, emptied=emptied)
             return size + more, others + found
         received = source.poll_into(self.decoder.room(), min(limit, BUFFER_BYTES))
         self.ended = self._is_stream and bool(received) and received[-1][0] == 0

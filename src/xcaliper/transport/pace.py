@@ -12,6 +12,9 @@ __all__ = ["Pace", "Turns"]
 _TICK_S: Final = 0.001
 _SHORT_TICK_S: Final = 0.0004  # a default buffer of 208 KiB holds 1.1 ms of a Gbit/s
 _SLOW_TICK_S: Final = 0.004
+#: A tick lasts so long when much comes, if a burst meanwhile takes no more than a quarter of the buffer:
+#: few large steps cost less than many small ones, most of all where arrays are compared.
+_BUSY_TICK_S: Final = 0.004
 #: A tick is at most so long when little comes, and what a burst of two Gbit/s puts into the kernel's
 #: buffer meanwhile, with what the kernel adds to each datagram, has to fit.
 _LONGEST_TICK_S: Final = 0.02
@@ -36,6 +39,7 @@ class Pace:
     Attributes:
         is_fresh: somebody looks at blocks as they come.
         is_late: the last drain began long after it should have.
+        share_size: what :meth:`share` gave last.
         large: bytes of a drain that is followed by the next one at once, an eighth of the kernel's buffer.
         pause_s: until the next drain.
         stay_ns: how long to stay in the receive.
@@ -46,6 +50,7 @@ class Pace:
         self._tick_s = _TICK_S if enough else _SHORT_TICK_S
         by_buffer = buffer_size / _BURST_BYTES_PER_S
         self._patient_tick_s = min(max(by_buffer, _SLOW_TICK_S), _LONGEST_TICK_S)
+        self._busy_tick_s = max(min(by_buffer / 4, _BUSY_TICK_S), self._tick_s)
         self._longest_s = self._tick_s
         self._was_full = False
         self._drained_ns = 0
@@ -53,6 +58,7 @@ class Pace:
         self.is_fresh = self.is_late = False
         self.pause_s = self._tick_s
         self.stay_ns = _STAY_NS
+        self.share_size = HOLD_BYTES
 
     def begin(self, now_ns: int, *, patient: bool) -> None:
         """DAQ begins.
@@ -83,7 +89,8 @@ class Pace:
         long_ago = running and now_ns - self._drained_ns > _LATE_NS
         self._drained_ns = now_ns
         is_saturated = self._was_full and running and not wanted
-        return LATE_BYTES if long_ago or is_saturated else HOLD_BYTES
+        self.share_size = LATE_BYTES if long_ago or is_saturated else HOLD_BYTES
+        return self.share_size
 
     def drained(self, size: int, worthwhile: int) -> None:
         """A drain has brought so many bytes; the next pause depends on it."""
@@ -96,16 +103,28 @@ class Pace:
         self.is_late = now_ns - until_ns > _LATE_NS
         self._choose(size // (self.stay_ns // 1_000_000), worthwhile)
 
-    def _choose(self, size: int, worthwhile: int) -> None:
-        """Tick less often when little comes; the size is that of one tick.
+    def is_behind(self, size: int, worthwhile: int) -> bool:
+        """True when a drain has probably left something, so that the next one should follow at once.
 
         Args:
-            size: bytes.
-            worthwhile: bytes of a tick that are much.
+            size: bytes that it has brought.
+            worthwhile: bytes that are much.
+        """
+        if self._busy_tick_s > self._tick_s:
+            return size >= self.share_size
+        return size > max(self.large, worthwhile)
+
+    def _choose(self, size: int, worthwhile: int) -> None:
+        """Tick less often when little comes.
+
+        Args:
+            size: bytes of a drain, or of a millisecond of a stay.
+            worthwhile: bytes that are much.
         """
         self.stay_ns = _FRESH_STAY_NS if self.is_fresh else _STAY_NS
         longest_s = min(self._longest_s, _SLOW_TICK_S) if self.is_fresh else self._longest_s
-        self.pause_s = self._tick_s if size > worthwhile else min(2 * self.pause_s, longest_s)
+        busy_s = self._tick_s if self.is_fresh else min(self._busy_tick_s, longest_s)
+        self.pause_s = busy_s if size > worthwhile else min(2 * self.pause_s, longest_s)
 
 
 class Turns:

@@ -507,7 +507,7 @@ class Link:
             self._run_submitted()
         if stayed and not self._queueing:
             return True
-        return bool(self._submitted) or size > max(pace.large, self._driver.worthwhile_bytes)
+        return bool(self._submitted) or pace.is_behind(size, self._driver.worthwhile_bytes)
 
     def _may_stay(self) -> bool:
         """Whether nobody needs the link while the pump stays in the receive."""

@@ -136,6 +136,9 @@ class TcpTransport:
         """Never: a stream has no datagrams."""
         return False
 
+    def note_received(self, size: int, joins: int, *, emptied: bool) -> None:
+        """Nothing to learn from that."""
+
     def take_pending(self) -> list[bytes]:
         """Nothing: a stream is given out as it comes."""
         return []

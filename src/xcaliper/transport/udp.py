@@ -20,16 +20,18 @@ from xcaliper.transport.base import (
     resolve,
     set_wait,
 )
+from xcaliper.transport.many import ManyDatagrams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
 
 __all__ = ["UdpTransport", "has_gro"]
 
 _SOL_UDP: Final = 17
 _UDP_GRO: Final = 104
 _MAX_RECEIVES: Final = 4096
+#: Bytes that come without a joined datagram before it is not worth to look for them.
+_HOPELESS_BYTES: Final = 4 << 20
 _GRO_SPACE: Final = socket.CMSG_SPACE(4) if hasattr(socket, "CMSG_SPACE") else 0
 
 
@@ -75,7 +77,9 @@ class UdpTransport:
         self.receive: Callable[[], bytes] = self._receive_plain
         self._pending: deque[bytes] = deque()
         self._wait_ns = 0
-        self._joining = False
+        self._joining = self._is_hopeless = False
+        self._unjoined_bytes = 0
+        self._many = ManyDatagrams.if_possible()
         self.set_wait(100_000_000)
 
     def _open(self, host: str, port: int, local_host: str, local_port: int) -> socket.socket:
@@ -120,17 +124,25 @@ class UdpTransport:
             self._wait_ns = wait_ns
 
     def set_batching(self, *, on: bool) -> None:
-        """Switch UDP_GRO where present; without it nothing changes."""
-        if on == self._joining or not has_gro():
+        """Switch UDP_GRO where present; without it nothing changes.
+
+        Where the system has joined nothing of what came, it stays off until it is switched off: to ask for
+        it costs something with every datagram.
+        """
+        if not on:
+            self._is_hopeless = False
+        if on == self._joining or not has_gro() or (on and self._is_hopeless):
             return
         try:
             self._sock.setsockopt(_SOL_UDP, _UDP_GRO, int(on))
         except OSError:  # older kernel: one datagram per call
             return
         self._joining = on
+        self._unjoined_bytes = 0
         if on:
             self.receive = self._receive_joined
-        # When it is switched off, joined datagrams may still wait; poll() goes back after the last.
+        # What was joined before it is switched off comes as one datagram, which is no harm: messages
+        # tell their length. poll() goes back to plain receives when nothing waits.
 
     def _receive_joined(self) -> bytes:
         pending = self._pending
@@ -176,7 +188,7 @@ class UdpTransport:
 
     @property
     def may_join(self) -> bool:
-        """True while joined datagrams may come, also from before they were switched off."""
+        """True while joined datagrams may come, or were taken apart and wait in here."""
         return self.receive is not self._receive_plain
 
     def take_pending(self) -> list[bytes]:
@@ -195,26 +207,67 @@ class UdpTransport:
         Returns:
             Bytes of each receive, and of each datagram where several were joined, else 0.
         """
+        if self.may_join:
+            return self._poll_joined(buffer, limit)
+        many = self._many
+        if many is not None and many.is_worth_it:
+            lengths, left, _ = many.receive_into(self._sock.fileno(), buffer, limit)
+            self._pending.extend(left)
+            return [(length, 0) for length in lengths]
         found: list[tuple[int, int]] = []
         at = 0
-        joined = self.receive is not self._receive_plain
         recv_into = self._sock.recv_into
         try:
             while at < limit and len(found) < _MAX_RECEIVES:
                 if not DONTWAIT and not is_readable(self._sock):
                     break
-                if joined:
-                    size, segment = self._take_into(buffer[at:])
-                else:
-                    size, segment = recv_into(buffer[at:], MAX_DATAGRAM, DONTWAIT), 0
-                found.append((size, segment))
+                size = recv_into(buffer[at:], MAX_DATAGRAM, DONTWAIT)
+                found.append((size, 0))
                 at += size
         except BlockingIOError:
             pass
         except OSError:
             if not found:  # else it is news about what was sent; what has come counts more
                 raise
+        if many is not None and found:
+            many.note(max(size for size, _ in found))
         return found
+
+    def _poll_joined(self, buffer: memoryview, limit: int) -> list[tuple[int, int]]:
+        found: list[tuple[int, int]] = []
+        at = joins = 0
+        emptied = False
+        try:
+            while at < limit and len(found) < _MAX_RECEIVES:
+                size, segment = self._take_into(buffer[at:])
+                found.append((size, segment))
+                joins += segment > 0
+                at += size
+        except BlockingIOError:
+            emptied = True
+        except OSError:
+            if not found:
+                raise
+        self.note_received(at, joins, emptied=emptied)
+        return found
+
+    def note_received(self, size: int, joins: int, *, emptied: bool) -> None:
+        """Others have received from the descriptor, or this transport has.
+
+        Args:
+            size: bytes.
+            joins: receives that brought several datagrams.
+            emptied: nothing waited any more.
+        """
+        if not self.may_join:
+            return
+        if emptied and not self._joining:
+            self.receive = self._receive_plain
+            return
+        self._unjoined_bytes = 0 if joins else self._unjoined_bytes + size
+        if self._joining and self._unjoined_bytes >= _HOPELESS_BYTES:
+            self.set_batching(on=False)
+            self._is_hopeless = True
 
     def _take_into(self, room: memoryview) -> tuple[int, int]:
         size, control, _, _ = self._sock.recvmsg_into([room], _GRO_SPACE, DONTWAIT)

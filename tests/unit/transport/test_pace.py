@@ -40,9 +40,11 @@ def test_much_ends_the_long_pause_and_a_look_shortens_it():
     pace.begin(0, patient=True)
     assert grown(pace) == 0.02
     pace.drained(MUCH + 1, MUCH)
-    assert pace.pause_s == 0.001
+    assert pace.pause_s == 0.004
     pace.is_fresh = True
     assert grown(pace) == 0.004
+    pace.drained(MUCH + 1, MUCH)
+    assert pace.pause_s == 0.001
     assert pace.stay_ns == 20 * MS
     pace.is_fresh = False
     grown(pace)
@@ -56,7 +58,40 @@ def test_bytes_of_a_stay_count_by_the_millisecond():
     pace.stayed(100 * MUCH, MUCH, 100 * MS, 100 * MS)
     assert pace.pause_s == 0.02
     pace.stayed(101 * MUCH, MUCH, 100 * MS, 100 * MS)
-    assert pace.pause_s == 0.001
+    assert pace.pause_s == 0.004
+
+
+@pytest.mark.parametrize(
+    ("buffer_size", "patient", "pause_s"),
+    [
+        (16 << 20, True, 0.004),
+        (4 << 20, True, 0.0026),  # a burst of two Gbit/s fills a quarter of it
+        (1 << 20, True, 0.001),
+        (0, True, 0.001),
+        (16 << 20, False, 0.001),
+        (212_992, True, 0.0004),
+    ],
+)
+def test_the_pause_of_a_busy_link_leaves_room_in_the_buffer(buffer_size, patient, pause_s):
+    pace = Pace(buffer_size)
+    pace.begin(0, patient=patient)
+    pace.drained(1 << 20, MUCH)
+    assert pace.pause_s == pytest.approx(pause_s, rel=0.01)
+
+
+def test_a_drain_that_was_not_full_has_left_nothing():
+    pace = Pace(16 << 20)
+    pace.begin(0, patient=True)
+    pace.share(1 * MS, running=True, wanted=True)
+    assert not pace.is_behind(HOLD_BYTES - 1, MUCH)
+    assert pace.is_behind(HOLD_BYTES, MUCH)
+
+
+def test_a_small_buffer_fills_while_it_is_drained():
+    pace = Pace(212_992)
+    pace.begin(0, patient=True)
+    assert pace.is_behind(MUCH + 1, MUCH)
+    assert not pace.is_behind(MUCH, MUCH)
 
 
 def test_late_is_what_comes_long_after_its_pause_and_large_shares_help():
