@@ -95,6 +95,19 @@ def test_static_lists_that_do_not_suffice_name_what_to_leave_out():
     assert "no static DAQ list is free for it" in text
 
 
+def test_what_events_that_share_too_few_lists_are_told_to_leave_out_is_enough_together():
+    wanted = (*words(5), *words(4, 0x900, 1), signal("big", 0xA00, ("<u4", (8,)), default_event=0))
+    caps = static((3, 1))
+    with pytest.raises(PlanError) as caught:
+        compile_plan(Wanted(wanted), caps)
+    first, second = caught.value.problems
+    assert "do not hold; leave out big" in first
+    assert second.startswith("event 1 (slow) needs 16 bytes per sample, and no static DAQ list is free")
+    rest = tuple(one for one in wanted if one.name not in caught.value.leave_out)
+    assert rest
+    assert len(compile_plan(Wanted(rest), caps).lists) == 1
+
+
 def test_static_lists_of_one_direction():
     lists = (StaticList(0, 9, 9, daq=False, stim=True), StaticList(1, 9, 9))
     wanted = Wanted((signal("in", 0x100, stim=True, default_event=1), *words(1, 0x500)))
