@@ -169,7 +169,9 @@ class Means:
             if affords(kept + tuple(mine)):
                 out = others
                 continue
-            few = fewest_omitted(mine, lambda some_, kept=kept: affords(kept + some_), self.budget, mine)
+            few = fewest_omitted(
+                mine, lambda some_, kept=kept: affords(kept + some_), self.budget, mine
+            )
             out = others + few
         return out
 

@@ -178,7 +178,12 @@ def merge(
     values: dict[str, Any] = {}
     for key, name in _NAMES.items():
         live, wrote = said.get(key), getattr(paper, key)
-        if live is not None and wrote is not None and live != wrote and _comparable(key, said, paper):
+        if (
+            live is not None
+            and wrote is not None
+            and live != wrote
+            and _comparable(key, said, paper)
+        ):
             found.append(_contradiction(name, wrote, live))
         values[key] = wrote if live is None else live
     for key in _ESSENTIAL:

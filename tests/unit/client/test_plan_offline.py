@@ -6,7 +6,6 @@ import pytest
 
 from xcaliper import plan_offline
 from xcaliper.a2l import parse
-from xcaliper.client.binding import described_transport
 from xcaliper.client.selection import event_number
 from xcaliper.core.errors import NotFoundError, PlanError, UsageError
 from xcaliper.daq import EventChannel
@@ -107,10 +106,32 @@ def test_another_link_can_be_chosen_or_told():
 
 def test_a_connection_takes_the_blocks_of_its_own_transport():
     xcp = Catalog(ecu(can() + udp(own=LAYER.format(dto=1400)))).xcp
-    assert (
-        xcp.merged(described_transport(xcp, "udp://127.0.0.1:5555")).protocol_layer.max_dto == 1400
-    )
-    assert described_transport(xcp, "tcp://gateway:5555") is xcp.transports[0]
+    mine = xcp.merged(xcp.transport_at("udp://127.0.0.1:5555"))
+    assert mine.protocol_layer.max_dto == 1400
+    assert xcp.transport_at("tcp://gateway:5555") is xcp.transports[0]
+
+
+def test_several_transports_are_told_and_each_can_be_taken():
+    words_ = LAYER.format(dto=1400).replace("GRANULARITY_BYTE", "GRANULARITY_WORD")
+    second = udp(own=LAYER.format(dto=600)).replace("5555", "5556")
+    file = ecu(can() + udp(own=words_) + second)
+    first = plan_offline(file, "A", event=1)
+    (note,) = [one for one in first.diagnostics if one.slug == "daq-transport"]
+    assert "3 transports, and the first one is taken" in note.text
+    for link, dto, ag in (
+        ("can", 8, 1),
+        ("udp", 1400, 2),
+        ("udp://127.0.0.1:5555", 1400, 2),
+        ("udp://ecu:5556", 600, 1),
+    ):
+        plan = plan_offline(file, "A", event=1, link=link)
+        assert plan.max_dto == dto
+        assert plan.lists[0].odts[0].entries[0].size == 4 // ag
+        assert "daq-transport" not in {one.slug for one in plan.diagnostics}
+    with pytest.raises(UsageError, match="no transport of kind tcp"):
+        plan_offline(file, "A", link="tcp://127.0.0.1:5555")
+    alone = plan_offline(ecu(udp()), "A", event=1)
+    assert "daq-transport" not in {one.slug for one in alone.diagnostics}
 
 
 def test_a_pattern_leaves_out_what_cannot_be_measured_and_says_so():

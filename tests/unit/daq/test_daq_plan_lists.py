@@ -102,7 +102,9 @@ def test_what_events_that_share_too_few_lists_are_told_to_leave_out_is_enough_to
         compile_plan(Wanted(wanted), caps)
     first, second = caught.value.problems
     assert "do not hold; leave out big" in first
-    assert second.startswith("event 1 (slow) needs 16 bytes per sample, and no static DAQ list is free")
+    assert second.startswith(
+        "event 1 (slow) needs 16 bytes per sample, and no static DAQ list is free"
+    )
     rest = tuple(one for one in wanted if one.name not in caught.value.leave_out)
     assert rest
     assert len(compile_plan(Wanted(rest), caps).lists) == 1
