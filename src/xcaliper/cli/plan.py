@@ -96,7 +96,8 @@ def plan_rows(made: DaqPlan) -> list[dict[str, Any]]:
             "event_channel": raster.event_channel,
             "cycle_ns": raster.cycle_ns,
             "signals": list(raster.signals),
-            "bytes_per_sample": raster.dtype.itemsize,
+            "row_bytes": raster.dtype.itemsize,
+            "sample_bytes": made.sample_bytes(raster),
             "daq_list": raster.daq_list,
             "kind": setup.kind.value,
             "odts": len(setup.odts),
@@ -113,7 +114,7 @@ def plan_rows(made: DaqPlan) -> list[dict[str, Any]]:
                 "event_channel": None,
                 "cycle_ns": None,
                 "signals": [one.name for one in made.polled],
-                "bytes_per_sample": sum(one.wanted.size_bytes for one in made.polled),
+                "row_bytes": sum(one.wanted.size_bytes for one in made.polled),
                 "reasons": {one.name: one.reason for one in made.polled},
             }
         )

@@ -29,7 +29,7 @@ def _rate(load: float) -> str:
 
 def _period(raster: Raster) -> str:
     if raster.cycle_ns is None:
-        return "not cyclic" if raster.prescaler == 1 else f"every {raster.prescaler}th event"
+        return "not cyclic" if raster.prescaler == 1 else f"1 of {raster.prescaler} events"
     return f"{raster.cycle_ns / 1e6:g} ms"
 
 

@@ -91,6 +91,10 @@ def _check_modes(wanted: Wanted, caps: DaqCapabilities, findings: Findings) -> N
             "PID_OFF works with absolute identification fields only, this slave's are relative; "
             "switch pid_off off"
         )
+    elif wanted.pid_off and caps.link is not None and caps.link.kind == "ethernet":
+        findings.problem(
+            "PID_OFF tells lists apart by CAN identifiers, which Ethernet has not; switch pid_off off"
+        )
     if wanted.alternating and caps.clock is not None and caps.timestamp_fixed:
         findings.problem(
             "alternating lists carry no timestamps, and this slave cannot switch them off; "

@@ -31,7 +31,7 @@ UDP = """
 /begin XCP_ON_UDP_IP 0x0104 5555 ADDRESS "127.0.0.1" {rate} {own} /end XCP_ON_UDP_IP"""
 
 
-def ecu(transports, *, dto=8, lists=0, names=("A", "B", "C"), more="", block="XCP"):
+def ecu(transports, *, dto=8, lists=0, names=("A", "B", "C"), more="", block="XCP", daq=DAQ):
     """A description with some measurements, each with an address of its own."""
     objects = "".join(
         MEASUREMENT.format(name=name, more=f"ECU_ADDRESS {0x1000 + 16 * i:#x}")
@@ -40,7 +40,7 @@ def ecu(transports, *, dto=8, lists=0, names=("A", "B", "C"), more="", block="XC
     head = "0x0104" if block == "XCPplus" else ""
     return parse(
         f"""ASAP2_VERSION 1 60 /begin PROJECT P "" /begin MODULE M ""
-        /begin IF_DATA {block} {head} {LAYER.format(dto=dto)} {DAQ.format(lists=lists)} {transports}
+        /begin IF_DATA {block} {head} {LAYER.format(dto=dto)} {daq.format(lists=lists)} {transports}
         /end IF_DATA {objects} {more} /end MODULE /end PROJECT""",
         source="ecu.a2l",
     )
@@ -132,6 +132,18 @@ def test_several_transports_are_told_and_each_can_be_taken():
         plan_offline(file, "A", link="tcp://127.0.0.1:5555")
     alone = plan_offline(ecu(udp()), "A", event=1)
     assert "daq-transport" not in {one.slug for one in alone.diagnostics}
+
+
+def test_pid_off_takes_the_identifiers_that_are_given_where_a_link_has_any():
+    daq = DAQ.replace("PRESCALER_SUPPORTED", "PRESCALER_SUPPORTED PID_OFF_SUPPORTED")
+    own = "/begin DAQ_LIST_CAN_ID 0 FIXED 0x200 /end DAQ_LIST_CAN_ID"
+    bus, options = ecu(can(own=own), daq=daq), {"event": {"A": 0, "B": 1}, "pid_off": True}
+    with pytest.raises(PlanError, match="DAQ list 1 has no CAN identifier of its own.*in can_ids"):
+        plan_offline(bus, ["A", "B"], **options)
+    plan = plan_offline(bus, ["A", "B"], can_ids=[0x300], **options)
+    assert [one.can_id for one in plan.lists] == [0x200, 0x300]
+    with pytest.raises(PlanError, match="Ethernet has not; switch pid_off off"):
+        plan_offline(ecu(udp(), daq=daq), ["A", "B"], **options)
 
 
 def test_a_pattern_leaves_out_what_cannot_be_measured_and_says_so():
