@@ -51,7 +51,8 @@ def _features(raster: Raster, setup: DaqListSetup) -> list[str]:
         found.append(setup.kind.value)
     if raster.packed:
         group = "element" if raster.packed.mode == 1 else "event"
-        found.append(f"{raster.packed.sample_count} samples per DTO, {group}-grouped")
+        sets = "DTO" if len(setup.odts) == 1 else "set of DTOs"
+        found.append(f"{raster.packed.sample_count} samples per {sets}, {group}-grouped")
     if setup.pid_off:
         found.append("no identification field")
     if setup.alternating:

@@ -404,7 +404,7 @@ class Planner:
         def fits(signals: tuple[WantedSignal, ...]) -> bool:
             return self._plan_group(replace(group, signals=signals), taken) is not None
 
-        omitted = fewest_omitted(group.signals, fits, self.budget)
+        omitted = fewest_omitted(group.signals, fits, self.budget, self._to_omit(group))
         whole = self._plan_group(group, taken, any_number=True)
         if whole is not None:
             event = group.event
@@ -421,6 +421,12 @@ class Planner:
         names = {signal.name for signal in omitted}
         rest = tuple(signal for signal in group.signals if signal.name not in names)
         return self._plan_group(replace(group, signals=rest), taken) or []
+
+    def _to_omit(self, group: Group) -> list[WantedSignal]:
+        """An order to leave signals out in: those of predefined lists last, the largest first."""
+        lists = [] if group.stim else self._predefined(group.event.number)
+        held = {n for one in lists for n in offsets_in(one, group.signals, self.caps.ag)}
+        return sorted(group.signals, key=lambda s: (s.name in held, -s.size_bytes))
 
     def _why(self, group: Group) -> str:
         event, limits = group.event, self._limits(group, 1)
@@ -454,7 +460,9 @@ class Planner:
             return f"{title}: with PID_OFF a signal must fit one ODT of {limits.payload} bytes"
         usable = self._usable(group)
         if not usable:
-            return f"{title} needs {counted(need, 'byte')} per sample, and no static DAQ list is free for it"
+            text = f"{title} needs {counted(need, 'byte')} per sample, and no static DAQ list is free for it"
+            ready = not group.stim and self._predefined(event.number)
+            return f"{text}, nor do predefined ones carry all of it" if ready else text
         sizes = ", ".join(
             f"{one.number} ({one.max_odt} × {one.max_odt_entries})" for one in usable[:4]
         )

@@ -138,6 +138,21 @@ def test_a_signal_that_two_entries_carry_side_by_side():
     assert "no static DAQ list is free" in text
 
 
+def test_what_predefined_lists_carry_is_measured_when_nothing_holds_the_rest():
+    lists = (predefined(0, ((0x100, 4),), ((0x108, 4),), event=0),)
+    inside = words(2)
+    out = signal("out", 0xA00, "<u2", default_event=0)
+    caps = caps_of(dynamic=False, min_daq=1, lists=lists)
+    (text,) = problems(Wanted((*inside, out)), caps)
+    assert text == (
+        "event 0 (fast) needs 10 bytes per sample, and no static DAQ list is free for it, "
+        "nor do predefined ones carry all of it; leave out out, or move them to another event"
+    )
+    plan = compile_plan(Wanted((out, *inside), allow_polling=True), caps)
+    assert [one.name for one in plan.polled] == ["out"]
+    assert plan.rasters[0].signals == tuple(one.name for one in inside)
+
+
 def test_bits_of_predefined_entries_carry_no_whole_value():
     entry = OdtEntry(Address(0x100), 4, 3)
     one = StaticList(0, 1, 1, is_predefined=True, odts=(OdtSetup((entry,)),))
@@ -170,6 +185,12 @@ def packs(grouping="ELEMENT_GROUPED", stamp="STS_LAST", duty="OPTIONAL", samples
         clock=TickClock(1, 3, 4),
         events=(EventChannel(0, "e", MS, packs=True, packed_mode=offer),),
     )
+
+
+def test_samples_that_several_dtos_carry_are_those_of_a_set():
+    plan = compile_plan(Wanted(words(5), packed=4), packs())
+    assert len(plan.lists[0].odts) == 2
+    assert "4 samples per set of DTOs, element-grouped" in plan.describe()
 
 
 def test_the_count_that_fills_max_dto():
