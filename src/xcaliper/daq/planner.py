@@ -122,7 +122,10 @@ class Planner:
     def _groups(self) -> list[Group]:
         choice = EventChoice(self._with_predefined_events(), self.caps, self.findings)
         found: dict[tuple[int, bool], list[WantedSignal]] = {}
+        polled = {one.name for one in self.findings.polled}
         for signal in self.wanted.signals:
+            if signal.name in polled:
+                continue
             event = choice.choose(signal)
             if event is not None and signal.size_bytes > 0:
                 found.setdefault((event, signal.stim), []).append(signal)

@@ -138,7 +138,7 @@ def test_pid_off_takes_the_identifiers_that_are_given_where_a_link_has_any():
     daq = DAQ.replace("PRESCALER_SUPPORTED", "PRESCALER_SUPPORTED PID_OFF_SUPPORTED")
     own = "/begin DAQ_LIST_CAN_ID 0 FIXED 0x200 /end DAQ_LIST_CAN_ID"
     bus, options = ecu(can(own=own), daq=daq), {"event": {"A": 0, "B": 1}, "pid_off": True}
-    with pytest.raises(PlanError, match="DAQ list 1 has no CAN identifier of its own.*in can_ids"):
+    with pytest.raises(PlanError, match=r"DAQ list 1 has no CAN identifier of its own.*in can_ids"):
         plan_offline(bus, ["A", "B"], **options)
     plan = plan_offline(bus, ["A", "B"], can_ids=[0x300], **options)
     assert [one.can_id for one in plan.lists] == [0x200, 0x300]

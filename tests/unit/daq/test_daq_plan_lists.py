@@ -110,6 +110,28 @@ def test_what_events_that_share_too_few_lists_are_told_to_leave_out_is_enough_to
     assert len(compile_plan(Wanted(rest), caps).lists) == 1
 
 
+@pytest.mark.parametrize(
+    ("caps", "reason"),
+    [
+        ({"dynamic": False}, "static DAQ lists, whose sizes are not known"),
+        ({"clock": TickClock(1, 3, 4), "identification_field": 3}, "MAX_DTO 8 leaves no room"),
+    ],
+)
+def test_everything_is_polled_where_no_list_can_hold_anything(caps, reason):
+    plan = compile_plan(Wanted(words(3), allow_polling=True), caps_of(**caps))
+    assert (plan.lists, plan.rasters) == ((), ())
+    assert [one.name for one in plan.polled] == [one.name for one in words(3)]
+    assert all(reason in one.reason for one in plan.polled)
+    assert f"polled: {', '.join(one.name for one in words(3))}, " in plan.describe()
+    out = signal("out", 0x900, default_event=1, stim=True)
+    mixed = Wanted((*words(1), out), allow_polling=True)
+    if "dynamic" in caps:
+        with pytest.raises(PlanError, match=reason):
+            compile_plan(mixed, caps_of(**caps))
+    else:
+        assert compile_plan(mixed, caps_of(**caps)).stim_rasters[0].signals == ("out",)
+
+
 def test_static_lists_of_one_direction():
     lists = (StaticList(0, 9, 9, daq=False, stim=True), StaticList(1, 9, 9))
     wanted = Wanted((signal("in", 0x100, stim=True, default_event=1), *words(1, 0x500)))
