@@ -269,6 +269,7 @@ class FramedDecoder(DaqDecoder):
         size = self._run(descriptor, limit, t_ns, others)
         ended = bool(self._state[State.ENDED])
         self._close(self._latest(t_ns))
+        self.control[UNTIL] = 0
         return size, ended, others
 
     @property

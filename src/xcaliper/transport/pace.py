@@ -88,8 +88,8 @@ class Pace:
         self.is_late = running and now_ns - due_ns > _LATE_NS
         long_ago = running and now_ns - self._drained_ns > _LATE_NS
         self._drained_ns = now_ns
-        is_saturated = self._was_full and running and not wanted
-        self.share_size = LATE_BYTES if long_ago or is_saturated else HOLD_BYTES
+        is_much = not wanted and running and (long_ago or self._was_full)
+        self.share_size = LATE_BYTES if self.is_late or is_much else HOLD_BYTES
         return self.share_size
 
     def drained(self, size: int, worthwhile: int) -> None:

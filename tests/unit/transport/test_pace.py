@@ -103,7 +103,9 @@ def test_late_is_what_comes_long_after_its_pause_and_large_shares_help():
     pause_ns = int(grown(pace) * 1e9)
     assert pace.share(6 * MS + pause_ns, running=True, wanted=False) == LATE_BYTES
     assert not pace.is_late, "it was to come after a long pause"
-    assert pace.share(60 * MS + pause_ns, running=False, wanted=False) == HOLD_BYTES
+    assert pace.share(6 * MS + 2 * pause_ns, running=True, wanted=True) == HOLD_BYTES
+    assert pace.share(20 * MS + 3 * pause_ns, running=True, wanted=True) == LATE_BYTES
+    assert pace.share(90 * MS + 3 * pause_ns, running=False, wanted=False) == HOLD_BYTES
 
 
 def test_a_full_drain_makes_the_next_one_large_unless_somebody_waits():
