@@ -169,10 +169,7 @@ class Means:
             if affords(kept + tuple(mine)):
                 out = others
                 continue
-            few = fewest_omitted(
-                mine, lambda some_, kept=kept: affords(kept + some_), self.budget, mine
-            )
-            out = others + few
+            out = others + fewest_omitted(mine, _beside(kept, affords), self.budget, mine)
         return out
 
     def _orders(
@@ -229,6 +226,13 @@ class Means:
         except PlanError:
             return False
         return not self._exceeded(plan)
+
+
+def _beside(
+    kept: tuple[WantedSignal, ...], affords: Callable[[tuple[WantedSignal, ...]], bool]
+) -> Callable[[tuple[WantedSignal, ...]], bool]:
+    """Whether signals can be afforded beside others."""
+    return lambda some_: affords(kept + some_)
 
 
 def _raster_of(plan: DaqPlan) -> dict[str, Raster]:
