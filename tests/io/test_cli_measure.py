@@ -294,6 +294,9 @@ def test_plan_needs_no_ecu(url, labels, tmp_path, capsys):
     rows = lines(capsys.readouterr().out)
     assert [row["event"] for row in rows[:-1]] == [raster.name for raster in expected.rasters]
     assert rows[0]["daq_list"] == 0
+    whole = expected.to_dict()["lists"][0]
+    assert (rows[0]["row_bytes"], rows[0]["sample_bytes"]) == (4, whole["sample_bytes"])
+    assert f"{rows[0]['sample_bytes']} bytes per sample" in expected.describe()
     assert rows[0]["link_percent"] > 0
     assert rows[-1]["summary"]["link_percent"] >= rows[0]["link_percent"]
     assert main(["plan", str(file), "Lambda", "--event", "polling", "--json"]) == 0

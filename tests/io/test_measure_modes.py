@@ -17,7 +17,11 @@ from xcaliper.client.recording import open_recordings
 from xcaliper.core.errors import MdfError, NotFoundError, PlanError, SettingsError, UsageError
 from xcaliper.record.calculated import CalculatedSignal
 from xcaliper.record.sinks.memory import MemorySink
+from xcaliper.sim.gallery import build_ecu
 from xcaliper.sim.process import EcuProcess
+from xcaliper.sim.server import EcuServer
+from xcaliper.xcp.slave_config import SlaveConfig
+from xcaliper.xcp.slave_daq_config import CounterConfig, EventConfig
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -44,6 +48,30 @@ def ecu(url):
 def other(other_url):
     with xcaliper.connect(other_url, cache=False) as connection:
         yield connection
+
+
+def test_the_dto_counter_of_another_event_is_no_loss(tmp_path):
+    def events(**settings):
+        counter = CounterConfig(related_event=1, **settings)
+        return tuple(EventConfig(n, "", counter=counter if n == 0 else None) for n in range(4))
+
+    def served(**settings):
+        return EcuServer(build_ecu("demo-engine", SlaveConfig(events=events(**settings))))
+
+    with served() as server, xcaliper.connect(server.url, cache=False) as ecu:
+        measurement = ecu.measure("TaskCounter1ms", dto_ctr=True, duration_s=0.2).run()
+        (block,) = measurement.blocks()
+        assert len(block) > 20
+        assert (measurement.quality.lost, block.gaps) == (0, ())
+    with (
+        served(related_event_fixed=True) as server,
+        xcaliper.connect(server.url, cache=False) as ecu,
+    ):
+        file = tmp_path / "run.mf4"
+        with pytest.raises(UsageError, match=r"event 0 \(Task1ms\).*Switch dto_ctr off"):
+            ecu.measure("TaskCounter1ms", dto_ctr=True, duration_s=0.2, record=file).run()
+        assert not file.exists()
+        assert ecu.measure("TaskCounter1ms", duration_s=0.1).run().quality.lost == 0
 
 
 # --- callbacks and streams ---

@@ -14,6 +14,8 @@ from xcaliper.proto.procedure import ask
 from xcaliper.xcp import daq, level1, timecorr
 from xcaliper.xcp.codes import ErrorCode
 from xcaliper.xcp.dto import Dto, decode_dto, split_packed
+from xcaliper.xcp.procedures.connect import Session
+from xcaliper.xcp.procedures.counters import count_own_events
 from xcaliper.xcp.procedures.daq_info import PackedMode, packed_mode
 from xcaliper.xcp.profile import DtoFormat
 from xcaliper.xcp.slave_daq_config import CounterConfig, PackedConfig
@@ -200,6 +202,28 @@ def properties(modifier: int = 0, *, event: int = 0, related: int = 0, bits: int
         related_event_channel=related,
         mode=timecorr.DtoCtrMode(bits),
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_own"),
+    [
+        (None, True),
+        ({}, True),
+        ({"related_event": 1}, True),
+        ({"related_event": 1, "related_event_fixed": True}, False),
+        ({"daq_mode": 1}, True),
+        ({"related_event": 1, "daq_mode": 1}, True),
+        ({"daq_mode": 1, "daq_mode_fixed": True}, False),
+    ],
+)
+def test_a_measurement_has_the_own_counter_inserted(settings, is_own) -> None:
+    made = None if settings is None else CounterConfig(**settings)
+    events = (replace(EVENTS[0], counter=made, stim=True), *EVENTS[1:])
+    pair = prepared([(RAM, 1)], bits=0x08, events=events)
+    assert pair.run(count_own_events(Session(), 0)) is is_own
+    if settings is not None:
+        now = pair.run(ask(properties()))
+        assert is_own == ((now.related_event_channel, now.mode.daq_mode) == (0, 0))
 
 
 def test_the_counter_of_the_own_event_is_the_default() -> None:

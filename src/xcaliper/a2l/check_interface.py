@@ -51,10 +51,11 @@ _VENDORS: Final = frozenset(
 
 def _byte_orders(_file: A2lFile, index: ModuleIndex) -> Iterator[Diagnostic]:
     common, xcp = index.module.mod_common, read_xcp(index.module.if_data)
-    layer = xcp.merged().protocol_layer if xcp else None
-    if common is None or layer is None or common.byte_order not in ("MSB_FIRST", "MSB_LAST"):
+    if common is None or xcp is None or common.byte_order not in ("MSB_FIRST", "MSB_LAST"):
         return
-    if (common.byte_order == "MSB_FIRST") != (layer.byte_order is ByteOrder.MOTOROLA):
+    layers = [xcp.merged(one).protocol_layer for one in xcp.transports or (None,)]
+    orders = {layer.byte_order for layer in layers if layer is not None}
+    if orders - {ByteOrder.MOTOROLA if common.byte_order == "MSB_FIRST" else ByteOrder.INTEL}:
         text = f"BYTE_ORDER is {common.byte_order}, that of PROTOCOL_LAYER is the other one."
         yield finding("byte-order-differs", common, text, "Compare both with the controller.")
 

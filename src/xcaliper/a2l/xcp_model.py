@@ -584,3 +584,17 @@ class XcpDescription:
             time_correlation=chosen.time_correlation or self.time_correlation,
             transports=(chosen,),
         )
+
+    def transport_at(self, url: str) -> XcpTransport | None:
+        """The transport that a link is: of its kind, and of its port where there are several.
+
+        Through a gateway it is another kind; then the first one speaks for the ECU.
+
+        Args:
+            url: such as ``udp://127.0.0.1:5555``.
+        """
+        kind = XcpOnTcpIp if url.startswith("tcp") else XcpOnUdpIp
+        mine = [one for one in self.transports if isinstance(one, kind)]
+        port = url.rpartition(":")[2]
+        exact = [one for one in mine if str(one.port) == port]
+        return next(iter((*exact, *mine, *self.transports)), None)

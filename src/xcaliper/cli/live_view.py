@@ -158,12 +158,22 @@ class Values:
     def table(self, rows: int, *, by: str = "order", extremes: bool = False) -> Any:
         """The rows as a table of at most so many lines."""
         from rich.table import Table
+        from rich.text import Text
+
+        def cell(text: str) -> Text:
+            """One line, never markup."""
+            return Text(text, no_wrap=True, overflow="ellipsis")
 
         table = Table(box=None, padding=(0, 2, 0, 0))
         columns = ["signal", "value", "unit", *(["min", "max"] if extremes else []), "event", ""]
         for column in columns:
             right = column in ("value", "min", "max")
-            table.add_column(column, justify="right" if right else "left", no_wrap=True)
+            # Where a terminal is narrow, names and arrays are cut, numbers last.
+            table.add_column(
+                column,
+                justify="right" if right else "left",
+                no_wrap=column not in ("signal", "value", "event"),
+            )
         found = self.rows(by=by)
         shown = found[: max(rows, 4)]
         for row in shown:
@@ -171,7 +181,7 @@ class Values:
             if extremes:
                 cells += [short_text(row["min"]), short_text(row["max"])]
             cells += [row["event"], "stale" if row["stale"] else ""]
-            table.add_row(*cells, style="dim" if row["stale"] else None)
+            table.add_row(*map(cell, cells), style="dim" if row["stale"] else None)
         if len(shown) < len(found):
             table.add_row(f"… {len(found) - len(shown)} more")
         return table

@@ -43,8 +43,9 @@ def plan(  # noqa: PLR0913  # options by name
         polling: read what cannot be measured, so many times a second at most.
         packed: samples that one set of packets carries, or 'max', where the slave can.
         priority: of the lists; 0 = the slave may buffer them.
-        link: which transport of the description, and how fast: can, can:500k, canfd:500k/2M, udp or
-            tcp:100M; without it the first one, as the description has it.
+        link: which transport of the description, and how fast: can, can:500k, canfd:500k/2M, udp,
+            tcp:100M, or udp://HOST:PORT for the one of that port; without it the first one, as the
+            description has it.
         skip_unknown: leave out lines of the list that the A2L does not know.
         json: one JSON object per DAQ list, a summary last.
     """
@@ -66,14 +67,12 @@ def plan(  # noqa: PLR0913  # options by name
     choice = choose("plan", signals, event, list_)
     with working(f"reading {a2l.name}"):
         file = read_a2l(a2l)
-        catalog = Catalog(file)
-        described = offline_description(catalog, link)
-        declared = declared_daq(described)
+        declared = declared_daq(offline_description(file, link))
 
         def number(text: str) -> int:
             return event_number(declared.events if declared is not None else (), text)
 
-        names, events = choice.resolve(catalog, number, skip_unknown=skip_unknown)
+        names, events = choice.resolve(Catalog(file), number, skip_unknown=skip_unknown)
         made = plan_offline(
             file,
             names,
@@ -97,7 +96,8 @@ def plan_rows(made: DaqPlan) -> list[dict[str, Any]]:
             "event_channel": raster.event_channel,
             "cycle_ns": raster.cycle_ns,
             "signals": list(raster.signals),
-            "bytes_per_sample": raster.dtype.itemsize,
+            "row_bytes": raster.dtype.itemsize,
+            "sample_bytes": made.sample_bytes(raster),
             "daq_list": raster.daq_list,
             "kind": setup.kind.value,
             "odts": len(setup.odts),
@@ -114,7 +114,7 @@ def plan_rows(made: DaqPlan) -> list[dict[str, Any]]:
                 "event_channel": None,
                 "cycle_ns": None,
                 "signals": [one.name for one in made.polled],
-                "bytes_per_sample": sum(one.wanted.size_bytes for one in made.polled),
+                "row_bytes": sum(one.wanted.size_bytes for one in made.polled),
                 "reasons": {one.name: one.reason for one in made.polled},
             }
         )

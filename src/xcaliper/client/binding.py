@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from xcaliper.a2l.if_xcp import XcpDaq, XcpDaqList, XcpDescription, XcpEvent, XcpTransport
+    from xcaliper.a2l.if_xcp import XcpDaq, XcpDaqList, XcpDescription, XcpEvent
     from xcaliper.core.datatypes import DataType
     from xcaliper.quantity.catalog import Bound, Catalog
     from xcaliper.quantity.memory_values import Read
     from xcaliper.quantity.window import Window
     from xcaliper.record.description import SignalDescription
 
-__all__ = ["Signal", "declared_daq", "described_transport", "described_xcp", "recorded_conversion"]
+__all__ = ["Signal", "declared_daq", "described_xcp", "recorded_conversion"]
 
 _OVERLOADS = (Overload.NONE, Overload.MSB, Overload.EVENT)
 _SCOPES = {
@@ -314,22 +314,6 @@ def declared_daq(described: XcpDescription | None) -> DeclaredDaq | None:
     )
 
 
-def described_transport(xcp: XcpDescription, link_name: str) -> XcpTransport | None:
-    """The transport of a description that a link is: of its kind, and of its port where there are several.
-
-    Through a gateway it is another kind; then the first one speaks for the ECU.
-
-    Args:
-        xcp: description.
-        link_name: such as ``udp://127.0.0.1:5555``.
-    """
-    kind = XcpOnTcpIp if link_name.startswith("tcp") else XcpOnUdpIp
-    mine = [one for one in xcp.transports if isinstance(one, kind)]
-    port = link_name.rpartition(":")[2]
-    exact = [one for one in mine if str(one.port) == port]
-    return next(iter((*exact, *mine, *xcp.transports)), None)
-
-
 def described_xcp(catalog: Catalog | None, link_name: str) -> XcpDescription | None:
     """What a description says about XCP on the transport that a link is; None when it says nothing.
 
@@ -338,7 +322,7 @@ def described_xcp(catalog: Catalog | None, link_name: str) -> XcpDescription | N
         link_name: such as ``udp://127.0.0.1:5555``.
     """
     xcp = catalog.xcp if catalog is not None else None
-    return xcp.merged(described_transport(xcp, link_name)) if xcp is not None else None
+    return xcp.merged(xcp.transport_at(link_name)) if xcp is not None else None
 
 
 def _link(described: XcpDescription) -> LinkModel | None:

@@ -23,7 +23,6 @@ from xcaliper.a2l.if_xcp import (
 )
 from xcaliper.a2l.keywords.memory import MemorySegment, ModPar
 from xcaliper.a2l.xcp_words import COMMAND_CODES
-from xcaliper.client.binding import described_transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,7 +99,7 @@ def _carry(data: IfData, before: IfData, after: IfData) -> None:
 
 def transport_of(xcp: XcpDescription, connection: Connection) -> XcpTransport | None:
     """The transport of the description that the connection uses."""
-    return described_transport(xcp, connection.link.name)
+    return xcp.transport_at(connection.link.name)
 
 
 def corrected(xcp: XcpDescription, connection: Connection, facts: LiveFacts) -> XcpDescription:

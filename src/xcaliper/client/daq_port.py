@@ -16,7 +16,7 @@ from xcaliper.core.errors import (
 )
 from xcaliper.proto.procedure import ask
 from xcaliper.xcp import daq, std
-from xcaliper.xcp.procedures import daq_setup
+from xcaliper.xcp.procedures import counters, daq_setup
 from xcaliper.xcp.procedures.clock import COMMON_INITIATORS, clock_properties, read_clocks
 
 if TYPE_CHECKING:
@@ -222,6 +222,7 @@ class DaqPort:
 
         Raises:
             NegativeResponseError: the slave refused.
+            UsageError: its DTO counters do not tell what was lost.
         """
         from xcaliper.transport.drain import prepare
 
@@ -234,7 +235,23 @@ class DaqPort:
         if not plan.lists:
             self._silent = self._terminated = False
             return {}
-        return self.setup_lists(plan)
+        numbered = self.setup_lists(plan)
+        self._count_own_events(plan)
+        return numbered
+
+    def _count_own_events(self, plan: DaqPlan) -> None:
+        """Have every event that is counted insert its own counter."""
+        if not plan.dto_format.dto_ctr:
+            return
+        for event in {raster.event_channel: raster.event for raster in plan.rasters}.values():
+            if not self.connection.link.run(
+                counters.count_own_events(self.connection.session, event.number)
+            ):
+                raise UsageError(
+                    f"dto_ctr: the slave inserts another counter than that of event {event.number} "
+                    f"({event.label}), and does not change it (DTO_CTR_PROPERTIES).",
+                    hint="Switch dto_ctr off.",
+                )
 
     def _fills_soon(self, plan: DaqPlan) -> bool:
         """Whether the kernel holds less than comes while a compiler begins, which delays all others."""

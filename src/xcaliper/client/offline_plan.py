@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from xcaliper.a2l import A2lFile
-from xcaliper.a2l.if_xcp import XcpOnCan, XcpOnTcpIp, XcpOnUdpIp
+from xcaliper.a2l.if_xcp import XcpOnCan, XcpOnTcpIp, XcpOnUdpIp, read_xcp
 from xcaliper.calib.live import LiveValues
 from xcaliper.client.a2l_source import read_a2l
 from xcaliper.client.binding import declared_daq
@@ -56,7 +56,8 @@ def plan_offline(
         a2l: description, or its path.
         names: names and patterns with ``*`` and ``?``.
         link: which of several transports, and how fast it is: ``can``, ``can:500k``,
-            ``canfd:500k/2M``, ``udp`` or ``tcp:100M``; None = the first one, as the description has it.
+            ``canfd:500k/2M``, ``udp``, ``tcp:100M``, or ``udp://192.168.0.1:5555`` for the one of that
+            port; None = the first one, as the description has it.
         options: as those of ``Connection.plan``, see :class:`PlanOptions`.
 
     Raises:
@@ -66,8 +67,8 @@ def plan_offline(
         UsageError: the description says nothing about XCP, or only an ECU knows where a signal is.
     """
     file = a2l if isinstance(a2l, A2lFile) else read_a2l(a2l)
-    catalog = Catalog(file)
-    described, model = _transport(catalog, link)
+    xcp = read_xcp(file.module.if_data)
+    described, model = _transport(xcp, link)
     layer = described.protocol_layer if described is not None else None
     declared = declared_daq(described)
     if layer is None or declared is None:
@@ -83,33 +84,35 @@ def plan_offline(
     )
     daq, findings = merge(declared, DaqAnswers(), profile)
     daq, cut = _carried(replace(daq, link=model or daq.link))
-    findings = (*findings, *cut)
-    space = _paper(catalog)
+    findings = (*findings, *cut, *_choice(xcp, link))
+    space = _paper(Catalog(file, ag=profile.ag))
     chosen = select(space, names, daq, profile, subject=file.source, options=_options(options))
     return replace(chosen.plan, diagnostics=(*findings, *chosen.plan.diagnostics))
 
 
-def offline_description(catalog: Catalog, link: str | None) -> XcpDescription | None:
+def offline_description(file: A2lFile, link: str | None) -> XcpDescription | None:
     """What a description says about XCP on the link that plan_offline() takes.
 
     Raises:
         UsageError: no such kind of link; the description has none of it and no speed is told.
     """
-    return _transport(catalog, link)[0]
+    return _transport(read_xcp(file.module.if_data), link)[0]
 
 
 def _transport(
-    catalog: Catalog, link: str | None
+    xcp: XcpDescription | None, link: str | None
 ) -> tuple[XcpDescription | None, LinkModel | None]:
     """The description with the blocks of a transport over them, and the transport's speed if told.
 
     Raises:
         UsageError: no such kind of link; the description has none of it and no speed is told.
     """
-    xcp = catalog.xcp
     if link is None:
         return (xcp.merged() if xcp is not None else None), None
     kind, colon, rates = link.partition(":")
+    url = link if kind in ("udp", "tcp") and rates.startswith("//") else ""
+    if url:
+        colon = ""
     if kind not in _LINKS:
         raise UsageError(
             f"link: {link!r} is not known.", hint=f"One of {', '.join(_LINKS)}, such as can:500k."
@@ -125,11 +128,21 @@ def _transport(
             f"link: the description has no transport of kind {kind}.",
             hint=f"Tell its speed, such as {kind}:{speed}.",
         )
-    chosen = xcp.merged(next(iter(same), None)) if xcp is not None else None
+    first = xcp.transport_at(url) if xcp is not None and url else next(iter(same), None)
+    chosen = xcp.merged(first) if xcp is not None else None
     declared = declared_daq(chosen) if same else None
     if model is not None and declared is not None and declared.link is not None:
         model = replace(model, extended=declared.link.extended, max_load=declared.link.max_load)
     return chosen, model
+
+
+def _choice(xcp: XcpDescription | None, link: str | None) -> list[Diagnostic]:
+    """What was taken where the description has several transports and nobody chose."""
+    if xcp is None or link is not None or len(xcp.transports) < 2:
+        return []
+    text = f"the description has {len(xcp.transports)} transports, and the first one is taken."
+    hint = f"Another is taken with link, one of {', '.join(_LINKS)}, or udp://HOST:PORT."
+    return [Diagnostic(Severity.INFO, "daq-transport", Where(), text, hint, subject="DAQ")]
 
 
 def _is_kind(transport: XcpTransport, kind: str) -> bool:

@@ -61,6 +61,7 @@ class PlanOptions(TypedDict, total=False):
         packed: samples that one set of DTOs carries *(1.4)*: 0 = as few as the slave allows, ``"max"``
             = as many as fit.
         pid_off: leave the identification field out, one ODT per list.
+        can_ids: CAN identifiers for lists that have none of their own, in order; bit 31 = 29 bits.
         alternating: take every second cycle of display events.
         predefined: False = leave predefined lists alone.
         stim: signals, of those named, that are sent to the slave instead; see
@@ -75,6 +76,7 @@ class PlanOptions(TypedDict, total=False):
     dto_ctr: bool
     packed: int | Literal["max"]
     pid_off: bool
+    can_ids: Sequence[int]
     alternating: bool
     predefined: bool
     stim: str | Iterable[str]
@@ -392,6 +394,7 @@ def _compile(  # all that a plan depends on
         allow_polling=poll_hz > 0,
         packed=None if packed == "max" else packed,
         pid_off=options.get("pid_off", False),
+        can_ids=tuple(options.get("can_ids", ())),
         alternating=options.get("alternating", False),
         predefined=options.get("predefined", True),
     )

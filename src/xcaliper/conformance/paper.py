@@ -68,8 +68,6 @@ def paper_of(tree: A2lFile, url: str) -> Paper:
         tree: the description.
         url: of the slave, as ``udp://host:port``: blocks of the transport that it is go before common ones.
     """
-    from xcaliper.client.binding import described_transport
-
     module = tree.module
     found = read_xcp(module.if_data)
     held = module.mod_par
@@ -80,7 +78,7 @@ def paper_of(tree: A2lFile, url: str) -> Paper:
             segments.append(PaperSegment(one.name, one.address, one.size, told))
     epk = held.epk if held is not None else None  # without MOD_PAR, or without EPK in it
     return Paper(
-        found.merged(described_transport(found, url)) if found is not None else None,
+        found.merged(found.transport_at(url)) if found is not None else None,
         epk or "",
         tuple(segments),
     )

@@ -158,13 +158,22 @@ class PlanError(UsageError):
     Attributes:
         subject: what was planned.
         problems: each reason, one sentence each; the message has the first ones.
+        leave_out: every signal that reasons of a measurement say to leave out; they name the first few.
     """
 
     slug = "plan"
 
-    def __init__(self, subject: str, problems: tuple[str, ...], *, hint: str = "") -> None:
+    def __init__(
+        self,
+        subject: str,
+        problems: tuple[str, ...],
+        *,
+        hint: str = "",
+        leave_out: tuple[str, ...] = (),
+    ) -> None:
         self.subject = subject
         self.problems = problems
+        self.leave_out = leave_out
         more = len(problems) - _MAX_REASONS
         shown = [*problems[:_MAX_REASONS], *([f"and {more} more"] if more > 0 else [])]
         super().__init__(f"{subject}: {'; '.join(shown)}.", hint=hint)

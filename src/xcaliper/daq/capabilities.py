@@ -35,6 +35,8 @@ MAX_ODTS: Final = 252
 MAX_ODTS_WITH_MSB: Final = 124
 #: The same for direction STIM.
 MAX_ODTS_STIM: Final = 192
+#: In OPTIMISATION_TYPE: other ODTs are refused (XCP Base, DAQ_KEY_BYTE, 1.4).
+STRICT: Final = 8
 
 
 class Overload(Enum):
@@ -77,7 +79,7 @@ class Optimisation(Enum):
     @property
     def is_strict(self) -> bool:
         """True when the slave refuses other ODTs instead of copying them slowly."""
-        return self.value > 8
+        return self.value > STRICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +252,7 @@ class DaqCapabilities:
         """The rule for ODTs; codes that do not exist count as no rule."""
         code = self.optimisation_type
         if self.optimisation_strict and code in (1, 2, 3):
-            code |= 8
+            code |= STRICT
         try:
             return Optimisation(code)
         except ValueError:

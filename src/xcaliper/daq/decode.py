@@ -337,13 +337,32 @@ class DaqDecoder:
     def finish(self) -> Quality:
         """End the measurement: an unfinished cycle counts as incomplete, what follows as late."""
         if not self._ended:
+            end_ns = max((stream.last_ns or 0 for stream in self._streams), default=0)
             for stream in self._streams:
                 if stream.packets:
                     self.quality.incomplete += 1
                     stream.packets.clear()
+                self._note_starved(stream, end_ns)
                 self._note_open_end(stream)
         self._ended = True
         return self.quality
+
+    def _note_starved(self, stream: _Stream, end_ns: int) -> None:
+        """Blame an overload for the rows that a periodic raster lacks behind its last one.
+
+        Args:
+            stream: of the raster.
+            end_ns: when the last row of any raster was taken.
+        """
+        set_ns = stream.raster.set_cycle_ns
+        if not stream.doubt or not set_ns:
+            return
+        at = stream.last_ns or 0
+        sets = int((end_ns - at) / set_ns - 0.5)  # half a period late is no loss yet
+        if sets > 0:
+            lost = sets * stream.raster.samples_per_set
+            self.quality.lost_samples += lost
+            self.quality.note_gap(GapRecord(stream.raster.name, at, end_ns, lost, "overload"))
 
     def _note_open_end(self, stream: _Stream) -> None:
         """Remember a loss behind the last row; no block is left that could carry it."""

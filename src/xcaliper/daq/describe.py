@@ -29,7 +29,7 @@ def _rate(load: float) -> str:
 
 def _period(raster: Raster) -> str:
     if raster.cycle_ns is None:
-        return "not cyclic" if raster.prescaler == 1 else f"every {raster.prescaler}th event"
+        return "not cyclic" if raster.prescaler == 1 else f"1 of {raster.prescaler} events"
     return f"{raster.cycle_ns / 1e6:g} ms"
 
 
@@ -51,7 +51,8 @@ def _features(raster: Raster, setup: DaqListSetup) -> list[str]:
         found.append(setup.kind.value)
     if raster.packed:
         group = "element" if raster.packed.mode == 1 else "event"
-        found.append(f"{raster.packed.sample_count} samples per DTO, {group}-grouped")
+        sets = "DTO" if len(setup.odts) == 1 else "set of DTOs"
+        found.append(f"{raster.packed.sample_count} samples per {sets}, {group}-grouped")
     if setup.pid_off:
         found.append("no identification field")
     if setup.alternating:

@@ -39,12 +39,14 @@ class Findings:
         problems: reasons against the plan.
         notes: choices that the user should know of.
         polled: signals that are read instead.
+        leave_out: signals to leave out, as problems say.
     """
 
     allow_polling: bool = False
     problems: list[str] = field(default_factory=list)
     notes: list[Diagnostic] = field(default_factory=list)
     polled: list[PolledSignal] = field(default_factory=list)
+    leave_out: list[str] = field(default_factory=list)
     _refused: dict[str, list[str]] = field(default_factory=dict)
 
     def problem(self, text: str) -> None:

@@ -430,6 +430,7 @@ def refuse_overflow(
         for signal in omitted:
             findings.poll(signal, text)
         return
-    names = some([signal.name for signal in omitted])
+    names = [signal.name for signal in omitted]
+    findings.leave_out += names
     other = ", or move them to another event" if elsewhere else ""
-    findings.problem(f"{text}; leave out {names}{other}")
+    findings.problem(f"{text}; leave out {some(names)}{other}")

@@ -61,8 +61,14 @@ class Means:
             polled = [PolledSignal(signal.name, signal, reason) for signal in out]
             return self.again(self._without(out), self.caps, polled)
         out = self._fewest(plan, self.wanted.signals, (), found)
-        names = some([signal.name for signal in out])
-        raise PlanError("plan", tuple(f"{one.text}; leave out {names}{one.hint}" for one in found))
+        names, groups = tuple(signal.name for signal in out), _groups(plan)
+
+        def advice(one: Excess) -> str:
+            """The signals that count for this limit; those of all limits together are enough."""
+            mine = [name for name in names if name in groups and one.counts(*groups[name])]
+            return f"{one.text}; leave out {some(mine or names)}{one.hint}"
+
+        raise PlanError("plan", tuple(map(advice, found)), leave_out=names)
 
     def _exceeded(self, plan: DaqPlan) -> list[Excess]:
         """Every limit that is exceeded."""
@@ -134,12 +140,36 @@ class Means:
             fewest_omitted(signals, affords, self.budget, order)
             for order in self._orders(plan, signals, found)
         ]
-        out = min(ways, key=len)
+        out = self._fewer_by_group(plan, signals, min(ways, key=len), affords)
         if 1 < len(out) <= MAX_TRIED:
             for one in tuple(out):
                 fewer = [signal for signal in out if signal is not one]
                 if fewer and not self.budget.is_spent and affords(_others(signals, fewer)):
                     out = fewer
+        return out
+
+    def _fewer_by_group(
+        self,
+        plan: DaqPlan,
+        signals: Sequence[WantedSignal],
+        out: list[WantedSignal],
+        affords: Callable[[tuple[WantedSignal, ...]], bool],
+    ) -> list[WantedSignal]:
+        """As few signals as it takes of each event and direction in turn, beside those of the others.
+
+        Orders over all events leave out too many where events have limits of their own.
+        """
+        where = _groups(plan)
+        for group in sorted({where[s.name] for s in out if s.name in where}):
+            mine = [signal for signal in out if where.get(signal.name) == group]
+            others = [signal for signal in out if where.get(signal.name) != group]
+            if not others or self.budget.is_spent:
+                break
+            kept = _others(signals, out)
+            if affords(kept + tuple(mine)):
+                out = others
+                continue
+            out = others + fewest_omitted(mine, _beside(kept, affords), self.budget, mine)
         return out
 
     def _orders(
@@ -149,11 +179,7 @@ class Means:
 
         The largest first; the largest load first; those of the event with the fewest signals first.
         """
-        where = {
-            name: raster
-            for raster in (*plan.rasters, *plan.stim_rasters)
-            for name in raster.signals
-        }
+        where = _raster_of(plan)
         sizes: dict[tuple[int, bool], int] = {}
         for raster in where.values():
             group = raster.event.number, raster.is_stim
@@ -200,6 +226,24 @@ class Means:
         except PlanError:
             return False
         return not self._exceeded(plan)
+
+
+def _beside(
+    kept: tuple[WantedSignal, ...], affords: Callable[[tuple[WantedSignal, ...]], bool]
+) -> Callable[[tuple[WantedSignal, ...]], bool]:
+    """Whether signals can be afforded beside others."""
+    return lambda some_: affords(kept + some_)
+
+
+def _raster_of(plan: DaqPlan) -> dict[str, Raster]:
+    """Signal → its raster."""
+    rasters = (*plan.rasters, *plan.stim_rasters)
+    return {name: raster for raster in rasters for name in raster.signals}
+
+
+def _groups(plan: DaqPlan) -> dict[str, tuple[int, bool]]:
+    """Signal → event channel and direction of its list."""
+    return {n: (raster.event.number, raster.is_stim) for n, raster in _raster_of(plan).items()}
 
 
 def _others(

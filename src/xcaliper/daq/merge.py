@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from xcaliper.core.diagnostics import Diagnostic, Severity, Where
 from xcaliper.core.ticks import TickClock, unit_ns
 from xcaliper.daq.capabilities import (
+    STRICT,
     AddressExtensionScope,
     DaqCapabilities,
     EventChannel,
@@ -177,7 +178,12 @@ def merge(
     values: dict[str, Any] = {}
     for key, name in _NAMES.items():
         live, wrote = said.get(key), getattr(paper, key)
-        if live is not None and wrote is not None and live != wrote and _comparable(key, said):
+        if (
+            live is not None
+            and wrote is not None
+            and live != wrote
+            and _comparable(key, said, paper)
+        ):
             found.append(_contradiction(name, wrote, live))
         values[key] = wrote if live is None else live
     for key in _ESSENTIAL:
@@ -211,10 +217,15 @@ def _most_lists(paper: DeclaredDaq, said: Mapping[str, Any], min_daq: int) -> in
     return max(told, said.get("max_daq") or 0) if told > min_daq else 0
 
 
-def _comparable(key: str, said: dict[str, Any]) -> bool:
-    """Whether a difference is a contradiction; a dynamic slave counts allocated lists only."""
+def _comparable(key: str, said: dict[str, Any], paper: DeclaredDaq) -> bool:
+    """Whether a difference is a contradiction; a dynamic slave counts allocated lists only.
+
+    A2Ls tell strict optimisation by a flag of its own, slaves within the type.
+    """
     if key == "max_daq":
         return not said.get("dynamic")
+    if key == "optimisation_type" and paper.optimisation_strict:
+        return said.get(key) != (paper.optimisation_type or 0) | STRICT
     if key == "max_event_channel":
         return bool(said.get(key))
     if key in ("timestamp_unit", "timestamp_ticks", "timestamp_fixed"):

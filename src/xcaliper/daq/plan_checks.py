@@ -30,7 +30,10 @@ MAX_BIT: Final = 31
 def check_request(
     wanted: Wanted, caps: DaqCapabilities, limits: ListLimits, findings: Findings
 ) -> bool:
-    """Every contradiction of the request as a whole; False when no list can hold anything."""
+    """Every contradiction of the request as a whole; False when no list can hold what it has to.
+
+    Where polling is allowed, signals that no list can hold are polled.
+    """
     if not wanted.signals:
         findings.problem("no signal is wanted; name at least one")
     _check_names(wanted, findings)
@@ -38,16 +41,17 @@ def check_request(
     for signal in wanted.signals:
         if signal.stim:
             _check_stim(signal, caps, limits, findings)
-    if not caps.dynamic and not caps.lists:
-        findings.problem(
-            "the slave has static DAQ lists, whose sizes are not known; "
-            "add DAQ_LIST blocks to the A2L, or use a slave that tells them"
-        )
-        return False
     possible = True
-    for stim in {signal.stim for signal in wanted.signals}:
-        if not _has_room(limits, stim=stim):
-            findings.problem(_no_room(caps, limits, stim=stim))
+    for stim in sorted({signal.stim for signal in wanted.signals}):
+        reason = _no_lists(caps, limits, stim=stim)
+        if not reason:
+            continue
+        if findings.allow_polling and not stim:
+            for signal in wanted.signals:
+                if not signal.stim:
+                    findings.poll(signal, reason)
+        else:
+            findings.problem(reason)
             possible = False
     if limits.daq.timestamp_size == 0 and not all(signal.stim for signal in wanted.signals):
         findings.note(
@@ -91,6 +95,10 @@ def _check_modes(wanted: Wanted, caps: DaqCapabilities, findings: Findings) -> N
             "PID_OFF works with absolute identification fields only, this slave's are relative; "
             "switch pid_off off"
         )
+    elif wanted.pid_off and caps.link is not None and caps.link.kind == "ethernet":
+        findings.problem(
+            "PID_OFF tells lists apart by CAN identifiers, which Ethernet has not; switch pid_off off"
+        )
     if wanted.alternating and caps.clock is not None and caps.timestamp_fixed:
         findings.problem(
             "alternating lists carry no timestamps, and this slave cannot switch them off; "
@@ -124,6 +132,16 @@ def _check_stim(
             f"{signal.name}: {size} bytes at {first:#x} are not a multiple of the {grain} bytes that "
             "STIM entries have; stimulate a larger object around it"
         )
+
+
+def _no_lists(caps: DaqCapabilities, limits: ListLimits, *, stim: bool) -> str:
+    """Why no list of a direction can hold anything; empty when one can."""
+    if not caps.dynamic and not caps.lists:
+        return (
+            "the slave has static DAQ lists, whose sizes are not known; "
+            "add DAQ_LIST blocks to the A2L, or use a slave that tells them"
+        )
+    return "" if _has_room(limits, stim=stim) else _no_room(caps, limits, stim=stim)
 
 
 def _has_room(limits: ListLimits, *, stim: bool) -> bool:

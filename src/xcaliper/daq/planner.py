@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from xcaliper.core.errors import PlanError
+from xcaliper.core.wording import counted
 from xcaliper.daq.assemble import Assembly
 from xcaliper.daq.budget import Budget
 from xcaliper.daq.capabilities import (
@@ -36,7 +37,7 @@ from xcaliper.daq.predefined import offsets_in, take_predefined
 from xcaliper.daq.regions import regions_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from xcaliper.daq.plan import DaqPlan, PolledSignal
     from xcaliper.daq.regions import Limits
@@ -115,12 +116,16 @@ class Planner:
 
     def _stop_if_refused(self) -> None:
         if self.findings.problems:
-            raise PlanError("plan", tuple(dict.fromkeys(self.findings.problems)))
+            reasons = tuple(dict.fromkeys(self.findings.problems))
+            raise PlanError("plan", reasons, leave_out=tuple(self.findings.leave_out))
 
     def _groups(self) -> list[Group]:
         choice = EventChoice(self._with_predefined_events(), self.caps, self.findings)
         found: dict[tuple[int, bool], list[WantedSignal]] = {}
+        polled = {one.name for one in self.findings.polled}
         for signal in self.wanted.signals:
+            if signal.name in polled:
+                continue
             event = choice.choose(signal)
             if event is not None and signal.size_bytes > 0:
                 found.setdefault((event, signal.stim), []).append(signal)
@@ -188,7 +193,8 @@ class Planner:
                 continue
             polled = len(self.findings.polled)
             for index in failed:
-                self._refuse(groups[index], done)
+                done[index] = self._refuse(groups[index], done)
+                self._claim(groups[index], done[index])
             if self.findings.problems or len(self.findings.polled) == polled:
                 break
             groups = self._without_polled(groups)
@@ -216,29 +222,31 @@ class Planner:
         self.entries_left = MAX_PLAN_ENTRIES
         self.free = [one for one in self.caps.lists if self._is_configurable(one)]
         self.lists_at = {}
-        taken: set[int] = set()
         done: dict[int, list[ListDraft]] = {}
         failed: list[int] = []
         for index in order:
-            drafts = self._plan_group(groups[index], taken)
+            drafts = self._plan_group(groups[index], _numbers(done))
             if drafts is None:
                 failed.append(index)
                 continue
             done[index] = drafts
-            event = groups[index].event.number
-            self.lists_at[event] = self.lists_at.get(event, 0) + bindings(drafts)
-            used = {draft.static.number for draft in drafts if draft.static}
-            taken |= used
-            self.free = [one for one in self.free if one.number not in used]
-            odts = sum(len(draft.packed.odts) for draft in drafts if draft.static is None)
-            self.odts_left -= odts
-            self.stim_left -= odts * groups[index].stim
-            self.entries_left -= sum(
-                draft.packed.entry_count
-                for draft in drafts
-                if draft.static is None or not draft.static.is_predefined
-            )
+            self._claim(groups[index], drafts)
         return done, failed
+
+    def _claim(self, group: Group, drafts: Sequence[ListDraft]) -> None:
+        """Take what the lists of a group use from what is left for the others."""
+        event = group.event.number
+        self.lists_at[event] = self.lists_at.get(event, 0) + bindings(drafts)
+        used = {draft.static.number for draft in drafts if draft.static}
+        self.free = [one for one in self.free if one.number not in used]
+        odts = sum(len(draft.packed.odts) for draft in drafts if draft.static is None)
+        self.odts_left -= odts
+        self.stim_left -= odts * group.stim
+        self.entries_left -= sum(
+            draft.packed.entry_count
+            for draft in drafts
+            if draft.static is None or not draft.static.is_predefined
+        )
 
     def _plan_group(
         self, group: Group, taken: set[int], *, any_number: bool = False
@@ -388,14 +396,18 @@ class Planner:
 
     # ------------------------------------------------------------------------------ refusals
 
-    def _refuse(self, group: Group, done: dict[int, list[ListDraft]]) -> None:
-        """Say why a group does not fit, and the fewest signals whose omission helps."""
-        taken = {d.static.number for drafts in done.values() for d in drafts if d.static}
+    def _refuse(self, group: Group, done: dict[int, list[ListDraft]]) -> list[ListDraft]:
+        """Say why a group does not fit, and the fewest signals whose omission helps.
+
+        Returns:
+            The lists of what would remain, so that the next group is told what is left beside them.
+        """
+        taken = _numbers(done)
 
         def fits(signals: tuple[WantedSignal, ...]) -> bool:
             return self._plan_group(replace(group, signals=signals), taken) is not None
 
-        omitted = fewest_omitted(group.signals, fits, self.budget)
+        omitted = fewest_omitted(group.signals, fits, self.budget, self._to_omit(group))
         whole = self._plan_group(group, taken, any_number=True)
         if whole is not None:
             event = group.event
@@ -409,6 +421,15 @@ class Planner:
         shared = self.caps.dynamic and self.caps.identification_field == 0
         elsewhere = whole is not None or not (shared or "of a plan are left" in text)
         refuse_overflow(group, self.findings, omitted, text, elsewhere=elsewhere)
+        names = {signal.name for signal in omitted}
+        rest = tuple(signal for signal in group.signals if signal.name not in names)
+        return self._plan_group(replace(group, signals=rest), taken) or []
+
+    def _to_omit(self, group: Group) -> list[WantedSignal]:
+        """An order to leave signals out in: those of predefined lists last, the largest first."""
+        lists = [] if group.stim else self._predefined(group.event.number)
+        held = {n for one in lists for n in offsets_in(one, group.signals, self.caps.ag)}
+        return sorted(group.signals, key=lambda s: (s.name in held, -s.size_bytes))
 
     def _why(self, group: Group) -> str:
         event, limits = group.event, self._limits(group, 1)
@@ -431,23 +452,25 @@ class Planner:
             count = self._odts_of(group) if limits.crossing and need <= room else 0
             if count:
                 return (
-                    f"{title} needs {need} bytes per sample, which take {count} ODTs of "
+                    f"{title} needs {counted(need, 'byte')} per sample, which take {count} ODTs of "
                     f"{limits.payload} bytes as elements stay whole, and {limits.max_odts} are left"
                 )
             if limits.crossing:
                 return (
-                    f"{title} needs {need} bytes per sample, {max(limits.max_odts, 0)} ODTs of "
+                    f"{title} needs {counted(need, 'byte')} per sample, {max(limits.max_odts, 0)} ODTs of "
                     f"{limits.payload} bytes hold at most {room}"
                 )
             return f"{title}: with PID_OFF a signal must fit one ODT of {limits.payload} bytes"
         usable = self._usable(group)
         if not usable:
-            return f"{title} needs {need} bytes per sample, and no static DAQ list is free for it"
+            text = f"{title} needs {counted(need, 'byte')} per sample, and no static DAQ list is free for it"
+            ready = not group.stim and self._predefined(event.number)
+            return f"{text}, nor do predefined ones carry all of it" if ready else text
         sizes = ", ".join(
             f"{one.number} ({one.max_odt} × {one.max_odt_entries})" for one in usable[:4]
         )
         return (
-            f"{title} needs {need} bytes per sample, which the free static DAQ lists {sizes} "
+            f"{title} needs {counted(need, 'byte')} per sample, which the free static DAQ lists {sizes} "
             "(ODTs × entries) do not hold"
         )
 
@@ -470,3 +493,8 @@ class Planner:
             return self._limits(group, 1, used)
 
         return fill_dynamic(group, limits_of, self.budget, None, overflow) is not None
+
+
+def _numbers(done: Mapping[int, Sequence[ListDraft]]) -> set[int]:
+    """Static lists that are in use."""
+    return {draft.static.number for drafts in done.values() for draft in drafts if draft.static}

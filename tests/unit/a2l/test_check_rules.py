@@ -142,6 +142,20 @@ def test_a_long_chain_of_groups_is_no_cycle():
     assert slugs(body + '/begin GROUP g3000 "" /end GROUP') == []
 
 
+LAYER = """/begin PROTOCOL_LAYER 0x0104 1000 1000 0 0 0 0 0 8 8 BYTE_ORDER_MSB_{} ADDRESS_GRANULARITY_BYTE
+ /end PROTOCOL_LAYER"""
+UDP = '/begin XCP_ON_UDP_IP 0x0104 {} ADDRESS "127.0.0.1" {} /end XCP_ON_UDP_IP'
+
+
+@pytest.mark.parametrize("orders", ["LL", "LF", "FL", "F-", "L-", "-L"])
+def test_the_byte_order_of_every_transport_is_compared(orders):
+    layers = [LAYER.format({"L": "LAST", "F": "FIRST"}[o]) if o != "-" else "" for o in orders]
+    udp = UDP.format(5555, layers[0]) + UDP.format(5556, layers[1])
+    common = '/begin MOD_COMMON "" BYTE_ORDER MSB_LAST /end MOD_COMMON '
+    told = [d.slug for d in found(common + f"/begin IF_DATA XCP {udp} /end IF_DATA")]
+    assert ("byte-order-differs" in told) == ("F" in orders)
+
+
 def test_events_without_any_description_are_one_finding():
     body = XCP.format(1, "") + MEASURED.format(FIXED.format(7))
     assert slugs(body) == [("event-unknown", "m")]

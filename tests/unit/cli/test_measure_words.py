@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from rich.console import Console
 
 from xcaliper.cli.choice import Choice, calculated_signals, packed_count, read_split
-from xcaliper.cli.live_view import human_bytes, short_text
+from xcaliper.cli.live_view import Values, human_bytes, short_text
 from xcaliper.client.label_file import parse_label_file
 from xcaliper.core.errors import NotFoundError, SourceError, UsageError
 
@@ -132,3 +136,38 @@ def test_values_in_cells():
     assert [short_text(value) for value in values] == [
         "", "2.5", "RUN", "[0 1 2]", "0 … 11 (3×4)", "[]",
     ]  # fmt: skip
+
+
+class LongNames:
+    """As much of a measurement as a table of values looks at, and of a block."""
+
+    tracks = (SimpleNamespace(cycle_ns=1, rules=("A" * 60 + "[bold]",)),)
+    names = tracks[0].rules
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, name):
+        return np.array([-1234.25, 987654])
+
+    def latest(self, name):
+        return np.float64(987654)
+
+    def unit(self, name):
+        return "rpm"
+
+    def event_of(self, name):
+        return "TaskWithAVeryLongName"
+
+
+def test_a_narrow_terminal_cuts_names_and_never_numbers():
+    values, screen = Values(LongNames()), io.StringIO()
+    values.take(LongNames(), extremes=True)
+    Console(file=screen, width=64).print(values.table(9, extremes=True))
+    _, row = screen.getvalue().splitlines()
+    assert row.startswith("AAAA")
+    for whole in ("987654  rpm", "-1234.25  987654"):
+        assert whole in row
+    wide = io.StringIO()
+    Console(file=wide, width=200).print(values.table(9, extremes=True))
+    assert "A[bold]" in wide.getvalue()

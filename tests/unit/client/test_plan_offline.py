@@ -6,7 +6,6 @@ import pytest
 
 from xcaliper import plan_offline
 from xcaliper.a2l import parse
-from xcaliper.client.binding import described_transport
 from xcaliper.client.selection import event_number
 from xcaliper.core.errors import NotFoundError, PlanError, UsageError
 from xcaliper.daq import EventChannel
@@ -32,7 +31,7 @@ UDP = """
 /begin XCP_ON_UDP_IP 0x0104 5555 ADDRESS "127.0.0.1" {rate} {own} /end XCP_ON_UDP_IP"""
 
 
-def ecu(transports, *, dto=8, lists=0, names=("A", "B", "C"), more="", block="XCP"):
+def ecu(transports, *, dto=8, lists=0, names=("A", "B", "C"), more="", block="XCP", daq=DAQ):
     """A description with some measurements, each with an address of its own."""
     objects = "".join(
         MEASUREMENT.format(name=name, more=f"ECU_ADDRESS {0x1000 + 16 * i:#x}")
@@ -41,7 +40,7 @@ def ecu(transports, *, dto=8, lists=0, names=("A", "B", "C"), more="", block="XC
     head = "0x0104" if block == "XCPplus" else ""
     return parse(
         f"""ASAP2_VERSION 1 60 /begin PROJECT P "" /begin MODULE M ""
-        /begin IF_DATA {block} {head} {LAYER.format(dto=dto)} {DAQ.format(lists=lists)} {transports}
+        /begin IF_DATA {block} {head} {LAYER.format(dto=dto)} {daq.format(lists=lists)} {transports}
         /end IF_DATA {objects} {more} /end MODULE /end PROJECT""",
         source="ecu.a2l",
     )
@@ -107,10 +106,44 @@ def test_another_link_can_be_chosen_or_told():
 
 def test_a_connection_takes_the_blocks_of_its_own_transport():
     xcp = Catalog(ecu(can() + udp(own=LAYER.format(dto=1400)))).xcp
-    assert (
-        xcp.merged(described_transport(xcp, "udp://127.0.0.1:5555")).protocol_layer.max_dto == 1400
-    )
-    assert described_transport(xcp, "tcp://gateway:5555") is xcp.transports[0]
+    mine = xcp.merged(xcp.transport_at("udp://127.0.0.1:5555"))
+    assert mine.protocol_layer.max_dto == 1400
+    assert xcp.transport_at("tcp://gateway:5555") is xcp.transports[0]
+
+
+def test_several_transports_are_told_and_each_can_be_taken():
+    words_ = LAYER.format(dto=1400).replace("GRANULARITY_BYTE", "GRANULARITY_WORD")
+    second = udp(own=LAYER.format(dto=600)).replace("5555", "5556")
+    file = ecu(can() + udp(own=words_) + second)
+    first = plan_offline(file, "A", event=1)
+    (note,) = [one for one in first.diagnostics if one.slug == "daq-transport"]
+    assert "3 transports, and the first one is taken" in note.text
+    for link, dto, ag in (
+        ("can", 8, 1),
+        ("udp", 1400, 2),
+        ("udp://127.0.0.1:5555", 1400, 2),
+        ("udp://ecu:5556", 600, 1),
+    ):
+        plan = plan_offline(file, "A", event=1, link=link)
+        assert plan.max_dto == dto
+        assert plan.lists[0].odts[0].entries[0].size == 4 // ag
+        assert "daq-transport" not in {one.slug for one in plan.diagnostics}
+    with pytest.raises(UsageError, match="no transport of kind tcp"):
+        plan_offline(file, "A", link="tcp://127.0.0.1:5555")
+    alone = plan_offline(ecu(udp()), "A", event=1)
+    assert "daq-transport" not in {one.slug for one in alone.diagnostics}
+
+
+def test_pid_off_takes_the_identifiers_that_are_given_where_a_link_has_any():
+    daq = DAQ.replace("PRESCALER_SUPPORTED", "PRESCALER_SUPPORTED PID_OFF_SUPPORTED")
+    own = "/begin DAQ_LIST_CAN_ID 0 FIXED 0x200 /end DAQ_LIST_CAN_ID"
+    bus, options = ecu(can(own=own), daq=daq), {"event": {"A": 0, "B": 1}, "pid_off": True}
+    with pytest.raises(PlanError, match=r"DAQ list 1 has no CAN identifier of its own.*in can_ids"):
+        plan_offline(bus, ["A", "B"], **options)
+    plan = plan_offline(bus, ["A", "B"], can_ids=[0x300], **options)
+    assert [one.can_id for one in plan.lists] == [0x200, 0x300]
+    with pytest.raises(PlanError, match="Ethernet has not; switch pid_off off"):
+        plan_offline(ecu(udp(), daq=daq), ["A", "B"], **options)
 
 
 def test_a_pattern_leaves_out_what_cannot_be_measured_and_says_so():

@@ -100,6 +100,19 @@ def test_an_a2l_that_names_another_header_is_not_believed():
     ]
 
 
+def test_strict_optimisation_is_a_flag_in_the_a2l_and_a_part_of_the_type_in_the_key_byte():
+    header = {"identification_field": 3, "granularity": 1, "max_entry_size": 248}
+    strict = DeclaredDaq(optimisation_type=2, optimisation_strict=True, **header)
+    found = {}
+    for live in (10, 2, 9):
+        answer = processor(daq_key_byte=DaqKeyByte(0xC0 | live))
+        caps, said = merge(strict, DaqAnswers(answer, resolution()), PROFILE)
+        assert caps.optimisation.is_strict
+        found[live] = [d.text for d in said]
+    assert (found[10], found[2]) == ([], [])
+    assert found[9] == ["OPTIMISATION_TYPE: the A2L says 2, the slave says 9."]
+
+
 def test_a_slave_that_refuses_leaves_the_a2l():
     declared = DeclaredDaq(
         dynamic=True,

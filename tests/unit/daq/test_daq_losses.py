@@ -160,3 +160,35 @@ def test_a_period_that_is_rounded_is_measured() -> None:
     slave = Slave("dto", period_ns=976_563, stated_ns=MS)
     slave.run(dropped_by([(100, 256), (900, 1500)]))
     assert slave.gaps() == [(356, 256), (2400, 1500)]
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_raster_that_is_starved_to_the_end_has_lost_its_rows(told: bool) -> None:
+    """A fast list goes on for 100 ms, the slow one has sent 3 rows; EV_DAQ_OVERLOAD names no list."""
+    rasters = tuple(
+        Raster(n, name, EventChannel(n, name, cycle), n, 1, np.dtype([(name, "u1")]), (1,))
+        for n, (name, cycle) in enumerate((("fast", MS), ("slow", 10 * MS), ("sporadic", None)))
+    )
+    lists = tuple(DaqListSetup(n, n, (OdtSetup((OdtEntry(Address(0), 1),)),)) for n in range(3))
+    head, clock = DtoFormat(1, 4), TickClock(1, 3, 4)
+    plan = DaqPlan(lists, rasters, head, ByteOrder.INTEL, clock, 1400)
+    decoder = DaqDecoder(plan, start=ClockReading(0, 0))
+
+    def dto(number: int, ms: int) -> bytes:
+        return bytes([0, number]) + (1000 * ms).to_bytes(4, "little") + b"\x07"
+
+    for begin in range(0, 100, 20):
+        packets = [dto(0, ms) for ms in range(begin, begin + 20)]
+        if begin <= 20:  # 0, 10 and 20 ms
+            packets += [dto(1, ms) for ms in range(begin, min(begin + 20, 21), 10)] + [
+                dto(2, begin)
+            ]
+        elif told:
+            decoder.note_overload()
+        decoder.feed(DtoBatch(begin * MS, packets))
+    quality = decoder.finish()
+    # rows at 30 … 90 ms; the fast list ends at 99 ms
+    expected = [("slow", 20 * MS, 99 * MS, 7, "overload")] if told else []
+    found = [(g.raster, g.t_from_ns, g.t_to_ns, g.lost, g.reason) for g in quality.gaps]
+    assert [gap for gap in found if gap[0] == "slow"] == expected
+    assert quality.lost_samples == (7 if told else 0)

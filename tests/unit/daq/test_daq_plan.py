@@ -286,6 +286,11 @@ def test_one_signal_too_large_for_any_list():
     assert "leave out huge" in text
 
 
+def test_description_tells_the_prescaler_of_an_event_that_is_not_cyclic():
+    plan = plan_of(ETHERNET, signal("b", 0x200, fixed_event=2), prescaler=2)
+    assert "crank: event 2, 1 of 2 events, DAQ list" in plan.describe()
+
+
 def test_description_tells_lists_bytes_and_load():
     plan = plan_of(ETHERNET, signal("a", 0x100, fixed_event=0), signal("b", 0x200, fixed_event=2))
     text = plan.describe(overhead_bytes=4)

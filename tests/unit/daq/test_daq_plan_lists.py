@@ -95,6 +95,43 @@ def test_static_lists_that_do_not_suffice_name_what_to_leave_out():
     assert "no static DAQ list is free for it" in text
 
 
+def test_what_events_that_share_too_few_lists_are_told_to_leave_out_is_enough_together():
+    wanted = (*words(5), *words(4, 0x900, 1), signal("big", 0xA00, ("<u4", (8,)), default_event=0))
+    caps = static((3, 1))
+    with pytest.raises(PlanError) as caught:
+        compile_plan(Wanted(wanted), caps)
+    first, second = caught.value.problems
+    assert "do not hold; leave out big" in first
+    assert second.startswith(
+        "event 1 (slow) needs 16 bytes per sample, and no static DAQ list is free"
+    )
+    rest = tuple(one for one in wanted if one.name not in caught.value.leave_out)
+    assert rest
+    assert len(compile_plan(Wanted(rest), caps).lists) == 1
+
+
+@pytest.mark.parametrize(
+    ("caps", "reason"),
+    [
+        ({"dynamic": False}, "static DAQ lists, whose sizes are not known"),
+        ({"clock": TickClock(1, 3, 4), "identification_field": 3}, "MAX_DTO 8 leaves no room"),
+    ],
+)
+def test_everything_is_polled_where_no_list_can_hold_anything(caps, reason):
+    plan = compile_plan(Wanted(words(3), allow_polling=True), caps_of(**caps))
+    assert (plan.lists, plan.rasters) == ((), ())
+    assert [one.name for one in plan.polled] == [one.name for one in words(3)]
+    assert all(reason in one.reason for one in plan.polled)
+    assert f"polled: {', '.join(one.name for one in words(3))}, " in plan.describe()
+    out = signal("out", 0x900, default_event=1, stim=True)
+    mixed = Wanted((*words(1), out), allow_polling=True)
+    if "dynamic" in caps:
+        with pytest.raises(PlanError, match=reason):
+            compile_plan(mixed, caps_of(**caps))
+    else:
+        assert compile_plan(mixed, caps_of(**caps)).stim_rasters[0].signals == ("out",)
+
+
 def test_static_lists_of_one_direction():
     lists = (StaticList(0, 9, 9, daq=False, stim=True), StaticList(1, 9, 9))
     wanted = Wanted((signal("in", 0x100, stim=True, default_event=1), *words(1, 0x500)))
@@ -121,6 +158,21 @@ def test_a_signal_that_two_entries_carry_side_by_side():
     assert {n: raster.dtype.fields[n][1] for n in raster.signals} == {"x": 2, "y": 10}
     (text,) = problems(Wanted((signal("z", 0x108, "<u8", default_event=1),)), caps)
     assert "no static DAQ list is free" in text
+
+
+def test_what_predefined_lists_carry_is_measured_when_nothing_holds_the_rest():
+    lists = (predefined(0, ((0x100, 4),), ((0x108, 4),), event=0),)
+    inside = words(2)
+    out = signal("out", 0xA00, "<u2", default_event=0)
+    caps = caps_of(dynamic=False, min_daq=1, lists=lists)
+    (text,) = problems(Wanted((*inside, out)), caps)
+    assert text == (
+        "event 0 (fast) needs 10 bytes per sample, and no static DAQ list is free for it, "
+        "nor do predefined ones carry all of it; leave out out, or move them to another event"
+    )
+    plan = compile_plan(Wanted((out, *inside), allow_polling=True), caps)
+    assert [one.name for one in plan.polled] == ["out"]
+    assert plan.rasters[0].signals == tuple(one.name for one in inside)
 
 
 def test_bits_of_predefined_entries_carry_no_whole_value():
@@ -155,6 +207,12 @@ def packs(grouping="ELEMENT_GROUPED", stamp="STS_LAST", duty="OPTIONAL", samples
         clock=TickClock(1, 3, 4),
         events=(EventChannel(0, "e", MS, packs=True, packed_mode=offer),),
     )
+
+
+def test_samples_that_several_dtos_carry_are_those_of_a_set():
+    plan = compile_plan(Wanted(words(5), packed=4), packs())
+    assert len(plan.lists[0].odts) == 2
+    assert "4 samples per set of DTOs, element-grouped" in plan.describe()
 
 
 def test_the_count_that_fills_max_dto():

@@ -173,6 +173,23 @@ def test_only_what_counts_for_a_limit_is_named_and_the_fewest_of_that():
         compile_plan(Wanted(large(3) + signals(2, event=1)), caps_of(cores, **wide))
 
 
+def test_events_with_limits_of_their_own_each_name_the_fewest_of_their_own_signals():
+    model = ResourceModel(events={0: EventLoad(limit=11, daq=LOAD.daq), 1: LOAD})
+    wanted = large(12) + signals(40, size=1, event=1)
+    caps = caps_of(model, max_dto=1000)
+    with pytest.raises(PlanError) as caught:
+        compile_plan(Wanted(wanted), caps)
+    fast, slow = caught.value.problems
+    assert fast.endswith("; leave out large0, or move them to another event")
+    assert slow.endswith("; leave out s1_0, s1_1, s1_2 and 27 more, or move them to another event")
+    out = caught.value.leave_out
+    assert len(out) == 31
+    rest = tuple(signal for signal in wanted if signal.name not in out)
+    assert len(compile_plan(Wanted(rest), caps).lists) == 2
+    polled = compile_plan(Wanted(wanted, allow_polling=True), caps).polled
+    assert {one.name for one in polled} == set(out)
+
+
 def test_everything_is_polled_where_no_list_can_be_afforded():
     none = caps_of(ResourceModel(Totals(daq=0)))
     plan = compile_plan(Wanted(signals(3), allow_polling=True), none)
