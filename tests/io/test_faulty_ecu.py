@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from asammdf import MDF
 
 from support.served import hasty, wait_for
 from xcaliper.core.errors import NegativeResponseError
@@ -88,12 +89,18 @@ def test_ecu_reboots_without_a_word():
         assert ecu.read("cIdleSpeedTarget") == 820
 
 
-def test_ecu_that_stops_sending_is_noticed():
+def test_ecu_that_stops_sending_is_noticed(tmp_path):
+    path = tmp_path / "run.mf4"
     with faulty(stop_after=300) as (server, ecu):
-        measurement = ecu.measure(["TaskCounter1ms", "WaveCounter"], duration_s=3.5).run()
+        measurement = ecu.measure(
+            ["TaskCounter1ms", "WaveCounter"], duration_s=3.5, record=path
+        ).run()
         assert 0 < measurement.quality.samples <= 300
         assert measurement.quality.silences == 1
         assert server.ecu.faults.truth.withheld > 0
+    with MDF(path) as mdf:
+        (text,) = [event.comment for event in mdf.events]
+    assert "Task1ms: no data for 2 s, though the slave answers" in text, "the file tells of it too"
 
 
 def test_ecu_that_lies_about_its_limits_is_refused_by_itself():

@@ -201,3 +201,21 @@ def test_what_was_joined_before_the_end_still_comes(transport) -> None:
     assert not link.may_join
     slave.send(bytes(20))
     assert link.poll_into(buffer, 1000) == [(20, 0)]
+
+
+def test_what_found_no_room_comes_before_what_is_newer(transport) -> None:
+    link, slave = transport
+    sent = texts([4000] * 64)
+    slave.send(bytes(100))
+    drained(link, memoryview(bytearray(1 << 18)))  # now it knows datagrams of 100 bytes
+    for one in sent:
+        slave.send(one)
+    first = drained(link, memoryview(bytearray(80_000)))
+    slave.send(b"newest")
+    assert len(first) < sum(map(len, sent))
+    assert first + b"".join(link.receive() for _ in range(64 - len(first) // 4000)) == b"".join(
+        sent
+    )
+    assert link.receive() == b"newest"
+    assert link.poll(1000) == []
+    assert not link.may_join, "nothing is left over"

@@ -11,6 +11,7 @@ import pytest
 from asammdf import MDF
 
 import xcaliper
+from support.served import wait_for
 from xcaliper import Recording
 from xcaliper.client.recording import open_recordings
 from xcaliper.core.errors import MdfError, NotFoundError, PlanError, SettingsError, UsageError
@@ -74,6 +75,29 @@ def test_the_dto_counter_of_another_event_is_no_loss(tmp_path):
 
 
 # --- callbacks and streams ---
+
+
+def test_a_measurement_that_nobody_reads_ends_with_its_duration(ecu, tmp_path):
+    class Full(MemorySink):
+        def close(self):
+            super().close()
+            raise MdfError("sink: the disk is full.")
+
+    counts: list[int] = []
+    path = tmp_path / "run.mf4"
+    measurement = ecu.measure("TaskCounter1ms", duration_s=0.4, record=[path, Recording([Full()])])
+    measurement.on_block(lambda block: counts.append(len(block)))
+    measurement.start()
+    wait_for(lambda: not measurement.is_running, 20)
+    with pytest.raises(MdfError, match="disk is full"):
+        measurement.stop()
+    measurement.stop()
+    (block,) = measurement.blocks()
+    assert 200 < len(block) == sum(counts)
+    assert block.t[-1] < 5
+    with MDF(path) as mdf:
+        assert len(mdf.get("TaskCounter1ms")) == len(block)
+    assert ecu.measure("TaskCounter1ms", duration_s=0.1).run().quality.samples > 0
 
 
 def test_callbacks_get_every_sample_in_a_thread_of_their_own(ecu):

@@ -186,7 +186,7 @@ class Acquisition:
 
         Args:
             deliver: gets blocks, numbered and placed; called in several threads.
-            lost: told when the slave was lost or found again.
+            lost: told when the slave was lost or found again, or fell silent.
 
         Raises:
             NegativeResponseError: the slave refused.
@@ -455,6 +455,7 @@ class Acquisition:
         self._tell(
             [Diagnostic(Severity.WARNING, "daq-silent", Where(), f"{text}.", hint, subject="DAQ")]
         )
+        self._lost(f"{text}.")
 
     def _tell(self, findings: Iterable[Diagnostic]) -> None:
         """Keep what was odd, each kind once."""

@@ -60,12 +60,20 @@ class ClockCheck:
                 "The axis begins when the first sample came, and goes on by the timestamps; the "
                 "host's time is known by arrival only.",
             )
-        if moved is not None:
+        if timeline.first_step is not None:
+            at_ns, by_ns = timeline.first_step
+            yield _warning(
+                "daq-clock-set",
+                f"{name}: its clock was set {_way(by_ns)} while it was measured, about "
+                f"{at_ns * 1e-9:.1f} s behind the start.",
+                "The step is taken out of the times of samples; the rows behind it are marked as gaps "
+                "of reason 'clock'.",
+            )
+        elif moved is not None:
             at_ns, by_ns = moved
             yield _warning(
                 "daq-clock-set",
-                f"{name}: its clock was set {'forward' if by_ns > 0 else 'back'} by "
-                f"{abs(by_ns) * 1e-9:.3f} s or more while it was measured, "
+                f"{name}: its clock was set {_way(by_ns)} or more while it was measured, "
                 f"{at_ns * 1e-9:.1f} s behind the start at the latest.",
                 "Timestamps alone do not show a step forward of less than a second: times of samples "
                 "behind it are off by as much against those before.",
@@ -83,6 +91,10 @@ class ClockCheck:
                 "The slave counts other ticks than it says (TIMESTAMP_UNIT, TIMESTAMP_TICKS), and "
                 "times of samples are off as much.",
             )
+
+
+def _way(by_ns: int) -> str:
+    return f"{'forward' if by_ns > 0 else 'back'} by {abs(by_ns) * 1e-9:.3f} s"
 
 
 def _warning(slug: str, text: str, hint: str) -> Diagnostic:

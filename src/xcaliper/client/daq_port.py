@@ -45,6 +45,12 @@ _SILENT_TIMEOUTS: Final = 3.5
 _STOP_LIMIT_S: Final = 10.0
 _FREE_S: Final = 1.0
 _ALIVE_S: Final = 1.5
+#: How long to wait for compiled code before the lists start, where its beginning would cost samples; from
+#: the cache it is there in less.
+_COMPILE_S: Final = 2.0
+#: Longest delay while it begins, and what the kernel adds to a small message in its buffer.
+_DELAY_S: Final = 0.2
+_OVERHEAD_BYTES: Final = 256
 
 
 class ListUser(Protocol):
@@ -220,7 +226,7 @@ class DaqPort:
         """
         from xcaliper.transport.drain import prepare
 
-        prepare()
+        prepare(wait_s=_COMPILE_S if self._fills_soon(plan) else 0.0)
         if self.resumed is not None and plan is self.resumed.saved.plan:
             return {}  # they run
         if self.resumed is not None:  # these lists make room for others
@@ -246,6 +252,14 @@ class DaqPort:
                     f"({event.label}), and does not change it (DTO_CTR_PROPERTIES).",
                     hint="Switch dto_ctr off.",
                 )
+
+    def _fills_soon(self, plan: DaqPlan) -> bool:
+        """Whether the kernel holds less than comes while a compiler begins, which delays all others."""
+        transport = self.connection.link.transport
+        if transport.is_stream or not transport.buffer_size:
+            return False
+        load = sum(plan.load(raster, _OVERHEAD_BYTES) or 0.0 for raster in plan.rasters)
+        return load * _DELAY_S > transport.buffer_size / 2
 
     def begin_time(self, plan: DaqPlan, numbered: dict[int, int]) -> tuple[DaqDecoder, int]:
         """The second half: a decoder whose time 0 is now, and the host's time of that.

@@ -114,6 +114,7 @@ class Measurement:
         self._waiting = Waiting(MAX_WAITING_BYTES)
         self._callbacks: list[Callback] = []
         self._has_reader = False
+        self._unheard: XcaliperError | None = None
         self._kept: dict[int, deque[SampleBlock]] = {}
         self._kept_bytes = 0
         self._forgotten = 0
@@ -233,15 +234,22 @@ class Measurement:
                 recording or a callback failed. What was measured and recorded is kept.
         """
         with self._state_lock:
-            if self._state != "running":
-                return
-            self._state = "ended"
-            self._let_go()
-            try:
-                problems = self._wind_up()
-            except BaseException:  # Ctrl+C in the middle of it
-                self._end_quietly()
-                raise
+            self._stop()
+
+    def _stop(self) -> None:
+        """As :meth:`stop`, by whoever has the lock of the state."""
+        if self._state != "running":
+            unheard, self._unheard = self._unheard, None
+            if unheard is not None:
+                raise unheard
+            return
+        self._state = "ended"
+        self._let_go()
+        try:
+            problems = self._wind_up()
+        except BaseException:  # Ctrl+C in the middle of it
+            self._end_quietly()
+            raise
         told = self._record_error  # the reader has heard of it
         problems = [problem for problem in problems if problem is not told]
         first = self._raised or next(iter(problems), None)
@@ -289,10 +297,12 @@ class Measurement:
         """
         while True:
             rest_s = min(one.rest_s(time.monotonic_ns()) for one in self.acquisitions)
-            if self._news.wait(rest_s):
+            if self._news.wait(min(rest_s, self._unread_s())):
                 self._stopping.wait(_NEWS_S)
                 self._news.clear()
             if self._stopping.is_set():
+                return
+            if self._unread_s() <= 0 and self._end_unread():
                 return
             self._ask_clocks(time.monotonic_ns())
             for one in self.acquisitions:
@@ -302,6 +312,24 @@ class Measurement:
                     self._error = error
                     self._let_go()
                     return
+
+    def _unread_s(self) -> float:
+        """Seconds until it ends by itself; without end where who iterates over it ends it."""
+        if self.duration_s is None or self._has_reader:
+            return inf
+        return max(self.duration_s - (time.monotonic_ns() - self._started_ns) * 1e-9, 0.0)
+
+    def _end_unread(self) -> bool:
+        """End it behind its duration, where nobody else does so now; what failed waits for stop()."""
+        if not self._state_lock.acquire(timeout=_NEWS_S):
+            return False
+        try:
+            self._stop()
+        except XcaliperError as error:
+            self._unheard = error
+        finally:
+            self._state_lock.release()
+        return True
 
     def _let_go(self) -> None:
         """Whoever waits shall look whether it is over."""

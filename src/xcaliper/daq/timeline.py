@@ -98,6 +98,7 @@ class Timeline:
         clock: as given.
         backward: timestamps that went back.
         steps: how often the clock was set.
+        first_step: about when that was for the first time and by how much, both in ns; None = never.
         marks: rows of the latest :meth:`place` whose timestamp did not follow from the one before.
         is_other_clock: the first timestamps cannot be of the clock that was read at the start; the axis
             then begins with their arrival, and readings are not taken.
@@ -112,6 +113,7 @@ class Timeline:
         self.clock = clock
         self.backward = 0
         self.steps = 0
+        self.first_step: tuple[int, int] | None = None
         self.marks: list[int] = []
         self._shift = 0
         self._wide: tuple[int, int, int] | None = None
@@ -321,6 +323,9 @@ class Timeline:
             return known
         self.steps += 1
         amount = usual - step
+        if self.first_step is None:
+            by_ns = -amount * self._numerator // self._denominator
+            self.first_step = track.last_ns or 0, by_ns
         track.shift += amount
         self._shift = track.shift
         return amount

@@ -124,6 +124,9 @@ def chosen_signals(
 ) -> dict[int, tuple[SignalDescription, ...]]:
     """Signals that names or patterns with ``*`` and ``?`` choose, by raster.
 
+    Names of rasters count where a pattern tells that it means one, ``10ms:Lambda*`` or ``engine/*``:
+    else ``Task*`` would choose all that a raster ``Task1ms`` has.
+
     Raises:
         NotFoundError: a pattern that chooses nothing.
     """
@@ -136,7 +139,14 @@ def chosen_signals(
         for signal in raster.signals:
             names = (signal.name, f"{raster.name}:{signal.name}")
             found = {name for name in names if name in plain}
-            found |= {pattern for pattern in wild if any(fnmatchcase(n, pattern) for n in names)}
+            found |= {
+                pattern
+                for pattern in wild
+                if any(
+                    fnmatchcase(n, pattern)
+                    for n in (names if set(pattern) & set(":/") else names[:1])
+                )
+            }
             used |= found
             if found:
                 taken.append(signal)

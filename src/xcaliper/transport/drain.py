@@ -14,6 +14,7 @@ import contextlib
 import os
 import sys
 import threading
+import time
 from functools import cache
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
@@ -94,14 +95,21 @@ class _Compiler:
         self.error: Exception | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._begun_ns = 0
 
     def begin(self) -> threading.Thread:
         with self._lock:
             if self._thread is None:
                 # not a daemon: the end of the process must not find a compiler at work
                 self._thread = threading.Thread(target=self._run, name="xcaliper compile")
+                self._begun_ns = time.monotonic_ns()
                 self._thread.start()
             return self._thread
+
+    def wait(self, until_s: float) -> None:
+        """Wait until it is done, or until so many seconds have passed since it began."""
+        thread = self.begin()
+        thread.join(max(until_s - (time.monotonic_ns() - self._begun_ns) * 1e-9, 0.0))
 
     def _run(self) -> None:
         try:
@@ -133,13 +141,11 @@ def prepare(*, wait_s: float = 0.0) -> bool:
     """Begin to compile in a thread, once; True when the kernel is there.
 
     Args:
-        wait_s: how long to wait for it.
+        wait_s: how long to wait for it, from when it was first asked to.
     """
     if not _HAS_RECV or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         return False
-    thread = _compiler().begin()
-    if wait_s > 0:
-        thread.join(wait_s)
+    _compiler().wait(wait_s)
     return _compiler().kernel is not None
 
 

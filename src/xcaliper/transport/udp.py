@@ -212,7 +212,9 @@ class UdpTransport:
         many = self._many
         if many is not None and many.is_worth_it:
             lengths, left, _ = many.receive_into(self._sock.fileno(), buffer, limit)
-            self._pending.extend(left)
+            if left:  # what comes later has to wait for them
+                self._pending.extend(left)
+                self.receive = self._receive_joined
             return [(length, 0) for length in lengths]
         found: list[tuple[int, int]] = []
         at = 0

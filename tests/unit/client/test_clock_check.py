@@ -57,6 +57,25 @@ def test_a_clock_that_was_set_is_told_with_time_and_amount() -> None:
     assert "set back by 0.300 s" in one.text
 
 
+@pytest.mark.parametrize(
+    ("by_s", "text"), [(-1, "set back by 1.000 s"), (5, "set forward by 5.000 s")]
+)
+def test_a_step_that_is_taken_out_is_told_as_well(by_s: int, text: str) -> None:
+    line = Timeline(TickClock(1, 3, 4), [10 * MS], ClockReading(10**7, 0))
+    check = ClockCheck(line)
+    for at in range(0, 6000, 100):
+        ms = np.arange(at, at + 100, 10)
+        raw = 10**7 + 1000 * ms + (ms >= 3050) * by_s * 10**6
+        line.place(0, raw.astype(np.uint32), (at + 100) * MS)
+        if at < 3000:
+            assert list(check.findings("udp://ecu")) == []
+    (one,) = check.findings("udp://ecu", (5 * S, 300 * MS))
+    assert one.slug == "daq-clock-set"
+    assert f"udp://ecu: its clock was {text}" in one.text
+    assert "3.0 s behind the start" in one.text
+    assert "'clock'" in one.hint
+
+
 @pytest.mark.parametrize("apart", [2_000_000, 100_000_000, 2_000_000_000, 4_200_000_000])
 def test_a_reading_of_another_clock_does_not_shift_the_axis(apart: int) -> None:
     """A GET_DAQ_CLOCK that always answers 0, or with the time of another core."""

@@ -194,6 +194,22 @@ def test_rows_without_the_field_are_refused():
             RowCopy(other, packed_fields(ODD, ["a"]))
 
 
+def test_a_pattern_means_rasters_only_where_it_says_so():
+    """Tasks are called Task1ms, and so are signals: a plain pattern is one of signals."""
+
+    def found(*patterns):
+        description = Selection(DESCRIPTION, patterns).description
+        return [raster.name for raster in description.rasters]
+
+    assert found("10ms:*") == ["10ms"]
+    assert found("1*ms:*") == ["1ms", "10ms"]
+    with pytest.raises(NotFoundError, match="10m"):
+        found("10m*")
+    slaves = [replace(raster, name=f"engine/{raster.name}") for raster in DESCRIPTION.rasters]
+    both = replace(DESCRIPTION, rasters=tuple(slaves))
+    assert len(Selection(both, ["engine/*"]).description.rasters) == 2
+
+
 def test_selection_by_name_and_pattern():
     selection = Selection(DESCRIPTION, ["le*"])
     sink = MemorySink()
