@@ -58,7 +58,12 @@ def test_the_end_of_a_measurement_hands_them_out_without_rows() -> None:
     (block,) = delivered
     assert (len(block), block.rows.dtype.names) == (0, ("y",))
     (gap,) = block.gaps
-    assert (gap.t_from_ns, gap.t_to_ns, gap.lost, gap.reason) == (1010 * MS, 1010 * MS, 5, "counter")
+    assert (gap.t_from_ns, gap.t_to_ns, gap.lost, gap.reason) == (
+        1010 * MS,
+        1010 * MS,
+        5,
+        "counter",
+    )
     made.halt()
     assert len(delivered) == 1, "once"
 

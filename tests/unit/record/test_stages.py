@@ -138,7 +138,9 @@ def test_events_and_gaps_go_with_their_time():
 
 def test_a_loss_behind_the_last_row_goes_to_the_file_of_its_time():
     parts = []
-    splitter = Splitter(lambda n, b: parts.append(Part(n, b)) or parts[-1], split_ns=100 * MS)
+    splitter = Splitter(
+        lambda n, b: parts.append(Part(n, b)) or parts[-1], split_ns=100 * MS, rasters=2
+    )
     splitter.write(fast(0, 150))  # two files are open
     splitter.write(SampleBlock(0, np.zeros(0, np.int64), np.empty(0, FAST), (
         Gap(0, 149 * MS, 180 * MS, 30, "overload"),
