@@ -14,6 +14,7 @@ from xcaliper.core.errors import NegativeResponseError
 from xcaliper.sim.faults import Faults
 from xcaliper.sim.gallery import build_ecu
 from xcaliper.sim.server import EcuServer
+from xcaliper.xcp.slave_config import SlaveConfig
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -51,6 +52,44 @@ def test_samples_that_the_ecu_drops_are_counted_to_the_last_one():
         behind = [counts[gap.before_row] - counts[gap.before_row - 1] - 1 for gap in inner]
         assert [gap.lost for gap in inner] == behind, "each at its place"
         assert measurement.quality.lost >= missing
+
+
+@pytest.mark.parametrize("overload", [1, 2])
+def test_a_list_that_an_overload_starves_to_the_end_is_missed_everywhere(overload, tmp_path):
+    settings = SlaveConfig(link_bytes_per_s=9000, link_burst_bytes=500, overload=overload)
+    ecu = build_ecu("demo-engine", settings)
+    path, called, lengths = tmp_path / "run.mf4", [], []
+    with (
+        EcuServer(ecu, ("udp://127.0.0.1:0",), max_late_s=2) as server,
+        hasty(server.url, 0.25) as connection,
+    ):
+        measurement = connection.measure(
+            ["EngineSpeed", "EngineState", "Lambda"],
+            duration_s=1.0,
+            record=path,
+            calculated={"Twice": "2 * Lambda"},
+        )
+        measurement.on_block(lambda block: called.append(len(block)))
+        lengths = [len(block) for block in measurement]
+    assert 0 not in called + lengths, "nobody gets a block without rows"
+    gaps, ends = measurement.gaps(), {}
+    for track, block in zip(measurement.tracks, measurement.blocks(), strict=True):
+        told = gaps[track.name]
+        assert (len(told), sum(gap["lost"] for gap in told)) == (track.gaps, track.lost)
+        ends[track.name] = [g.lost for g in block.gaps if g.before_row == len(block)]
+    starved = [name for name, lost in ends.items() if sum(lost) > 20]
+    assert starved, "the link is too slow for both lists"
+    measured = [track for track in measurement.tracks if track.is_measured]
+    assert measurement.quality.lost == sum(track.lost for track in measured)
+    for name in starved:
+        block = next(one for one in measurement.blocks() if one.event == name)
+        period_s = next(t.cycle_ns for t in measurement.tracks if t.name == name) * 1e-9
+        missing = (measurement.now_ns * 1e-9 - block.t[-1]) / period_s
+        assert sum(ends[name]) == pytest.approx(missing, abs=2)
+    with MDF(path) as mdf:
+        texts = [event.comment for event in mdf.events]
+    for name in starved:
+        assert any(f"{sum(ends[name])} lost until" in text for text in texts), "recorded, too"
 
 
 def test_packets_of_unknown_lists_and_wrong_lengths_and_numbers():

@@ -109,6 +109,20 @@ def test_what_does_not_fit_is_counted_and_marked():
     ]
 
 
+def test_a_loss_behind_the_last_row_that_does_not_fit_keeps_its_time():
+    gate = Gate()
+    pipeline = Pipeline([gate], max_blocks=1)
+    assert pipeline.put(block(0))
+    assert gate.inside.wait(20)
+    rows = block(0, 0, raster=2, gaps=(Gap(0, 5_000_000_000, 9_000_000_000, 4, "overload"),))
+    assert not pipeline.put(rows)
+    gate.open.set()
+    pipeline.close()
+    assert [(e.raster, e.t_ns, e.text) for e in gate.events] == [
+        (2, 5_000_000_000, "4 lost until 9.000000 s (queue)")
+    ]
+
+
 def test_ticks_come_without_data():
     gate = Gate()
     pipeline = Pipeline([gate], tick_s=0.01)

@@ -236,6 +236,56 @@ def test_streams_cut_anywhere_give_what_the_packet_path_gives(kind: int, tier: s
 
 
 @pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("kind", [0, 1, 2])
+def test_wrong_numbers_and_starved_lists_are_marked_alike(kind: int, tier: str) -> None:
+    """Rows of periodic lists whose number is wrong, and one list that nothing comes of any more."""
+    reasons: set[str] = set()
+    starved = 0
+    for seed in range(6):
+        rng = random.Random(f"stray {kind} {seed}")
+        head = DtoFormat(kind, 4, overload_msb=seed % 2 == 1)
+        setups, rasters = [], []
+        for index, (sizes, cycle) in enumerate((((8,), 10**6), ((40, 40), 10**7), ((3,), None))):
+            odts = tuple(OdtSetup((OdtEntry(Address(0), size),)) for size in sizes)
+            setups.append(DaqListSetup(index, index, odts))
+            dtype = np.dtype([(f"s{index}", "u1", (sum(sizes),))])
+            event = EventChannel(index, f"e{index}", cycle)
+            rasters.append(Raster(index, f"e{index}", event, index, 1, dtype, sizes))
+        clock = TickClock(1, 3, 4)
+        plan = DaqPlan(tuple(setups), tuple(rasters), head, ByteOrder.INTEL, clock, 1400)
+        pids, messages, ctr = pids_of(plan), [], 0
+        for ms in range(300):
+            for index in [0] + [1] * (ms % 10 == 0 and ms < 150) + [2] * (rng.random() < 0.1):
+                stray = rng.random() < 0.03 and ms != 250  # where the bit is
+                bit = 0x80 * (head.overload_msb and ms == 250 and index == 0)
+                for odt, size in enumerate(rasters[index].odt_sizes):
+                    first = odt + (pids[index] if kind == 0 else 0)
+                    number = bytes([index]) if kind == 1 else struct.pack("<H", index)
+                    number = number if kind else b""
+                    if stray:  # of a list that is not there
+                        number = bytes([0x66, *number[1:]])
+                        first, number = (0x66, b"") if kind == 0 else (first, number)
+                    packet = bytes([first | bit]) + number
+                    packet += struct.pack("<I", 1000 * ms) * (odt == 0) + rng.randbytes(size)
+                    messages.append(struct.pack("<HH", len(packet), ctr) + packet)
+                    ctr += 1
+        pieces_at, at = [], 0
+        while at < len(messages):
+            take = rng.choice((1, 5, 20, 60))
+            pieces_at.append([b"".join(messages[at : at + take])])
+            at += take
+        same(plan, DatagramReader, pieces_at, tier)
+        oracle = PacketPath(plan, DatagramReader())
+        for number, pieces in enumerate(pieces_at):
+            for block in oracle.feed(pieces, 1_000_000 * number):
+                reasons |= {gap.reason for gap in block.gaps}
+        oracle.finish()
+        starved += sum(gap.lost >= 14 for block in oracle.decoder.ends for gap in block.gaps)
+    assert reasons == {"unknown", "overload"}
+    assert starved == 3  # where the bit told of it
+
+
+@pytest.mark.parametrize("tier", TIERS)
 def test_a_loss_in_the_last_cycle_ends_well(tier: str) -> None:
     """A sample has begun, a part of its messages is lost, and the answer to the stop comes."""
     for seed in range(8):

@@ -143,4 +143,5 @@ def same(plan, make_reader, pieces_at, tier) -> int:
         assert reader_state(framed.reader) == reader_state(oracle.reader)
         rows += sum(map(len, got))
     assert framed.finish() == oracle.finish()
+    assert shown(framed.decoder.ends) == shown(oracle.decoder.ends)
     return rows

@@ -123,6 +123,7 @@ class Acquisition:
         self._last_data_ns = 0
         self._is_quiet = self._is_fresh = False
         self._resumed: set[int] = set()
+        self._open: dict[int, tuple[Gap, ...]] = {}
         self._down_since_ns = 0
         self._asleep_since_ns = 0
         self._next_try_ns = 0
@@ -309,18 +310,22 @@ class Acquisition:
         """On the axis and with the number of the measurement; the loss of a reconnection marked."""
         track = self.tracks[block.raster]
         times = self._on_axis(block.t_ns)
-        gaps: Sequence[Gap] = block.gaps
-        if gaps and (self.axis is not None or self._offset_ns):
-            ends = np.array([(g.t_from_ns, g.t_to_ns) for g in gaps], np.int64).reshape(-1)
-            moved = self._on_axis(ends).reshape(-1, 2).tolist()
-            gaps = [
-                Gap(g.before_row, begin, end, g.lost, g.reason)
-                for g, (begin, end) in zip(gaps, moved, strict=True)
-            ]
+        gaps = self._placed_gaps(block.gaps)
         if block.raster in self._resumed and len(block):
             self._resumed.discard(block.raster)
-            gaps = [Gap(0, track.last_ns, int(times[0]), 0, "reconnect"), *gaps]
+            ended = self._open.pop(block.raster, ())
+            gaps = [*ended, Gap(0, track.last_ns, int(times[0]), 0, "reconnect"), *gaps]
         return SampleBlock(track.index, times, self._renamed(block.rows), tuple(gaps))
+
+    def _placed_gaps(self, gaps: Sequence[Gap]) -> Sequence[Gap]:
+        if not gaps or (self.axis is None and not self._offset_ns):
+            return gaps
+        ends = np.array([(g.t_from_ns, g.t_to_ns) for g in gaps], np.int64).reshape(-1)
+        moved = self._on_axis(ends).reshape(-1, 2).tolist()
+        return [
+            Gap(g.before_row, begin, end, g.lost, g.reason)
+            for g, (begin, end) in zip(gaps, moved, strict=True)
+        ]
 
     def _on_axis(self, t_ns: NDArray[np.int64]) -> NDArray[np.int64]:
         """Times of the slave on the axis of the measurement."""
@@ -478,12 +483,26 @@ class Acquisition:
         return self.label or self.port.connection.link.name
 
     def _retire(self) -> None:
-        """The decoder's session has ended; its counters stay."""
+        """The decoder's session has ended; its counters stay, and what it lost at its end waits."""
         decoder, self._decoder = self._decoder, None
         if decoder is None:
             return
         for name, value in _counted(decoder.finish()).items():
             self._before[name] += value
+        for block in decoder.ends:
+            gaps = self._placed_gaps(block.gaps)
+            self._open[block.raster] = (*self._open.get(block.raster, ()), *gaps)
+
+    def _deliver_ends(self) -> None:
+        """Hand out what was lost behind the last rows: blocks without rows carry it."""
+        opened, self._open = self._open, {}
+        blocks = []
+        for raster, gaps in sorted(opened.items()):
+            track = self.tracks[raster]
+            rows = np.zeros(0, track.dtype)
+            blocks.append(SampleBlock(track.index, np.zeros(0, np.int64), rows, gaps))
+        if blocks:
+            self._deliver(blocks)
 
     def _try_again(self, now_ns: int) -> None:
         assert self._trouble is not None, "it is down for a reason"
@@ -550,6 +569,7 @@ class Acquisition:
             self.port.halt(lists=self.has_lists and not self.is_down)
         finally:
             self._retire()
+            self._deliver_ends()
 
     def counters(self) -> dict[str, int]:
         """Counters of all sessions so far."""

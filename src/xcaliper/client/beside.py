@@ -237,6 +237,7 @@ class Beside(Acquisition):
         with self._gather:
             self._pass_on(self._gathered_ns)
         self._retire()
+        self._deliver_ends()
 
 
 def _joined(batches: Sequence[DtoBatch]) -> DtoBatch:

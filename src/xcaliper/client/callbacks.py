@@ -60,6 +60,8 @@ class Callback:
         while not done or len(self.waiting):
             done = self.waiting.wait(_WAIT_S)
             for samples in self.waiting.take():
+                if not len(samples):  # nobody expects a block without rows
+                    continue
                 try:
                     self._function(self._make(samples))
                 except Exception as error:  # noqa: BLE001  # anybody's code; told at the stop

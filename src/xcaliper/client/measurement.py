@@ -483,7 +483,8 @@ class Measurement:
         for samples in self._waiting.take():
             if self._keep:
                 self._remember(samples)
-            yield self._block(samples)
+            if len(samples):  # a loss behind the last rows alone is told by gaps()
+                yield self._block(samples)
 
     def _block(self, samples: SampleBlock) -> Block:
         track = self.tracks[samples.raster]
@@ -519,6 +520,7 @@ class Measurement:
 
         Of each: ``t_from`` and ``t_to``, seconds of the samples at its ends; ``lost``, how many are
         missing, 0 = unknown; ``reason``, such as ``counter``, ``overload``, ``reconnect`` or ``queue``.
+        One behind the last sample of an event ends with the measurement.
 
         Raises:
             UsageError: nothing was kept, because of ``keep=False``.

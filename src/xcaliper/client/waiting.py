@@ -116,7 +116,9 @@ def _parts(blocks: list[SampleBlock]) -> Iterator[list[SampleBlock]]:
 
 
 def _first_time(block: SampleBlock) -> int:
-    return int(block.t_ns[0]) if len(block) else 0
+    if len(block):
+        return int(block.t_ns[0])
+    return min((gap.t_from_ns for gap in block.gaps), default=0)
 
 
 def _mark_dropped(block: SampleBlock, lost: tuple[int, int] | None) -> SampleBlock:

@@ -19,12 +19,13 @@ class Gap:
     """Samples that are missing between two rows.
 
     Attributes:
-        before_row: index of the first row behind the gap, in the block that carries it.
+        before_row: index of the first row behind the gap, in the block that carries it; its length
+            where the gap lies behind the last row.
         t_from_ns: time of the last sample before the gap.
-        t_to_ns: time of the first sample behind it.
+        t_to_ns: time of the first sample behind it; at the end of a measurement, of its last sample.
         lost: number of lost samples, or of lost messages when only those are known; 0 = unknown.
-        reason: ``counter``, ``sequence``, ``overload``, ``queue``, ``reconnect``, or ``clock`` where
-            nothing is missing but the slave's clock went back or was set.
+        reason: ``counter``, ``sequence``, ``overload``, ``unknown``, ``queue``, ``reconnect``, or
+            ``clock`` where nothing is missing but the slave's clock went back or was set.
     """
 
     before_row: int

@@ -49,7 +49,11 @@ UNSURE_EVENTS: Final = 4
 PACE_STEPS: Final = 1000
 
 #: What a later reason at the same row does not replace.
-_RANK: Final = {"counter": 0, "sequence": 1, "overload": 2, "clock": 3}
+_RANK: Final = {"counter": 0, "sequence": 1, "overload": 2, "unknown": 3, "clock": 4}
+#: Of these only the times tell how much was lost.
+_BY_TIME: Final = ("overload", "unknown")
+#: An identifier of no planned list that comes more often is a list of somebody else.
+STRAYS: Final = 64
 
 
 class _Inbox(dict[int, "Callable[[bytes], None]"]):
@@ -95,6 +99,9 @@ class _Stream:
         last_ns: time of the last row.
         doubt: blocks whose times are still to be searched for what an overload has cost.
         overload_until_ns: time until which the latest overload may last.
+        marked: cycle in the coming block that is the last one whose PID tells of an overload.
+        strays: DTOs that seemed to be of no list: how many explain no more what comes, being used or
+            too long ago, and how many there were at the last block.
         layout: where the bytes of a cycle are, for the lengths seen last.
     """
 
@@ -117,6 +124,8 @@ class _Stream:
     last_ns: int | None = None
     doubt: int = 0
     overload_until_ns: int | None = None
+    marked: int | None = None
+    strays: tuple[int, int] = (0, 0)
     layout: _Layout | None = None
 
     def blame(self, row: int, lost: int, reason: str) -> None:
@@ -200,6 +209,7 @@ class DaqDecoder:
         plan: what was set up.
         quality: counters of the measurement.
         timeline: the time axis.
+        ends: after :meth:`finish`, blocks without rows; they carry the gaps behind the last rows.
 
     Raises:
         UsageError: a FIRST_PID is missing.
@@ -221,6 +231,9 @@ class DaqDecoder:
         self._order: Any = "big" if plan.byte_order.mark == ">" else "little"
         self._tick_dtype = np.dtype(f"{plan.byte_order.mark}u{plan.dto_format.timestamp_size or 1}")
         self._ended = False
+        self.ends: tuple[SampleBlock, ...] = ()
+        self._told_ns: int | None = None
+        self._strays = 0
         self._streams = [self._stream(raster, dict(first_pids or {})) for raster in plan.rasters]
         self._inbox = self._routes()
 
@@ -335,42 +348,58 @@ class DaqDecoder:
                 stream.blame(0, 0, "overload")
 
     def finish(self) -> Quality:
-        """End the measurement: an unfinished cycle counts as incomplete, what follows as late."""
+        """End the measurement: an unfinished cycle counts as incomplete, what follows as late.
+
+        What is missing behind the last rows is in :attr:`ends`.
+        """
         if not self._ended:
             end_ns = max((stream.last_ns or 0 for stream in self._streams), default=0)
+            ends: list[SampleBlock] = []
             for stream in self._streams:
                 if stream.packets:
                     self.quality.incomplete += 1
                     stream.packets.clear()
-                self._note_starved(stream, end_ns)
-                self._note_open_end(stream)
+                gaps = [*self._open_end(stream), *self._starved(stream, end_ns)]
+                if gaps:
+                    raster = stream.raster
+                    self._note_gaps(stream, gaps)
+                    times, rows = np.zeros(0, np.int64), np.zeros(0, raster.dtype)
+                    ends.append(SampleBlock(raster.index, times, rows, tuple(gaps)))
+            self.ends = tuple(ends)
         self._ended = True
         return self.quality
 
-    def _note_starved(self, stream: _Stream, end_ns: int) -> None:
-        """Blame an overload for the rows that a periodic raster lacks behind its last one.
+    def _starved(self, stream: _Stream, end_ns: int) -> list[Gap]:
+        """Blame an overload, or DTOs of no list, for the rows that a raster lacks behind its last one.
 
         Args:
             stream: of the raster.
             end_ns: when the last row of any raster was taken.
         """
         set_ns = stream.raster.set_cycle_ns
-        if not stream.doubt or not set_ns:
-            return
+        if not set_ns or not self._is_even(stream):
+            return []
         at = stream.last_ns or 0
         sets = int((end_ns - at) / set_ns - 0.5)  # half a period late is no loss yet
-        if sets > 0:
-            lost = sets * stream.raster.samples_per_set
-            self.quality.lost_samples += lost
-            self.quality.note_gap(GapRecord(stream.raster.name, at, end_ns, lost, "overload"))
+        told = stream.doubt or (self._told_ns is not None and self._told_ns > at)
+        if sets <= 0 or not (told or sets <= self._strays - stream.strays[0]):
+            return []
+        lost = sets * stream.raster.samples_per_set
+        self.quality.lost_samples += lost
+        return [Gap(0, at, end_ns, lost, "overload" if told else "unknown")]
 
-    def _note_open_end(self, stream: _Stream) -> None:
-        """Remember a loss behind the last row; no block is left that could carry it."""
+    def _open_end(self, stream: _Stream) -> list[Gap]:
+        """A loss behind the last row that no later one tells the length of."""
         at = stream.last_ns or 0
-        for trouble in stream.trouble.values():
-            record = GapRecord(stream.raster.name, at, at, trouble.lost, trouble.reason)
-            self.quality.note_gap(record)
+        gaps = [Gap(0, at, at, one.lost, one.reason) for one in stream.trouble.values()]
         stream.trouble = {}
+        return gaps
+
+    def _note_gaps(self, stream: _Stream, gaps: Sequence[Gap]) -> None:
+        name = stream.raster.name
+        for gap in gaps:
+            record = GapRecord(name, gap.t_from_ns, gap.t_to_ns, gap.lost, gap.reason)
+            self.quality.note_gap(record)
 
     def _sort(self, packets: Sequence[bytes], sources: Sequence[int] = ()) -> None:
         """Hand each packet to its stream; the one loop over every DTO."""
@@ -426,8 +455,13 @@ class DaqDecoder:
         for packet in unknown:
             kind = self._format.identification_field
             key = packet[low] if kind < 2 else int.from_bytes(packet[low : high + 1], self._order)
-            self.quality.note_unknown(key)
+            self._note_stray(key)
         unknown.clear()
+
+    def _note_stray(self, key: int) -> None:
+        """A DTO of no planned list; unless its like comes all the time, a row of one may be missing."""
+        self.quality.note_unknown(key)
+        self._strays += self.quality.unknown_keys.get(key, 0) <= STRAYS
 
     def _note_lost(self, lost: int) -> None:
         """A gap of the transport counter: nobody knows whose messages are missing."""
@@ -514,6 +548,7 @@ class DaqDecoder:
 
     def _mark_overloads(self, stream: _Stream, rows: list[int]) -> None:
         self.quality.overloads += len(rows)
+        stream.marked = stream.row_count + rows[-1]
         for row in rows:
             stream.blame(stream.row_count + row, 0, "overload")
 
@@ -637,7 +672,12 @@ class DaqDecoder:
         if stream.doubt or (until_ns is not None and times[0] < until_ns):
             stream.doubt = max(stream.doubt - 1, 0)
             self._search(stream, times)
+        self._search_strays(stream, times)
         gaps = self._gaps(stream, times)
+        if stream.marked is not None:
+            told_ns = int(times[stream.marked * stream.raster.samples_per_set])
+            self._told_ns = max(self._told_ns or 0, told_ns)
+            stream.marked = None
         stream.parts.clear()
         stream.row_count = 0
         stream.last_ns = int(times[-1])
@@ -673,15 +713,37 @@ class DaqDecoder:
 
     def _search(self, stream: _Stream, times: NDArray[np.int64]) -> None:
         """Blame an overload for every step that leaves out a sample."""
-        before = times[0] if stream.last_ns is None else stream.last_ns
-        steps = np.diff(times, prepend=before)
-        period = stream.raster.cycle_ns or 0
-        rows = np.flatnonzero(steps * 2 > 3 * period).tolist()
+        rows, _ = self._leaps(stream, times)
         for row in rows:
             stream.blame(row, 0, "overload")
+        period = stream.raster.cycle_ns or 0
         if rows:
             lasts_ns = max(OVERLOAD_NS, OVERLOAD_PERIODS * period)
             stream.overload_until_ns = int(times[rows[-1]]) + lasts_ns
+
+    def _search_strays(self, stream: _Stream, times: NDArray[np.int64]) -> None:
+        """Blame DTOs of no planned list for steps that leave out no more samples than so many have.
+
+        They may have been of this list and come with a wrong number. Other rasters cannot tell whether
+        one of theirs is missing, let alone where, so they are not marked. A DTO counter tells by itself.
+        """
+        used, before = stream.strays
+        stream.strays = (before, self._strays)
+        if used == self._strays or self._format.dto_ctr or not self._is_even(stream):
+            return
+        for row, step_ns in zip(*self._leaps(stream, times), strict=True):
+            sets = -(-self._missing(stream, step_ns) // stream.raster.samples_per_set)
+            if row not in stream.trouble and sets <= self._strays - used:
+                used += sets
+                stream.blame(row, 0, "unknown")
+        stream.strays = (max(before, used), self._strays)
+
+    def _leaps(self, stream: _Stream, times: NDArray[np.int64]) -> tuple[list[int], list[int]]:
+        """Rows in front of which an even raster leaves out a sample, and the steps in ns."""
+        before = times[0] if stream.last_ns is None else stream.last_ns
+        steps = np.diff(times, prepend=before)
+        rows = np.flatnonzero(steps * 2 > 3 * (stream.raster.cycle_ns or 0))
+        return rows.tolist(), steps[rows].tolist()
 
     def _gaps(self, stream: _Stream, times: NDArray[np.int64]) -> tuple[Gap, ...]:
         """Gaps of the block; one behind its last row stays for the next block."""
@@ -694,14 +756,12 @@ class DaqDecoder:
             to = int(times[row])
             before = int(times[row - 1]) if row else stream.last_ns
             lost = trouble.lost
-            if trouble.reason == "overload" and before is not None:
+            if trouble.reason in _BY_TIME and before is not None:
                 lost = self._missing(stream, to - before)
                 self.quality.lost_samples += lost
             gap = Gap(row, to if before is None else before, to, lost, trouble.reason)
             gaps.append(gap)
-            self.quality.note_gap(
-                GapRecord(stream.raster.name, gap.t_from_ns, to, gap.lost, gap.reason)
-            )
+        self._note_gaps(stream, gaps)
         stream.trouble = carried
         return tuple(gaps)
 

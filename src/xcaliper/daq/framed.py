@@ -491,6 +491,7 @@ class FramedDecoder(DaqDecoder):
                     stream.blame(row, third, "sequence")
                 else:
                     self.quality.overloads += 1
+                    stream.marked = row
                     stream.blame(row, 0, "overload")
         self._state[State.LOG] = self._state[State.HELD] = 0
 
@@ -514,7 +515,7 @@ class FramedDecoder(DaqDecoder):
     def _note_unknown(self, key: int) -> None:
         if self._format.identification_field >= 2:
             key = int.from_bytes(key.to_bytes(2, "little"), self._order)
-        self.quality.note_unknown(key)
+        self._note_stray(key)
 
     def _gather(self) -> None:
         """Turn the rows in the storage into parts of the coming blocks."""

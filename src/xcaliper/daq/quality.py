@@ -38,7 +38,7 @@ class Quality:
         samples: rows delivered, all rasters.
         lost_messages: messages that the transport counter missed, each counted once.
         lost_samples: samples that the DTO counter missed beyond the messages missed there, or that a
-            periodic raster lacks where the slave told of an overload.
+            periodic raster lacks where the slave told of an overload, or DTOs of no planned list came.
         incomplete: cycles that were dropped because an ODT was missing, short or out of order.
         overloads: times the slave said that it had lost samples.
         unknown: DTOs of no planned list.

@@ -226,8 +226,7 @@ class Pipeline:
 
     def _drop(self, block: SampleBlock) -> None:
         lost = len(block) + sum(gap.lost for gap in block.gaps)
-        first = int(block.t_ns[0]) if len(block) else 0
-        last = int(block.t_ns[-1]) if len(block) else first
+        first, last = _span(block)
         known = self._losses.get(block.raster)
         if known is None:
             start = self._last_ns.get(block.raster, first)
@@ -305,6 +304,14 @@ def as_ours(error: Exception) -> XcaliperError:
     wrapped = LinkError(f"sink: {type(error).__name__}: {error}.", hint="Other sinks went on.")
     wrapped.__cause__ = error
     return wrapped
+
+
+def _span(block: SampleBlock) -> tuple[int, int]:
+    """First and last time that a block speaks of."""
+    if len(block):
+        return int(block.t_ns[0]), int(block.t_ns[-1])
+    first = min((gap.t_from_ns for gap in block.gaps), default=0)
+    return first, max((gap.t_to_ns for gap in block.gaps), default=first)
 
 
 def _loss_event(raster: int, loss: _Loss) -> RecordingEvent:

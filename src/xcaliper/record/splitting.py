@@ -74,7 +74,9 @@ class Splitter:
     def write(self, block: SampleBlock) -> None:
         """Take samples; cuts the block where a file ends."""
         if not len(block):
-            self._parts[0].sink.write(block)
+            since = min((gap.t_from_ns for gap in block.gaps), default=FOREVER)
+            parts = self._parts
+            next((one for one in parts if since < one.end_ns), parts[-1]).sink.write(block)
             return
         if self._split_ns is not None and self._newest_ns == -FOREVER:
             self._parts[0].end_ns = int(block.t_ns[0]) + self._split_ns

@@ -76,6 +76,15 @@ def test_loss_of_a_raster_is_kept_until_its_next_block():
     assert len(large.take()[0]) == 100, "the newest block always fits"
 
 
+def test_a_loss_behind_the_last_row_has_its_time_also_when_rows_were_dropped():
+    waiting = Waiting(100)
+    behind = Gap(0, 12_000, 20_000, 7, "overload")
+    waiting.put([block(5, 8, raster=1), block(100, 8), block(0, 0, raster=1, gaps=(behind,))])
+    (lost, told) = waiting.take()[1].gaps
+    assert (lost.t_from_ns, lost.t_to_ns, lost.lost, lost.reason) == (5000, 12_000, 8, "queue")
+    assert told == behind
+
+
 def test_closing_ends_the_wait():
     waiting = Waiting(100)
     assert not waiting.wait(0)

@@ -162,33 +162,131 @@ def test_a_period_that_is_rounded_is_measured() -> None:
     assert slave.gaps() == [(356, 256), (2400, 1500)]
 
 
-@pytest.mark.parametrize("told", [False, True])
-def test_a_raster_that_is_starved_to_the_end_has_lost_its_rows(told: bool) -> None:
-    """A fast list goes on for 100 ms, the slow one has sent 3 rows; EV_DAQ_OVERLOAD names no list."""
+def plan_of_three(*, overload_msb: bool = False) -> DaqPlan:
+    """Lists of one ODT: fast, slow and one without a period."""
     rasters = tuple(
         Raster(n, name, EventChannel(n, name, cycle), n, 1, np.dtype([(name, "u1")]), (1,))
         for n, (name, cycle) in enumerate((("fast", MS), ("slow", 10 * MS), ("sporadic", None)))
     )
     lists = tuple(DaqListSetup(n, n, (OdtSetup((OdtEntry(Address(0), 1),)),)) for n in range(3))
-    head, clock = DtoFormat(1, 4), TickClock(1, 3, 4)
-    plan = DaqPlan(lists, rasters, head, ByteOrder.INTEL, clock, 1400)
-    decoder = DaqDecoder(plan, start=ClockReading(0, 0))
+    head, clock = DtoFormat(1, 4, overload_msb=overload_msb), TickClock(1, 3, 4)
+    return DaqPlan(lists, rasters, head, ByteOrder.INTEL, clock, 1400)
 
-    def dto(number: int, ms: int) -> bytes:
-        return bytes([0, number]) + (1000 * ms).to_bytes(4, "little") + b"\x07"
 
+def dto(number: int, ms: int, first: int = 0) -> bytes:
+    return bytes([first, number]) + (1000 * ms).to_bytes(4, "little") + b"\x07"
+
+
+def ends_of(decoder: DaqDecoder) -> list[tuple[str, int, int, int, str]]:
+    """What the blocks without rows carry at the end, by name of the raster."""
+    assert all(len(block.rows) == len(block) == 0 for block in decoder.ends)
+    names = [raster.name for raster in decoder.plan.rasters]
+    return [
+        (names[block.raster], gap.t_from_ns, gap.t_to_ns, gap.lost, gap.reason)
+        for block in decoder.ends
+        for gap in block.gaps
+        if gap.before_row == 0
+    ]
+
+
+@pytest.mark.parametrize("told", ["", "event", "bit", "bit before"])
+def test_a_raster_that_is_starved_to_the_end_has_lost_its_rows(told: str) -> None:
+    """A fast list goes on for 100 ms, the slow one has sent 3 rows; what tells names no list.
+
+    The bit of a row of another list tells of the slow one only behind its last row.
+    """
+    decoder = DaqDecoder(plan_of_three(overload_msb=True), start=ClockReading(0, 0))
+    marked = {"bit": 60, "bit before": 15}.get(told, -1)
     for begin in range(0, 100, 20):
-        packets = [dto(0, ms) for ms in range(begin, begin + 20)]
+        packets = [dto(0, ms, 0x80 * (ms == marked)) for ms in range(begin, begin + 20)]
         if begin <= 20:  # 0, 10 and 20 ms
-            packets += [dto(1, ms) for ms in range(begin, min(begin + 20, 21), 10)] + [
-                dto(2, begin)
-            ]
-        elif told:
+            packets += [dto(1, ms) for ms in range(begin, min(begin + 20, 21), 10)]
+            packets.append(dto(2, begin))
+        elif told == "event":
             decoder.note_overload()
         decoder.feed(DtoBatch(begin * MS, packets))
+    assert decoder.ends == ()
     quality = decoder.finish()
     # rows at 30 … 90 ms; the fast list ends at 99 ms
-    expected = [("slow", 20 * MS, 99 * MS, 7, "overload")] if told else []
-    found = [(g.raster, g.t_from_ns, g.t_to_ns, g.lost, g.reason) for g in quality.gaps]
+    starved = told in ("event", "bit")
+    expected = [("slow", 20 * MS, 99 * MS, 7, "overload")] if starved else []
+    found = ends_of(decoder)
     assert [gap for gap in found if gap[0] == "slow"] == expected
-    assert quality.lost_samples == (7 if told else 0)
+    assert [gap for gap in quality.gaps if gap[0] == "slow"] == expected
+    open_end = [("sporadic", 20 * MS, 20 * MS, 0, "overload")] if told == "event" else []
+    assert [gap for gap in found if gap[0] == "sporadic"] == open_end
+    assert quality.lost_samples == (7 if starved else 0)
+
+
+def test_a_loss_behind_the_last_row_is_handed_out() -> None:
+    decoder = DaqDecoder(plan_of_three(), start=ClockReading(0, 0))
+    decoder.feed(DtoBatch(0, [dto(1, 10)], [(1, 5)]))
+    decoder.finish()
+    assert ends_of(decoder) == [
+        (name, at * MS, at * MS, 5, "counter")
+        for name, at in (("fast", 0), ("slow", 10), ("sporadic", 0))
+    ]
+
+
+WRONG = {
+    "one": {33},
+    "in a row": {33, 34, 35},
+    "first of a batch": {40},
+    "last of a batch": {39},
+    "apart": {5, 33, 39, 40, 71},
+    "last of all": {98, 99},
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_rows_that_come_with_a_wrong_number_are_missed_where_they_belong(name: str) -> None:
+    wrong = WRONG[name]
+    decoder = DaqDecoder(plan_of_three(), start=ClockReading(0, 0))
+    found = []
+    for begin in range(0, 100, 20):
+        packets = []
+        for ms in range(begin, begin + 20):
+            packets.append(dto(7 if ms in wrong else 0, ms))
+            packets += [dto(1, ms)] if ms % 10 == 9 else []
+            packets += [dto(2, ms)] if ms % 30 == 7 else []
+        for block in decoder.feed(DtoBatch(begin * MS, packets)):
+            found += [(block.raster, gap.t_to_ns, gap.lost, gap.reason) for gap in block.gaps]
+    quality = decoder.finish()
+    ends = [(0, end, lost, reason) for raster, _, end, lost, reason in ends_of(decoder)]
+    assert all(raster == "fast" for raster, *_ in ends_of(decoder))
+    expected = []
+    for ms in range(100):
+        if ms - 1 in wrong and ms not in wrong:
+            lost = next(n for n in range(1, 9) if ms - 1 - n not in wrong)
+            expected.append((0, ms * MS, lost, "unknown"))
+    if 99 in wrong:  # by the clock of the other list
+        expected.append((0, 99 * MS, 1, "unknown"))
+    assert found + ends == expected
+    assert quality.unknown == len(wrong)
+    assert quality.lost_samples == sum(lost for _, _, lost, _ in expected)
+
+
+def test_a_list_of_somebody_else_marks_nothing() -> None:
+    """It comes all the time: no step of an even raster is missing, and a pause is none of its doing."""
+    decoder = DaqDecoder(plan_of_three(), start=ClockReading(0, 0))
+    gaps, at = [], 0
+    for begin in range(0, 2000, 20):
+        packets = []
+        for ms in range(begin, begin + 20):
+            packets += [dto(9, ms), dto(9, ms)]
+            at += 1 if ms != 1500 else 30
+            packets += [dto(0, at)] + [dto(2, at)] * (ms % 7 == 0)
+        for block in decoder.feed(DtoBatch(begin * MS, packets)):
+            gaps += block.gaps
+    assert decoder.finish().unknown == 4000
+    assert gaps == []
+    assert decoder.ends == ()
+
+
+def test_a_pause_is_not_blamed_on_fewer_wrong_numbers() -> None:
+    decoder = DaqDecoder(plan_of_three(), start=ClockReading(0, 0))
+    times = [*range(20), *range(500, 520)]
+    decoder.feed(DtoBatch(0, [dto(0, ms) for ms in times[:20]]))
+    decoder.feed(DtoBatch(1, [dto(9, 20)] + [dto(0, ms) for ms in times[20:]]))
+    quality = decoder.finish()
+    assert (quality.unknown, quality.lost_samples, quality.gaps_total) == (1, 0, 0)

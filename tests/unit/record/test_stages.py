@@ -13,7 +13,7 @@ import pytest
 from support.recording import DESCRIPTION, FAST, MS, fast, lost, slow, stream
 from xcaliper.core.errors import NotFoundError, SettingsError, UsageError
 from xcaliper.core.rows import RowCopy, packed_fields
-from xcaliper.core.samples import SampleBlock
+from xcaliper.core.samples import Gap, SampleBlock
 from xcaliper.mdf.conversion import Linear, ValueToText
 from xcaliper.record.calculated import CalculatedSignal, Calculation, CalculationStage
 from xcaliper.record.description import (
@@ -134,6 +134,19 @@ def test_events_and_gaps_go_with_their_time():
     assert noted[2] == ["at 50", "at 150", "at 205"]  # the files before are complete
     assert [len(p.gaps(0)) for p in parts] == [1, 0, 1]
     assert [p.ticks for p in parts] == [0, 0, 1]
+
+
+def test_a_loss_behind_the_last_row_goes_to_the_file_of_its_time():
+    parts = []
+    splitter = Splitter(
+        lambda n, b: parts.append(Part(n, b)) or parts[-1], split_ns=100 * MS, rasters=2
+    )
+    splitter.write(fast(0, 150))  # two files are open
+    splitter.write(SampleBlock(0, np.zeros(0, np.int64), np.empty(0, FAST), (
+        Gap(0, 149 * MS, 180 * MS, 30, "overload"),
+    )))  # fmt: skip
+    splitter.close()
+    assert [[gap.lost for gap in part.gaps(0)] for part in parts] == [[], [30]]
 
 
 def test_all_parts_are_closed_when_one_fails():
