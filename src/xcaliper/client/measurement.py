@@ -21,6 +21,7 @@ from xcaliper.client.slave_time import share_axis
 from xcaliper.core.errors import (
     LinkError,
     LocalProtocolError,
+    NotFoundError,
     UsageError,
     XcaliperError,
 )
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from xcaliper.client.acquisition import Acquisition
     from xcaliper.client.calculated import Calculator
     from xcaliper.client.daq_port import DaqPort
+    from xcaliper.client.quality import Track
     from xcaliper.client.recording import Output
     from xcaliper.core.samples import SampleBlock
     from xcaliper.record.description import RasterDescription
@@ -464,6 +466,64 @@ class Measurement(Measured):
             if self._keep:
                 self._remember(samples)
             yield self._block(samples)
+
+    # --- single lists ---
+
+    def stop_list(self, name: str) -> None:
+        """Stop one raster while the others go on, as one that the link has no room for.
+
+        What is on its way still comes; what does not come any more is no loss. A slave that is lost
+        meanwhile is set up again without it. Calculated signals end with it where it is their first
+        input, and else go on with its last value. Does nothing where it is stopped already.
+
+        Args:
+            name: of the raster, as in :attr:`rasters` and ``block.event``; an event that needs several
+                DAQ lists has several rasters.
+
+        Raises:
+            NotFoundError: no such raster; carries those that there are.
+            UsageError: it is no DAQ list, but polled or calculated.
+            LocalProtocolError: the measurement does not run.
+            NegativeResponseError: the slave refused, and the raster goes on.
+            ExchangeTimeoutError: no answer.
+        """
+        track, acquisition = self._list_of(name)
+        if acquisition.stop_list(track):
+            self.mark(f"{name}: stopped", name="list")
+
+    def start_list(self, name: str) -> None:
+        """Start a raster again that :meth:`stop_list` has stopped; does nothing where it runs.
+
+        Before its next row is a gap of reason ``stopped``. Up to 0.3 s behind the stop it is waited
+        until everything from before has been handed out.
+
+        Args:
+            name: as there.
+
+        Raises:
+            NotFoundError: as there, and the others.
+        """
+        track, acquisition = self._list_of(name)
+        if acquisition.start_list(track):
+            self.mark(f"{name}: started again", name="list")
+
+    def _list_of(self, name: str) -> tuple[Track, Acquisition]:
+        """The track of a DAQ list and whose it is."""
+        known = [track.name for track in self.tracks if track.kind == "daq"]
+        track = next((track for track in self.tracks if track.name == name), None)
+        if track is None:
+            raise NotFoundError(name, kind="raster", nearest=tuple(known[:8]))
+        if track.kind != "daq":
+            raise UsageError(
+                f"{name}: it is {'polled' if track.kind == 'polling' else track.kind}, no DAQ list.",
+                hint=f"Lists: {', '.join(known[:8]) or 'none'}.",
+            )
+        if self._state != "running":
+            raise LocalProtocolError(
+                f"{name}: the measurement does not run.",
+                hint="Start it first; one that ended is over.",
+            )
+        return track, next(one for one in self.acquisitions if track in one.tracks)
 
     # --- recordings ---
 

@@ -95,6 +95,7 @@ class _Stream:
         last_ns: time of the last row.
         doubt: blocks whose times are still to be searched for what an overload has cost.
         overload_until_ns: time until which the latest overload may last.
+        stopped_ns: newest time of any raster when the list was told to stop; None = it runs.
         layout: where the bytes of a cycle are, for the lengths seen last.
     """
 
@@ -117,6 +118,7 @@ class _Stream:
     last_ns: int | None = None
     doubt: int = 0
     overload_until_ns: int | None = None
+    stopped_ns: int | None = None
     layout: _Layout | None = None
 
     def blame(self, row: int, lost: int, reason: str) -> None:
@@ -329,10 +331,37 @@ class DaqDecoder:
         if self._format.dto_ctr:
             return
         for stream in self._streams:
+            if stream.stopped_ns is not None:
+                continue
             if self._is_even(stream):
                 stream.doubt = DOUBTFUL_BLOCKS
             else:
                 stream.blame(0, 0, "overload")
+
+    def pause(self, raster: int) -> None:
+        """A list was told to stop: what it does not send is no loss, until :meth:`go_on`.
+
+        Rows that are on their way are still taken.
+
+        Args:
+            raster: index.
+        """
+        newest = max((stream.last_ns or 0 for stream in self._streams), default=0)
+        self._streams[raster].stopped_ns = newest
+
+    def go_on(self, raster: int) -> None:
+        """A paused list is about to start again; its counters begin anew.
+
+        Args:
+            raster: index.
+        """
+        stream = self._streams[raster]
+        if stream.stopped_ns is None:
+            return
+        self._note_starved(stream, stream.stopped_ns)
+        stream.doubt, stream.overload_until_ns = 0, None
+        stream.counter = stream.stamp_ns = stream.stopped_ns = None
+        stream.trouble = {}  # behind its last row, where nothing was due
 
     def finish(self) -> Quality:
         """End the measurement: an unfinished cycle counts as incomplete, what follows as late."""
@@ -342,8 +371,11 @@ class DaqDecoder:
                 if stream.packets:
                     self.quality.incomplete += 1
                     stream.packets.clear()
-                self._note_starved(stream, end_ns)
-                self._note_open_end(stream)
+                if stream.stopped_ns is None:
+                    self._note_starved(stream, end_ns)
+                    self._note_open_end(stream)
+                else:
+                    self._note_starved(stream, stream.stopped_ns)
         self._ended = True
         return self.quality
 

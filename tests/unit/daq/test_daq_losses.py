@@ -162,9 +162,8 @@ def test_a_period_that_is_rounded_is_measured() -> None:
     assert slave.gaps() == [(356, 256), (2400, 1500)]
 
 
-@pytest.mark.parametrize("told", [False, True])
-def test_a_raster_that_is_starved_to_the_end_has_lost_its_rows(told: bool) -> None:
-    """A fast list goes on for 100 ms, the slow one has sent 3 rows; EV_DAQ_OVERLOAD names no list."""
+def two_and_a_sporadic_one() -> DaqDecoder:
+    """Of 1 ms, of 10 ms, and without a period."""
     rasters = tuple(
         Raster(n, name, EventChannel(n, name, cycle), n, 1, np.dtype([(name, "u1")]), (1,))
         for n, (name, cycle) in enumerate((("fast", MS), ("slow", 10 * MS), ("sporadic", None)))
@@ -172,11 +171,17 @@ def test_a_raster_that_is_starved_to_the_end_has_lost_its_rows(told: bool) -> No
     lists = tuple(DaqListSetup(n, n, (OdtSetup((OdtEntry(Address(0), 1),)),)) for n in range(3))
     head, clock = DtoFormat(1, 4), TickClock(1, 3, 4)
     plan = DaqPlan(lists, rasters, head, ByteOrder.INTEL, clock, 1400)
-    decoder = DaqDecoder(plan, start=ClockReading(0, 0))
+    return DaqDecoder(plan, start=ClockReading(0, 0))
 
-    def dto(number: int, ms: int) -> bytes:
-        return bytes([0, number]) + (1000 * ms).to_bytes(4, "little") + b"\x07"
 
+def dto(number: int, ms: int) -> bytes:
+    return bytes([0, number]) + (1000 * ms).to_bytes(4, "little") + b"\x07"
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_raster_that_is_starved_to_the_end_has_lost_its_rows(told: bool) -> None:
+    """A fast list goes on for 100 ms, the slow one has sent 3 rows; EV_DAQ_OVERLOAD names no list."""
+    decoder = two_and_a_sporadic_one()
     for begin in range(0, 100, 20):
         packets = [dto(0, ms) for ms in range(begin, begin + 20)]
         if begin <= 20:  # 0, 10 and 20 ms
@@ -192,3 +197,31 @@ def test_a_raster_that_is_starved_to_the_end_has_lost_its_rows(told: bool) -> No
     found = [(g.raster, g.t_from_ns, g.t_to_ns, g.lost, g.reason) for g in quality.gaps]
     assert [gap for gap in found if gap[0] == "slow"] == expected
     assert quality.lost_samples == (7 if told else 0)
+
+
+def test_a_list_that_was_told_to_stop_is_not_starved() -> None:
+    """An overload before its stop has cost it rows, what comes while it is stopped has not."""
+    decoder = two_and_a_sporadic_one()
+    rows = [dto(0, ms) for ms in range(50)]
+    decoder.feed(DtoBatch(50 * MS, [*rows, dto(1, 0), dto(1, 10), dto(2, 5)]))
+    decoder.note_overload()
+    decoder.feed(DtoBatch(60 * MS, [dto(0, ms) for ms in range(50, 60)]))
+    for stopped in (1, 2):
+        decoder.pause(stopped)
+    decoder.note_overload()
+    lost = DtoBatch(100 * MS, [dto(0, ms) for ms in range(60, 100)])
+    lost.lost.append((0, 3))
+    (block,) = decoder.feed(lost)
+    assert [gap.reason for gap in block.gaps] == ["counter"]
+    for started in (1, 1, 2):  # twice is no harm
+        decoder.go_on(started)
+    found = decoder.feed(DtoBatch(230 * MS, [dto(1, 200), dto(1, 210), dto(1, 230), dto(2, 205)]))
+    assert [(block.raster, block.gaps) for block in found] == [(1, ()), (2, ())]
+    decoder.pause(1)
+    decoder.note_overload()
+    quality = decoder.finish()
+    starved = [
+        (g.raster, g.t_from_ns, g.t_to_ns, g.lost) for g in quality.gaps if g.raster != "fast"
+    ]
+    assert starved == [("slow", 10 * MS, 59 * MS, 4), ("sporadic", 205 * MS, 205 * MS, 0)]
+    assert (quality.lost_samples, quality.overloads) == (4 + 130, 3)  # the fast one was never stopped
