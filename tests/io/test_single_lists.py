@@ -192,6 +192,30 @@ def test_a_reconnection_does_not_start_it(while_down, identification_field) -> N
     assert (measurement.quality.lost, measurement.quality.unknown) == (0, 0)
 
 
+def test_a_reconnection_starts_none_where_all_are_stopped(impatient) -> None:
+    server = serve().start()
+    url = server.url
+    try:
+        with (
+            xcaliper.connect(url, cache=False, timeout_s=TIMEOUT_S) as ecu,
+            ecu.measure("TaskCounter1ms", reconnect=30) as measurement,
+        ):
+            more(measurement, "Task1ms")
+            measurement.stop_list("Task1ms")
+            server.close()
+            wait_for(lambda: measurement.acquisitions[0].is_down, 20)
+            before = track(measurement, "Task1ms").samples
+            server = serve(url).start()
+            wait_for(lambda: measurement.quality.reconnects == 1, 30)
+            assert (running(server), settled(measurement, "Task1ms")) == ([False], before)
+            measurement.start_list("Task1ms")
+            more(measurement, "Task1ms")
+    finally:
+        server.close()
+    (block,) = measurement.blocks()
+    assert [gap.reason for gap in block.gaps] == ["stopped"]
+
+
 def test_what_cannot_be_stopped_is_said() -> None:
     with serve() as server, xcaliper.connect(server.url, cache=False) as ecu:
         measurement = ecu.measure(
