@@ -224,4 +224,7 @@ def test_a_list_that_was_told_to_stop_is_not_starved() -> None:
         (g.raster, g.t_from_ns, g.t_to_ns, g.lost) for g in quality.gaps if g.raster != "fast"
     ]
     assert starved == [("slow", 10 * MS, 59 * MS, 4), ("sporadic", 205 * MS, 205 * MS, 0)]
-    assert (quality.lost_samples, quality.overloads) == (4 + 130, 3)  # the fast one was never stopped
+    assert (quality.lost_samples, quality.overloads) == (
+        4 + 130,
+        3,
+    )  # the fast one was never stopped
