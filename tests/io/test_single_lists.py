@@ -22,8 +22,8 @@ PATIENCE_S = 0.4
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Silence is noticed soon."""
-    monkeypatch.setattr(acquisition, "SILENCE_S", PATIENCE_S)
+    """Function: from now on silence is noticed soon; before, a busy machine may look silent."""
+    return lambda: monkeypatch.setattr(acquisition, "SILENCE_S", PATIENCE_S)
 
 
 def serve(url: str = "udp://127.0.0.1:0", config: SlaveConfig | None = None) -> EcuServer:
@@ -74,9 +74,7 @@ def check_counts(block, gap):
     ids=["udp", "tcp-dto-counter", "no-timestamps"],
 )
 @pytest.mark.parametrize("name", ["Task1ms", "Task10ms"])
-def test_a_list_stops_and_starts_while_the_other_goes_on(
-    impatient, tmp_path, url, options, name
-) -> None:
+def test_a_list_stops_and_starts_while_the_other_goes_on(tmp_path, url, options, name) -> None:
     path = tmp_path / "run.mf4"
     config = SlaveConfig(timestamp_fixed=False)
     with serve(url, config) as server, xcaliper.connect(server.url, cache=False) as ecu:
@@ -127,16 +125,19 @@ def test_a_slave_whose_lists_are_all_stopped_is_no_silent_one(impatient) -> None
         with ecu.measure("TaskCounter1ms", reconnect=5) as measurement:
             more(measurement, "Task1ms")
             measurement.stop_list("Task1ms")
+            impatient()
             before = settled(measurement, "Task1ms")
             assert running(server) == [False]
+            silences = measurement.quality.silences
             time.sleep(4 * PATIENCE_S)
+            assert measurement.quality.silences == silences
             assert measurement.is_running
             assert not measurement.acquisitions[0].is_down
             assert measurement.acquisitions[0].quiet_s == 0
             measurement.start_list("Task1ms")
             more(measurement, "Task1ms")
         assert track(measurement, "Task1ms").samples >= before + 30
-        assert (measurement.quality.reconnects, measurement.quality.silences) == (0, 0)
+        assert measurement.quality.reconnects == 0
         with ecu.measure("TaskCounter1ms") as measurement:
             measurement.stop_list("Task1ms")
         assert ecu.measure("TaskCounter1ms", duration_s=0.1).run().quality.samples > 0, "forgotten"
@@ -151,8 +152,8 @@ def test_a_list_that_really_falls_silent_is_still_blamed(impatient) -> None:
         more(measurement, "Task10ms")
         measurement.stop_list("Task1ms")
         more(measurement, "Task10ms")
+        impatient()
         for one in server.ecu.slave.state.daq.lists:
-            one.sampler = None if not one.running else one.sampler
             one.period, one.skipped = 1 << 30, 0
         wait_for(lambda: measurement.quality.silences == 1, 20)
     (told,) = measurement.diagnostics
@@ -202,6 +203,7 @@ def test_a_reconnection_starts_none_where_all_are_stopped(impatient) -> None:
         ):
             more(measurement, "Task1ms")
             measurement.stop_list("Task1ms")
+            impatient()
             server.close()
             wait_for(lambda: measurement.acquisitions[0].is_down, 20)
             before = track(measurement, "Task1ms").samples
