@@ -163,6 +163,11 @@ def test_measure_plan(url, capsys):
     raster, last = json_lines(capsys.readouterr().out)
     assert raster["signals"] == ["EngineSpeed"]
     assert last["summary"]["bytes_per_second"] > 0
+    command = ["measure", url, "EngineSpeed", "-e", "10ms", "--plan", "--json"]
+    assert main([*command, "--priority", "7", "--dto-ctr"]) == 0
+    chosen, _ = json_lines(capsys.readouterr().out)
+    assert (raster["priority"], chosen["priority"]) == (0, 7)
+    assert chosen["sample_bytes"] == raster["sample_bytes"] + 1
 
 
 def test_a2l(url, tmp_path, capsys):

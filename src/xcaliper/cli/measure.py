@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from cyclopts import Parameter
 
 from xcaliper.cli.key_options import KeyOptionsOfVerb
+from xcaliper.cli.list_options import ListOptionsOfVerb, plan_options
 from xcaliper.cli.opening import open_ecu
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def measure(  # noqa: PLR0913  # options by name
     polling: float = 0.0,
     prescaler: int = 1,
     packed: str = "0",
+    lists: ListOptionsOfVerb = None,
     skip_unknown: Annotated[bool, _Flag] = False,
     a2l: Path | None = None,
     plan: Annotated[bool, _Flag] = False,
@@ -88,6 +90,7 @@ def measure(  # noqa: PLR0913  # options by name
         polling: read what cannot be measured, so many times a second at most.
         prescaler: take every n-th event only.
         packed: samples that one set of packets carries, or 'max', where the slave can.
+        lists: choices about lists.
         skip_unknown: leave out lines of the list that the A2L does not know.
         a2l: description to use; without it the slave is asked for its own.
         plan: show the DAQ lists and stop there; nothing is measured.
@@ -135,6 +138,7 @@ def measure(  # noqa: PLR0913  # options by name
             "prescaler": prescaler,
             "polling": polling,
             "packed": packed_count(packed),
+            **plan_options(lists),
         }
         if plan:
             show_plan(ecu.plan(names, **chosen), as_json=json)

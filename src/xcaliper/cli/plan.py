@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
 
+from xcaliper.cli.list_options import ListOptionsOfVerb, plan_options
+
 if TYPE_CHECKING:
     from xcaliper.daq.plan import DaqPlan
 
@@ -27,7 +29,7 @@ def plan(  # noqa: PLR0913  # options by name
     prescaler: int = 1,
     polling: float = 0.0,
     packed: str = "0",
-    priority: int = 0,
+    lists: ListOptionsOfVerb = None,
     link: str | None = None,
     skip_unknown: Annotated[bool, _Flag] = False,
     json: Annotated[bool, _Flag] = False,
@@ -42,7 +44,7 @@ def plan(  # noqa: PLR0913  # options by name
         prescaler: take every n-th event only.
         polling: read what cannot be measured, so many times a second at most.
         packed: samples that one set of packets carries, or 'max', where the slave can.
-        priority: of the lists; 0 = the slave may buffer them.
+        lists: choices about lists.
         link: which transport of the description, and how fast: can, can:500k, canfd:500k/2M, udp,
             tcp:100M, or udp://HOST:PORT for the one of that port; without it the first one, as the
             description has it.
@@ -80,8 +82,8 @@ def plan(  # noqa: PLR0913  # options by name
             prescaler=prescaler,
             polling=polling,
             packed=packed_count(packed),
-            priority=priority,
             link=link,
+            **plan_options(lists),
         )
     show_plan(made, as_json=json)
     return EXIT_OK
@@ -100,6 +102,10 @@ def plan_rows(made: DaqPlan) -> list[dict[str, Any]]:
             "sample_bytes": made.sample_bytes(raster),
             "daq_list": raster.daq_list,
             "kind": setup.kind.value,
+            "priority": setup.priority,
+            "pid_off": setup.pid_off,
+            "can_id": setup.can_id,
+            "alternating": setup.alternating,
             "odts": len(setup.odts),
             "entries": sum(len(odt.entries) for odt in setup.odts),
             "bytes_per_second": made.load(raster),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from xcaliper.client.clock_check import ClockCheck
+from xcaliper.client.list_switch import ListSwitch
 from xcaliper.client.polling import Poller, polled_dtype
 from xcaliper.client.quality import Track
 from xcaliper.client.slave_time import SlaveTime
@@ -122,8 +123,9 @@ class Acquisition:
         self._offset_ns = 0
         self._last_data_ns = 0
         self._is_quiet = self._is_fresh = False
-        self._resumed: set[int] = set()
         self._open: dict[int, tuple[Gap, ...]] = {}
+        self._marks: dict[int, str] = {}  # raster → reason of the gap before its next row
+        self._switch = ListSwitch(port, plan)
         self._down_since_ns = 0
         self._asleep_since_ns = 0
         self._next_try_ns = 0
@@ -307,14 +309,14 @@ class Acquisition:
         self._deliver([self._placed(block) for block in blocks])
 
     def _placed(self, block: SampleBlock) -> SampleBlock:
-        """On the axis and with the number of the measurement; the loss of a reconnection marked."""
+        """On the axis and with the number of the measurement; the time away or stopped marked."""
         track = self.tracks[block.raster]
         times = self._on_axis(block.t_ns)
         gaps = self._placed_gaps(block.gaps)
-        if block.raster in self._resumed and len(block):
-            self._resumed.discard(block.raster)
+        if block.raster in self._marks and len(block):
+            reason = self._marks.pop(block.raster)
             ended = self._open.pop(block.raster, ())
-            gaps = [*ended, Gap(0, track.last_ns, int(times[0]), 0, "reconnect"), *gaps]
+            gaps = [*ended, Gap(0, track.last_ns, int(times[0]), 0, reason), *gaps]
         return SampleBlock(track.index, times, self._renamed(block.rows), tuple(gaps))
 
     def _placed_gaps(self, gaps: Sequence[Gap]) -> Sequence[Gap]:
@@ -346,6 +348,42 @@ class Acquisition:
             self._last_data_ns = time.monotonic_ns()
         self._deliver([SampleBlock(block.raster, times, self._renamed(block.rows), gaps)])
 
+    # --- single lists ---
+
+    def stop_list(self, track: Track) -> bool:
+        """Stop the list of a track, the others go on; False when it does not run.
+
+        A slave that is looked for will not start it again.
+
+        Raises:
+            NegativeResponseError: the slave refused; the list goes on.
+            ExchangeTimeoutError: no answer.
+        """
+        with self._switch.lock:
+            if not self._switch.stop(self.tracks.index(track), self._decoder):
+                return False
+            self._last_data_ns = time.monotonic_ns()
+        return True
+
+    def start_list(self, track: Track) -> bool:
+        """Start a list that was stopped; False when it runs. Its next row has a gap before it.
+
+        Raises:
+            NegativeResponseError: the slave refused; the list stays stopped.
+            ExchangeTimeoutError: no answer.
+        """
+        raster = self.tracks.index(track)
+        with self._switch.lock:
+            if raster not in self._switch.stopped:
+                return False
+            self._switch.await_rest(raster)
+            if track.samples:
+                self._marks[raster] = "stopped"
+            self._switch.start(raster, self._decoder)
+            self._last_data_ns = time.monotonic_ns()
+            self._is_quiet = False
+        return True
+
     # --- trouble ---
 
     @property
@@ -356,12 +394,19 @@ class Acquisition:
     @property
     def quiet_s(self) -> float:
         """Seconds without data, 0 while they come as they should."""
+        if self._switch.is_all:
+            return 0.0
         quiet_ns = time.monotonic_ns() - self._last_data_ns
         return quiet_ns * 1e-9 if quiet_ns > self._patience_ns() else 0.0
 
     def _patience_ns(self) -> float:
-        slowest = max((track.cycle_ns or 0 for track in self.tracks), default=0)
+        slowest = max((track.cycle_ns or 0 for track in self._expected()), default=0)
         return max(SILENCE_S * 1e9, 3 * slowest)
+
+    def _expected(self) -> list[Track]:
+        """Tracks that data may come of: all but those whose lists were told to stop."""
+        stopped = self._switch.stopped
+        return [track for at, track in enumerate(self.tracks) if at not in stopped]
 
     def rest_s(self, now_ns: int) -> float:
         """How long it may take until :meth:`watch` is called again, unless there is news."""
@@ -405,13 +450,15 @@ class Acquisition:
             return
         is_running = self.port.is_running()
         self._last_data_ns = now_ns
+        if self._switch.is_all:
+            return
         if not is_running:
             raise RemoteProtocolError(
                 "measurement: the slave stopped its DAQ lists.",
                 hint="It may have restarted, or another master took over; reconnect=… sets them "
                 "up again.",
             )
-        cyclic = [track.name for track in self.tracks if track.cycle_ns]
+        cyclic = [track.name for track in self._expected() if track.cycle_ns]
         if cyclic and not self._is_quiet:
             self._is_quiet = True
             self.silences += 1
@@ -515,7 +562,8 @@ class Acquisition:
         if now_ns < self._next_try_ns:
             return
         try:
-            self._resume()
+            with self._switch.lock:
+                self._resume()
         except IntegrityError:
             raise
         except (XcaliperError, ExchangeTimeoutError) as error:
@@ -524,7 +572,7 @@ class Acquisition:
             self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
 
     def _resume(self) -> None:
-        """A new session, the same lists, the same axis."""
+        """A new session, the same lists, the same axis; lists that were stopped are only set up."""
         self.port.connection.reconnect()
         self.port.renew()
         decoder, origin_ns = self.port.setup(self.plan)
@@ -532,7 +580,9 @@ class Acquisition:
         if self.axis is not None and self._time is not None:
             self.axis.restart(self._time.correlator)
         self._offset_ns = self._continued(origin_ns)
-        self._resumed = {raster.index for raster in self.plan.rasters}
+        running = {raster.index for raster in self.plan.rasters} - self._switch.stopped
+        self._marks = dict.fromkeys(running, "reconnect")
+        self._switch.renew(decoder)
         self._decoder = decoder
         self._listen()
         if self.has_lists:

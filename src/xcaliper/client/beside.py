@@ -224,7 +224,7 @@ class Beside(Acquisition):
         with self._gather:
             self._batches, self._sent = [], []
             self._offset_ns = self._continued(self._origin_ns)
-            self._resumed = {raster.index for raster in self.plan.rasters}
+            self._marks = dict.fromkeys((raster.index for raster in self.plan.rasters), "reconnect")
             self._torn = True
             self._decoder = decoder
         self.reconnects += 1

@@ -84,6 +84,7 @@ class DaqPort:
         resumed: lists that the slave runs since its start and nobody has taken yet.
         cluster: cluster of GET_DAQ_CLOCK_MULTICAST that the slave is put into; None leaves it.
         refused: signals in entries that the slave refused (ERR_ACCESS_DENIED).
+        idle: numbers of lists that were told to stop; :meth:`setup` and :meth:`go` leave them so.
     """
 
     def __init__(self, connection: Connection, *, multiple: bool | None) -> None:
@@ -107,6 +108,7 @@ class DaqPort:
         self._asked_clocks = False
         self.cluster: int | None = None
         self.refused: set[str] = set()
+        self.idle: set[int] = set()
         self._events_lock = threading.Lock()
         self._events: deque[Any] = deque(maxlen=_MAX_EVENTS)
 
@@ -137,6 +139,7 @@ class DaqPort:
         with self._claim_lock:
             if self.measurement is not measurement:
                 self.check_free()
+                self.idle.clear()
             self.measurement = measurement
             self._silent = self._terminated = False
 
@@ -305,7 +308,9 @@ class DaqPort:
         link, session = self.connection.link, self.connection.session
         self._silent = self._terminated = False
         try:
-            pids = link.run(daq_setup.setup(session, plan.lists, habits=self.habits))
+            pids = link.run(
+                daq_setup.setup(session, plan.lists, habits=self.habits, idle=self.idle)
+            )
         except AccessDeniedError as error:
             self.refused |= _explain(error, plan, session.profile.ag)
             raise
@@ -344,11 +349,16 @@ class DaqPort:
         self.connection.link.keep_fresh()
 
     def go(self, plan: DaqPlan) -> None:
-        """Start the selected lists together; those that run already hand over what has come."""
+        """Start the selected lists together; those that run already hand over what has come.
+
+        Lists that were told to stop stay so.
+        """
         if self._adopted is not None and self._adopted_sink is not None:
             self._adopted.early.hand_over(self._adopted_sink)
             return
-        self.connection.link.run(daq_setup.start(plan.lists))
+        lists = [one for one in plan.lists if one.daq_list not in self.idle]
+        if lists:
+            self.connection.link.run(daq_setup.start(lists))
 
     def halt(self, *, lists: bool = True) -> None:
         """Stop the lists, let the last packets arrive, stop listening, free the lists.

@@ -66,6 +66,7 @@ class PlanOptions(TypedDict, total=False):
         predefined: False = leave predefined lists alone.
         stim: signals, of those named, that are sent to the slave instead; see
             :meth:`~xcaliper.client.connection.Connection.stimulate`.
+        stim_timestamp: their packets carry the timestamp of the sample that they answer to.
     """
 
     event: str | int | Mapping[str, str | int] | None
@@ -80,6 +81,7 @@ class PlanOptions(TypedDict, total=False):
     alternating: bool
     predefined: bool
     stim: str | Iterable[str]
+    stim_timestamp: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,5 +399,6 @@ def _compile(  # all that a plan depends on
         can_ids=tuple(options.get("can_ids", ())),
         alternating=options.get("alternating", False),
         predefined=options.get("predefined", True),
+        stim_timestamp=options.get("stim_timestamp", False),
     )
     return compile_plan(request, daq)

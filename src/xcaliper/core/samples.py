@@ -24,8 +24,9 @@ class Gap:
         t_from_ns: time of the last sample before the gap.
         t_to_ns: time of the first sample behind it; at the end of a measurement, of its last sample.
         lost: number of lost samples, or of lost messages when only those are known; 0 = unknown.
-        reason: ``counter``, ``sequence``, ``overload``, ``unknown``, ``queue``, ``reconnect``, or
-            ``clock`` where nothing is missing but the slave's clock went back or was set.
+        reason: ``counter``, ``sequence``, ``overload``, ``unknown``, ``queue``, ``reconnect``, ``stopped``
+            where the list was told to pause, or ``clock`` where nothing is missing but the slave's clock
+            went back or was set.
     """
 
     before_row: int

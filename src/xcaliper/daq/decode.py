@@ -102,6 +102,8 @@ class _Stream:
         marked: cycle in the coming block that is the last one whose PID tells of an overload.
         strays: DTOs that seemed to be of no list: how many explain no more what comes, being used or
             too long ago, and how many there were at the last block.
+        stopped_ns: newest time of any raster when the list was told to stop; None = it runs.
+        opened: gaps in front of the next row, noted already.
         layout: where the bytes of a cycle are, for the lengths seen last.
     """
 
@@ -126,6 +128,8 @@ class _Stream:
     overload_until_ns: int | None = None
     marked: int | None = None
     strays: tuple[int, int] = (0, 0)
+    stopped_ns: int | None = None
+    opened: tuple[Gap, ...] = ()
     layout: _Layout | None = None
 
     def blame(self, row: int, lost: int, reason: str) -> None:
@@ -342,10 +346,39 @@ class DaqDecoder:
         if self._format.dto_ctr:
             return
         for stream in self._streams:
+            if stream.stopped_ns is not None:
+                continue
             if self._is_even(stream):
                 stream.doubt = DOUBTFUL_BLOCKS
             else:
                 stream.blame(0, 0, "overload")
+
+    def pause(self, raster: int) -> None:
+        """A list was told to stop: what it does not send is no loss, until :meth:`go_on`.
+
+        Rows that are on their way are still taken.
+
+        Args:
+            raster: index.
+        """
+        newest = max((stream.last_ns or 0 for stream in self._streams), default=0)
+        self._streams[raster].stopped_ns = newest
+
+    def go_on(self, raster: int) -> None:
+        """A paused list is about to start again; its counters begin anew.
+
+        Args:
+            raster: index.
+        """
+        stream = self._streams[raster]
+        if stream.stopped_ns is None:
+            return
+        gaps = self._starved(stream, stream.stopped_ns)
+        self._note_gaps(stream, gaps)
+        stream.opened = tuple(gaps)
+        stream.doubt, stream.overload_until_ns = 0, None
+        stream.counter = stream.stamp_ns = stream.stopped_ns = None
+        stream.trouble = {}  # behind its last row, where nothing was due
 
     def finish(self) -> Quality:
         """End the measurement: an unfinished cycle counts as incomplete, what follows as late.
@@ -359,12 +392,16 @@ class DaqDecoder:
                 if stream.packets:
                     self.quality.incomplete += 1
                     stream.packets.clear()
-                gaps = [*self._open_end(stream), *self._starved(stream, end_ns)]
+                if stream.stopped_ns is None:
+                    gaps = [*self._open_end(stream), *self._starved(stream, end_ns)]
+                else:
+                    gaps = self._starved(stream, stream.stopped_ns)
+                raster = stream.raster
                 if gaps:
-                    raster = stream.raster
                     self._note_gaps(stream, gaps)
+                if gaps or stream.opened:
                     times, rows = np.zeros(0, np.int64), np.zeros(0, raster.dtype)
-                    ends.append(SampleBlock(raster.index, times, rows, tuple(gaps)))
+                    ends.append(SampleBlock(raster.index, times, rows, (*stream.opened, *gaps)))
             self.ends = tuple(ends)
         self._ended = True
         return self.quality
@@ -381,7 +418,7 @@ class DaqDecoder:
             return []
         at = stream.last_ns or 0
         sets = int((end_ns - at) / set_ns - 0.5)  # half a period late is no loss yet
-        told = stream.doubt or (self._told_ns is not None and self._told_ns > at)
+        told = stream.doubt or (self._told_ns is not None and at < self._told_ns <= end_ns)
         if sets <= 0 or not (told or sets <= self._strays - stream.strays[0]):
             return []
         lost = sets * stream.raster.samples_per_set
@@ -748,6 +785,7 @@ class DaqDecoder:
     def _gaps(self, stream: _Stream, times: NDArray[np.int64]) -> tuple[Gap, ...]:
         """Gaps of the block; one behind its last row stays for the next block."""
         gaps: list[Gap] = []
+        opened, stream.opened = stream.opened, ()
         carried: dict[int, _Trouble] = {}
         for row, trouble in sorted(stream.trouble.items()):
             if row >= len(times):
@@ -763,7 +801,7 @@ class DaqDecoder:
             gaps.append(gap)
         self._note_gaps(stream, gaps)
         stream.trouble = carried
-        return tuple(gaps)
+        return (*opened, *gaps)
 
 
 def _events(raster: Raster) -> int:

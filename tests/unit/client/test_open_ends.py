@@ -71,7 +71,8 @@ def test_the_end_of_a_measurement_hands_them_out_without_rows() -> None:
 def test_they_stand_in_front_of_the_first_row_of_the_next_session() -> None:
     made, delivered = acquisition()
     made._retire()
-    made._decoder, made._offset_ns, made._resumed = decoder_of(made.plan), 2000 * MS, {0}
+    made._decoder, made._offset_ns = decoder_of(made.plan), 2000 * MS
+    made._marks = {0: "reconnect"}
     rows = np.zeros(1, made.plan.rasters[0].dtype)
     made._on_blocks(DaqDecoder(made.plan, start=ClockReading(0, 0)).feed(
         DtoBatch(0, [b"\0\0" + (20_000).to_bytes(4, "little") + rows.tobytes()])

@@ -146,6 +146,18 @@ def test_pid_off_takes_the_identifiers_that_are_given_where_a_link_has_any():
         plan_offline(ecu(udp(), daq=daq), ["A", "B"], **options)
 
 
+def test_stim_packets_carry_timestamps_where_wanted():
+    stamp = "PRESCALER_SUPPORTED /begin TIMESTAMP_SUPPORTED 1 SIZE_WORD UNIT_1MS /end TIMESTAMP_SUPPORTED"
+    daq = DAQ.replace("0 DAQ 255", "0 DAQ_STIM 255").replace("PRESCALER_SUPPORTED", stamp)
+    sizes = [
+        plan_offline(
+            ecu(udp(), daq=daq), "A", event=0, stim="A", **options
+        ).stim_format.timestamp_size
+        for options in ({}, {"stim_timestamp": True})
+    ]
+    assert sizes == [0, 2]
+
+
 def test_a_pattern_leaves_out_what_cannot_be_measured_and_says_so():
     lost = MEASUREMENT.format(name="Lost", more="")
     file = ecu(udp(), more=lost)

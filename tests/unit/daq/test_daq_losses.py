@@ -11,6 +11,7 @@ import pytest
 from xcaliper.core.address import Address
 from xcaliper.core.datatypes import ByteOrder
 from xcaliper.core.frames import DtoBatch
+from xcaliper.core.samples import Gap
 from xcaliper.core.ticks import TickClock
 from xcaliper.daq import ClockReading, DaqDecoder, DaqPlan, EventChannel, Raster
 from xcaliper.xcp.daq_lists import DaqListSetup, OdtEntry, OdtSetup
@@ -290,3 +291,35 @@ def test_a_pause_is_not_blamed_on_fewer_wrong_numbers() -> None:
     decoder.feed(DtoBatch(1, [dto(9, 20)] + [dto(0, ms) for ms in times[20:]]))
     quality = decoder.finish()
     assert (quality.unknown, quality.lost_samples, quality.gaps_total) == (1, 0, 0)
+
+
+def test_a_list_that_was_told_to_stop_is_not_starved() -> None:
+    """An overload before its stop has cost it rows, what comes while it is stopped has not."""
+    decoder = DaqDecoder(plan_of_three(), start=ClockReading(0, 0))
+    rows = [dto(0, ms) for ms in range(50)]
+    decoder.feed(DtoBatch(50 * MS, [*rows, dto(1, 0), dto(1, 10), dto(2, 5)]))
+    decoder.note_overload()
+    decoder.feed(DtoBatch(60 * MS, [dto(0, ms) for ms in range(50, 60)]))
+    for stopped in (1, 2):
+        decoder.pause(stopped)
+    decoder.note_overload()
+    lost = DtoBatch(100 * MS, [dto(0, ms) for ms in range(60, 100)])
+    lost.lost.append((0, 3))
+    (block,) = decoder.feed(lost)
+    assert [gap.reason for gap in block.gaps] == ["counter"]
+    for started in (1, 1, 2):  # twice is no harm
+        decoder.go_on(started)
+    found = decoder.feed(DtoBatch(230 * MS, [dto(1, 200), dto(1, 210), dto(1, 230), dto(2, 205)]))
+    before = Gap(0, 10 * MS, 59 * MS, 4, "overload")
+    assert [(block.raster, block.gaps) for block in found] == [(1, (before,)), (2, ())]
+    decoder.pause(1)
+    decoder.note_overload()
+    quality = decoder.finish()
+    starved = [
+        (g.raster, g.t_from_ns, g.t_to_ns, g.lost) for g in quality.gaps if g.raster != "fast"
+    ]
+    assert starved == [("slow", 10 * MS, 59 * MS, 4), ("sporadic", 205 * MS, 205 * MS, 0)]
+    assert (quality.lost_samples, quality.overloads) == (
+        4 + 130,
+        3,
+    )  # the fast one was never stopped

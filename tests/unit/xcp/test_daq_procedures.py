@@ -146,6 +146,15 @@ def test_a_slave_that_selects_nothing_tells_its_pids_all_the_same() -> None:
     assert steps[-1].request.mode == 0
 
 
+def test_an_idle_list_is_set_up_and_not_selected() -> None:
+    lists = (STATIC, DaqListSetup(5, 1, (entries(3),), kind=ListKind.STATIC, capacity=(1, 1)))
+    script = [OK, OK, *[OK] * 3, *[OK] * 2, OK, OK, PID, PID]
+    pids, steps = run_script(setup(SESSION, lists, idle={4}), script)
+    asked = [s.request for s in steps if isinstance(s.request, daq.StartStopDaqList)]
+    assert pids == (7, 7)
+    assert [(one.mode, one.daq_list) for one in asked] == [(0, 4), (2, 5)]
+
+
 def test_lists_stop_one_by_one_where_nothing_else_works() -> None:
     _, steps = run_script(stop_selected([1, 2]), [NOT_VALID, PID, PID])
     assert [(s.request.mode, s.request.daq_list) for s in steps[1:]] == [(0, 1), (0, 2)]

@@ -22,7 +22,7 @@ from xcaliper.xcp.daq_lists import ListKind, OdtEntry
 from xcaliper.xcp.procedures.connect import Session, attempt, optional
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from xcaliper.proto.procedure import Procedure
     from xcaliper.xcp.daq_lists import DaqListSetup
@@ -72,6 +72,7 @@ def setup(
     *,
     multiple: bool | None = None,
     habits: SetupHabits | None = None,
+    idle: Collection[int] = (),
 ) -> Procedure[tuple[int, ...]]:
     """Bring lists into the slave and select them; gives their FIRST_PIDs.
 
@@ -85,6 +86,7 @@ def setup(
         multiple: False where WRITE_DAQ_MULTIPLE is known to be missing; otherwise it is tried where
             the packets are large enough.
         habits: what is known of the slave; it learns.
+        idle: numbers of lists that are not selected, so that they do not start with the others.
 
     Raises:
         NegativeResponseError: the slave refuses the configuration.
@@ -100,7 +102,7 @@ def setup(
             yield from _clear(session, [one for one in lists if one.kind is ListKind.STATIC])
             yield from _fill(session, lists, habits)
             yield from _set_modes(session, lists)
-            return (yield from _select(lists, habits))
+            return (yield from _select(lists, habits, idle))
         except (SequenceError, DaqActiveError):
             turn += 1
             if turn == _RESTARTS:
@@ -241,18 +243,21 @@ def _check_direction(session: Session, daq_list: int) -> Procedure[None]:
         )
 
 
-def _select(lists: Sequence[DaqListSetup], habits: SetupHabits) -> Procedure[tuple[int, ...]]:
-    """Select every list; a slave that selects none is only asked for its FIRST_PIDs."""
+def _select(
+    lists: Sequence[DaqListSetup], habits: SetupHabits, idle: Collection[int]
+) -> Procedure[tuple[int, ...]]:
+    """Select the lists that shall run; idle ones, and all where none can be, tell FIRST_PIDs only."""
     pids: list[int] = []
     for one in lists:
-        if habits.selects:
+        selects = habits.selects and one.daq_list not in idle
+        if selects:
             try:
                 reply = yield from ask(daq.StartStopDaqList(mode=_SELECT, daq_list=one.daq_list))
             except NegativeResponseError as error:
                 if error.code not in _OTHER_WAY:
                     raise
-                habits.selects = False
-        if not habits.selects:
+                habits.selects = selects = False
+        if not selects:
             reply = yield from ask(daq.StartStopDaqList(mode=_STOP_LIST, daq_list=one.daq_list))
         pids.append(reply.first_pid)
     return tuple(pids)
