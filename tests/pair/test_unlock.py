@@ -39,7 +39,8 @@ def secured(max_cto: int = 8, **changes) -> Pair:
 
 
 def wrong(resource: Resource, seed: bytes) -> bytes:
-    return key_of(resource, seed)[:-1] + b"\0"
+    key = key_of(resource, seed)
+    return key[:-1] + bytes([key[-1] ^ 1])
 
 
 def test_seed_and_key_in_parts_open_one_resource() -> None:
