@@ -81,7 +81,7 @@ class ManyDatagrams:
 
     def receive_into(
         self, descriptor: int, buffer: memoryview, limit: int
-    ) -> tuple[list[int], list[bytes], bool]:
+    ) -> tuple[list[int], list[bytes]]:
         """Write what waits into a buffer, one behind the other; never blocks.
 
         Args:
@@ -90,8 +90,7 @@ class ManyDatagrams:
             limit: bytes after which to stop.
 
         Returns:
-            Bytes of each datagram, datagrams behind them that found no room in the buffer, and whether
-            nothing waits any more.
+            Bytes of each datagram, and datagrams behind them that found no room in the buffer.
 
         Raises:
             OSError: the socket failed before anything had come.
@@ -103,7 +102,7 @@ class ManyDatagrams:
             slot = max(self.longest, 1)
             count = min(_BATCH, (len(buffer) - at) // slot, -(-(limit - at) // slot))
             if count <= 0:
-                return found, [], False
+                break
             pieces = self._pieces[:count, 0]
             pieces[:, 0] = self._steps[:count] * np.uint64(slot) + (base + np.uint64(at))
             pieces[:, 1] = slot
@@ -111,7 +110,7 @@ class ManyDatagrams:
             if taken < 0:
                 code = ctypes.get_errno()
                 if code in (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR) or found:
-                    return found, [], code != errno.EINTR
+                    break
                 raise OSError(code, os.strerror(code))
             lengths = self._lengths[:taken].tolist()
             self.longest = max(self.longest, *lengths, 0)
@@ -120,13 +119,13 @@ class ManyDatagrams:
                 found += lengths[:fit]
                 at += sum(lengths[:fit])
                 if left:
-                    return found, left, False
+                    return found, left
             else:
                 at = _close_up(buffer, at, slot, lengths)
                 found += lengths
             if taken < count:
-                return found, [], True
-        return found, [], False
+                break
+        return found, []
 
     def _unfold(
         self, buffer: memoryview, at: int, slot: int, lengths: Sequence[int]

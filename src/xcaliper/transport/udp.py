@@ -211,7 +211,7 @@ class UdpTransport:
             return self._poll_joined(buffer, limit)
         many = self._many
         if many is not None and many.is_worth_it:
-            lengths, left, _ = many.receive_into(self._sock.fileno(), buffer, limit)
+            lengths, left = many.receive_into(self._sock.fileno(), buffer, limit)
             if left:  # what comes later has to wait for them
                 self._pending.extend(left)
                 self.receive = self._receive_joined
